@@ -1,0 +1,193 @@
+/**
+ * The configuration as the stations see it: checked, defaulted, references not yet resolved into
+ * secrets. `config/` reads it from YAML; the names here are the names in the file, in camel case.
+ */
+
+import type { Channel } from "./channel.ts"
+import type { Kind } from "./kind.ts"
+import type { IdentityRule } from "./ports/terminals.ts"
+import type { TlsOptions } from "./ports/transport.ts"
+
+/** A secret is never in the file: it is named there. */
+export type SecretReference = { readonly file: string } | { readonly env: string }
+
+export interface SwitchConfig {
+  /** Grows with every applied reload; starts at 1. */
+  readonly version: number
+  readonly node: string
+  /** `HH:MM`, local time: when the business day ends. */
+  readonly cutOver: string
+  /** IANA name, for cut-over and field 12/13. */
+  readonly timeZone: string
+  readonly listeners: ReadonlyArray<ListenerConfig>
+  readonly upstreams: ReadonlyArray<UpstreamConfig>
+  readonly routes: ReadonlyArray<RouteConfig>
+  /** CSV of terminals, seeded into the registry. */
+  readonly terminalsFile: string
+  readonly keyStore: {
+    readonly file: string
+    readonly masterKey: SecretReference
+    readonly test: boolean
+  }
+  readonly journal: JournalConfig
+  readonly ledger: LedgerConfig
+  readonly codec: { readonly workers: number; readonly queueFrames: number }
+  readonly admin: { readonly host: string; readonly port: number }
+  readonly public: {
+    readonly host: string
+    readonly port: number
+    readonly accounts: ReadonlyArray<AccountConfig>
+  }
+  readonly timeouts: TimeoutConfig
+  /** Network peers that we trust to be a private network: a plain listener elsewhere is refused. */
+  readonly privateNetwork: boolean
+}
+
+export interface ListenerConfig {
+  readonly name: string
+  /** `iso8583`: terminals. `devices`: MessagePack devices. `notifications`: MessagePack notices. */
+  readonly kind: "iso8583" | "devices" | "notifications"
+  readonly host: string
+  readonly port: number
+  /** Name of a framing description and of a dialect; ignored for MessagePack listeners. */
+  readonly framing: string
+  readonly dialect: string
+  readonly tls?: TlsOptions
+  readonly maxSessions: number
+  readonly maxFrameBytes: number
+  readonly firstMessageMs: number
+  readonly frameMs: number
+  readonly idleMs: number
+  /** Pending bytes towards one peer: above, the session is quarantined, then cut. */
+  readonly maxPendingBytes: number
+  /** Wrong MACs in a row, and bad messages in a row, that end a session. */
+  readonly maxWrongMacs: number
+  readonly maxBadMessages: number
+}
+
+export interface UpstreamConfig {
+  readonly name: string
+  readonly kind: "iso8583" | "wallet"
+  readonly links: ReadonlyArray<{ readonly host: string; readonly port: number }>
+  /** ISO 8583 only. */
+  readonly framing: string
+  readonly dialect: string
+  /** Mapping name by terminal dialect; the same dialect needs none. */
+  readonly mappings: Readonly<Record<string, string>>
+  /** Our acquirer id in field 32. */
+  readonly acquirerId: string
+  readonly signOn: boolean
+  readonly echoAfterIdleMs: number
+  readonly echoMinIntervalMs: number
+  readonly echoMissesBeforeDown: number
+  /** Requests in flight per link; a share of it may be advices. */
+  readonly window: number
+  readonly adviceShare: number
+  readonly timeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly reconnect: { readonly firstMs: number; readonly maxMs: number }
+  readonly breaker: BreakerConfig
+  readonly advice: AdviceConfig
+  /** Wallet upstreams: account name in `public.accounts`, base URL. */
+  readonly account?: string
+  readonly url?: string
+  readonly inquiry?: {
+    readonly firstMs: number
+    readonly everyMs: number
+    readonly giveUpMs: number
+    readonly undoNotBeforeMs: number
+  }
+}
+
+export interface BreakerConfig {
+  readonly windowMs: number
+  readonly minimumCalls: number
+  /** Shares between 0 and 1. */
+  readonly failureShare: number
+  readonly slowShare: number
+  readonly slowMs: number
+  readonly openMs: number
+  readonly maxOpenMs: number
+  readonly probesToClose: number
+  /** Upstream response codes that count as technical failures. */
+  readonly technicalCodes: ReadonlyArray<string>
+}
+
+export interface AdviceConfig {
+  readonly firstMs: number
+  readonly maxMs: number
+  readonly timeoutMs: number
+  readonly alertAfterAttempts: number
+  readonly expireAfterMs: number
+}
+
+export interface RouteConfig {
+  readonly name: string
+  readonly when: {
+    /** Inclusive prefixes or ranges: `62`, `4000-4999`. */
+    readonly bins?: ReadonlyArray<string>
+    readonly channels?: ReadonlyArray<Channel>
+    readonly kinds?: ReadonlyArray<Kind>
+    readonly merchants?: ReadonlyArray<string>
+    readonly groups?: ReadonlyArray<string>
+    readonly currencies?: ReadonlyArray<string>
+    readonly minAmount?: number
+    readonly maxAmount?: number
+    /** `HH:MM-HH:MM` */
+    readonly between?: string
+  }
+  readonly to: ReadonlyArray<string>
+}
+
+export interface JournalConfig {
+  readonly path: string
+  readonly maxBytes: number
+  readonly mode: "strict" | "outcome" | "relaxed"
+  /** `outcome` and `relaxed` need this. */
+  readonly unsafe: boolean
+}
+
+export interface LedgerConfig {
+  /** Absent: an embedded server in `dataPath`. */
+  readonly url?: SecretReference
+  readonly dataPath: string
+  readonly port: number
+  readonly batchRows: number
+  readonly batchMs: number
+  readonly connections: number
+  readonly migrate: "auto" | "refuse"
+  readonly required: boolean
+}
+
+export interface AccountConfig {
+  readonly name: string
+  readonly scheme: "wechat" | "alipay" | "unionpay" | "hmac"
+  /** URL path of the webhook, beginning with a slash. */
+  readonly path: string
+  readonly merchantId: string
+  readonly appId?: string
+  /** APIv3 key, HMAC secret. */
+  readonly secret?: SecretReference
+  /** The wallet's public keys by serial. */
+  readonly publicKeys?: Readonly<Record<string, SecretReference>>
+  /** Our own private key and its serial, for requests. */
+  readonly privateKey?: SecretReference
+  readonly serial?: string
+  readonly replayWindowMs: number
+}
+
+export interface TimeoutConfig {
+  /** The terminals' own patience; must be above every upstream's timeout plus the margin. */
+  readonly terminalMs: number
+  readonly marginMs: number
+  /** How long an approved answer waits for its terminal to come back before it is reversed. */
+  readonly deliverGraceMs: number
+  readonly drainMs: number
+}
+
+/** Profile columns of the terminals file; see `config/terminals.csv`. */
+export interface TerminalRow {
+  readonly terminal: string
+  readonly merchant: string
+  readonly identity: IdentityRule
+}

@@ -1,0 +1,53 @@
+/** QR orders, the notifications that pay them, and the pushes that tell the terminal. */
+
+import type { MerchantId, TerminalId, TransactionId } from "./brand.ts"
+import type { Channel, Scheme } from "./channel.ts"
+
+/** What the shop is waiting for: one screen code, or one pay-code attempt. */
+export interface OrderRecord {
+  /** Our order number, sent to the wallet (`out_trade_no`). */
+  readonly order: string
+  readonly transaction: TransactionId
+  readonly terminal: TerminalId
+  readonly merchant: MerchantId
+  readonly scheme: Scheme
+  readonly channel: Channel
+  /** Minor units and ISO 4217 numeric currency. */
+  readonly amount: number
+  readonly currency: string
+  readonly createdMs: number
+  readonly expiresMs: number
+  readonly state: "waiting" | "paid" | "closed"
+}
+
+/** A payment notice, verified and decrypted, in words that are the same for every wallet. */
+export interface NotificationRecord {
+  /** Scheme and the scheme's own id of the notice: the key of deduplication. */
+  readonly id: string
+  readonly scheme: Scheme
+  /** The wallet's transaction number: one payment is booked once, however many notices speak of it. */
+  readonly payment: string
+  readonly order?: string
+  /** The counter whose printed code was scanned, where the notice names one. */
+  readonly counter?: string
+  readonly event: "paid" | "refunded" | "closed"
+  readonly amount: number
+  readonly currency: string
+  readonly merchantAccount: string
+  readonly payerMask?: string
+  readonly paidMs: number
+  readonly receivedMs: number
+}
+
+/** Something a terminal must hear, kept until it says that it has. Ordered per terminal. */
+export interface PushRecord {
+  /** Terminal and its own sequence number: a repeat is recognisable by it. */
+  readonly terminal: TerminalId
+  readonly sequence: number
+  readonly transaction: TransactionId
+  readonly body: Readonly<Record<string, string | number | boolean>>
+  readonly createdMs: number
+  readonly expiresMs: number
+  readonly attempts: number
+  readonly state: "pending" | "acknowledged" | "expired"
+}

@@ -1,0 +1,154 @@
+/**
+ * The journal: what must be on disk before anyone is told. `Journal` is what stations use;
+ * `JournalStore` is the disk below it, bound to LMDB in production and to a disk that loses what
+ * was not synced in the seeded world. Both sides of the same log code.
+ */
+
+import { Context, type Effect, Schema, type Scope } from "effect"
+import type { AdviceRecord } from "../advice.ts"
+import type { FailureCode } from "../failures.ts"
+import type { NotificationRecord, OrderRecord, PushRecord } from "../order.ts"
+import type { TransactionRecord } from "../transaction.ts"
+
+/** What each table holds. Keys are strings, unique within their table. */
+export interface JournalTables {
+  /** Key: transaction id. In flight, answered, and the last 32 of each terminal. */
+  readonly transactions: TransactionRecord
+  /** Key: transaction id. An outcome that is not known to have been handed to a live socket. */
+  readonly undelivered: true
+  /** Key: transaction id. */
+  readonly advices: AdviceRecord
+  /** Key: order number. */
+  readonly orders: OrderRecord
+  /** Key: `scheme:notice id`; kept for the replay window. */
+  readonly notifications: NotificationRecord
+  /** Key: `terminal:sequence`, sequence zero-padded to 10 digits. */
+  readonly pushes: PushRecord
+  /** Key: terminal id. Wrapped working keys, high-water mark of (batch, STAN), push sequence. */
+  readonly terminals: TerminalState
+  /** Key: ledger sequence, zero-padded to 16 digits. Rows that PostgreSQL does not have yet. */
+  readonly feed: LedgerEntry
+  /** Small singletons: business day, configuration version, registry snapshot, node identity. */
+  readonly state: unknown
+}
+
+export type JournalTable = keyof JournalTables
+
+export interface TerminalState {
+  /** Key blocks under the local master key, never clear: by purpose. */
+  readonly keys: Readonly<Partial<Record<"pin" | "mac" | "track", Uint8Array>>>
+  readonly keysChangedMs: number
+  readonly batch: string
+  readonly highStan: string
+  readonly pushSequence: number
+}
+
+/** One row for PostgreSQL: table and full content. Versions only move forward. */
+export type LedgerEntry =
+  | { readonly table: "transactions"; readonly row: TransactionRecord }
+  | { readonly table: "advices"; readonly row: AdviceRecord }
+  | { readonly table: "notifications"; readonly row: NotificationRecord }
+  | { readonly table: "pushes"; readonly row: PushRecord }
+  | { readonly table: "orders"; readonly row: OrderRecord }
+  | { readonly table: "exceptions"; readonly row: ExceptionRow }
+
+export interface ExceptionRow {
+  readonly id: string
+  readonly transaction?: string
+  readonly reason: string
+  readonly detail: string
+  readonly atMs: number
+}
+
+/** One change: `value` undefined removes the key. */
+export type JournalWrite = {
+  readonly [T in JournalTable]: {
+    readonly table: T
+    readonly key: string
+    readonly value: JournalTables[T] | undefined
+  }
+}[JournalTable]
+
+/** The feed is appended with `feed`, which numbers it; all other tables with `write`. */
+export interface JournalShape {
+  /**
+   * Adds writes and ledger entries to the open group, all or nothing. Reads see them at once;
+   * `done` is called in commit order, after the group's sync returned, or with the failure after
+   * which nothing more may be acknowledged.
+   */
+  readonly commit: (
+    writes: ReadonlyArray<JournalWrite>,
+    feed: ReadonlyArray<LedgerEntry>,
+    done: (failure: FailureCode | undefined) => void
+  ) => void
+  /** As `commit`, for changes that nobody waits for: they ride with the next group. */
+  readonly note: (
+    writes: ReadonlyArray<JournalWrite>,
+    feed: ReadonlyArray<LedgerEntry>
+  ) => void
+  readonly get: <T extends JournalTable>(table: T, key: string) => JournalTables[T] | undefined
+  /** All live entries of a table, oldest first. For recovery and for people, not for the road. */
+  readonly entries: <T extends JournalTable>(
+    table: T
+  ) => Iterable<readonly [key: string, value: JournalTables[T]]>
+  /** Up to `limit` feed entries after `sequence`, in order. */
+  readonly feedAfter: (
+    sequence: number,
+    limit: number
+  ) => ReadonlyArray<{ readonly sequence: number; readonly entry: LedgerEntry }>
+  /** Everything up to and including `sequence` is in PostgreSQL. */
+  readonly feedWritten: (sequence: number) => void
+  /** Called at the end of every turn in which the feed grew. */
+  readonly onFeed: (listener: () => void) => void
+  readonly health: () => JournalHealth
+}
+
+export interface JournalHealth {
+  readonly bytes: number
+  readonly maxBytes: number
+  /** `open`: all well. `alarm`: above 50 %. `full`: above 90 %, new transactions are refused. */
+  readonly level: "open" | "alarm" | "full" | "failed"
+  readonly feedPending: number
+  readonly oldestFeedMs: number | undefined
+  readonly commitP50Ms: number
+  readonly commitP99Ms: number
+}
+
+export class Journal
+  extends Context.Service<Journal, JournalShape>()("pointsman/domain/ports/Journal")
+{}
+
+export class JournalUnusable extends Schema.TaggedError<JournalUnusable>()("JournalUnusable", {
+  /** `owned`, `newer-format`, `corrupt`, `missing`, `read-only`, `no-space`. */
+  reason: Schema.String,
+  /** One line that says what to do. */
+  advice: Schema.String
+}) {}
+
+/** The disk below the journal: an ordered log of opaque groups. */
+export interface JournalStoreShape {
+  /** Opens the log; fails when another process owns it or its format is newer. */
+  readonly open: Effect.Effect<OpenLog, JournalUnusable, Scope.Scope>
+}
+
+export interface OpenLog {
+  /** Every group that is on disk, oldest first; `bytes` may be reused after the callback returns. */
+  readonly replay: (each: (sequence: number, bytes: Uint8Array) => void) => void
+  /**
+   * Appends one group and removes others, in one durable step. `done` is called after the sync,
+   * in order; with false when the commit failed, after which every later call fails too.
+   */
+  readonly append: (
+    sequence: number,
+    bytes: Uint8Array,
+    removed: ReadonlyArray<number>,
+    done: (durable: boolean) => void
+  ) => void
+  readonly read: (sequence: number) => Uint8Array | undefined
+  readonly usedBytes: () => number
+  readonly maxBytes: number
+}
+
+export class JournalStore
+  extends Context.Service<JournalStore, JournalStoreShape>()("pointsman/domain/ports/JournalStore")
+{}

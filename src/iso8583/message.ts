@@ -1,0 +1,129 @@
+/**
+ * What the rest of the switch sees of ISO 8583: a compiled dialect and a message seen through it.
+ * A message is a view: bytes and an index of where each field stands; values are read on demand.
+ */
+
+import type { Kind } from "../domain/kind.ts"
+import type { MacAlgorithm } from "../domain/ports/security-module.ts"
+import type { CodecFault } from "./fault.ts"
+
+/**
+ * The parts of a message that mean the same in every dialect. The dialect says which field paths
+ * hold each, first one present wins.
+ */
+export type Role =
+  | "pan"
+  | "expiry"
+  | "cardSequence"
+  | "track2"
+  | "pinBlock"
+  | "processingCode"
+  | "amount"
+  | "currency"
+  | "transmissionTime"
+  | "stan"
+  | "localTime"
+  | "localDate"
+  | "settlementDate"
+  | "entryMode"
+  | "condition"
+  | "acquirer"
+  | "forwarder"
+  | "rrn"
+  | "authCode"
+  | "response"
+  | "terminal"
+  | "merchant"
+  | "merchantName"
+  | "networkCode"
+  | "batch"
+  | "originalBatch"
+  | "originalStan"
+  | "originalDate"
+  | "payCode"
+  | "voucher"
+  | "ksn"
+  | "mac"
+
+/** Values by field path (`4`, `60.2`, `55.9F02`): text as people write it, or the value's bytes. */
+export type Values = Readonly<Record<string, string | Uint8Array | undefined>>
+
+/** Where the MAC stands, how it is made and what it covers. */
+export interface MacRule {
+  /** 64 or 128. */
+  readonly field: number
+  readonly algorithm: MacAlgorithm
+  /** Bytes of the MAC that are sent: `binary` as they are, `hex` = 8 characters of the result. */
+  readonly form: "binary" | "hex"
+}
+
+export interface Message {
+  readonly dialect: Dialect
+  /** Body without frame header: MTI to last byte. */
+  readonly bytes: Uint8Array
+  /**
+   * Flat index of Int32: `[count, field, start, end, field, start, end, …]`; offsets of the value
+   * without its length prefix, into `bytes`.
+   */
+  readonly index: Int32Array
+  readonly mti: string
+  readonly has: (field: number) => boolean
+  /** Fields present, ascending. */
+  readonly fields: () => ReadonlyArray<number>
+  /** The value as text: digits of BCD, decoded characters, upper-case hex of binary. */
+  readonly text: (path: string) => string | undefined
+  /** The value's bytes on the wire, without length prefix: a view, not a copy. */
+  readonly raw: (path: string) => Uint8Array | undefined
+  readonly role: (role: Role) => string | undefined
+  /** Undefined when no kind of the dialect matches. */
+  readonly kind: () => Kind | undefined
+}
+
+/** A compiled dialect: closures and tables made from a data file, checked at load. */
+export interface Dialect {
+  readonly name: string
+  /** Small number, unique in the process: names the dialect across threads. */
+  readonly number: number
+  readonly mac: MacRule | undefined
+  /** Response codes that are approvals, in this dialect's own words. */
+  readonly approvals: ReadonlySet<string>
+  readonly partialApprovals: ReadonlySet<string>
+  /** Checks and indexes `bytes[start, end)`. */
+  readonly read: (bytes: Uint8Array) => Message | CodecFault
+  /** A message over an index made elsewhere (by a worker) for the same bytes. */
+  readonly view: (bytes: Uint8Array, index: Int32Array) => Message
+  /** A new message; the MAC field, if the dialect has one and `mac` is true, is left zero at the end. */
+  readonly build: (mti: string, values: Values, mac?: boolean) => Buffer
+  /** Copies a message, changing some fields and dropping others; untouched fields keep their bytes. */
+  readonly patch: (
+    message: Message,
+    change: {
+      readonly mti?: string
+      readonly set?: Values
+      readonly drop?: ReadonlyArray<number>
+      readonly mac?: boolean
+    }
+  ) => Buffer
+  /**
+   * The response to a request: MTI of the response, the fields the dialect echoes, `response` in
+   * the response-code field, then `values`. The MAC field is left zero when `mac` is true.
+   */
+  readonly respond: (request: Message, response: string, values: Values, mac: boolean) => Buffer
+  /** Path of the field that plays a role, for building: the first the dialect lists. */
+  readonly pathOf: (role: Role) => string | undefined
+  /** What makes a repeat a repeat (design rule 9). */
+  readonly transactionKey: (message: Message) => string
+  /** Is this the repeat form of a request (MTI x2x1, x4x1)? */
+  readonly isRepeat: (message: Message) => boolean
+  readonly isResponse: (message: Message) => boolean
+  /** The channel the entry mode and the pay code stand for. */
+  readonly channel: (message: Message) => string
+  /** Translates one of our 1987 response codes into the dialect's own. */
+  readonly responseCode: (code1987: string) => string
+  /** How the dialect reverses: request MTI, MTI of repeats if any, and whether field 39 carries a reason. */
+  readonly reversal: {
+    readonly mti: string
+    readonly repeatMti?: string
+    readonly accepts: ReadonlySet<string>
+  }
+}

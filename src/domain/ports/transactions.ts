@@ -4,7 +4,7 @@
  */
 
 import { Context } from "effect"
-import type { Message } from "../../iso8583/message.ts"
+import type { Message, Values } from "../../iso8583/message.ts"
 import type { MerchantId, Stan, TerminalId, TransactionId } from "../brand.ts"
 import type { Channel, Scheme } from "../channel.ts"
 import type { FailureCode } from "../failures.ts"
@@ -57,35 +57,37 @@ export interface Submission {
 
 /** What the terminal is to be told. The session turns it into its own dialect. */
 export interface Verdict {
-  readonly transaction: TransactionId | undefined
-  readonly record: TransactionRecord | undefined
   readonly approved: boolean
   /** ISO 8583:1987 words; the session's dialect translates. */
   readonly response1987: string
-  /** The upstream's answer, for the fields the mapping carries to the terminal. */
-  readonly answer?: Message
-  readonly upstream?: string
   readonly failure?: FailureCode
-  /** An earlier answer, stored: its body without MAC. */
-  readonly stored?: Uint8Array
+  /** The record as it will be durable; absent for refusals that are no transaction. */
+  readonly record?: TransactionRecord
+  /** Fields the mapping carries back from the upstream, in the words of the request's dialect. */
+  readonly values?: Values
 }
 
-/** How the session is called back: once per submission. */
-export interface Asker {
+/** An answer that is ready to leave. Sealing has begun; nothing leaves before `deliver`. */
+export interface PreparedAnswer {
+  /** The answer's body without its MAC, for repeats; empty when no answer is made. */
+  readonly body: Uint8Array
   /**
-   * The verdict's record is durable. Returns the answer's body without its MAC once it was handed
-   * to a live socket; undefined when there is no live socket to hand it to (I3, rule 6).
+   * To be called once the outcome is durable. `handed` hears, once, whether the answer went to a
+   * live socket of the generation that asked (I3, I4).
    */
-  readonly answer: (verdict: Verdict) => boolean
-  /** Makes the answer's body without MAC, before the outcome is made durable, so that a repeat gets the same. */
-  readonly compose: (verdict: Verdict) => Uint8Array | undefined
+  readonly deliver: (handed: (live: boolean) => void) => void
+}
+
+/** How whoever asked is answered: prepared once, delivered once. */
+export interface Asker {
+  readonly prepare: (verdict: Verdict) => PreparedAnswer
+  /** The stored answer of an earlier request, to be sealed under the current key. */
+  readonly repeat: (body: Uint8Array) => PreparedAnswer
 }
 
 export interface TransactionsShape {
-  /** Takes over; `asker.answer` is called exactly once, now or later. */
+  /** Takes over; exactly one prepared answer is delivered, now or later. */
   readonly submit: (submission: Submission, asker: Asker) => void
-  /** The session ended: answers to it are undeliverable from now on. */
-  readonly gone: (terminal: TerminalId, session: number) => void
   readonly inFlight: () => number
   /** Resolves what a notification or a wallet's late word says about an order's transaction. */
   readonly settleOrder: (

@@ -4,7 +4,7 @@
  */
 
 import { Context } from "effect"
-import type { Message } from "../../iso8583/message.ts"
+import type { Message, Values } from "../../iso8583/message.ts"
 import type { Rrn, Stan } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Money } from "../money.ts"
@@ -43,6 +43,8 @@ export interface Reservation {
 /** How a written request ended. After `timed-out` or `lost`, a late answer goes to `onLate`. */
 export type Ending =
   | { readonly _tag: "answered"; readonly answer: UpstreamAnswer }
+  /** The link died before the bytes reached the socket: definite, the next route may be tried. */
+  | { readonly _tag: "unwritten" }
   | { readonly _tag: "timed-out" }
   | { readonly _tag: "lost" }
   | { readonly _tag: "invalid"; readonly detail: string }
@@ -56,8 +58,11 @@ export interface UpstreamAnswer {
   readonly rrn?: Rrn
   readonly walletReference?: string
   readonly approvedAmount?: Money
-  /** The answer itself, for the fields that the mapping carries back to the terminal. */
-  readonly message?: Message
+  /**
+   * The fields that the mapping carries back to the terminal, already in the words of the dialect
+   * of the request's message.
+   */
+  readonly values?: Values
 }
 
 export interface AdviceSend {

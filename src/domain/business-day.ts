@@ -1,0 +1,79 @@
+/**
+ * The business day a transaction belongs to: the local calendar day, moved on by one from the
+ * cut-over time. Fixed once, when the transaction is accepted.
+ */
+
+import type { BusinessDay } from "./brand.ts"
+
+const minuteMs = 60_000
+
+/** Local wall-clock parts of an instant, in one time zone, cached for the current minute. */
+export interface LocalTime {
+  /** `YYYY-MM-DD` */
+  readonly date: string
+  readonly minuteOfDay: number
+}
+
+export interface LocalClock {
+  readonly at: (wallMs: number) => LocalTime
+  /** `MMDDhhmmss` in this zone, as ISO 8583 field 7 and its kin want it. */
+  readonly stamp: (wallMs: number) => string
+}
+
+/** `timeZone` is an IANA name; throws a RangeError when there is no such zone. */
+export function makeLocalClock(timeZone: string): LocalClock {
+  const format = new Intl.DateTimeFormat("en-CA", {
+    timeZone,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit"
+  })
+  let minute = Number.NaN
+  let local: LocalTime = { date: "", minuteOfDay: 0 }
+  let prefix = ""
+  const at = (wallMs: number): LocalTime => {
+    const now = Math.floor(wallMs / minuteMs)
+    if (now === minute) return local
+    const part: Record<string, string> = {}
+    for (const { type, value } of format.formatToParts(now * minuteMs)) part[type] = value
+    const { year = "", month = "", day = "", hour = "", minute: minutes = "" } = part
+    minute = now
+    local = {
+      date: `${year}-${month}-${day}`,
+      minuteOfDay: Number(hour) * 60 + Number(minutes)
+    }
+    prefix = month + day + hour + minutes
+    return local
+  }
+  return {
+    at,
+    stamp: (wallMs) => {
+      at(wallMs)
+      const seconds = Math.floor(wallMs / 1000) % 60
+      return prefix + (seconds < 10 ? "0" : "") + seconds
+    }
+  }
+}
+
+/** `cutOver` is `HH:MM`; at and after it the next calendar day has begun. `00:00` = midnight. */
+export function makeBusinessDays(
+  clock: LocalClock,
+  cutOver: string
+): (wallMs: number) => BusinessDay {
+  const [hours, minutes] = cutOver.split(":").map(Number)
+  const cutMinute = (hours ?? 0) * 60 + (minutes ?? 0)
+  return (wallMs) => {
+    const local = clock.at(wallMs)
+    if (cutMinute === 0 || local.minuteOfDay < cutMinute) return local.date as BusinessDay
+    return nextDay(local.date) as BusinessDay
+  }
+}
+
+/** `date` and the result are `YYYY-MM-DD`. */
+export function nextDay(date: string): string {
+  const [year = 0, month = 1, day = 1] = date.split("-").map(Number)
+  return new Date(Date.UTC(year, month - 1, day + 1)).toISOString().slice(0, 10)
+}

@@ -1,0 +1,138 @@
+/**
+ * The numbers that the switch stamps on what it sends: its own STAN for every upstream, and its own
+ * RRN for the whole node. What must hold: no STAN is given while somebody still waits for an answer
+ * under it, however often the numbers wrap; no RRN is ever given twice.
+ */
+
+import type { Rrn, Stan } from "../domain/brand.ts"
+import { invariant } from "../domain/invariant.ts"
+
+/** STANs run from 1 to this; 000000 is no STAN. */
+export const highestStan = 999_999
+
+const dayMs = 86_400_000
+
+/**
+ * Where a process begins to count: as far into the numbers as the (UTC) day has run. A process that
+ * starts later the same day starts behind what an earlier one gave, as long as that one gave fewer
+ * than 11 numbers a second on average. Above that rate a day needs more than there are numbers, and
+ * nothing but the transmission time beside the STAN (field 7) can tell them apart.
+ */
+export function firstStan(wallMs: number): number {
+  const intoDay = ((wallMs % dayMs) + dayMs) % dayMs
+  return 1 + Math.floor(intoDay * highestStan / dayMs)
+}
+
+/** Six digits, as field 11 wants them. */
+export function formatStan(number: number): Stan {
+  return String(number).padStart(6, "0") as Stan
+}
+
+/** The number in six digits, or 0 when they are none. */
+export function parseStan(text: string | undefined): number {
+  if (text === undefined || text.length > 12) return 0
+  let value = 0
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (digit < 0 || digit > 9) return 0
+    value = value * 10 + digit
+  }
+  return value <= highestStan ? value : 0
+}
+
+const fresh = 0
+const taken = 1
+const given = 2
+
+/** One byte of state a number: 1 MB an upstream, touched page by page as the numbers are used. */
+export class StanAllocator {
+  readonly #states = new Uint8Array(highestStan + 1)
+  #next: number
+  #taken = 0
+
+  constructor(first: number) {
+    invariant(first >= 1 && first <= highestStan, "STANs begin between 1 and 999999")
+    this.#next = first
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** The next free number, which is in use from now on; 0 when all are in use. */
+  take(): number {
+    if (this.#taken === highestStan) return 0
+    let number = this.#next
+    while (this.#states[number] === taken) number = number === highestStan ? 1 : number + 1
+    this.#next = number === highestStan ? 1 : number + 1
+    this.#states[number] = taken
+    this.#taken++
+    return number
+  }
+
+  /** Marks a number that an earlier process gave to something that goes on. Harmless if taken. */
+  claim(number: number): void {
+    invariant(number >= 1 && number <= highestStan, "a STAN lies between 1 and 999999")
+    if (this.#states[number] === taken) return
+    this.#states[number] = taken
+    this.#taken++
+  }
+
+  free(number: number): void {
+    invariant(this.#states[number] === taken, "a STAN is freed once, by whoever took it")
+    this.#states[number] = given
+    this.#taken--
+  }
+
+  isTaken(number: number): boolean {
+    return this.#states[number] === taken
+  }
+
+  /** Did this process ever give the number away? Then an answer under it is no stranger's. */
+  wasGiven(number: number): boolean {
+    return this.#states[number] !== fresh
+  }
+}
+
+const radix = 36
+const perMs = radix * radix
+
+/**
+ * Retrieval reference numbers, 12 characters of 0-9 and A-Z (field 37 is an12):
+ *
+ *     N N T T T T T T T T T T
+ *     node counter in base 36, begun at the wall time in units of 1/1296 ms
+ *
+ * A restart begins above everything given before as long as fewer than 1,296 are taken a
+ * millisecond, so a number is never given twice (until 2059), unless the wall clock is set back
+ * across a restart. One of these serves all upstreams of a node: an RRN is then unique among them,
+ * which lets a follow-on find its original by RRN alone.
+ */
+export class RrnAllocator {
+  readonly #node: string
+  #last: number
+
+  constructor(node: string, wallMs: number) {
+    this.#node = nodeMark(node)
+    this.#last = wallMs * perMs
+    invariant(Number.isSafeInteger(this.#last), "an RRN counter stays a safe integer")
+  }
+
+  take(): Rrn {
+    const text = (++this.#last).toString(radix).toUpperCase().padStart(10, "0")
+    return (this.#node + text) as Rrn
+  }
+}
+
+/**
+ * Two characters for a node's name. A name of one or two letters or digits is its own mark, so that
+ * two such nodes never collide; a longer one is hashed (FNV-1a) into one of 1,296.
+ */
+export function nodeMark(node: string): string {
+  if (/^[0-9A-Za-z]{1,2}$/.test(node)) return node.toUpperCase().padStart(2, "0")
+  let hash = 0x811c9dc5
+  for (let index = 0; index < node.length; index++) {
+    hash = Math.imul(hash ^ node.charCodeAt(index), 0x01000193) >>> 0
+  }
+  return (hash % perMs).toString(radix).toUpperCase().padStart(2, "0")
+}

@@ -1,0 +1,97 @@
+/**
+ * BER-TLV as consumer codes use it (ISO/IEC 8825-1, definite lengths; EMV book 3 annex B).
+ *
+ *     +----------------+-----------------+------------------+
+ *     | tag            | length          | value            |
+ *     +----------------+-----------------+------------------+
+ *      1 or 2 bytes      0-7F, or 81 xx,   objects, where bit 6 of
+ *      (xxx11111 yy)     or 82 xx xx       the tag's first byte is set
+ *
+ * Must hold: depth and number of objects are bounded; no length reaches beyond its container.
+ */
+
+import { type CodeFault, codeFault } from "./code-fault.ts"
+
+export interface TlvObject {
+  /** Upper-case hex: `61`, `9F26`. */
+  readonly tag: string
+  readonly value: Uint8Array
+  /** Present where the tag is constructed. */
+  readonly children?: ReadonlyArray<TlvObject>
+}
+
+export const maxTlvDepth = 4
+export const maxTlvObjects = 64
+
+export function readTlv(bytes: Uint8Array): ReadonlyArray<TlvObject> | CodeFault {
+  return readLevel(bytes, 0, "", 0, { objects: 0 })
+}
+
+function readLevel(
+  bytes: Uint8Array,
+  start: number,
+  above: string,
+  depth: number,
+  count: { objects: number }
+): ReadonlyArray<TlvObject> | CodeFault {
+  if (depth >= maxTlvDepth) return codeFault(above, start, `at most ${maxTlvDepth} levels`)
+  const objects: Array<TlvObject> = []
+  let at = 0
+  while (at < bytes.length) {
+    if (++count.objects > maxTlvObjects) {
+      return codeFault(above, start + at, `at most ${maxTlvObjects} objects`)
+    }
+    const tagBytes = (bytes[at]! & 0x1f) === 0x1f ? 2 : 1
+    if (at + tagBytes >= bytes.length) return codeFault(above, start + at, "a tag and a length")
+    if (tagBytes === 2 && bytes[at + 1]! >= 0x80) {
+      return codeFault(above, start + at, "a tag of one or two bytes")
+    }
+    const tag = Buffer.from(bytes.subarray(at, at + tagBytes)).toString("hex").toUpperCase()
+    const path = above === "" ? tag : `${above}.${tag}`
+    const length = readLength(bytes, at + tagBytes)
+    if (length === undefined) {
+      return codeFault(path, start + at + tagBytes, "a definite length below 65536")
+    }
+    const from = at + tagBytes + length.width
+    const to = from + length.value
+    if (to > bytes.length) {
+      return codeFault(path, start + from, `${length.value} bytes`)
+    }
+    const value = bytes.subarray(from, to)
+    if ((bytes[at]! & 0x20) === 0) {
+      objects.push({ tag, value })
+    } else {
+      const children = readLevel(value, start + from, path, depth + 1, count)
+      if ("_tag" in children) return children
+      objects.push({ tag, value, children })
+    }
+    at = to
+  }
+  return objects
+}
+
+function readLength(
+  bytes: Uint8Array,
+  at: number
+): { readonly value: number; readonly width: number } | undefined {
+  const first = bytes[at]!
+  if (first < 0x80) return { value: first, width: 1 }
+  if (first === 0x81 && at + 1 < bytes.length) return { value: bytes[at + 1]!, width: 2 }
+  if (first === 0x82 && at + 2 < bytes.length) {
+    return { value: (bytes[at + 1]! << 8) | bytes[at + 2]!, width: 3 }
+  }
+  return undefined
+}
+
+/** Children, where there are any, are written instead of `value`; lengths in their shortest form. */
+export function writeTlv(objects: ReadonlyArray<TlvObject>): Buffer {
+  return Buffer.concat(objects.flatMap(({ children, tag, value }) => {
+    const inside = children === undefined ? value : writeTlv(children)
+    const length = inside.length < 0x80
+      ? [inside.length]
+      : inside.length < 0x100
+      ? [0x81, inside.length]
+      : [0x82, inside.length >> 8, inside.length & 0xff]
+    return [Buffer.from(tag, "hex"), Buffer.from(length), inside]
+  }))
+}

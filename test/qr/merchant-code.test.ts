@@ -1,0 +1,153 @@
+/** EMVCo merchant codes: the published and the captured ones, and what must be refused. */
+
+import { readFileSync } from "node:fs"
+
+import fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { crc16, crc16Text } from "../../src/qr/crc16.ts"
+import { formatAmount, parseAmount } from "../../src/qr/currency-exponent.ts"
+import { buildMerchantCode, parseMerchantCode } from "../../src/qr/merchant-code.ts"
+
+/** EMVCo MPM 1.1 example; card-style test code; codes seen in Laos, Vietnam and Korea. */
+const vectors: Readonly<Record<"emvco" | "card" | "laos" | "vietnam" | "korea", string>> = JSON
+  .parse(readFileSync(new URL("../corpus/qr/emv-codes.json", import.meta.url), "utf8")).merchant
+
+function parsed(text: string) {
+  const code = parseMerchantCode(text)
+  if ("_tag" in code) throw new Error(`refused: ${JSON.stringify(code)}`)
+  return code
+}
+
+function faultPath(text: string): string {
+  const code = parseMerchantCode(text)
+  return "_tag" in code ? code.path : "parsed"
+}
+
+/** Puts the right checksum behind a changed code, so that another rule must catch it. */
+function sealed(body: string): string {
+  const text = body.replace(/6304[0-9A-F]{4}$/, "6304")
+  return text + crc16Text(Buffer.from(text, "utf8"))
+}
+
+describe("the checksum", () => {
+  it("has the check value of its definition and keeps leading zeros", () => {
+    assert.equal(crc16(Buffer.from("123456789")), 0x29b1)
+    const short = Array.from({ length: 5000 }, (_, index) => crc16Text(Buffer.from(`${index}`)))
+    assert.ok(short.some((text) => text.startsWith("00")))
+    assert.ok(short.every((text) => /^[0-9A-F]{4}$/.test(text)))
+  })
+})
+
+describe("a merchant code", () => {
+  it("of EMVCo's own example is read with every part", () => {
+    const code = parsed(vectors.emvco)
+    assert.equal(code.initiation, "dynamic")
+    assert.equal(code.name, "BEST TRANSPORT")
+    assert.equal(code.city, "BEIJING")
+    assert.equal(code.category, "4111")
+    assert.equal(code.currency, "156")
+    assert.equal(code.amount, 2372)
+    assert.deepEqual(code.tip, { kind: "asked" })
+    assert.deepEqual(code.accounts.map(({ globalId, id }) => [id, globalId]), [
+      ["29", "D15600000000"],
+      ["31", "D15600000001"]
+    ])
+    assert.deepEqual([...code.additional], [["03", "1234"], ["06", "***"], ["07", "A6008667"], [
+      "09",
+      "ME"
+    ]])
+    const language = code.objects.find(({ id }) => id === "64")
+    assert.equal(language?.children?.[1]?.value, "最佳运输")
+  })
+
+  it("counts characters and sums bytes, as the Korean one shows", () => {
+    const code = parsed(vectors.korea)
+    assert.equal(code.currency, "410")
+    assert.equal(code.objects.find(({ id }) => id === "64")?.children?.[1]?.value.length, 12)
+  })
+
+  it("may have its sub-ids in any order and a foreign global id, as the Vietnamese one", () => {
+    const code = parsed(vectors.vietnam)
+    assert.deepEqual(code.tip, { kind: "fixed", amount: 0 })
+    assert.equal(code.accounts.find(({ id }) => id === "26")?.globalId, "vn.zalopay")
+    assert.equal(code.accounts.find(({ id }) => id === "50")?.globalId, "SACOMBANKQR")
+  })
+
+  it("is written as it was read, whichever vector", () => {
+    for (const [name, text] of Object.entries(vectors)) {
+      const code = parsed(text)
+      assert.equal(buildMerchantCode(code.objects), text, name)
+    }
+  })
+
+  it("is refused when any single character is changed", () => {
+    const text = Array.from(vectors.emvco)
+    for (let index = 0; index < text.length; index++) {
+      const changed = [...text]
+      changed[index] = text[index] === "1" ? "2" : "1"
+      assert.notEqual(faultPath(changed.join("")), "parsed", `at ${index}`)
+    }
+  })
+
+  it("is refused by the path of what is wrong", () => {
+    assert.equal(faultPath(""), "")
+    assert.equal(faultPath("6304"), "63")
+    assert.equal(faultPath("x".repeat(600)), "")
+    assert.equal(faultPath("😀".repeat(5000)), "")
+    assert.equal(faultPath(vectors.emvco.slice(0, -4) + "A13B"), "63")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("5802CN", "5902CN"))), "59")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("540523.72", "540523,72"))), "54")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("540523.72", "540500000"))), "54")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("550201", "550204"))), "55")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("52044111", "5204411A"))), "52")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("62330304", "62330399"))), "62.03")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("000201", "000202"))), "00")
+    assert.equal(faultPath(sealed("0002016304")), "52")
+    assert.equal(faultPath(sealed("00020199 96304")), "99")
+    assert.equal(faultPath(sealed("000201٠١02xx6304")), "")
+  })
+
+  it("is not built from objects that are none", () => {
+    const objects = parsed(vectors.card).objects
+    assert.ok("_tag" in Object(buildMerchantCode([...objects, { id: "59", value: "again" }])))
+    assert.ok("_tag" in Object(buildMerchantCode([{ id: "59", value: "" }])))
+    assert.ok("_tag" in Object(buildMerchantCode([{ id: "59", value: "x".repeat(100) }])))
+  })
+
+  it("of random text is parsed or refused, and never throws", () => {
+    const text = fc.oneof(
+      fc.string({ maxLength: 200 }),
+      fc.string({ unit: "binary", maxLength: 100 }),
+      fc.stringMatching(/^[0-9]{8,120}$/).map(sealed)
+    )
+    fc.assert(
+      fc.property(text, (each) => {
+        const code = parseMerchantCode(each)
+        assert.ok("_tag" in code || code.objects.length > 0)
+      }),
+      { numRuns: 1000 }
+    )
+  })
+})
+
+describe("an amount", () => {
+  it("is whole minor units, or nothing", () => {
+    assert.equal(parseAmount("98.", 2), 9800)
+    assert.equal(parseAmount("98.7", 2), 9870)
+    assert.equal(parseAmount("1000", 0), 1000)
+    assert.equal(parseAmount("10.00", 0), 10)
+    assert.equal(parseAmount("1.234", 3), 1234)
+    for (const bad of ["", ".5", "1,5", "-1", "+1", " 1", "1e3", "1.001", "٣", "9".repeat(17)]) {
+      assert.equal(parseAmount(bad, 2), undefined, bad)
+    }
+  })
+
+  it("survives being written and read", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.constantFrom(0, 2, 3), (minor, exponent) => {
+        assert.equal(parseAmount(formatAmount(minor, exponent), exponent), minor)
+      }),
+      { numRuns: 200 }
+    )
+  })
+})

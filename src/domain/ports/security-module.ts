@@ -13,6 +13,7 @@ export type KeyPurpose = "pin" | "mac" | "track"
 export interface MacAlgorithm {
   readonly name:
     | "cup-ecb"
+    | "cup-ecb-sm4"
     | "cup-cbc"
     | "x9.9"
     | "x9.19"
@@ -33,6 +34,8 @@ export interface WorkingKeys {
 export type WorkingKeyShape =
   | "cup-24"
   | "cup-40"
+  | "cup-56"
+  | "cup-57-sm4"
   | "cup-60"
   | "cup-84"
   | "iso87-single"

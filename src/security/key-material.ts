@@ -1,0 +1,104 @@
+/**
+ * Clear key bytes: odd parity, check values, making and joining them. Keys come from the
+ * caller's randomness only. What holds: a function that refuses a key does not echo it.
+ */
+
+import { type BlockAlgorithm, blockSize, encryptBlocks, keyFits, xor } from "./block-cipher.ts"
+import { CipherCache } from "./cipher-cache.ts"
+import { cmac, constantTimeEqual } from "./mac.ts"
+import { fault, isFault, type SecurityFault } from "./security-fault.ts"
+
+/**
+ * What to do about the parity bits of DES keys: `ignore` them (OpenSSL does), `require` odd parity,
+ * or `adjust` it.
+ */
+export type ParityPolicy = "ignore" | "require" | "adjust"
+
+/** How a check value is made. The two AES forms differ, so the method is always configured. */
+export type CheckValueMethod =
+  /** The first bytes of one enciphered block of zeros: DES, triple DES, SM4 and older AES use. */
+  | "ecb"
+  /** The first bytes of the CMAC over one block of zeros: AES in X9.24-3 and X9.143. */
+  | "cmac"
+
+const emptyCache = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
+
+/** True when every byte of the key has an odd number of set bits. */
+export function hasOddParity(key: Uint8Array): boolean {
+  return key.every((byte) => odd(byte))
+}
+
+/** The same DES key with odd parity in every byte. */
+export function withOddParity(key: Uint8Array): Buffer {
+  return Buffer.from(key.map((byte) => odd(byte) ? byte : byte ^ 1))
+}
+
+/** Applies the policy to a DES key; fault `key-parity`. */
+export function withParity(key: Uint8Array, policy: ParityPolicy): Uint8Array | SecurityFault {
+  if (policy === "adjust") return withOddParity(key)
+  if (policy === "require" && !hasOddParity(key)) return fault("key-parity")
+  return key
+}
+
+/** The leftmost `length` bytes of the key's check value; fault `key-length`. */
+export function checkValue(
+  algorithm: BlockAlgorithm,
+  key: Uint8Array,
+  method: CheckValueMethod,
+  length: number
+): Buffer | SecurityFault {
+  if (!keyFits(algorithm, key.length)) return fault("key-length")
+  const zeros = new Uint8Array(blockSize(algorithm))
+  const whole = method === "ecb"
+    ? encryptBlocks(algorithm, key, zeros)
+    : cmac(emptyCache, key, algorithm, zeros)
+  return isFault(whole) ? whole : Buffer.from(whole.subarray(0, length))
+}
+
+/** Verifies a check value of 2 to 16 bytes; faults `check-value-wrong`, `key-length`. */
+export function verifyCheckValue(
+  algorithm: BlockAlgorithm,
+  key: Uint8Array,
+  method: CheckValueMethod,
+  given: Uint8Array
+): true | SecurityFault {
+  if (given.length < 2 || given.length > 16) return fault("check-value-wrong")
+  const made = checkValue(algorithm, key, method, given.length)
+  if (isFault(made)) return made
+  return constantTimeEqual(made, given) ? true : fault("check-value-wrong")
+}
+
+/** A new key: DES keys get odd parity and halves that differ. */
+export function newKey(
+  algorithm: BlockAlgorithm,
+  length: number,
+  bytes: (length: number) => Uint8Array
+): Buffer | SecurityFault {
+  if (!keyFits(algorithm, length)) return fault("key-length")
+  if (algorithm !== "tdes") return Buffer.from(bytes(length))
+  for (;;) {
+    const key = withOddParity(bytes(length))
+    const parts = Array.from(
+      { length: length / 8 },
+      (_, part) => key.toString("hex", part * 8, 8 + part * 8)
+    )
+    if (new Set(parts).size === parts.length) return key
+  }
+}
+
+/** Joins components by XOR; two at least, all of one length. Fault `components-wrong`. */
+export function joinComponents(
+  components: ReadonlyArray<Uint8Array>
+): Buffer | SecurityFault {
+  const [first, ...rest] = components
+  if (first === undefined || rest.length === 0) return fault("components-wrong")
+  if (rest.some((component) => component.length !== first.length)) return fault("components-wrong")
+  return rest.reduce<Buffer>((joined, component) => xor(joined, component), Buffer.from(first))
+}
+
+function odd(byte: number): boolean {
+  let bits = byte ^ (byte >> 4)
+  bits ^= bits >> 2
+  bits ^= bits >> 1
+  return (bits & 1) === 1
+}

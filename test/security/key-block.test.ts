@@ -1,0 +1,165 @@
+/** Key blocks against published ones (openemv/tr31 test vectors) and against forgers. */
+
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import {
+  type KeyBlockVersion,
+  unwrapKeyBlock,
+  type UnwrappedKey,
+  wrapKeyBlock
+} from "../../src/security/key-block.ts"
+import { checkValue } from "../../src/security/key-material.ts"
+import { fault, isFault } from "../../src/security/security-fault.ts"
+
+const hex = (text: string) => Buffer.from(text, "hex")
+
+const published = [
+  {
+    version: "A",
+    protection: "89E88CF7931444F334BD7547FC3F380C",
+    block: "A0072P0TE00E0000F5161ED902807AF26F1D62263644BD24192FDB3193C730301CEE8701",
+    key: "F039121BEC83D26B169BDCD5B22AAF8F",
+    kcv: ["tdes", "ecb", "CB9DEA"]
+  },
+  {
+    version: "B",
+    protection: "DD7515F2BFC17F85CE48F3CA25CB21F6",
+    block: "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E",
+    key: "3F419E1CB7079442AA37474C2EFBF8B8",
+    kcv: ["tdes", "ecb", "57C409"]
+  },
+  {
+    version: "D",
+    protection: "88E1AB2A2E3DD38C1FA039A536500CC8A87AB9D62DC92C01058FA79F44657DE6",
+    block: "D0112P0AE00E0000B82679114F470F540165EDFBF7E250FCEA43F810D215F8D207E2E417C07156A2"
+      + "7E8E31DA05F7425509593D03A457DC34",
+    key: "3F419E1CB7079442AA37474C2EFBF8B8",
+    kcv: ["aes", "cmac", "08793E"]
+  }
+] as const
+
+const protectionBytes: Record<KeyBlockVersion, number> = { A: 16, B: 24, C: 16, D: 32 }
+const attributes = {
+  usage: "M3",
+  algorithm: "T",
+  mode: "C",
+  keyVersion: "00",
+  exportability: "E"
+} as const
+
+function wrapped(version: KeyBlockVersion, key: Uint8Array): string {
+  const block = wrapKeyBlock(
+    Buffer.alloc(protectionBytes[version], 0x3b),
+    version,
+    attributes,
+    key,
+    (length) => new Uint8Array(length).fill(0x5a)
+  )
+  if (isFault(block)) throw new Error(block.code)
+  return block
+}
+
+describe("a published key block", () => {
+  it.each(published)("of version $version gives its key and check value", (vector) => {
+    const opened = unwrapKeyBlock(hex(vector.protection), vector.block) as UnwrappedKey
+    expect(opened.key.toString("hex").toUpperCase()).toBe(vector.key)
+    expect(opened.version).toBe(vector.version)
+    expect(opened.attributes.usage).toBe("P0")
+    expect(opened.attributes.mode).toBe("E")
+    const [algorithm, method, kcv] = vector.kcv
+    expect(checkValue(algorithm, opened.key, method, 3)).toEqual(hex(kcv))
+  })
+
+  it("does not open under another protection key", () => {
+    for (const { protection, block } of published) {
+      const other = hex(protection).map((byte) => byte ^ 0x10)
+      expect(unwrapKeyBlock(other, block)).toBe(fault("block-forged"))
+    }
+  })
+})
+
+describe("wrapping", () => {
+  it.each(["A", "B", "C", "D"] as const)(
+    "version %s opens again, for every key length",
+    (version) => {
+      for (const length of [8, 16, 24, 32]) {
+        const key = Buffer.alloc(length, length)
+        const opened = unwrapKeyBlock(
+          Buffer.alloc(protectionBytes[version], 0x3b),
+          wrapped(version, key)
+        ) as UnwrappedKey
+        expect(opened.key).toEqual(key)
+        expect(opened.attributes).toEqual(attributes)
+      }
+    }
+  )
+
+  it("hides the length of a triple DES key", () => {
+    const lengths = [8, 16, 24].map((length) => wrapped("D", Buffer.alloc(length, 1)).length)
+    expect(new Set(lengths).size).toBe(1)
+  })
+
+  it("derives with AES-128 and AES-192 protection keys too", () => {
+    for (const length of [16, 24]) {
+      const protection = Buffer.alloc(length, 9)
+      const block = wrapKeyBlock(protection, "D", attributes, Buffer.alloc(16, 1), Buffer.alloc)
+      expect((unwrapKeyBlock(protection, block as string) as UnwrappedKey).key)
+        .toEqual(Buffer.alloc(16, 1))
+    }
+  })
+
+  it("is refused under a protection key that does not fit the version", () => {
+    for (const [version, length] of [["A", 8], ["B", 32], ["D", 8]] as const) {
+      expect(
+        wrapKeyBlock(Buffer.alloc(length), version, attributes, Buffer.alloc(16), Buffer.alloc)
+      )
+        .toBe(fault("block-protection-key"))
+    }
+  })
+
+  it("refuses attributes that are not of the standard's shape", () => {
+    const odd = { ...attributes, usage: "M31" }
+    expect(wrapKeyBlock(Buffer.alloc(32), "D", odd, Buffer.alloc(16), Buffer.alloc))
+      .toBe(fault("block-format"))
+  })
+})
+
+describe("a block that was touched", () => {
+  it.each(["A", "B", "C", "D"] as const)("of version %s is refused wherever it was", (version) => {
+    const block = wrapped(version, Buffer.alloc(16, 0x61))
+    const protection = Buffer.alloc(protectionBytes[version], 0x3b)
+    for (let at = 0; at < block.length; at++) {
+      const other = block[at] === "0" ? "1" : "0"
+      const result = unwrapKeyBlock(protection, block.slice(0, at) + other + block.slice(at + 1))
+      expect(isFault(result)).toBe(true)
+    }
+  })
+
+  it("is refused when it is cut or longer than it says", () => {
+    const block = wrapped("D", Buffer.alloc(16, 0x61))
+    const protection = Buffer.alloc(32, 0x3b)
+    for (let length = 0; length < block.length; length++) {
+      expect(unwrapKeyBlock(protection, block.slice(0, length))).toBe(fault("block-length"))
+    }
+    expect(unwrapKeyBlock(protection, block + "00")).toBe(fault("block-length"))
+  })
+
+  it("never throws, whatever the text", () => {
+    const protection = Buffer.alloc(32, 0x3b)
+    const header = fc.tuple(
+      fc.constantFrom("A", "B", "C", "D", "E"),
+      fc.constantFrom("P0TE00E", "M3TC00N", "K0AB00E"),
+      fc.integer({ min: 0, max: 99 }),
+      fc.stringMatching(/^[0-9A-F]{0,200}$/)
+    ).map(([version, middle, count, rest]) => {
+      const tail = middle + String(count).padStart(2, "0") + "00" + rest
+      return version + String(tail.length + 5).padStart(4, "0") + tail
+    })
+    fc.assert(
+      fc.property(fc.oneof(header, fc.string()), (text) => {
+        expect(isFault(unwrapKeyBlock(protection, text))).toBe(true)
+      }),
+      { numRuns: 2000 }
+    )
+  })
+})

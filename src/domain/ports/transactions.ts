@@ -89,6 +89,8 @@ export interface TransactionsShape {
   /** Takes over; exactly one prepared answer is delivered, now or later. */
   readonly submit: (submission: Submission, asker: Asker) => void
   readonly inFlight: () => number
+  /** From now on new submissions are refused as draining; what is in flight goes on. */
+  readonly drain: () => void
   /** Resolves what a notification or a wallet's late word says about an order's transaction. */
   readonly settleOrder: (
     transaction: TransactionId,

@@ -1,0 +1,165 @@
+/**
+ * Reversal chains from the transaction's side: opened in the same commit as what made them
+ * necessary, at most one a transaction (I3), and closed by the upstream's acknowledgement or by
+ * an exception that names a human's work.
+ */
+
+import type { AdviceRecord } from "../domain/advice.ts"
+import type { TransactionId } from "../domain/brand.ts"
+import { invariant } from "../domain/invariant.ts"
+import { reversibleKinds } from "../domain/kind.ts"
+import type { AdviceEnd } from "../domain/ports/advices.ts"
+import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
+import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
+import { step, type TransactionRecord } from "../domain/transaction.ts"
+import type { Floor } from "./floor.ts"
+import type { Room } from "./room.ts"
+
+/** Changes that go into one commit, and what to do once they are on disk. */
+export interface Opened {
+  readonly record: TransactionRecord
+  readonly writes: ReadonlyArray<JournalWrite>
+  readonly feed: ReadonlyArray<LedgerEntry>
+  readonly start: () => void
+}
+
+export class Chains {
+  readonly #room: Room
+  readonly #floor: Floor
+
+  constructor(room: Room, floor: Floor) {
+    this.#room = room
+    this.#floor = floor
+    room.advices.onEnd((end) => this.#ended(end))
+    room.upstreams.onLate((id, answer) => this.#late(id as TransactionId, answer))
+  }
+
+  has(id: TransactionId): boolean {
+    return this.#room.journal.get("advices", id) !== undefined
+  }
+
+  /** A transaction that still owes something keeps its place in the journal. */
+  isOwing(id: TransactionId): boolean {
+    return this.has(id) || this.#floor.graces.has(id) ||
+      this.#room.journal.get("undelivered", id) !== undefined
+  }
+
+  /**
+   * What is owed for a transaction that may have moved money and must not have: a chain, or for
+   * kinds that cannot be reversed an exception. `record` is in a state that may go on to it.
+   */
+  owe(record: TransactionRecord, reason: AdviceRecord["reason"]): Opened {
+    const { upstream } = record
+    invariant(upstream !== undefined, "what was forwarded has an upstream")
+    invariant(!this.has(record.id), "a transaction has at most one reversal chain")
+    if (!reversibleKinds.has(record.kind)) {
+      return this.raise(record, String(reason), `${record.kind} in doubt at ${upstream}`)
+    }
+    const undo = this.#room.settings.wallets.has(upstream) ? "wallet-undo" : "reversal"
+    const advice = this.#room.advices.open(record.id, upstream, reason, undo)
+    const reversing = changed(record, { state: step(record.state, "reversing") })
+    return {
+      record: reversing,
+      writes: [
+        { table: "transactions", key: record.id, value: reversing },
+        { table: "advices", key: record.id, value: advice },
+        { table: "undelivered", key: record.id, value: undefined }
+      ],
+      feed: [{ table: "transactions", row: reversing }, { table: "advices", row: advice }],
+      start: () => this.#room.advices.start(advice)
+    }
+  }
+
+  /** Hands a transaction to a human: it stays in the ledger as an exception until resolved. */
+  raise(record: TransactionRecord, reason: string, detail: string): Opened {
+    const raised = changed(record, { state: step(record.state, "exception") })
+    this.#room.meter.exception(reason)
+    return {
+      record: raised,
+      writes: [
+        this.#floor.settled(raised),
+        { table: "undelivered", key: record.id, value: undefined }
+      ],
+      feed: [
+        { table: "transactions", row: raised },
+        { table: "exceptions", row: this.#exception(record.id, reason, detail) }
+      ],
+      start: () => {}
+    }
+  }
+
+  #exception(id: TransactionId, reason: string, detail: string): ExceptionRow {
+    return {
+      id: `${id}:${reason}`,
+      transaction: id,
+      reason,
+      detail,
+      atMs: this.#room.time.wallMs()
+    }
+  }
+
+  /** The chain is over: the transaction and the chain change in one commit. */
+  #ended(end: AdviceEnd): void {
+    const { record: advice } = end
+    const writes: Array<JournalWrite> = [
+      { table: "advices", key: advice.transaction, value: undefined }
+    ]
+    const feed: Array<LedgerEntry> = [{ table: "advices", row: advice }]
+    if (end.exception !== undefined) {
+      this.#room.meter.exception(end.exception.reason)
+      feed.push({ table: "exceptions", row: end.exception })
+    }
+    const record = this.#room.journal.get("transactions", advice.transaction)
+    if (record !== undefined && record.state === "reversing") {
+      const acknowledged = advice.state === "acknowledged"
+      const ended = changed(record, {
+        state: step(record.state, acknowledged ? "reversed" : "exception"),
+        times: { ...record.times, reversedMs: this.#room.time.wallMs() }
+      })
+      writes.push(this.#floor.settled(ended))
+      feed.push({ table: "transactions", row: ended })
+      if (acknowledged) this.#giveBack(ended, writes, feed)
+      this.#room.meter.ended(ended)
+    }
+    this.#room.journal.commit(writes, feed, () => {})
+  }
+
+  /** A follow-on that was reversed gives back what it had taken from its original. */
+  #giveBack(
+    record: TransactionRecord,
+    writes: Array<JournalWrite>,
+    feed: Array<LedgerEntry>
+  ): void {
+    if (record.original === undefined || record.amount === undefined) return
+    const original = this.#room.journal.get("transactions", record.original)
+    if (original === undefined) return
+    const restored = changed(original, {
+      taken: Math.max(0, (original.taken ?? 0) - record.amount)
+    })
+    writes.push({ table: "transactions", key: restored.id, value: restored })
+    feed.push({ table: "transactions", row: restored })
+  }
+
+  /**
+   * An answer after its end was declared is never delivered. When it approved, a chain must exist
+   * or have ended well; where neither can be, a human hears of it.
+   */
+  #late(id: TransactionId, answer: UpstreamAnswer): void {
+    const record = this.#room.journal.get("transactions", id)
+    this.#room.meter.late(record?.upstream ?? "", answer.approved)
+    if (record === undefined || !answer.approved || this.has(id)) return
+    const detail = `late approval ${answer.response} after state ${record.state}`
+    this.#room.meter.exception("late-approval")
+    this.#room.journal.commit([], [
+      { table: "exceptions", row: this.#exception(id, "late-approval", detail) }
+    ], () => {})
+  }
+}
+
+/** The next version of a record. */
+export function changed(
+  record: TransactionRecord,
+  change: Partial<TransactionRecord>
+): TransactionRecord {
+  return { ...record, ...change, version: record.version + 1 }
+}

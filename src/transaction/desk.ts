@@ -1,0 +1,244 @@
+/**
+ * The desk where every submission arrives: is it a repeat, does it refer to something, where may it
+ * go? It accepts, and hands over to forwarding; or it turns away, by name.
+ */
+
+import { type FailureCode, failures } from "../domain/failures.ts"
+import { followOnKinds } from "../domain/kind.ts"
+import { maskPan } from "../domain/pan.ts"
+import type { Asker, Submission } from "../domain/ports/transactions.ts"
+import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { Chains } from "./chains.ts"
+import { Floor } from "./floor.ts"
+import { Forwarding } from "./forwarding.ts"
+import { type Life, maxAskers } from "./life.ts"
+import { Originals } from "./originals.ts"
+import { Outcomes } from "./outcomes.ts"
+import type { Room } from "./room.ts"
+import { TerminalReversals } from "./terminal-reversal.ts"
+
+export class Desk {
+  readonly floor = new Floor()
+  readonly chains: Chains
+  readonly outcomes: Outcomes
+  readonly originals: Originals
+  readonly #forwarding: Forwarding
+  readonly #reversals: TerminalReversals
+  readonly #room: Room
+  #draining = false
+
+  constructor(room: Room) {
+    this.#room = room
+    this.chains = new Chains(room, this.floor)
+    this.outcomes = new Outcomes(room, this.floor, this.chains)
+    this.originals = new Originals(room.journal, this.floor)
+    this.#forwarding = new Forwarding(room, this.floor, this.chains, this.outcomes)
+    this.#reversals = new TerminalReversals(room, this.floor, this.chains, this.originals)
+  }
+
+  /** From now on nothing new is accepted; what is in flight goes on to its end. */
+  drain(): void {
+    this.#draining = true
+  }
+
+  submit(submission: Submission, asker: Asker): void {
+    const fingerprint = this.#fingerprint(submission)
+    if (this.#isRepeat(submission, fingerprint, asker)) return
+    const refusal = this.#admission(submission)
+    if (refusal !== undefined) {
+      this.turnAway(asker, refusal)
+      return
+    }
+    const record = this.#accept(submission, fingerprint)
+    if (submission.kind === "reversal") {
+      this.#reversals.take(record, submission, asker)
+      return
+    }
+    const life = this.#begin(submission, asker, record)
+    this.floor.enter(life)
+    if (followOnKinds.has(submission.kind)) this.#followOn(life)
+    else this.#route(life)
+  }
+
+  /** Refused before it became a transaction: told, counted, not recorded. */
+  turnAway(asker: Asker, code: FailureCode): void {
+    this.#room.meter.turnedAway(code)
+    const { response } = failures[code]
+    asker.prepare({ approved: false, response1987: response, failure: code }).deliver(() => {})
+  }
+
+  /** Nothing twice (I2): joins the one in flight, or gets the stored answer, or is refused. */
+  #isRepeat(submission: Submission, fingerprint: string, asker: Asker): boolean {
+    const { meter } = this.#room
+    const life = this.floor.byKey.get(submission.key)
+    const known = life?.record ?? this.#remembered(submission)
+    if (known === undefined) {
+      if (!this.floor.recent.isStale(submission.terminal, submission.batch, submission.stan)) {
+        return false
+      }
+      if (submission.kind === "reversal") return false
+      meter.duplicate("stale")
+      this.turnAway(asker, "duplicate-stale")
+      return true
+    }
+    if (known.fingerprint !== fingerprint) {
+      meter.duplicate("conflicting")
+      this.turnAway(asker, "duplicate-conflict")
+    } else if (life === undefined) {
+      meter.duplicate("replayed")
+      this.outcomes.repeat(known, asker)
+    } else if (life.askers.length >= maxAskers) {
+      this.turnAway(asker, "session-busy")
+    } else {
+      meter.duplicate("joined")
+      life.askers.push(asker)
+    }
+    return true
+  }
+
+  #remembered(submission: Submission): TransactionRecord | undefined {
+    const entry = this.floor.recent.find(submission.terminal, submission.key)
+    return entry === undefined ? undefined : this.originals.current(entry.id)
+  }
+
+  /** May anything new begin now? Reversals are taken as long as the journal takes anything. */
+  #admission(submission: Submission): FailureCode | undefined {
+    const { level } = this.#room.journal.health()
+    if (level === "failed") return "journal-failed"
+    if (submission.kind === "reversal") return undefined
+    if (level === "full") return "journal-full"
+    if (this.#draining) return "draining"
+    const { kinds, channels, currencies } = submission.profile
+    if (!kinds.has(submission.kind) || !channels.has(submission.channel)) return "kind-forbidden"
+    if (submission.currency !== undefined && !currencies.has(submission.currency)) {
+      return "kind-forbidden"
+    }
+    return this.floor.byKey.size >= this.#room.settings.maxInFlight ? "overloaded" : undefined
+  }
+
+  #accept(submission: Submission, fingerprint: string): TransactionRecord {
+    const { dayOf, nextId, time } = this.#room
+    const wallMs = time.wallMs()
+    const { pan } = submission
+    return {
+      id: nextId(wallMs),
+      version: 0,
+      state: step("received", "accepted"),
+      kind: submission.kind,
+      channel: submission.channel,
+      scheme: submission.scheme,
+      day: dayOf(wallMs),
+      key: submission.key,
+      fingerprint,
+      terminal: submission.terminal,
+      merchant: submission.merchant,
+      session: submission.session,
+      mti: submission.mti,
+      processingCode: submission.processingCode,
+      stan: submission.stan,
+      configVersion: 0,
+      times: { receivedMs: wallMs },
+      ...(submission.entryMode === undefined ? {} : { entryMode: submission.entryMode }),
+      ...(submission.batch === undefined ? {} : { batch: submission.batch }),
+      ...(submission.localTime === undefined ? {} : { localTime: submission.localTime }),
+      ...(submission.amount === undefined ? {} : { amount: submission.amount }),
+      ...(submission.currency === undefined ? {} : { currency: submission.currency }),
+      ...(pan === undefined ? {} : { panMask: maskPan(pan) })
+    }
+  }
+
+  #begin(submission: Submission, asker: Asker, record: TransactionRecord): Life {
+    const { cardSequence, expiry, pan } = submission
+    return {
+      submission,
+      facts: {
+        ...(pan === undefined ? {} : { pan }),
+        ...(expiry === undefined ? {} : { expiry }),
+        ...(cardSequence === undefined ? {} : { cardSequence })
+      },
+      askers: [asker],
+      candidates: [],
+      next: 0,
+      record,
+      original: undefined,
+      remembered: false,
+      allowance: 0,
+      taken: 0,
+      reversedByTerminal: false,
+      dispatchedMs: 0,
+      ending: false
+    }
+  }
+
+  #route(life: Life): void {
+    const { submission } = life
+    const digits = submission.payCode ?? submission.pan
+    const decision = this.#room.router.decide({
+      kind: submission.kind,
+      channel: submission.channel,
+      scheme: submission.scheme,
+      terminal: submission.terminal,
+      merchant: submission.merchant,
+      group: submission.profile.group,
+      minuteOfDay: this.#room.local.at(life.record.times.receivedMs).minuteOfDay,
+      ...(digits === undefined ? {} : { digits }),
+      ...(submission.amount === undefined ? {} : { amount: submission.amount }),
+      ...(submission.currency === undefined ? {} : { currency: submission.currency })
+    })
+    if (decision.candidates.length === 0) {
+      life.record = { ...life.record, configVersion: decision.configVersion }
+      this.outcomes.refused(life, "no-route")
+      return
+    }
+    this.#routed(life, decision.route, decision.candidates, decision.configVersion)
+  }
+
+  /** A follow-on goes where its original went, and nowhere else (rule 4). */
+  #followOn(life: Life): void {
+    const original = this.originals.find(life.submission)
+    if (original?.upstream === undefined) {
+      this.outcomes.refused(life, "original-unknown")
+      return
+    }
+    const allowance = this.originals.allowance(life.submission, original)
+    if (typeof allowance === "string") {
+      this.outcomes.refused(life, allowance)
+      return
+    }
+    life.original = original
+    life.allowance = allowance
+    life.record = {
+      ...life.record,
+      original: original.id,
+      amount: life.record.amount ?? allowance,
+      ...(life.record.currency ?? original.currency) === undefined
+        ? {}
+        : { currency: life.record.currency ?? original.currency! }
+    }
+    this.#routed(life, "original", [original.upstream], original.configVersion)
+  }
+
+  #routed(
+    life: Life,
+    route: string | undefined,
+    candidates: ReadonlyArray<string>,
+    configVersion: number
+  ): void {
+    life.record = {
+      ...life.record,
+      state: step(life.record.state, "routed"),
+      configVersion,
+      ...(route === undefined ? {} : { route })
+    }
+    life.candidates = candidates
+    this.#forwarding.forward(life)
+  }
+
+  /** Same key, same content? A keyed digest, because it rests on disk beside the masked number. */
+  #fingerprint(submission: Submission): string {
+    const { amount, currency, kind, pan, payCode, processingCode } = submission
+    return this.#room.sealing.digest(
+      `${kind}|${processingCode}|${amount ?? ""}|${currency ?? ""}|${pan ?? payCode ?? ""}`
+    )
+  }
+}

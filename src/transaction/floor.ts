@@ -1,0 +1,74 @@
+/**
+ * What the station holds in memory: transactions in flight by key and by id, the recent window, and
+ * answers that wait for their terminal to come back. Everything here can be rebuilt from the journal.
+ */
+
+import type { Timer } from "../actor/timer-wheel.ts"
+import type { TransactionId } from "../domain/brand.ts"
+import type { JournalWrite } from "../domain/ports/journal.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
+import type { Life } from "./life.ts"
+import { type RecentEntry, RecentTransactions } from "./recent.ts"
+
+export class Floor {
+  /** Keys are unique per terminal; the terminal is part of each dialect's key. */
+  readonly byKey = new Map<string, Life>()
+  readonly byId = new Map<TransactionId, Life>()
+  readonly recent = new RecentTransactions()
+  /** Approved answers that no live socket took, until their grace ends. */
+  readonly graces = new Map<TransactionId, Timer>()
+  /** Fell out of the window while still owing something; removed from the journal at their end. */
+  readonly #overdue = new Set<TransactionId>()
+
+  enter(life: Life): void {
+    this.byKey.set(life.submission.key, life)
+    this.byId.set(life.record.id, life)
+  }
+
+  leave(life: Life): void {
+    this.byKey.delete(life.submission.key)
+    this.byId.delete(life.record.id)
+  }
+
+  /** Remembers a transaction as the terminal's newest; returns the removal of what it pushed out. */
+  remember(
+    record: TransactionRecord,
+    isOwing: (id: TransactionId) => boolean
+  ): Array<JournalWrite> {
+    const fallen = this.recent.add(record.terminal, entryOf(record))
+    if (fallen === undefined) return []
+    if (this.byId.has(fallen.id) || isOwing(fallen.id)) {
+      this.#overdue.add(fallen.id)
+      return []
+    }
+    return [removal(fallen.id)]
+  }
+
+  /**
+   * The journal's copy of a record that has come to its end: the record itself while it is in the
+   * window, its removal when it fell out meanwhile.
+   */
+  settled(record: TransactionRecord): JournalWrite {
+    if (this.#overdue.delete(record.id)) return removal(record.id)
+    return { table: "transactions", key: record.id, value: record }
+  }
+
+  /** The same for a record that does not change: nothing, or its removal. */
+  released(id: TransactionId): Array<JournalWrite> {
+    return this.#overdue.delete(id) ? [removal(id)] : []
+  }
+}
+
+export function entryOf(record: TransactionRecord): RecentEntry {
+  return {
+    key: record.key,
+    id: record.id,
+    kind: record.kind,
+    stan: record.stan,
+    batch: record.batch
+  }
+}
+
+function removal(id: TransactionId): JournalWrite {
+  return { table: "transactions", key: id, value: undefined }
+}

@@ -1,0 +1,159 @@
+/**
+ * From accepted to written: candidates in order, a place on a link, durable, then the socket.
+ * *Written* means handed to a connected socket. Until then every failure is definite and the next
+ * candidate may be tried; from then on nothing is ever sent again as new (rules 1 and 2).
+ */
+
+import { type FailureCode } from "../domain/failures.ts"
+import { invariant } from "../domain/invariant.ts"
+import type { JournalWrite } from "../domain/ports/journal.ts"
+import type { Ending, Reservation, UpstreamRequest } from "../domain/ports/upstream.ts"
+import { step } from "../domain/transaction.ts"
+import { type Chains, changed } from "./chains.ts"
+import type { Floor } from "./floor.ts"
+import type { Life } from "./life.ts"
+import type { Outcomes } from "./outcomes.ts"
+import type { Room } from "./room.ts"
+
+/** Of several candidates' reasons, the one that tells the operator most comes first. */
+const reasonRank: ReadonlyArray<FailureCode> = [
+  "untranslatable",
+  "window-full",
+  "breaker-open",
+  "upstream-down"
+]
+
+export class Forwarding {
+  readonly #room: Room
+  readonly #floor: Floor
+  readonly #chains: Chains
+  readonly #outcomes: Outcomes
+
+  constructor(room: Room, floor: Floor, chains: Chains, outcomes: Outcomes) {
+    this.#room = room
+    this.#floor = floor
+    this.#chains = chains
+    this.#outcomes = outcomes
+  }
+
+  /** Tries the next candidates until one takes the request, or refuses. */
+  forward(life: Life): void {
+    const request = requestOf(life)
+    let refusal: FailureCode = "upstream-down"
+    while (life.next < life.candidates.length) {
+      const upstream = life.candidates[life.next++]!
+      const reserved = this.#room.upstreams.reserve(upstream, request)
+      if (typeof reserved !== "string") {
+        this.#commit(life, reserved)
+        return
+      }
+      if (rank(reserved) < rank(refusal)) refusal = reserved
+    }
+    this.#outcomes.refused(life, refusal)
+  }
+
+  /** `forwarded` is on disk before the request leaves. */
+  #commit(life: Life, reservation: Reservation): void {
+    const { time, journal, sealing } = this.#room
+    const first = !life.remembered
+    const record = changed(life.record, {
+      state: step(life.record.state, "forwarded"),
+      upstream: reservation.upstream,
+      link: reservation.link,
+      upstreamStan: reservation.stan,
+      times: { ...life.record.times, forwardedMs: time.wallMs() },
+      ...(first ? { sealed: sealing.seal(life.facts) } : {}),
+      ...(reservation.rrn === undefined ? {} : { upstreamRrn: reservation.rrn }),
+      ...(reservation.time === undefined ? {} : { upstreamTime: reservation.time }),
+      ...(reservation.walletReference === undefined
+        ? {}
+        : { walletReference: reservation.walletReference })
+    })
+    life.record = record
+    const writes: Array<JournalWrite> = [{
+      table: "transactions",
+      key: record.id,
+      value: record
+    }]
+    if (first) {
+      life.remembered = true
+      const owing = (id: typeof record.id) => this.#chains.isOwing(id)
+      writes.push(...this.#floor.remember(record, owing), ...this.#take(life))
+    }
+    journal.commit(writes, [], (failure) => {
+      if (failure === undefined) this.#dispatch(life, reservation)
+    })
+  }
+
+  /** A follow-on takes its amount from the original before it leaves, so that two cannot share it. */
+  #take(life: Life): Array<JournalWrite> {
+    if (life.original === undefined || life.allowance === 0) return []
+    const original = this.#room.journal.get("transactions", life.original.id)
+    if (original === undefined) return []
+    life.taken = life.allowance
+    const lessened = changed(original, { taken: (original.taken ?? 0) + life.taken })
+    return [{ table: "transactions", key: lessened.id, value: lessened }]
+  }
+
+  #dispatch(life: Life, reservation: Reservation): void {
+    if (life.reversedByTerminal) {
+      reservation.release()
+      this.#again(life)
+      return
+    }
+    const { settings, time } = this.#room
+    const timeoutMs = settings.upstreamTimeoutMs.get(reservation.upstream)
+    invariant(timeoutMs !== undefined, "every upstream has a timeout")
+    life.dispatchedMs = time.monotonicMs()
+    if (!reservation.dispatch(timeoutMs, (ending) => this.#ended(life, ending))) {
+      this.#again(life)
+    }
+  }
+
+  #ended(life: Life, ending: Ending): void {
+    invariant(!life.ending, "a request ends once")
+    switch (ending._tag) {
+      case "answered":
+        this.#outcomes.answered(life, ending.answer)
+        break
+      case "unwritten":
+        this.#again(life)
+        break
+      case "timed-out":
+        this.#outcomes.inDoubt(life, "upstream-timeout")
+        break
+      case "lost":
+        this.#outcomes.inDoubt(life, "link-lost")
+        break
+      case "invalid":
+        this.#outcomes.inDoubt(life, "answer-invalid")
+        break
+    }
+  }
+
+  /** Nothing was written: the next candidate, unless the terminal has taken its request back. */
+  #again(life: Life): void {
+    if (life.reversedByTerminal) {
+      this.#outcomes.refused(life, "upstream-down")
+      return
+    }
+    life.record = { ...life.record, state: step(life.record.state, "routed") }
+    this.forward(life)
+  }
+}
+
+function requestOf(life: Life): UpstreamRequest {
+  const { submission, original } = life
+  return {
+    record: life.record,
+    facts: life.facts,
+    ...(submission.message === undefined ? {} : { message: submission.message }),
+    ...(submission.payCode === undefined ? {} : { payCode: submission.payCode }),
+    ...(original === undefined ? {} : { original })
+  }
+}
+
+function rank(code: FailureCode): number {
+  const index = reasonRank.indexOf(code)
+  return index < 0 ? -1 : index
+}

@@ -1,0 +1,218 @@
+/**
+ * How a transaction ends: answered, refused, in doubt. Each end is one journal commit, and only
+ * when that commit is on disk is anybody told (I1). The answer is composed and its sealing begun
+ * beside the commit, so that waiting for one does not add to waiting for the other.
+ */
+
+import { type FailureCode, failures } from "../domain/failures.ts"
+import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
+import type { Asker, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
+import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
+import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { type Chains, changed, type Opened } from "./chains.ts"
+import type { Floor } from "./floor.ts"
+import type { Life } from "./life.ts"
+import type { Room } from "./room.ts"
+
+export class Outcomes {
+  readonly #room: Room
+  readonly #floor: Floor
+  readonly #chains: Chains
+
+  constructor(room: Room, floor: Floor, chains: Chains) {
+    this.#room = room
+    this.#floor = floor
+    this.#chains = chains
+  }
+
+  /** The upstream said yes or no. */
+  answered(life: Life, answer: UpstreamAnswer): void {
+    const { time } = this.#room
+    const upstreamMs = time.monotonicMs() - life.dispatchedMs
+    const wallMs = time.wallMs()
+    const record = changed(life.record, {
+      state: step(life.record.state, "answered"),
+      approved: answer.approved,
+      response: answer.response1987,
+      upstreamResponse: answer.response,
+      upstreamMs,
+      times: { ...life.record.times, upstreamAnsweredMs: wallMs, answeredMs: wallMs },
+      ...(answer.authCode === undefined ? {} : { authCode: answer.authCode }),
+      ...(answer.rrn === undefined ? {} : { rrn: answer.rrn }),
+      ...(answer.walletReference === undefined ? {} : { walletReference: answer.walletReference }),
+      ...(answer.approvedAmount === undefined
+        ? {}
+        : { approvedAmount: answer.approvedAmount.minor })
+    })
+    if (life.reversedByTerminal && answer.approved) {
+      this.#doubt(life, record, "terminal-reversal", "upstream-timeout")
+      return
+    }
+    this.#end(life, record, {
+      approved: answer.approved,
+      response1987: answer.response1987,
+      ...(answer.values === undefined ? {} : { values: answer.values })
+    })
+  }
+
+  /** Definite: no upstream has seen it. */
+  refused(life: Life, code: FailureCode): void {
+    const failure = failures[code]
+    const record = changed(life.record, {
+      state: step(life.record.state, "refused"),
+      approved: false,
+      failure: code,
+      response: failure.response,
+      times: { ...life.record.times, answeredMs: this.#room.time.wallMs() }
+    })
+    this.#end(life, record, { approved: false, response1987: failure.response, failure: code })
+  }
+
+  /** Written, and nobody knows what came of it: timed out, link lost, answer that contradicts. */
+  inDoubt(life: Life, code: FailureCode): void {
+    const record = changed(life.record, {
+      state: step(life.record.state, "timed-out"),
+      approved: false,
+      failure: code,
+      response: failures[code].response,
+      upstreamMs: this.#room.time.monotonicMs() - life.dispatchedMs,
+      times: { ...life.record.times, timedOutMs: this.#room.time.wallMs() }
+    })
+    this.#doubt(life, record, life.reversedByTerminal ? "terminal-reversal" : code, code)
+  }
+
+  /** `timed-out` and its reversal are one commit; the terminal hears after it, then the upstream. */
+  #doubt(
+    life: Life,
+    record: TransactionRecord,
+    reason: Parameters<Chains["owe"]>[1],
+    told: FailureCode
+  ): void {
+    const response1987 = failures[told].response
+    const verdict: Verdict = { approved: false, response1987, failure: told }
+    const opened = this.#chains.owe(record, reason)
+    this.#end(life, opened.record, verdict, opened)
+  }
+
+  /** Makes an end durable, then tells everybody who asked. */
+  #end(life: Life, outcome: TransactionRecord, verdict: Verdict, opened?: Opened): void {
+    life.ending = true
+    const prepared = life.askers[0]!.prepare({ ...verdict, record: outcome })
+    const ownMs = this.#room.time.monotonicMs() - life.submission.arrivedMs -
+      (outcome.upstreamMs ?? 0)
+    const facts = { ...life.facts, answer: prepared.body }
+    const record = { ...outcome, ownMs, sealed: this.#room.sealing.seal(facts) }
+    life.record = record
+    const delivers = verdict.approved
+    const writes: Array<JournalWrite> = opened === undefined
+      ? [delivers ? kept(record) : this.#floor.settled(record)]
+      : opened.writes.map((write) =>
+        write.table === "transactions" && write.value !== undefined
+          ? { ...write, value: record }
+          : write
+      )
+    if (!life.remembered) {
+      life.remembered = true
+      writes.push(...this.#floor.remember(record, (id) => this.#chains.isOwing(id)))
+    }
+    if (delivers) writes.push({ table: "undelivered", key: record.id, value: true })
+    const feed: Array<LedgerEntry> = opened === undefined
+      ? [{ table: "transactions", row: record }]
+      : opened.feed.map((entry) =>
+        entry.table === "transactions" ? { table: "transactions", row: record } : entry
+      )
+    if (!record.approved && opened === undefined) this.#giveBack(life, writes, feed)
+    this.#room.journal.commit(writes, feed, (failure) => {
+      if (failure !== undefined) return
+      this.#floor.leave(life)
+      this.#room.meter.ended(record)
+      opened?.start()
+      this.#tell(life, record, prepared, delivers)
+    })
+  }
+
+  /** What a follow-on took from its original in advance goes back when it was not approved. */
+  #giveBack(life: Life, writes: Array<JournalWrite>, feed: Array<LedgerEntry>): void {
+    if (life.original === undefined || life.taken === 0) return
+    const original = this.#room.journal.get("transactions", life.original.id)
+    if (original === undefined) return
+    const restored = changed(original, { taken: Math.max(0, (original.taken ?? 0) - life.taken) })
+    life.taken = 0
+    writes.push({ table: "transactions", key: restored.id, value: restored })
+    feed.push({ table: "transactions", row: restored })
+  }
+
+  #tell(
+    life: Life,
+    record: TransactionRecord,
+    prepared: PreparedAnswer,
+    delivers: boolean
+  ): void {
+    let waiting = life.askers.length
+    let delivered = false
+    const handed = (live: boolean) => {
+      delivered ||= live
+      if (--waiting > 0 || !delivers) return
+      if (delivered) this.#delivered(record)
+      else this.#undeliverable(record)
+    }
+    prepared.deliver(handed)
+    for (let index = 1; index < life.askers.length; index++) {
+      life.askers[index]!.repeat(prepared.body).deliver(handed)
+    }
+  }
+
+  /** Handed to a live socket: from here on the switch never reverses on its own (I3). */
+  #delivered(record: TransactionRecord): void {
+    this.#floor.graces.get(record.id)?.cancel()
+    this.#floor.graces.delete(record.id)
+    this.#room.journal.note([
+      { table: "undelivered", key: record.id, value: undefined },
+      ...this.#floor.released(record.id)
+    ], [])
+  }
+
+  /** Approved, and no live socket: the terminal has a grace to come back and repeat (rule 6). */
+  #undeliverable(record: TransactionRecord): void {
+    const expire = () => {
+      this.#floor.graces.delete(record.id)
+      this.reverse(record.id, "undeliverable")
+    }
+    const grace = this.#room.timers.after(this.#room.settings.deliverGraceMs, expire)
+    this.#floor.graces.set(record.id, grace)
+  }
+
+  /** Opens a chain for a transaction that had already ended approved. */
+  reverse(id: TransactionRecord["id"], reason: Parameters<Chains["owe"]>[1]): void {
+    const record = this.#room.journal.get("transactions", id)
+    if (record === undefined || this.#chains.has(id)) return
+    const failure = reason === "undeliverable" ? { failure: reason } as const : {}
+    const opened = this.#chains.owe({ ...record, ...failure }, reason)
+    this.#room.journal.commit(opened.writes, opened.feed, (failed) => {
+      if (failed === undefined) opened.start()
+    })
+  }
+
+  /** A repeat of something that has ended: the stored answer, sealed under the current key. */
+  repeat(record: TransactionRecord, asker: Asker): void {
+    const { answer } = this.#room.sealing.open(record.sealed)
+    asker.repeat(answer ?? new Uint8Array(0)).deliver((live) => {
+      if (!live || record.approved !== true) return
+      if (record.state === "delivery-unconfirmed") this.#confirm(record)
+      else this.#delivered(record)
+    })
+  }
+
+  /** The terminal's repeat ends the doubt that a restart had left. */
+  #confirm(record: TransactionRecord): void {
+    const confirmed = changed(record, { state: step(record.state, "answered") })
+    this.#room.journal.note([
+      this.#floor.settled(confirmed),
+      { table: "undelivered", key: record.id, value: undefined }
+    ], [{ table: "transactions", row: confirmed }])
+  }
+}
+
+function kept(record: TransactionRecord): JournalWrite {
+  return { table: "transactions", key: record.id, value: record }
+}

@@ -1,0 +1,228 @@
+/**
+ * Routes compiled to one immutable table under one configuration version. What must hold: among the
+ * routes whose conditions are met, the one with the longest matching BIN wins, then the one listed
+ * first; a table in which a route could never win, or could win only by its place among equals that
+ * it cannot be told from, is refused before it is used (G3, G4).
+ */
+
+import type { RouteConfig } from "../domain/config.ts"
+import type { RouteDecision, RouteFacts } from "../domain/ports/router.ts"
+import {
+  anyCard,
+  type BinEntry,
+  binOf,
+  type BinTable,
+  makeBinTable,
+  parseBin
+} from "./bin-table.ts"
+import {
+  compileConditions,
+  type ConditionName,
+  type Conditions,
+  covers,
+  failing,
+  parseBetween
+} from "./conditions.ts"
+
+/** What is wrong with a route, and where it stands in the file. */
+export interface RouteFault {
+  /** As `routes[2].when.bins[0]`. */
+  readonly path: string
+  readonly problem: string
+}
+
+/** What became of one route for certain facts. */
+export interface RouteStep {
+  readonly route: string
+  /** Digits of the matching BIN; 0: the route asks for none. */
+  readonly binLength: number
+  /** `bins` when no BIN of the route matches; `later` when an earlier one had won already. */
+  readonly outcome: "matched" | "later" | "bins" | ConditionName
+}
+
+export interface RouteExplanation {
+  readonly decision: RouteDecision
+  /** Every route, in the order in which it was looked at; those without a matching BIN last. */
+  readonly steps: ReadonlyArray<RouteStep>
+}
+
+export interface RouteTable {
+  readonly version: number
+  readonly decide: (facts: RouteFacts) => RouteDecision
+  /** For people: slower, and says why. */
+  readonly explain: (facts: RouteFacts) => RouteExplanation
+}
+
+interface Rule {
+  readonly index: number
+  readonly name: string
+  readonly conditions: Conditions
+  readonly decision: RouteDecision
+}
+
+/**
+ * A table, or every fault at once. `upstreams` are the names that routes may lead to.
+ */
+export function compileRoutes(
+  routes: ReadonlyArray<RouteConfig>,
+  upstreams: ReadonlySet<string>,
+  version: number
+): RouteTable | ReadonlyArray<RouteFault> {
+  const faults: Array<RouteFault> = []
+  const entries: Array<BinEntry<Rule>> = []
+  const names = new Set<string>()
+  routes.forEach((route, index) => {
+    const fault = (path: string, problem: string) =>
+      faults.push({ path: `routes[${index}].${path}`, problem })
+    if (names.has(route.name)) fault("name", `another route is named ${route.name}`)
+    names.add(route.name)
+    checkTargets(route.to, upstreams, fault)
+    checkConditions(route.when, fault)
+    const rule: Rule = {
+      index,
+      name: route.name,
+      conditions: compileConditions(route.when),
+      decision: Object.freeze({
+        route: route.name,
+        candidates: Object.freeze([...route.to]),
+        configVersion: version
+      })
+    }
+    if (route.when.bins === undefined) entries.push({ range: anyCard, value: rule })
+    route.when.bins?.forEach((text, place) => {
+      const range = parseBin(text)
+      if (typeof range === "string") fault(`when.bins[${place}]`, `${text}: ${range}`)
+      else entries.push({ range, value: rule })
+    })
+  })
+  const table = makeBinTable(entries)
+  if (faults.length === 0) checkOverlaps(table, faults)
+  return faults.length > 0 ? faults : makeTable(table, entries, version)
+}
+
+type Fault = (path: string, problem: string) => void
+
+function checkTargets(
+  to: ReadonlyArray<string>,
+  upstreams: ReadonlySet<string>,
+  fault: Fault
+): void {
+  if (to.length === 0) fault("to", "a route leads to at least one upstream")
+  to.forEach((name, place) => {
+    if (!upstreams.has(name)) fault(`to[${place}]`, `there is no upstream named ${name}`)
+    else if (to.indexOf(name) < place) fault(`to[${place}]`, `${name} stands there already`)
+  })
+}
+
+function checkConditions(when: RouteConfig["when"], fault: Fault): void {
+  const { between, maxAmount, minAmount } = when
+  for (const [name, values] of Object.entries(when)) {
+    if (Array.isArray(values) && values.length === 0) {
+      fault(`when.${name}`, "an empty list matches nothing; leave the condition out")
+    }
+  }
+  for (const [name, amount] of Object.entries({ minAmount, maxAmount })) {
+    if (amount !== undefined && !(Number.isSafeInteger(amount) && amount >= 0)) {
+      fault(`when.${name}`, "an amount is a whole number of minor units, not negative")
+    }
+  }
+  if (minAmount !== undefined && maxAmount !== undefined && minAmount > maxAmount) {
+    fault("when.minAmount", "no amount is at least minAmount and at most maxAmount")
+  }
+  if (between !== undefined && parseBetween(between) === undefined) {
+    fault("when.between", `${between}: expected HH:MM-HH:MM with two different times`)
+  }
+}
+
+/**
+ * Two routes on cards that overlap with equal length: the second is refused when whatever it asks
+ * for is taken by the first, since it could never win there.
+ */
+function checkOverlaps(table: BinTable<Rule>, faults: Array<RouteFault>): void {
+  const told = new Set<string>()
+  for (const segment of table.segments) {
+    for (let later = 1; later < segment.length; later++) {
+      const { range, value } = segment[later]!
+      for (let at = later - 1; at >= 0 && segment[at]!.range.length === range.length; at--) {
+        const { value: first } = segment[at]!
+        const pair = `${first.index} ${value.index}`
+        if (first.index === value.index || told.has(pair)) continue
+        if (!covers(first.conditions, value.conditions)) continue
+        told.add(pair)
+        const where = range.length === 0 ? "" : ` on ${range.length}-digit BINs they share`
+        faults.push({
+          path: `routes[${value.index}]`,
+          problem: `${value.name} can never match${where}: ${first.name} takes everything first`
+        })
+      }
+    }
+  }
+}
+
+function makeTable(
+  table: BinTable<Rule>,
+  entries: ReadonlyArray<BinEntry<Rule>>,
+  version: number
+): RouteTable {
+  const none: RouteDecision = Object.freeze({
+    route: undefined,
+    candidates: Object.freeze([]),
+    configVersion: version
+  })
+  const decide = (facts: RouteFacts): RouteDecision => {
+    const members = table.find(binOf(facts.digits))
+    for (let index = 0; index < members.length; index++) {
+      const rule = members[index]!.value
+      if (failing(rule.conditions, facts) === undefined) return rule.decision
+    }
+    return none
+  }
+  const rules = [...new Set(entries.map(({ value }) => value))]
+  return Object.freeze({
+    version,
+    decide,
+    explain: (facts: RouteFacts): RouteExplanation => {
+      const members = table.find(binOf(facts.digits))
+      const steps: Array<RouteStep> = []
+      let won = false
+      for (const { range, value } of members) {
+        const outcome: RouteStep["outcome"] = won
+          ? "later"
+          : failing(value.conditions, facts) ?? "matched"
+        won ||= outcome === "matched"
+        steps.push({ route: value.name, binLength: range.length, outcome })
+      }
+      for (const rule of rules) {
+        if (members.some(({ value }) => value === rule)) continue
+        steps.push({ route: rule.name, binLength: 0, outcome: "bins" })
+      }
+      return { decision: decide(facts), steps }
+    }
+  })
+}
+
+const reasons: Readonly<Record<RouteStep["outcome"], string>> = {
+  matched: "matches",
+  later: "not looked at, an earlier one won",
+  bins: "no BIN of it matches",
+  channels: "other channels",
+  kinds: "other kinds",
+  currencies: "other currencies",
+  minAmount: "amount too low or absent",
+  maxAmount: "amount too high or absent",
+  groups: "other groups",
+  merchants: "other merchants",
+  between: "another time of day"
+}
+
+/** The explanation as lines for a terminal; holds no digit of the card. */
+export function explanationLines({ decision, steps }: RouteExplanation): ReadonlyArray<string> {
+  const lines = steps.map(({ binLength, outcome, route }) => {
+    const bin = outcome === "bins" ? "" : binLength === 0 ? " (any card)" : ` (${binLength} digits)`
+    return `${outcome === "matched" ? "→" : " "} ${route}${bin}: ${reasons[outcome]}`
+  })
+  const end = decision.route === undefined ?
+    "no route: the terminal is told 15" :
+    `route ${decision.route} leads to ${decision.candidates.join(", then ")}`
+  return [...lines, `${end} (configuration ${decision.configVersion})`]
+}

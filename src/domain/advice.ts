@@ -17,7 +17,10 @@ export interface AdviceRecord {
   readonly upstream: string
   readonly reason: FailureCode | "terminal-reversal" | "operator"
   readonly stan: Stan
-  /** How often it was handed to a socket. The first is 0420, later ones 0421 where the dialect says. */
+  /**
+   * How often it was handed to a socket. The first is 0420, later ones 0421 where the dialect
+   * says.
+   */
   readonly attempts: number
   readonly createdMs: number
   /** Not before this wall time; deadlines within a run are monotonic. */

@@ -25,7 +25,9 @@ export interface NotificationRecord {
   /** Scheme and the scheme's own id of the notice: the key of deduplication. */
   readonly id: string
   readonly scheme: Scheme
-  /** The wallet's transaction number: one payment is booked once, however many notices speak of it. */
+  /**
+   * The wallet's transaction number: one payment is booked once, however many notices speak of it.
+   */
   readonly payment: string
   readonly order?: string
   /** The counter whose printed code was scanned, where the notice names one. */

@@ -1,6 +1,7 @@
 /**
  * A card number that cannot be printed by accident: every way of turning it into text gives its
- * mask (first six, last four). The digits leave through `reveal` alone, which is easy to search for.
+ * mask (first six, last four). The digits leave through `reveal` alone, which is easy to search
+ * for.
  */
 
 const inspect = Symbol.for("nodejs.util.inspect.custom")

@@ -92,9 +92,14 @@ export interface Dialect {
   readonly read: (bytes: Uint8Array) => Message | CodecFault
   /** A message over an index made elsewhere (by a worker) for the same bytes. */
   readonly view: (bytes: Uint8Array, index: Int32Array) => Message
-  /** A new message; the MAC field, if the dialect has one and `mac` is true, is left zero at the end. */
+  /**
+   * A new message; the MAC field, if the dialect has one and `mac` is true, is left zero at the
+   * end.
+   */
   readonly build: (mti: string, values: Values, mac?: boolean) => Buffer
-  /** Copies a message, changing some fields and dropping others; untouched fields keep their bytes. */
+  /**
+   * Copies a message, changing some fields and dropping others; untouched fields keep their bytes.
+   */
   readonly patch: (
     message: Message,
     change: {
@@ -120,7 +125,10 @@ export interface Dialect {
   readonly channel: (message: Message) => string
   /** Translates one of our 1987 response codes into the dialect's own. */
   readonly responseCode: (code1987: string) => string
-  /** How the dialect reverses: request MTI, MTI of repeats if any, and whether field 39 carries a reason. */
+  /**
+   * How the dialect reverses: request MTI, MTI of repeats if any, and whether field 39 carries a
+   * reason.
+   */
   readonly reversal: {
     readonly mti: string
     readonly repeatMti?: string

@@ -1,4 +1,7 @@
-/** HTTP for wallets: webhooks that come in, requests that go out. Raw bodies, because they are signed. */
+/**
+ * HTTP for wallets: webhooks that come in, requests that go out. Raw bodies, because they are
+ * signed.
+ */
 
 import { Context, type Effect, type Scope } from "effect"
 import type { ListenFailed } from "./transport.ts"

@@ -132,7 +132,9 @@ export interface JournalStoreShape {
 }
 
 export interface OpenLog {
-  /** Every group that is on disk, oldest first; `bytes` may be reused after the callback returns. */
+  /**
+   * Every group that is on disk, oldest first; `bytes` may be reused after the callback returns.
+   */
   readonly replay: (each: (sequence: number, bytes: Uint8Array) => void) => void
   /**
    * Appends one group and removes others, in one durable step. `done` is called after the sync,

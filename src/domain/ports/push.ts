@@ -1,4 +1,7 @@
-/** Telling a terminal something it did not ask for: durable, ordered, acknowledged, kept for reconnect. */
+/**
+ * Telling a terminal something it did not ask for: durable, ordered, acknowledged, kept for
+ * reconnect.
+ */
 
 import { Context } from "effect"
 import type { TerminalId, TransactionId } from "../brand.ts"

@@ -27,7 +27,10 @@ export interface MacAlgorithm {
 export interface WorkingKeys {
   /** Key blocks under the local master key, for the journal and for `install`. */
   readonly blocks: Readonly<Partial<Record<KeyPurpose, Uint8Array>>>
-  /** The download as the dialect's field wants it: cryptograms under the terminal's master key with KCVs. */
+  /**
+   * The download as the dialect's field wants it: cryptograms under the terminal's master key with
+   * KCVs.
+   */
   readonly download: Uint8Array
 }
 
@@ -44,7 +47,9 @@ export type WorkingKeyShape =
 export interface SecurityModuleShape {
   /** `software`: keys may be handed to the codec's workers. `hsm`: they stay where they are. */
   readonly place: "software" | "hsm"
-  /** Makes a key usable; the same block gives the same handle. Fails on a forged or foreign block. */
+  /**
+   * Makes a key usable; the same block gives the same handle. Fails on a forged or foreign block.
+   */
   readonly install: (block: Uint8Array, purpose: KeyPurpose) => KeyHandle | FailureCode
   readonly release: (handle: KeyHandle) => void
   /** The clear key of a software module, for a worker's cache only; undefined from an HSM. */

@@ -76,7 +76,10 @@ export interface AdviceSend {
 }
 
 export interface UpstreamsShape {
-  /** Takes a place on the best link, or says why not: `upstream-down`, `breaker-open`, `window-full`, `untranslatable`. */
+  /**
+   * Takes a place on the best link, or says why not: `upstream-down`, `breaker-open`, `window-
+   * full`, `untranslatable`.
+   */
   readonly reserve: (upstream: string, request: UpstreamRequest) => Reservation | FailureCode
   /** A STAN of that upstream for a chain; kept through all its repeats. */
   readonly adviceStan: (upstream: string) => Stan

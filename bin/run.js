@@ -21,7 +21,8 @@ const [command = "", ...rest] = process.argv.slice(2)
 
 if (Object.hasOwn(programs, command)) {
   const program = programs[command]
-  runSource(program.file, [...program.args, ...rest])
+  if (existsSync(join(root, program.file))) runSource(program.file, [...program.args, ...rest])
+  else refuse(command)
 } else if (Object.hasOwn(groups, command)) {
   const [name = "", ...args] = rest
   const file = `${groups[command]}/${name}.ts`
@@ -32,8 +33,8 @@ if (Object.hasOwn(programs, command)) {
   process.exitCode = exits.usage
 }
 
-function refuse(group, name) {
-  const folder = join(root, groups[group])
+function refuse(group, name = "") {
+  const folder = join(root, groups[group] ?? "none")
   const names = existsSync(folder)
     ? readdirSync(folder).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3))
     : []

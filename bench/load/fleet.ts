@@ -1,6 +1,7 @@
 /**
  * The generator processes as one: opens their sessions, runs a plan on all of them at once, adds
- * their reports up. Must hold: a report is whole or there is none; a process that fails fails the run.
+ * their reports up. Must hold: a report is whole or there is none; a process that fails fails the
+ * run.
  */
 
 import { build, decodeFromCompressedBase64 } from "hdr-histogram-js"

@@ -1,6 +1,6 @@
 /**
- * The China UnionPay ECB MAC as a terminal makes it, for the bench alone (protocol-facts §1.9). Must
- * hold: it agrees with the published vectors A and C, which a test checks.
+ * The China UnionPay ECB MAC as a terminal makes it, for the bench alone (protocol-facts §1.9).
+ * Must hold: it agrees with the published vectors A and C, which a test checks.
  */
 
 import { createCipheriv } from "node:crypto"
@@ -12,7 +12,9 @@ export class MacKey {
   readonly #cipher: Cipheriv
   readonly #block = Buffer.alloc(16)
 
-  /** `key`: 8 or 16 bytes; 8 bytes are single DES, which OpenSSL 3 gives as K‖K under two-key 3DES. */
+  /**
+   * `key`: 8 or 16 bytes; 8 bytes are single DES, which OpenSSL 3 gives as K‖K under two-key 3DES.
+   */
   constructor(key: Buffer) {
     const double = key.length === 8 ? Buffer.concat([key, key]) : key
     this.#cipher = createCipheriv("des-ede", double, null)

@@ -1,7 +1,7 @@
 /**
  * The plan of a load run: every send and its moment, fixed before the first byte leaves, so that a
- * slow system cannot slow the questions down. Must hold: the moments depend on seed and steps alone,
- * ascend, and both arms of a pair get the same plan.
+ * slow system cannot slow the questions down. Must hold: the moments depend on seed and steps
+ * alone, ascend, and both arms of a pair get the same plan.
  */
 
 /** A stretch of constant rate. Only its part after `warmupSeconds` is measured. */

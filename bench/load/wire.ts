@@ -1,7 +1,7 @@
 /**
- * The bytes of the bench: a walk over a China UnionPay frame just far enough to know whose it is and
- * what it says. Written apart from the codec on purpose, so that the generator costs the same in
- * every arm and does not share the codec's mistakes.
+ * The bytes of the bench: a walk over a China UnionPay frame just far enough to know whose it is
+ * and what it says. Written apart from the codec on purpose, so that the generator costs the same
+ * in every arm and does not share the codec's mistakes.
  *
  *   | len 2 | TPDU 5 | header 6 | MTI 2 | bitmap 8 | fields … |
  *   0       2        7          13      15         23         n
@@ -58,7 +58,9 @@ const digits3 = -2
 const bytes2 = -3
 const bytes3 = -4
 
-/** Length of every field in bytes, or how it announces itself; 0 = the dialect has no such field. */
+/**
+ * Length of every field in bytes, or how it announces itself; 0 = the dialect has no such field.
+ */
 const lengths = new Int8Array(65)
 for (
   const [length, fields] of [
@@ -79,7 +81,9 @@ for (
   for (const field of fields) lengths[field] = length
 }
 
-/** Calls `found` with the bounds of `field`'s value; its result, or undefined where it is absent. */
+/**
+ * Calls `found` with the bounds of `field`'s value; its result, or undefined where it is absent.
+ */
 function locate<Found>(
   frame: Buffer,
   field: number,

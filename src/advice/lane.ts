@@ -35,7 +35,9 @@ export interface LaneServices {
   readonly ended: (end: AdviceEnd) => void
 }
 
-/** Why the reversal is sent, in the code of China UnionPay field 39; other dialects leave it out. */
+/**
+ * Why the reversal is sent, in the code of China UnionPay field 39; other dialects leave it out.
+ */
 const reasonCodes: Readonly<Record<string, string>> = {
   "upstream-timeout": "98",
   "link-lost": "98",
@@ -152,7 +154,9 @@ export class Lane {
     if (this.#ready.length > 0) this.resume()
   }
 
-  /** Doubles up to the maximum, and is jittered by a quarter, so that chains do not march in step. */
+  /**
+   * Doubles up to the maximum, and is jittered by a quarter, so that chains do not march in step.
+   */
   #backoffMs(attempts: number): number {
     const { firstMs, maxMs } = this.#config
     const full = Math.min(maxMs, firstMs * 2 ** Math.min(20, Math.max(0, attempts - 1)))

@@ -83,7 +83,9 @@ function readLength(
   return undefined
 }
 
-/** Children, where there are any, are written instead of `value`; lengths in their shortest form. */
+/**
+ * Children, where there are any, are written instead of `value`; lengths in their shortest form.
+ */
 export function writeTlv(objects: ReadonlyArray<TlvObject>): Buffer {
   return Buffer.concat(objects.flatMap(({ children, tag, value }) => {
     const inside = children === undefined ? value : writeTlv(children)

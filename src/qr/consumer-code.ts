@@ -19,7 +19,9 @@ export interface ConsumerApplication {
   readonly aid: string
   /** 50 */
   readonly label?: string
-  /** From 5A, or the digits before `D` in 57; from the common part where the application has none. */
+  /**
+   * From 5A, or the digits before `D` in 57; from the common part where the application has none.
+   */
   readonly pan?: Pan
   /** YYMM, from 57. */
   readonly expiry?: string

@@ -1,7 +1,7 @@
 /**
- * Which wallet a scanned code belongs to. Must hold: digits alone never decide; a number that begins
- * with 62 is a UnionPay card as well as a UnionPay pay code, so the channel must say that a code
- * was scanned. The three digit forms cannot be taken for each other: 10-15, 25-30 and 62.
+ * Which wallet a scanned code belongs to. Must hold: digits alone never decide; a number that
+ * begins with 62 is a UnionPay card as well as a UnionPay pay code, so the channel must say that a
+ * code was scanned. The three digit forms cannot be taken for each other: 10-15, 25-30 and 62.
  */
 
 import type { Scheme } from "../domain/channel.ts"

@@ -100,7 +100,8 @@ export class LiveCipher {
   /**
    * Chain kinds: enciphers whole blocks as a new chain from a zero start value, and returns the
    * last ciphertext block. The open cipher still holds the previous message's last block, so that
-   * block is XORed into the first one: `blocks` is changed. The result is valid until the next call.
+   * block is XORed into the first one: `blocks` is changed. The result is valid until the next
+   * call.
    */
   chain(blocks: Uint8Array): Uint8Array {
     const last = this.#last

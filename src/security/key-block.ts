@@ -28,11 +28,14 @@ export type KeyBlockVersion = "A" | "B" | "C" | "D"
 
 /**
  * Key usage: `P0` PIN encryption, `M0 M1 M3` DES MACs, `M6` CMAC, `M7` HMAC, `D0` data, `K0` `K1`
- * key protection, `B0` DUKPT base, `C0` card verification, `V1` IBM PIN, `V2` PVV, `E0` to `E6` EMV.
+ * key protection, `B0` DUKPT base, `C0` card verification, `V1` IBM PIN, `V2` PVV, `E0` to `E6`
+ * EMV.
  */
 export type KeyUsage = string
 
-/** `B` both, `E` encrypt, `D` decrypt, `C` MAC both, `G` generate, `V` verify, `X` derive, `N` any. */
+/**
+ * `B` both, `E` encrypt, `D` decrypt, `C` MAC both, `G` generate, `V` verify, `X` derive, `N` any.
+ */
 export type ModeOfUse = string
 
 /** `T` triple DES, `D` DES, `A` AES, `H` HMAC, `4` SM4 (a proprietary value: X9.143 has none). */

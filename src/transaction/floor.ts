@@ -1,6 +1,7 @@
 /**
  * What the station holds in memory: transactions in flight by key and by id, the recent window, and
- * answers that wait for their terminal to come back. Everything here can be rebuilt from the journal.
+ * answers that wait for their terminal to come back. Everything here can be rebuilt from the
+ * journal.
  */
 
 import type { Timer } from "../actor/timer-wheel.ts"
@@ -30,7 +31,9 @@ export class Floor {
     this.byId.delete(life.record.id)
   }
 
-  /** Remembers a transaction as the terminal's newest; returns the removal of what it pushed out. */
+  /**
+   * Remembers a transaction as the terminal's newest; returns the removal of what it pushed out.
+   */
   remember(
     record: TransactionRecord,
     isOwing: (id: TransactionId) => boolean

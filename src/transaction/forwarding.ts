@@ -85,7 +85,9 @@ export class Forwarding {
     })
   }
 
-  /** A follow-on takes its amount from the original before it leaves, so that two cannot share it. */
+  /**
+   * A follow-on takes its amount from the original before it leaves, so that two cannot share it.
+   */
   #take(life: Life): Array<JournalWrite> {
     if (life.original === undefined || life.allowance === 0) return []
     const original = this.#room.journal.get("transactions", life.original.id)

@@ -81,7 +81,9 @@ export class Outcomes {
     this.#doubt(life, record, life.reversedByTerminal ? "terminal-reversal" : code, code)
   }
 
-  /** `timed-out` and its reversal are one commit; the terminal hears after it, then the upstream. */
+  /**
+   * `timed-out` and its reversal are one commit; the terminal hears after it, then the upstream.
+   */
   #doubt(
     life: Life,
     record: TransactionRecord,

@@ -1,7 +1,7 @@
 /**
  * What a restart owes: every transaction that was in flight is reversed, every outcome that is not
- * known to have been delivered is `delivery-unconfirmed`, every chain goes on. Idempotent: killed in
- * the middle, it finds the same work again, less what it had finished (I1, P1–P3).
+ * known to have been delivered is `delivery-unconfirmed`, every chain goes on. Idempotent: killed
+ * in the middle, it finds the same work again, less what it had finished (I1, P1–P3).
  */
 
 import { Effect } from "effect"

@@ -141,8 +141,8 @@ export class Breaker {
   }
 
   /**
-   * True: an echo should be sent now. An open breaker whose time is over becomes half-open here. The
-   * owner asks only when it has a link to send on, so that an outage does not use up attempts.
+   * True: an echo should be sent now. An open breaker whose time is over becomes half-open here.
+   * The owner asks only when it has a link to send on, so that an outage does not use up attempts.
    */
   echoWanted(nowMs: number): boolean {
     if (this.#state === "open" && nowMs >= this.#dueMs) this.#move("waited", nowMs)

@@ -4,7 +4,9 @@
  */
 
 /** Files that wrap the machine's clock, chance, environment or console for everybody else. */
-export const adapters: Readonly<Record<string, string>> = {}
+export const adapters: Readonly<Record<string, string>> = {
+  "src/listen/machine-time.ts": "binds Time and Random to the machine's clocks, turns and chance"
+}
 
 /** Files whose framework demands a default export. */
 export const defaultExports: Readonly<Record<string, string>> = {}

@@ -95,7 +95,10 @@ export const fileNames: Rule = (files) =>
 export const syntax: Rule = search("code", [
   [/\b(?:const\s+)?enum\s+\w+\s*\{/g, "an enum"],
   [/(?:^|\n)\s*(?:export\s+|declare\s+)*namespace\s+\w/g, "a namespace"],
-  [/\bconstructor\s*\([^)]*\b(?:private|public|protected|readonly)\s+\w/g, "a parameter property"],
+  [
+    /\bconstructor\s*\((?:[^(){}]*,)?\s*(?:private|public|protected|readonly)\s+\w/g,
+    "a parameter property"
+  ],
   [/(?:^|\n)\s*@\w+/g, "a decorator"]
 ])
 

@@ -65,7 +65,9 @@ export interface BinTable<A> {
   readonly segments: ReadonlyArray<ReadonlyArray<BinEntry<A>>>
 }
 
-/** Entries in the order in which they were listed; cost grows with their number and their nesting. */
+/**
+ * Entries in the order in which they were listed; cost grows with their number and their nesting.
+ */
 export function makeBinTable<A>(entries: ReadonlyArray<BinEntry<A>>): BinTable<A> {
   const cuts = new Set<number>([0])
   for (const { range } of entries) {

@@ -4,7 +4,7 @@
  */
 
 import type { Kind } from "../domain/kind.ts"
-import type { MacAlgorithm } from "../domain/ports/security-module.ts"
+import type { MacAlgorithm, WorkingKeyShape } from "../domain/ports/security-module.ts"
 import type { CodecFault } from "./fault.ts"
 
 /**
@@ -55,6 +55,36 @@ export interface MacRule {
   readonly algorithm: MacAlgorithm
   /** Bytes of the MAC that are sent: `binary` as they are, `hex` = 8 characters of the result. */
   readonly form: "binary" | "hex"
+}
+
+/** What a reversal says of its original, whatever the dialect's layout for it (F90, F56, F61). */
+export interface OriginalFacts {
+  readonly kind: Kind
+  /** As sent upstream, in the upstream's dialect. */
+  readonly mti: string
+  readonly stan: string
+  readonly processingCode?: string
+  readonly amount?: string
+  readonly currency?: string
+  readonly pan?: string
+  readonly expiry?: string
+  readonly cardSequence?: string
+  readonly entryMode?: string
+  readonly condition?: string
+  readonly batch?: string
+  /** MMDDhhmmss of field 7, where the dialect has it. */
+  readonly transmissionTime?: string
+  readonly rrn?: string
+  readonly authCode?: string
+  readonly acquirer?: string
+  readonly terminal: string
+  readonly merchant: string
+}
+
+/** The fixed part of a message of one kind: its MTI and the values that make it that kind. */
+export interface MessageForm {
+  readonly mti: string
+  readonly values: Values
 }
 
 export interface Message {
@@ -126,12 +156,26 @@ export interface Dialect {
   /** Translates one of our 1987 response codes into the dialect's own. */
   readonly responseCode: (code1987: string) => string
   /**
-   * How the dialect reverses: request MTI, MTI of repeats if any, and whether field 39 carries a
-   * reason.
+   * How the dialect reverses: request MTI, MTI of repeats if any, the codes that end a chain, and
+   * the values that name the original. `reason` is a code of China UnionPay field 39; dialects that
+   * carry none leave it out.
    */
   readonly reversal: {
     readonly mti: string
     readonly repeatMti?: string
     readonly accepts: ReadonlySet<string>
+    readonly compose: (original: OriginalFacts, reason: string) => Values
   }
+  /**
+   * What a request of this kind looks like when the switch makes it: sign-on, sign-off and echo on
+   * a link, a sale whose terminal speaks another dialect. Undefined: the dialect has no such kind.
+   */
+  readonly form: (kind: Kind) => MessageForm | undefined
+  /**
+   * Which working keys a sign-on asks for, and the field of the answer that brings them; undefined
+   * when the message is no sign-on or asks for none.
+   */
+  readonly keyDownload: (
+    message: Message
+  ) => { readonly shape: WorkingKeyShape; readonly path: string } | undefined
 }

@@ -1,0 +1,30 @@
+/**
+ * A configuration as it is after loading: checked, with every file it names read and compiled.
+ * Immutable; a reload makes a new one under the next version (I10).
+ */
+
+import type { SwitchConfig } from "../domain/config.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import type { Framing } from "../frame/framing.ts"
+import type { Mapping } from "../iso8583/mapping.ts"
+import type { Dialect } from "../iso8583/message.ts"
+
+export interface LoadedConfig {
+  readonly config: SwitchConfig
+  readonly dialects: ReadonlyMap<string, Dialect>
+  readonly framings: ReadonlyMap<string, Framing>
+  /** By terminal dialect and upstream dialect: `cup-pos>iso87-ascii`. The same dialect included. */
+  readonly mappings: ReadonlyMap<string, Mapping>
+  /** The terminals file, every line checked. */
+  readonly terminals: ReadonlyArray<TerminalProfile>
+}
+
+/** One mistake, with its place in the file. */
+export interface ConfigFault {
+  readonly file: string
+  /** 1-based; 0 when the whole file is meant. */
+  readonly line: number
+  /** As `upstreams[1].breaker.openMs`. */
+  readonly path: string
+  readonly problem: string
+}

@@ -35,10 +35,20 @@ export interface Framing {
   readonly name: string
   /** Fresh state for one connection; frames above `maxFrameBytes` are `frame-too-long`. */
   readonly deframer: (maxFrameBytes: number) => Deframer
-  /** A whole frame around a body. `header` as `replyHeader` or `requestHeader` made it. */
-  readonly encode: (header: Uint8Array, body: Uint8Array) => Buffer
+  /**
+   * A whole frame around a body. `header` as `replyHeader` or `requestHeader` made it. Undefined
+   * when the framing cannot carry the body: longer than its length field can say, or with the byte
+   * inside that ends a frame.
+   */
+  readonly encode: (header: Uint8Array, body: Uint8Array) => Buffer | undefined
   /** The header of a reply to a frame with this header: TPDU addresses swapped where declared. */
   readonly replyHeader: (header: Uint8Array) => Uint8Array
   /** The header of a message that nobody asked for, or of a request of ours. */
   readonly requestHeader: () => Uint8Array
+}
+
+/** One mistake in a framing description, by its path in the file: `header[1].swap.at`. */
+export interface FramingFault {
+  readonly path: string
+  readonly problem: string
 }

@@ -50,6 +50,11 @@ export interface ListenOptions {
   readonly backlog: number
   readonly tls?: TlsOptions
   readonly handshakeTimeoutMs?: number
+  /**
+   * Connections open with a PROXY protocol header (version 1 or 2) that names the real peer. Only
+   * these addresses may send one, and they must (N12).
+   */
+  readonly proxy?: { readonly from: ReadonlyArray<string> }
 }
 
 export interface ConnectOptions {
@@ -58,7 +63,13 @@ export interface ConnectOptions {
   /** Our own address, where several are wanted. */
   readonly localAddress?: string
   readonly timeoutMs: number
-  readonly tls?: { readonly authorityFile?: string; readonly serverName?: string }
+  readonly tls?: {
+    readonly authorityFile?: string
+    readonly serverName?: string
+    /** Our own certificate, where the other side wants one. */
+    readonly keyFile?: string
+    readonly certificateFile?: string
+  }
 }
 
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {

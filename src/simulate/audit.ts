@@ -1,0 +1,275 @@
+/**
+ * The judge: the four books compared transaction by transaction, by the table of the design. It
+ * reads what terminals and upstreams wrote for themselves, what the journal holds and what
+ * PostgreSQL has; what the table does not permit is a violation, told with its whole story.
+ */
+
+import { followOnKinds, reversibleKinds } from "../domain/kind.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
+import { entryKey, type TerminalEntry, type UpstreamEntry, upstreamKey } from "./book.ts"
+
+/** What the switch itself says of a transaction: a row of PostgreSQL or a record of the journal. */
+export type SwitchRecord = Pick<
+  TransactionRecord,
+  | "id"
+  | "version"
+  | "state"
+  | "kind"
+  | "terminal"
+  | "stan"
+  | "batch"
+  | "amount"
+  | "approved"
+  | "failure"
+  | "upstream"
+  | "upstreamStan"
+  | "upstreamRrn"
+  | "walletReference"
+  | "original"
+  | "times"
+>
+
+export interface Books {
+  readonly terminals: Iterable<TerminalEntry>
+  readonly upstreams: Iterable<UpstreamEntry>
+  /** Newest version of each transaction, from the journal or from PostgreSQL. */
+  readonly journal: Iterable<SwitchRecord>
+  /** Undefined: not compared. */
+  readonly ledger?: Iterable<SwitchRecord>
+  /** Ids with a reversal chain that is still being sent: permitted while an outage lasts. */
+  readonly chains: ReadonlySet<string>
+  /** Ids that a human was told about. */
+  readonly exceptions: ReadonlySet<string>
+}
+
+export type ViolationKind =
+  /** Approved to a terminal, and no upstream stands behind it. */
+  | "lost"
+  /** Executed more than once, or two executions of one request. */
+  | "doubled"
+  /** The upstream keeps money that no terminal was told about. */
+  | "unreversed"
+  /** Reversed although the terminal was told that it stands. */
+  | "wrongly-reversed"
+  /** An upstream executed what no terminal asked for. */
+  | "unasked"
+  /** Journal or PostgreSQL tell another story than the books. */
+  | "differs"
+  /** Not at a final state although nothing is left to do. */
+  | "unfinished"
+
+export interface Violation {
+  readonly kind: ViolationKind
+  readonly what: string
+  readonly story: ReadonlyArray<string>
+}
+
+export interface AuditReport {
+  readonly violations: ReadonlyArray<Violation>
+  readonly counts: {
+    readonly terminals: number
+    readonly upstreams: number
+    readonly journal: number
+    readonly ledger: number
+    readonly approved: number
+    readonly reversed: number
+    readonly pending: number
+  }
+}
+
+interface Case {
+  readonly entry: TerminalEntry
+  readonly record: SwitchRecord | undefined
+  readonly executions: ReadonlyArray<UpstreamEntry>
+}
+
+export function audit(books: Books): AuditReport {
+  const violations: Array<Violation> = []
+  const journal = newest(books.journal)
+  const ledger = books.ledger === undefined ? undefined : newest(books.ledger)
+  const records = new Map([...(ledger ?? []), ...journal])
+  const byEntry = new Map<string, SwitchRecord>()
+  for (const record of records.values()) byEntry.set(keyOf(record), record)
+  const upstreams = new Map<string, UpstreamEntry>()
+  for (const entry of books.upstreams) upstreams.set(upstreamKey(entry), entry)
+  const asked = new Set<UpstreamEntry>()
+  const all = [...books.terminals]
+  let approved = 0
+  for (const entry of all) {
+    const record = byEntry.get(entryKey(entry) + kindMark(entry.kind))
+    const executions = executionsOf(record, upstreams)
+    for (const execution of executions) asked.add(execution)
+    if (entry.outcome === "approved") approved++
+    judge({ entry, record, executions }, books, violations)
+  }
+  for (const execution of upstreams.values()) {
+    if (execution.times > 1) {
+      violations.push(said("doubled", `${execution.times} executions`, undefined, [execution]))
+    }
+    if (!asked.has(execution) && execution.decision === "approved" && !execution.reversed) {
+      violations.push(said("unasked", "no terminal asked for it", undefined, [execution]))
+    }
+  }
+  if (ledger !== undefined) compare(journal, ledger, violations)
+  const executed = [...upstreams.values()]
+  return {
+    violations,
+    counts: {
+      terminals: all.length,
+      upstreams: executed.length,
+      journal: journal.size,
+      ledger: ledger?.size ?? 0,
+      approved,
+      reversed: executed.filter(({ reversed }) => reversed).length,
+      pending: books.chains.size
+    }
+  }
+}
+
+/** One row of the design's table. */
+function judge(each: Case, books: Books, violations: Array<Violation>): void {
+  const { entry, executions, record } = each
+  const told = (kind: ViolationKind, what: string) =>
+    violations.push(said(kind, what, each, executions))
+  const standing = executions.filter(({ decision, reversed }) =>
+    decision === "approved" && !reversed
+  )
+  if (standing.length > 1) told("doubled", "two executions stand for one request")
+  const excused = record !== undefined &&
+    (books.chains.has(record.id) || books.exceptions.has(record.id))
+  switch (entry.outcome) {
+    case "approved":
+      if (entry.reversal === "acknowledged") {
+        if (standing.length > 0 && !excused) told("unreversed", "its terminal reversed it")
+      } else if (entry.reversal === "none" && reaches(entry)) {
+        if (executions.length === 0) told("lost", "approved, and no upstream has it")
+        else if (standing.length === 0) told("wrongly-reversed", "approved, and reversed upstream")
+      }
+      break
+    case "declined":
+      if (standing.length > 0 && !excused) told("unreversed", "declined, and stands upstream")
+      break
+    case "refused":
+    case "none":
+      if (standing.length === 0 || excused) break
+      // Money in doubt inside its deadline, and not yet the terminal's turn.
+      if (record?.state === "delivery-unconfirmed" && entry.reversal !== "acknowledged") break
+      if (isReversible(entry)) told("unreversed", `${entry.outcome}, and stands upstream`)
+      break
+    case "open":
+      break
+  }
+  if (record !== undefined && entry.outcome === "approved" && entry.reversal === "none") {
+    if (record.approved !== true) told("differs", "the switch's record is not approved")
+    if (record.amount !== entry.amount && entry.amount !== undefined) {
+      told("differs", "the switch's record has another amount")
+    }
+  }
+  if (record === undefined && entry.outcome === "approved") {
+    told("differs", "the switch has no record of an approved transaction")
+  }
+}
+
+/** Kinds that an upstream must have seen when the terminal was told yes. */
+function reaches(entry: TerminalEntry): boolean {
+  return reversibleKinds.has(entry.kind) ||
+    followOnKinds.has(entry.kind) && entry.kind !== "reversal"
+}
+
+function isReversible(entry: TerminalEntry): boolean {
+  return reversibleKinds.has(entry.kind)
+}
+
+function executionsOf(
+  record: SwitchRecord | undefined,
+  upstreams: ReadonlyMap<string, UpstreamEntry>
+): ReadonlyArray<UpstreamEntry> {
+  if (record?.upstream === undefined) return []
+  const found: Array<UpstreamEntry> = []
+  for (const reference of [record.upstreamStan, record.walletReference]) {
+    if (reference === undefined) continue
+    const entry = upstreams.get(upstreamKey({ upstream: record.upstream, reference }))
+    if (entry !== undefined && entry.terminal.trim() === record.terminal.trim()) found.push(entry)
+  }
+  return found
+}
+
+/** Journal and PostgreSQL: every transaction in both, at the same version, with the same end. */
+function compare(
+  journal: ReadonlyMap<string, SwitchRecord>,
+  ledger: ReadonlyMap<string, SwitchRecord>,
+  violations: Array<Violation>
+): void {
+  for (const record of journal.values()) {
+    const row = ledger.get(record.id)
+    // Followers of an original change its record without an end of its own: only ends are fed.
+    if (row === undefined) {
+      if (record.state !== "forwarded" && record.state !== "routed") {
+        violations.push(differs(record, "is in the journal and not in PostgreSQL"))
+      }
+    } else if (row.state !== record.state && row.version >= record.version) {
+      violations.push(differs(record, `is ${record.state} here and ${row.state} in PostgreSQL`))
+    } else if (row.approved !== record.approved) {
+      violations.push(differs(record, "is approved in one of journal and PostgreSQL only"))
+    }
+  }
+}
+
+function differs(record: SwitchRecord, what: string): Violation {
+  return { kind: "differs", what: `${record.id} ${what}`, story: [recordLine(record)] }
+}
+
+function newest(records: Iterable<SwitchRecord>): Map<string, SwitchRecord> {
+  const found = new Map<string, SwitchRecord>()
+  for (const record of records) {
+    const known = found.get(record.id)
+    if (known === undefined || known.version < record.version) found.set(record.id, record)
+  }
+  return found
+}
+
+/** A reversal has the STAN of its original in some dialects: it is another message of that key. */
+function kindMark(kind: SwitchRecord["kind"]): string {
+  return kind === "reversal" ? "|reversal" : ""
+}
+
+function keyOf(record: SwitchRecord): string {
+  return entryKey({
+    terminal: record.terminal,
+    stan: record.stan,
+    ...(record.batch === undefined ? {} : { batch: record.batch })
+  }) + kindMark(record.kind)
+}
+
+function said(
+  kind: ViolationKind,
+  what: string,
+  each: Case | undefined,
+  executions: ReadonlyArray<UpstreamEntry>
+): Violation {
+  const story: Array<string> = []
+  if (each !== undefined) story.push(terminalLine(each.entry))
+  if (each?.record !== undefined) story.push(recordLine(each.record))
+  for (const execution of executions) story.push(upstreamLine(execution))
+  return { kind, what, story }
+}
+
+function terminalLine(entry: TerminalEntry): string {
+  const response = entry.response === undefined ? "" : ` (${entry.response})`
+  return `terminal ${entry.terminal} batch ${entry.batch ?? "-"} stan ${entry.stan}: ` +
+    `${entry.kind} ${entry.amount ?? "-"} → ${entry.outcome}${response}, ` +
+    `own reversal ${entry.reversal}`
+}
+
+function recordLine(record: SwitchRecord): string {
+  const why = record.failure === undefined ? "" : `, ${record.failure}`
+  return `switch ${record.id} v${record.version}: ${record.kind} ${record.amount ?? "-"} is ` +
+    `${record.state}${why}, upstream ${record.upstream ?? "-"} ` +
+    `stan ${record.upstreamStan ?? record.walletReference ?? "-"}`
+}
+
+function upstreamLine(entry: UpstreamEntry): string {
+  return `upstream ${entry.upstream} ${entry.reference}: ${entry.kind} ${entry.amount ?? "-"} ` +
+    `for ${entry.terminal} ${entry.decision} ×${entry.times}` +
+    `${entry.reversed ? `, reversed (${entry.reversals} sent, ${entry.repeats} repeats)` : ""}`
+}

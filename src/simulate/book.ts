@@ -1,0 +1,227 @@
+/**
+ * Books that terminals and upstreams keep for themselves, apart from anything the switch says: one
+ * JSON line an event, so that a book survives its keeper. What must hold: no card number in it;
+ * reading the lines in order gives the entries.
+ */
+
+import type { Kind } from "../domain/kind.ts"
+
+/** How a terminal saw its own request end. `none`: no answer that it could believe. */
+export type TerminalOutcome = "approved" | "declined" | "refused" | "none" | "open"
+
+export interface TerminalEntry {
+  readonly terminal: string
+  readonly merchant: string
+  readonly batch?: string
+  readonly stan: string
+  readonly kind: Kind
+  readonly amount?: number
+  readonly currency?: string
+  /** STAN of the original, for follow-ons. */
+  readonly original?: string
+  readonly startedMs: number
+  outcome: TerminalOutcome
+  response?: string
+  rrn?: string
+  /** The terminal's own reversal of it. */
+  reversal: "none" | "sent" | "acknowledged"
+}
+
+export interface UpstreamEntry {
+  readonly upstream: string
+  /** The switch's STAN, or its order number at a wallet. */
+  readonly reference: string
+  readonly rrn?: string
+  readonly terminal: string
+  readonly merchant: string
+  readonly kind: Kind
+  readonly amount?: number
+  readonly currency?: string
+  readonly executedMs: number
+  readonly decision: "approved" | "declined"
+  /** How often it was executed as new; more than once is what must never happen. */
+  times: number
+  reversed: boolean
+  /** Reversals that came for it, repeats included, and those that said that they are repeats. */
+  reversals: number
+  repeats: number
+}
+
+/**
+ * Answers by which the simulated issuers decline; every other refusal is the switch's own word. In
+ * the words of ISO 8583:1987, which China UnionPay shares.
+ */
+export const issuerDeclines: ReadonlySet<string> = new Set(["05", "51", "54", "61"])
+
+export type BookLine =
+  | { readonly event: "asked"; readonly entry: TerminalEntry }
+  | {
+    readonly event: "heard"
+    readonly terminal: string
+    readonly stan: string
+    readonly batch?: string
+    readonly outcome: TerminalOutcome
+    readonly response?: string
+    readonly rrn?: string
+  }
+  | {
+    readonly event: "reversal"
+    readonly terminal: string
+    readonly stan: string
+    readonly batch?: string
+    readonly state: "sent" | "acknowledged"
+  }
+  | { readonly event: "executed"; readonly entry: UpstreamEntry }
+  | { readonly event: "again"; readonly upstream: string; readonly reference: string }
+  | {
+    readonly event: "reversed"
+    readonly upstream: string
+    readonly reference: string
+    readonly repeat: boolean
+  }
+
+/** Where lines go: a file, or the world's memory. */
+export type BookSink = (line: BookLine) => void
+
+export class TerminalBook {
+  readonly entries = new Map<string, TerminalEntry>()
+  readonly #sink: BookSink
+
+  constructor(sink: BookSink = () => {}) {
+    this.#sink = sink
+  }
+
+  ask(entry: TerminalEntry): TerminalEntry {
+    this.entries.set(entryKey(entry), entry)
+    this.#sink({ event: "asked", entry: { ...entry } })
+    return entry
+  }
+
+  /** The first outcome stands; only `none` may still become something. */
+  hear(entry: TerminalEntry, outcome: TerminalOutcome, response?: string, rrn?: string): void {
+    entry.outcome = outcome
+    if (response !== undefined) entry.response = response
+    if (rrn !== undefined) entry.rrn = rrn
+    this.#sink({
+      event: "heard",
+      terminal: entry.terminal,
+      stan: entry.stan,
+      outcome,
+      ...(entry.batch === undefined ? {} : { batch: entry.batch }),
+      ...(response === undefined ? {} : { response }),
+      ...(rrn === undefined ? {} : { rrn })
+    })
+  }
+
+  reverse(entry: TerminalEntry, state: "sent" | "acknowledged"): void {
+    entry.reversal = state
+    this.#sink({
+      event: "reversal",
+      terminal: entry.terminal,
+      stan: entry.stan,
+      state,
+      ...(entry.batch === undefined ? {} : { batch: entry.batch })
+    })
+  }
+}
+
+export class UpstreamBook {
+  readonly entries = new Map<string, UpstreamEntry>()
+  /** Reversals that came before, or without, what they reverse. */
+  readonly early = new Set<string>()
+  readonly #sink: BookSink
+
+  constructor(sink: BookSink = () => {}) {
+    this.#sink = sink
+  }
+
+  /** Books an execution; a reference that is booked already is counted, not replaced. */
+  execute(entry: UpstreamEntry): UpstreamEntry {
+    const known = this.entries.get(upstreamKey(entry))
+    if (known !== undefined) {
+      known.times++
+      this.#sink({ event: "again", upstream: entry.upstream, reference: entry.reference })
+      return known
+    }
+    this.entries.set(upstreamKey(entry), entry)
+    this.#sink({ event: "executed", entry: { ...entry } })
+    return entry
+  }
+
+  /** Books a reversal; false when there is nothing under this reference. */
+  reverse(upstream: string, reference: string, repeat: boolean): boolean {
+    const entry = this.entries.get(upstreamKey({ upstream, reference }))
+    this.#sink({ event: "reversed", upstream, reference, repeat })
+    if (entry === undefined) {
+      this.early.add(upstreamKey({ upstream, reference }))
+      return false
+    }
+    entry.reversed = true
+    entry.reversals++
+    if (repeat) entry.repeats++
+    return true
+  }
+}
+
+export function entryKey(
+  entry: { readonly terminal: string; readonly batch?: string; readonly stan: string }
+): string {
+  return `${entry.terminal.trim()}|${entry.batch ?? ""}|${entry.stan}`
+}
+
+export function upstreamKey(
+  entry: { readonly upstream: string; readonly reference: string }
+): string {
+  return `${entry.upstream}|${entry.reference}`
+}
+
+/** The entries of a book that was kept as lines; throws with the line number on bad JSON. */
+export function readBooks(
+  lines: Iterable<string>
+): { readonly terminals: TerminalBook; readonly upstreams: UpstreamBook } {
+  const terminals = new TerminalBook()
+  const upstreams = new UpstreamBook()
+  let number = 0
+  for (const text of lines) {
+    number++
+    if (text === "") continue
+    let line: BookLine
+    try {
+      // A book is written by this file alone; a torn last line of a killed keeper fails here.
+      line = JSON.parse(text) as BookLine
+    } catch {
+      throw new SyntaxError(`line ${number} of the book is not whole`)
+    }
+    replay(line, terminals, upstreams)
+  }
+  return { terminals, upstreams }
+}
+
+function replay(line: BookLine, terminals: TerminalBook, upstreams: UpstreamBook): void {
+  switch (line.event) {
+    case "asked":
+      terminals.ask(line.entry)
+      break
+    case "heard": {
+      const entry = terminals.entries.get(entryKey(line))
+      if (entry !== undefined) terminals.hear(entry, line.outcome, line.response, line.rrn)
+      break
+    }
+    case "reversal": {
+      const entry = terminals.entries.get(entryKey(line))
+      if (entry !== undefined) terminals.reverse(entry, line.state)
+      break
+    }
+    case "executed":
+      upstreams.execute(line.entry)
+      break
+    case "again": {
+      const entry = upstreams.entries.get(upstreamKey(line))
+      if (entry !== undefined) entry.times++
+      break
+    }
+    case "reversed":
+      upstreams.reverse(line.upstream, line.reference, line.repeat)
+      break
+  }
+}

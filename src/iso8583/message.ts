@@ -167,6 +167,11 @@ export interface Dialect {
     readonly compose: (original: OriginalFacts, reason: string) => Values
   }
   /**
+   * How a follow-on (void, refund, completion) names its original: RRN, authorisation code, F90 or
+   * F61 in the dialect's own layout, and nothing else. Wins over what the terminal wrote there.
+   */
+  readonly refer: (original: OriginalFacts) => Values
+  /**
    * What a request of this kind looks like when the switch makes it: sign-on, sign-off and echo on
    * a link, a sale whose terminal speaks another dialect. Undefined: the dialect has no such kind.
    */

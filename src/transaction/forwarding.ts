@@ -149,6 +149,7 @@ function requestOf(life: Life): UpstreamRequest {
   return {
     record: life.record,
     facts: life.facts,
+    partialApproval: submission.profile.partialApproval,
     ...(submission.message === undefined ? {} : { message: submission.message }),
     ...(submission.payCode === undefined ? {} : { payCode: submission.payCode }),
     ...(original === undefined ? {} : { original })

@@ -20,6 +20,8 @@ export interface UpstreamRequest {
   readonly payCode?: string
   /** The original of a follow-on. */
   readonly original?: TransactionRecord
+  /** The terminal declared that it understands an approval for less than it asked. */
+  readonly partialApproval?: boolean
 }
 
 /** A place on one link: own STAN and RRN taken, bytes ready, nothing written. */

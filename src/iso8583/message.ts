@@ -120,6 +120,16 @@ export interface Dialect {
   readonly partialApprovals: ReadonlySet<string>
   /** Checks and indexes `bytes[start, end)`. */
   readonly read: (bytes: Uint8Array) => Message | CodecFault
+  /**
+   * What can be read of bytes that `read` refused: a view of the fields before the fault, for
+   * telling their sender by name (response 30). Undefined when not even the MTI can be read.
+   */
+  readonly salvage?: (bytes: Uint8Array) => Message | undefined
+  /**
+   * The field of an answer that may carry what waits for the terminal (a push, as text); absent:
+   * the dialect has none, and only devices can be told.
+   */
+  readonly pushPath?: string
   /** A message over an index made elsewhere (by a worker) for the same bytes. */
   readonly view: (bytes: Uint8Array, index: Int32Array) => Message
   /**

@@ -29,6 +29,13 @@ export interface TerminalProfile {
   readonly partialApproval: boolean
   /** Reverse an answer whose delivery is unknown, instead of waiting for the terminal (I3). */
   readonly reverseUnconfirmed: boolean
+  /**
+   * Terminals with the same name here may share one connection, told apart by TPDU and F41; a
+   * terminal without one has its connection to itself.
+   */
+  readonly concentrator?: string
+  /** Common name of its client certificate; absent: the terminal id itself. */
+  readonly certificate?: string
   /** The counter name printed on this counter's shop code, as notifications name it. */
   readonly counter?: string
   readonly blocked: boolean

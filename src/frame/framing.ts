@@ -33,12 +33,15 @@ export interface Deframer {
 /** A compiled framing description. */
 export interface Framing {
   readonly name: string
-  /** Fresh state for one connection; frames above `maxFrameBytes` are `frame-too-long`. */
+  /**
+   * Fresh state for one connection. Frames whose header and body together are above `maxFrameBytes`
+   * are `frame-too-long`.
+   */
   readonly deframer: (maxFrameBytes: number) => Deframer
   /**
    * A whole frame around a body. `header` as `replyHeader` or `requestHeader` made it. Undefined
-   * when the framing cannot carry the body: longer than its length field can say, or with the byte
-   * inside that ends a frame.
+   * when the framing cannot carry the body: nothing at all, longer than its length field can say,
+   * or with the byte inside that ends a frame.
    */
   readonly encode: (header: Uint8Array, body: Uint8Array) => Buffer | undefined
   /** The header of a reply to a frame with this header: TPDU addresses swapped where declared. */

@@ -1,0 +1,125 @@
+/** Any split of a stream gives the same frames; what is too much is refused before it is kept. */
+
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { bytes, compiled, framing, framingNames, heard, hex } from "./framings.ts"
+
+const maxFrameBytes = 1000
+
+/** Cuts `stream` at the given places, empty pieces included. */
+function cut(stream: Buffer, places: ReadonlyArray<number>): Array<Buffer> {
+  const ends = places.map((place) => place % (stream.length + 1)).sort((a, b) => a - b)
+  return [...ends, stream.length].map((end, index) =>
+    // A copy of its own, as a socket gives it: whoever reads beyond its end is caught.
+    Buffer.from(stream.subarray(ends[index - 1] ?? 0, end))
+  )
+}
+
+const places = fc.array(fc.nat(), { maxLength: 40 })
+
+describe("a deframer", () => {
+  for (const name of framingNames) {
+    const shape = framing(name)
+
+    it(`of ${name} gives back what was encoded, however it is split`, () => {
+      const bodies = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 8 })
+      fc.assert(
+        fc.property(bodies, places, (given, cuts) => {
+          const header = shape.requestHeader()
+          const frames = given.map((body) => shape.encode(header, body))
+          const sent = given.filter((_, index) => frames[index] !== undefined)
+          const stream = Buffer.concat(frames.flatMap((frame) => frame ?? []))
+          const events = heard(shape, cut(stream, cuts), maxFrameBytes)
+          expect(events.map((event) => event.split("|")[1])).toEqual(sent.map(hex))
+        }),
+        { numRuns: 60, seed: 11 }
+      )
+    })
+
+    it(`of ${name} hears the same in any bytes, however they are split`, () => {
+      const whole = shape.encode(shape.requestHeader(), bytes("0800 00 11")) as Buffer
+      const piece = fc.oneof(
+        fc.uint8Array({ maxLength: 30 }),
+        fc.constant(whole),
+        fc.constant(new Uint8Array(whole.length - 1)),
+        fc.constant(bytes("30303034")),
+        fc.constant(bytes("0004"))
+      )
+      fc.assert(
+        fc.property(fc.array(piece, { maxLength: 6 }), places, (pieces, cuts) => {
+          const stream = Buffer.concat(pieces)
+          expect(heard(shape, cut(stream, cuts), 40)).toEqual(heard(shape, [stream], 40))
+        }),
+        { numRuns: 150, seed: 12 }
+      )
+    })
+  }
+
+  it("hands out views of a chunk that holds whole frames, and copies a split one once", () => {
+    const shape = framing("length2")
+    const seen: Array<Uint8Array> = []
+    const sink = {
+      onFrame: (_: Uint8Array, body: Uint8Array) => seen.push(body),
+      onKeepAlive: () => {}
+    }
+    const deframer = shape.deframer(100)
+    const chunk = bytes("0002 AABB 0003 CC")
+    deframer.push(chunk, sink)
+    deframer.push(bytes("DDEE 0001 FF"), sink)
+    expect(seen.map(hex)).toEqual(["AABB", "CCDDEE", "FF"])
+    expect(seen[0]?.buffer).toBe(chunk.buffer)
+    chunk.fill(0)
+    expect(hex(seen[1] as Uint8Array)).toBe("CCDDEE")
+  })
+
+  it("refuses a length above the limit from the length alone (M1)", () => {
+    for (const [name, prefix] of [["length2", "03E9"], ["length4", "FFFFFFFF"]] as const) {
+      expect(heard(framing(name), [bytes(prefix)], 1000)).toEqual(["!frame-too-long"])
+    }
+    expect(heard(framing("length2"), [bytes("03E8")], 1000)).toEqual(["+2"])
+    const six = compiled({ name: "six", length: { bytes: 6 } })
+    expect(heard(six, [bytes("0000FFFFFFFF"), bytes("00")], 10_000)).toEqual(["!frame-too-long"])
+  })
+
+  it("refuses a frame that never ends as soon as it is too long", () => {
+    const chunks = Array.from({ length: 100 }, () => Buffer.alloc(40, 0x41))
+    expect(heard(framing("base24"), chunks, 1000)).toEqual(["!frame-too-long"])
+    expect(heard(framing("base24"), [Buffer.alloc(1000, 0x41), bytes("03")], 1000)).toHaveLength(1)
+  })
+
+  it("refuses what is no number, no reserved byte and no trailer of the framing", () => {
+    const cases = [
+      ["bcd2", "001A"],
+      ["ascii4", "30302033"],
+      ["hex4", "30303047"],
+      ["amex", "0001"],
+      ["gicc", "00010002AABB"],
+      ["rbp", "D04A0002 0100 AABB"],
+      ["base24-tcp", "0003AABB04"]
+    ] as const
+    for (const [name, stream] of cases) {
+      expect([name, heard(framing(name), [bytes(stream)])]).toEqual([name, ["!frame-length"]])
+    }
+  })
+
+  it("stays failed, and keeps nothing", () => {
+    const deframer = framing("length2").deframer(10)
+    const sink = { onFrame: () => {}, onKeepAlive: () => {} }
+    expect(deframer.push(bytes("FFFF"), sink)).toBe("frame-too-long")
+    expect(deframer.push(bytes("0001AA"), sink)).toBe("frame-too-long")
+    expect(deframer.pendingBytes()).toBe(0)
+  })
+})
+
+describe("encoding", () => {
+  it("refuses a body that the framing cannot carry", () => {
+    const none = Buffer.alloc(0)
+    expect(framing("ascii4").encode(none, Buffer.alloc(10_000))).toBeUndefined()
+    expect(framing("ascii4").encode(none, Buffer.alloc(9999))).toBeDefined()
+    expect(framing("amex").encode(none, Buffer.alloc(65_534))).toBeUndefined()
+    expect(framing("amex").encode(none, Buffer.alloc(65_533))).toBeDefined()
+    expect(framing("base24-tcp").encode(none, Buffer.alloc(65_535))).toBeUndefined()
+    expect(framing("base24").encode(none, bytes("41034203"))).toBeUndefined()
+    expect(framing("length2").encode(none, none)).toBeUndefined()
+  })
+})

@@ -28,7 +28,7 @@ export interface Weather {
   /** Of chunks: arrives in two or more pieces; arrives glued to what follows. */
   readonly split: number
   readonly merge: number
-  /** How bad the weather is. Shares and probabilities between 0 and 1; all zero is calm. */
+  /** Per chunk: reset; this direction goes silent for ever; stalls for a while. */
   readonly reset: number
   readonly deaf: number
   readonly stall: number

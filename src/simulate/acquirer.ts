@@ -1,0 +1,352 @@
+/**
+ * A simulated acquirer: answers as its moods say, and keeps a book of its own. The same code serves
+ * `npx pointsman acquirer`, the demo and the seeded world. What must hold: the book says what was
+ * executed and reversed, whatever was answered; a request is decided once, a repeat of it never
+ * executes again.
+ */
+
+import type { TimersShape } from "../actor/timers.ts"
+import type { Kind } from "../domain/kind.ts"
+import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
+import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
+import type { Deframer, Framing } from "../frame/framing.ts"
+import type { Dialect, Message, Values } from "../iso8583/message.ts"
+import type { UpstreamBook, UpstreamEntry } from "./book.ts"
+
+export const moods = [
+  "approve",
+  "decline",
+  /** Approves after `slowMs`. */
+  "slow",
+  /** Executes and never answers. */
+  "silent",
+  /** Neither executes nor answers: the request was lost inside. */
+  "forget",
+  /** Executes, and answers after `lateMs`: longer than anybody waits. */
+  "late",
+  /** Answers twice. */
+  "duplicate",
+  /** Executes, and drops the connection instead of answering. */
+  "drop-after-write",
+  /** Approves with an altered amount. */
+  "altered",
+  /** Executes, and answers bytes that are no message. */
+  "garbage",
+  /** Answers 91: its own issuer is away. */
+  "technical",
+  /** Approves half of the amount as a partial approval, where the dialect has a code for it. */
+  "partial"
+] as const
+
+export type Mood = typeof moods[number]
+
+export interface AcquirerTemper {
+  /** Weights; a mood that is not named has none. Empty: always approves. */
+  readonly shares: Readonly<Partial<Record<Mood, number>>>
+  readonly delayMs: number
+  readonly slowMs: number
+  readonly lateMs: number
+  /** Of reversals: their acknowledgement is lost; they are refused with 96. */
+  readonly loseAcknowledgement: number
+  readonly refuseReversal: number
+  /** All connections are dropped this often, and new ones refused for as long; 0 = never. */
+  readonly flapMs: number
+}
+
+export const goodTemper: AcquirerTemper = {
+  shares: {},
+  delayMs: 0,
+  slowMs: 6_000,
+  lateMs: 20_000,
+  loseAcknowledgement: 0,
+  refuseReversal: 0,
+  flapMs: 0
+}
+
+export interface AcquirerOptions {
+  readonly name: string
+  readonly dialect: Dialect
+  readonly framing: Framing
+  readonly time: TimeShape
+  readonly timers: TimersShape
+  readonly random: RandomShape
+  readonly book: UpstreamBook
+  readonly temper: AcquirerTemper
+}
+
+/** Connections of one acquirer may have this much unfinished input. */
+const maxFrameBytes = 8_192
+
+/** Kinds that execute something; everything else is answered and forgotten. */
+const executed: ReadonlySet<Kind> = new Set<Kind>([
+  "sale",
+  "void",
+  "refund",
+  "preauth",
+  "preauth-cancel",
+  "completion",
+  "completion-void",
+  "completion-advice",
+  "offline-sale",
+  "adjustment"
+])
+
+export interface AcquirerCounts {
+  requests: number
+  answers: number
+  approved: number
+  declined: number
+  reversals: number
+  echoes: number
+  refused: number
+}
+
+export class Acquirer {
+  temper: AcquirerTemper
+  readonly counts: AcquirerCounts = {
+    requests: 0,
+    answers: 0,
+    approved: 0,
+    declined: 0,
+    reversals: 0,
+    echoes: 0,
+    refused: 0
+  }
+  readonly #options: AcquirerOptions
+  readonly #lines = new Set<Line>()
+  #authCode = 0
+  #downUntilMs = 0
+
+  constructor(options: AcquirerOptions) {
+    this.#options = options
+    this.temper = options.temper
+  }
+
+  get connections(): number {
+    return this.#lines.size
+  }
+
+  /** For `Transport.listen`. */
+  accept(connection: Connection): ConnectionHandler | undefined {
+    const { time } = this.#options
+    if (time.monotonicMs() < this.#downUntilMs) {
+      this.counts.refused++
+      return undefined
+    }
+    const line = new Line(connection, this.#options.framing.deframer(maxFrameBytes), this)
+    this.#lines.add(line)
+    return line
+  }
+
+  gone(line: Line): void {
+    this.#lines.delete(line)
+  }
+
+  /** Starts flapping, if the temper says so; asked again whenever the temper changes. */
+  flap(): void {
+    const { flapMs } = this.temper
+    if (flapMs <= 0) return
+    const { time, timers } = this.#options
+    timers.after(flapMs, () => {
+      this.dropAll()
+      this.#downUntilMs = time.monotonicMs() + flapMs
+      timers.after(flapMs, () => this.flap())
+    })
+  }
+
+  dropAll(): void {
+    for (const line of Array.from(this.#lines)) line.connection.destroy()
+  }
+
+  /** A frame from the switch. What cannot be read is counted and answered by silence. */
+  take(line: Line, header: Uint8Array, body: Uint8Array): void {
+    const { dialect } = this.#options
+    const message = dialect.read(body)
+    if ("failure" in message) {
+      this.counts.refused++
+      return
+    }
+    if (dialect.isResponse(message)) return
+    const kind = message.kind()
+    this.counts.requests++
+    if (kind === "echo" || kind === "sign-on" || kind === "sign-off") {
+      this.counts.echoes++
+      this.#answer(line, header, message, "00", {}, 0)
+    } else if (kind === "reversal") this.#reverse(line, header, message)
+    else if (kind !== undefined && executed.has(kind)) this.#execute(line, header, message, kind)
+    else this.#answer(line, header, message, kind === undefined ? "12" : "00", {}, 0)
+  }
+
+  #reverse(line: Line, header: Uint8Array, message: Message): void {
+    const { book, dialect, name, random } = this.#options
+    this.counts.reversals++
+    if (random.next() < this.temper.refuseReversal) {
+      this.#answer(line, header, message, "96", {}, this.temper.delayMs)
+      return
+    }
+    const reference = message.role("originalStan") ?? message.role("stan") ?? ""
+    book.reverse(name, reference, dialect.isRepeat(message))
+    if (random.next() < this.temper.loseAcknowledgement) return
+    this.#answer(line, header, message, "00", {}, this.temper.delayMs)
+  }
+
+  #execute(line: Line, header: Uint8Array, message: Message, kind: Kind): void {
+    const mood = this.#mood()
+    if (mood === "forget") return
+    const declines = mood === "decline" || mood === "technical"
+    const entry = this.#book(message, kind, declines ? "declined" : "approved")
+    if (entry.times > 1) return
+    if (entry.decision === "approved") this.counts.approved++
+    else this.counts.declined++
+    const { delayMs, lateMs, slowMs } = this.temper
+    const amount = message.role("amount") ?? "0"
+    const say = (response: string, values: Values, afterMs: number) =>
+      this.#answer(line, header, message, response, values, afterMs)
+    switch (mood) {
+      case "silent":
+        return
+      case "drop-after-write":
+        line.connection.destroy()
+        return
+      case "garbage":
+        line.send(header, new Uint8Array([0x02, 0x10, 0xff, 0xff, 0x00]))
+        return
+      case "decline":
+        return say("05", {}, delayMs)
+      case "technical":
+        return say("91", {}, delayMs)
+      case "late":
+        return say("00", this.#approval(), lateMs)
+      case "slow":
+        return say("00", this.#approval(), slowMs)
+      case "altered":
+        return say("00", { ...this.#approval(), ...this.#amount(Number(amount) + 1) }, delayMs)
+      case "partial":
+        return say(
+          "10",
+          { ...this.#approval(), ...this.#amount(Math.floor(Number(amount) / 2)) },
+          delayMs
+        )
+      case "duplicate": {
+        const values = this.#approval()
+        say("00", values, delayMs)
+        return say("00", values, delayMs + 5)
+      }
+      case "approve":
+        return say("00", this.#approval(), delayMs)
+    }
+  }
+
+  #book(message: Message, kind: Kind, decision: UpstreamEntry["decision"]): UpstreamEntry {
+    const { book, name, time } = this.#options
+    const reference = message.role("stan") ?? ""
+    const rrn = message.role("rrn")
+    const amount = message.role("amount")
+    const currency = message.role("currency")
+    // A reversal that overtook its original has already said that it must not stand.
+    const early = book.early.has(`${name}|${reference}`)
+    return book.execute({
+      upstream: name,
+      reference,
+      terminal: (message.role("terminal") ?? "").trim(),
+      merchant: (message.role("merchant") ?? "").trim(),
+      kind,
+      executedMs: time.wallMs(),
+      decision: early ? "declined" : decision,
+      times: 1,
+      reversed: false,
+      reversals: 0,
+      repeats: 0,
+      ...(rrn === undefined ? {} : { rrn }),
+      ...(amount === undefined ? {} : { amount: Number(amount) }),
+      ...(currency === undefined ? {} : { currency })
+    })
+  }
+
+  #approval(): Values {
+    const path = this.#options.dialect.pathOf("authCode")
+    this.#authCode = (this.#authCode + 1) % 1_000_000
+    return path === undefined ? {} : { [path]: String(this.#authCode).padStart(6, "0") }
+  }
+
+  #amount(minor: number): Values {
+    const path = this.#options.dialect.pathOf("amount")
+    return path === undefined ? {} : { [path]: String(minor).padStart(12, "0") }
+  }
+
+  #answer(
+    line: Line,
+    header: Uint8Array,
+    request: Message,
+    response1987: string,
+    values: Values,
+    afterMs: number
+  ): void {
+    const { dialect, framing, timers } = this.#options
+    const send = () => {
+      if (line.closed) return
+      this.counts.answers++
+      const code = dialect.responseCode(response1987)
+      line.send(framing.replyHeader(header), dialect.respond(request, code, values, false))
+    }
+    if (afterMs <= 0) send()
+    else timers.after(afterMs, send)
+  }
+
+  #mood(): Mood {
+    const { shares } = this.temper
+    let total = 0
+    for (const mood of moods) total += shares[mood] ?? 0
+    if (total === 0) return "approve"
+    let left = this.#options.random.next() * total
+    for (const mood of moods) {
+      left -= shares[mood] ?? 0
+      if (left < 0) return mood
+    }
+    return "approve"
+  }
+
+  frame(header: Uint8Array, body: Uint8Array): Buffer | undefined {
+    return this.#options.framing.encode(header, body)
+  }
+}
+
+/** One connection of the switch. */
+export class Line implements ConnectionHandler {
+  readonly connection: Connection
+  readonly #deframer: Deframer
+  readonly #acquirer: Acquirer
+  closed = false
+
+  constructor(connection: Connection, deframer: Deframer, acquirer: Acquirer) {
+    this.connection = connection
+    this.#deframer = deframer
+    this.#acquirer = acquirer
+  }
+
+  send(header: Uint8Array, body: Uint8Array): void {
+    const frame = this.#acquirer.frame(header, body)
+    if (frame !== undefined) this.connection.write(frame)
+  }
+
+  onData(chunk: Buffer): void {
+    const lost = this.#deframer.push(chunk, {
+      onFrame: (header, body) => this.#acquirer.take(this, header, body),
+      onKeepAlive: (reply) => {
+        if (reply !== undefined) this.connection.write(reply)
+      }
+    })
+    if (lost !== undefined) this.connection.destroy()
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    this.connection.end()
+  }
+
+  onClose(): void {
+    this.closed = true
+    this.#acquirer.gone(this)
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * What a simulated terminal says and understands, in whatever dialect it speaks. Messages are built
+ * by role, so the same terminal speaks them all. What must hold: no two questions of one terminal
+ * have the same STAN within a batch, nor the same amount, so that books can be compared without
+ * asking the switch.
+ */
+
+import { type Kind, reversibleKinds } from "../domain/kind.ts"
+import type { RandomShape } from "../domain/ports/time.ts"
+import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
+import type { TerminalEntry } from "./book.ts"
+import type { TerminalKeys } from "./terminal-keys.ts"
+
+/** What a terminal can be asked to do. */
+export type TerminalKind =
+  | "sale"
+  | "void"
+  | "refund"
+  | "preauth"
+  | "preauth-cancel"
+  | "completion"
+  | "balance"
+  | "pay-code"
+
+/** Published test card numbers, by the first digits that routes look at. */
+export const testCards = [
+  "6235012345678900",
+  "6222021234567890128",
+  "4111111111111111",
+  "5555555555554444",
+  "4012888888881881"
+] as const
+
+const expiry = "3012"
+const currency = "156"
+/** Wallet pay codes: WeChat 10–15 and 18 digits, Alipay 25–30 and 16 to 24. */
+const payCodes = ["134567890123456789", "287654321098765432"] as const
+const remembered = 16
+
+/** A question as it was built: what is needed to repeat it, reverse it or refer to it. */
+export interface Question {
+  readonly entry: TerminalEntry
+  readonly kind: Kind
+  readonly body: Buffer
+  readonly facts: OriginalFacts
+  readonly reversible: boolean
+}
+
+export interface SpeechOptions {
+  readonly terminal: string
+  readonly merchant: string
+  readonly dialect: Dialect
+  readonly keys: TerminalKeys | undefined
+  readonly random: RandomShape
+  readonly cards?: ReadonlyArray<string>
+}
+
+/** Something approved that a follow-on may refer to. */
+interface Approved {
+  readonly facts: OriginalFacts
+  readonly amount: number
+  used: boolean
+}
+
+export class TerminalSpeech {
+  readonly #options: SpeechOptions
+  readonly #past: Array<Approved> = []
+  #stan = 0
+  #amount = 100
+  #batch = 1
+
+  constructor(options: SpeechOptions) {
+    this.#options = options
+  }
+
+  get batch(): string {
+    return String(this.#batch).padStart(6, "0")
+  }
+
+  /** What to ask next, by weight; a follow-on without an original becomes a sale. */
+  choose(mix: Readonly<Partial<Record<TerminalKind, number>>>): TerminalKind {
+    let total = 0
+    for (const weight of Object.values(mix)) total += weight
+    let left = this.#options.random.next() * total
+    for (const [kind, weight] of Object.entries(mix)) {
+      left -= weight
+      // The names of a record with these keys.
+      if (left < 0) {
+        return this.#originalFor(kind as TerminalKind) === "missing"
+          ? "sale"
+          : kind as TerminalKind
+      }
+    }
+    return "sale"
+  }
+
+  signOn(): Buffer {
+    const { dialect, keys } = this.#options
+    const form = dialect.form("sign-on")
+    const values = {
+      ...this.#identity(),
+      ...this.#role("stan", this.#nextStan()),
+      ...this.#role("batch", this.batch),
+      ...form?.values,
+      ...(keys === undefined ? {} : this.#role("networkCode", "003"))
+    }
+    return dialect.build(form?.mti ?? "0800", values)
+  }
+
+  isSignOnAnswer(message: Message): boolean {
+    return message.kind() === "sign-on" || message.mti.slice(1) === "810"
+  }
+
+  /** False: refused, or the keys could not be opened. */
+  takeSignOn(message: Message): boolean {
+    const { dialect, keys } = this.#options
+    if (!dialect.approvals.has(message.role("response") ?? "")) return false
+    if (keys === undefined) return true
+    const download = message.raw("62")
+    return download === undefined ? keys.hasMacKey : keys.takeDownload(download)
+  }
+
+  mustCarryMac(message: Message): boolean {
+    // A refusal may come from before the switch knew which key to use.
+    return this.#options.dialect.approvals.has(message.role("response") ?? "")
+  }
+
+  isReversalAnswer(message: Message): boolean {
+    return message.mti[1] === "4"
+  }
+
+  ask(what: TerminalKind, wallMs: number): Question {
+    const { dialect, keys, merchant, terminal } = this.#options
+    const kind = what === "pay-code" ? "sale" : what
+    const original = this.#originalFor(what)
+    const past = original === "missing" ? undefined : original
+    const amount = what === "balance" ? undefined : this.#amountFor(what, past)
+    const stan = this.#nextStan()
+    const form = dialect.form(kind)
+    const card = past?.facts.pan ?? this.#options.random.next()
+    const cards = this.#options.cards ?? testCards
+    const pan = typeof card === "string" ? card : cards[Math.floor(card * cards.length)]!
+    const batch = dialect.pathOf("batch") === undefined ? undefined : this.batch
+    const payCode = payCodes[stan.charCodeAt(5) % payCodes.length]!
+    const local = localTime(wallMs)
+    const values: Values = {
+      ...(what === "pay-code"
+        ? { ...this.#role("payCode", payCode), ...this.#role("entryMode", "032") }
+        : {
+          ...this.#role("pan", pan),
+          ...this.#role("expiry", expiry),
+          ...this.#role("entryMode", "012")
+        }),
+      ...(amount === undefined ? {} : this.#role("amount", String(amount).padStart(12, "0"))),
+      ...this.#role("transmissionTime", local),
+      ...this.#role("stan", stan),
+      ...(dialect.pathOf("batch") === undefined
+        ? {
+          ...this.#role("localTime", local.slice(4)),
+          ...this.#role("localDate", local.slice(0, 4))
+        }
+        : {}),
+      ...this.#identity(),
+      ...this.#role("currency", currency),
+      ...(batch === undefined ? {} : this.#role("batch", batch)),
+      ...(past === undefined ? {} : dialect.refer(past.facts)),
+      ...form?.values
+    }
+    const mti = form?.mti ?? "0200"
+    const facts: OriginalFacts = {
+      kind,
+      mti,
+      stan,
+      terminal,
+      merchant,
+      ...this.#facts(values, what === "pay-code" ? undefined : pan, amount)
+    }
+    const entry: TerminalEntry = {
+      terminal,
+      merchant,
+      stan,
+      kind,
+      startedMs: wallMs,
+      outcome: "open",
+      reversal: "none",
+      ...(batch === undefined ? {} : { batch }),
+      ...(amount === undefined ? {} : { amount, currency }),
+      ...(past === undefined ? {} : { original: past.facts.stan })
+    }
+    if (past !== undefined) past.used = true
+    const body = dialect.build(mti, values, keys !== undefined)
+    const sealed = keys === undefined ? body : keys.seal(body)
+    return { entry, kind, body: sealed, facts, reversible: reversibleKinds.has(kind) }
+  }
+
+  /** The same question again: with the repeat digit where the dialect's MTIs have one. */
+  repeat(question: Question): Buffer {
+    const { dialect, keys } = this.#options
+    if (dialect.reversal.repeatMti === undefined) {
+      return keys === undefined ? question.body : keys.seal(Buffer.from(question.body))
+    }
+    const message = dialect.read(question.body)
+    if ("failure" in message) return question.body
+    const mti = `${message.mti.slice(0, 3)}1`
+    const body = dialect.patch(message, { mti, mac: keys !== undefined })
+    return keys === undefined ? body : keys.seal(body)
+  }
+
+  reversal(question: Question, reason: string): Buffer {
+    const { dialect, keys } = this.#options
+    const { reversal } = dialect
+    const values = {
+      ...this.#identity(),
+      ...this.#role("stan", question.facts.stan),
+      ...this.#role("amount", question.facts.amount),
+      ...this.#role("currency", question.facts.currency),
+      ...this.#role("batch", question.facts.batch),
+      ...this.#role("transmissionTime", question.facts.transmissionTime),
+      ...reversal.compose(question.facts, reason)
+    }
+    const body = dialect.build(reversal.mti, values, keys !== undefined)
+    return keys === undefined ? body : keys.seal(body)
+  }
+
+  /** An approval may be followed by others, under the references that the answer brought. */
+  remember(question: Question, answer: Message): void {
+    const { kind } = question
+    if (kind !== "sale" && kind !== "preauth" && kind !== "completion") return
+    const rrn = answer.role("rrn")
+    const authCode = answer.role("authCode")
+    this.#past.push({
+      facts: {
+        ...question.facts,
+        ...(rrn === undefined ? {} : { rrn }),
+        ...(authCode === undefined ? {} : { authCode })
+      },
+      amount: question.entry.amount ?? 0,
+      used: false
+    })
+    if (this.#past.length > remembered) this.#past.shift()
+  }
+
+  #originalFor(kind: TerminalKind): Approved | "missing" | undefined {
+    const of = kind === "void" || kind === "refund"
+      ? "sale"
+      : kind === "completion" || kind === "preauth-cancel"
+      ? "preauth"
+      : undefined
+    if (of === undefined) return undefined
+    const found = this.#past.findLast(({ facts, used }) => facts.kind === of && !used)
+    return found ?? "missing"
+  }
+
+  /** Every amount is new, but that of a void, which is its original's. */
+  #amountFor(kind: TerminalKind, past: Approved | undefined): number {
+    if (past !== undefined && kind !== "refund") return past.amount
+    if (past !== undefined) return Math.max(1, Math.floor(past.amount / 2))
+    this.#amount += 1
+    return this.#amount
+  }
+
+  #nextStan(): string {
+    this.#stan = this.#stan % 999_999 + 1
+    return String(this.#stan).padStart(6, "0")
+  }
+
+  #identity(): Values {
+    const { merchant, terminal } = this.#options
+    return { ...this.#role("terminal", terminal), ...this.#role("merchant", merchant) }
+  }
+
+  #role(role: Role, value: string | undefined): Values {
+    const path = this.#options.dialect.pathOf(role)
+    return path === undefined || value === undefined ? {} : { [path]: value }
+  }
+
+  /** The parts of a message that a reversal or a follow-on must name again. */
+  #facts(
+    values: Values,
+    pan: string | undefined,
+    amount: number | undefined
+  ): Partial<OriginalFacts> {
+    const { dialect } = this.#options
+    const text = (role: Role) => {
+      const path = dialect.pathOf(role)
+      const value = path === undefined ? undefined : values[path]
+      return typeof value === "string" ? value : undefined
+    }
+    const found: Record<string, string> = {}
+    const roles = ["processingCode", "entryMode", "condition", "transmissionTime"] as const
+    for (const role of roles) {
+      const value = text(role)
+      if (value !== undefined) found[role] = value
+    }
+    return {
+      ...found,
+      ...(pan === undefined ? {} : { pan, expiry }),
+      ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0"), currency }),
+      ...(dialect.pathOf("batch") === undefined ? {} : { batch: this.batch })
+    }
+  }
+}
+
+/** MMDDhhmmss, in UTC. */
+function localTime(wallMs: number): string {
+  const text = new Date(wallMs).toISOString()
+  return text.slice(5, 7) + text.slice(8, 10) + text.slice(11, 13) + text.slice(14, 16) +
+    text.slice(17, 19)
+}

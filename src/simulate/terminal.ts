@@ -1,0 +1,395 @@
+/**
+ * A simulated terminal: connects, signs on, sells, repeats, reverses what it has heard nothing
+ * about, and keeps a book. The same code serves `npx pointsman terminals`, the demo and the seeded
+ * world. What must hold: at most one question is open; what was asked and not answered is repeated
+ * or reversed before anything new is asked, also across power cuts; the book is written before the
+ * bytes leave.
+ *
+ *     off → connecting → signing-on → ready → asking ──answer──► ready
+ *                            ▲                  │ no answer
+ *                            └── reversing ◄────┘ (until acknowledged)
+ */
+
+import type { Timer } from "../actor/timer-wheel.ts"
+import type { TimersShape } from "../actor/timers.ts"
+import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
+import type { Connection, ConnectionHandler, TransportShape } from "../domain/ports/transport.ts"
+import type { Framing } from "../frame/framing.ts"
+import type { Dialect, Message } from "../iso8583/message.ts"
+import { issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
+import type { TerminalKeys } from "./terminal-keys.ts"
+import { type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
+
+export interface TerminalHabits {
+  /** Mean pause between the end of one transaction and the next. */
+  readonly thinkMs: number
+  /** How long it waits for an answer; above the switch's own patience. */
+  readonly timeoutMs: number
+  /** Weights of what it asks for; follow-ons need something to follow. */
+  readonly mix: Readonly<Partial<Record<TerminalKind, number>>>
+  /** Repeats of an unanswered request before it is reversed. */
+  readonly repeats: number
+  /** Per transaction: closes and comes back; opens a second connection beside the first. */
+  readonly churn: number
+  readonly takeover: number
+  /** Per question: loses power right after asking, and is away for `awayMs`. */
+  readonly powerCut: number
+  readonly awayMs: number
+  /** Per question: sends it twice, on the same connection. */
+  readonly stutter: number
+  /** Questions after which it stops asking; Infinity = never. */
+  readonly questions: number
+}
+
+export const calmHabits: TerminalHabits = {
+  thinkMs: 1_000,
+  timeoutMs: 40_000,
+  mix: { sale: 1 },
+  repeats: 1,
+  churn: 0,
+  takeover: 0,
+  powerCut: 0,
+  awayMs: 5_000,
+  stutter: 0,
+  questions: Number.POSITIVE_INFINITY
+}
+
+export interface TerminalOptions {
+  readonly terminal: string
+  readonly merchant: string
+  readonly dialect: Dialect
+  readonly framing: Framing
+  readonly host: string
+  readonly port: number
+  readonly localAddress?: string
+  readonly signsOn: boolean
+  readonly keys: TerminalKeys | undefined
+  readonly habits: TerminalHabits
+  readonly transport: TransportShape
+  readonly time: TimeShape
+  readonly timers: TimersShape
+  readonly random: RandomShape
+  readonly book: TerminalBook
+  /** Called with every answer's latency, for the live line. */
+  readonly onAnswer?: (latencyMs: number, approved: boolean) => void
+}
+
+export type TerminalState = "off" | "connecting" | "signing-on" | "ready" | "asking" | "reversing"
+
+const connectTimeoutMs = 5_000
+const reconnectMs = 1_000
+const maxFrameBytes = 8_192
+
+/** What it still has to do about a question: kept like a real terminal keeps it, across power. */
+interface Open {
+  readonly entry: TerminalEntry
+  readonly question: Question
+  repeatsLeft: number
+  askedMs: number
+  /** It will be reversed, for this reason (China UnionPay field 39); asking it again is over. */
+  reversing: string | undefined
+}
+
+export class Terminal {
+  state: TerminalState = "off"
+  readonly name: string
+  readonly #options: TerminalOptions
+  readonly #speech: TerminalSpeech
+  #wire: Wire | undefined
+  #open: Open | undefined
+  #timer: Timer | undefined
+  #asked = 0
+  #stopped = false
+  #giveUpConnect: (() => void) | undefined
+
+  constructor(options: TerminalOptions) {
+    this.#options = options
+    this.name = options.terminal
+    this.#speech = new TerminalSpeech(options)
+  }
+
+  /** Nothing is open and nothing more will be asked. */
+  get isQuiet(): boolean {
+    return this.#open === undefined &&
+      (this.#stopped || this.#asked >= this.#options.habits.questions)
+  }
+
+  get asked(): number {
+    return this.#asked
+  }
+
+  start(): void {
+    if (this.state === "off") this.#connect()
+  }
+
+  /** Asks nothing new; what is open is brought to its end. */
+  stop(): void {
+    this.#stopped = true
+    if (this.state === "ready") this.#wait(undefined)
+  }
+
+  /** Pulls the plug: no FIN, nothing in memory survives but what is open. */
+  cutPower(awayMs: number): void {
+    this.#drop()
+    this.state = "off"
+    this.#after(awayMs, () => this.#connect())
+  }
+
+  close(): void {
+    this.#stopped = true
+    this.#wait(undefined)
+    this.#giveUpConnect?.()
+    this.#drop()
+    this.state = "off"
+  }
+
+  #drop(): void {
+    const wire = this.#wire
+    this.#wire = undefined
+    wire?.connection.destroy()
+  }
+
+  #wait(timer: Timer | undefined): void {
+    this.#timer?.cancel()
+    this.#timer = timer
+  }
+
+  #after(delayMs: number, next: () => void): void {
+    this.#wait(this.#options.timers.after(delayMs, next))
+  }
+
+  #connect(): void {
+    const { host, localAddress, port, transport } = this.#options
+    this.state = "connecting"
+    this.#wait(undefined)
+    this.#giveUpConnect = transport.connect(
+      {
+        host,
+        port,
+        timeoutMs: connectTimeoutMs,
+        ...(localAddress === undefined ? {} : { localAddress })
+      },
+      (connection) => {
+        this.#giveUpConnect = undefined
+        const wire = new Wire(connection, this)
+        this.#wire = wire
+        // The connection is not ours to write to before this call has returned.
+        this.#options.time.defer(() => this.#connected(wire))
+        return wire
+      },
+      () => {
+        this.#giveUpConnect = undefined
+        this.#after(this.#jittered(reconnectMs), () => this.#connect())
+      }
+    )
+  }
+
+  #jittered(delayMs: number): number {
+    return delayMs * (0.5 + this.#options.random.next())
+  }
+
+  #connected(wire: Wire): void {
+    if (this.#wire !== wire) return
+    const { keys, signsOn } = this.#options
+    if (!signsOn && keys?.hasMacKey !== false) return this.#ready()
+    this.state = "signing-on"
+    this.#send(this.#speech.signOn())
+    this.#after(this.#options.habits.timeoutMs, () => this.#again())
+  }
+
+  /** The connection leads nowhere: a new one. */
+  #again(): void {
+    this.#drop()
+    this.state = "off"
+    this.#after(this.#jittered(reconnectMs), () => this.#connect())
+  }
+
+  #ready(): void {
+    this.state = "ready"
+    const open = this.#open
+    if (open !== undefined) {
+      if (open.reversing === undefined && open.repeatsLeft > 0) return this.#repeat(open)
+      return this.#reverse(open, open.reversing ?? "98")
+    }
+    const { habits, random, time } = this.#options
+    if (this.isQuiet) return
+    if (habits.takeover > 0 && random.next() < habits.takeover) {
+      const old = this.#wire
+      this.#wire = undefined
+      // The old connection stays open beside the new one until the switch ends it.
+      if (old !== undefined) old.forget()
+      return this.#connect()
+    }
+    if (habits.churn > 0 && random.next() < habits.churn) return this.#again()
+    const pauseMs = habits.thinkMs <= 0 ? 0 : -Math.log(1 - random.next()) * habits.thinkMs
+    if (pauseMs <= 0) time.defer(() => this.#ask())
+    else this.#after(pauseMs, () => this.#ask())
+  }
+
+  #ask(): void {
+    if (this.state !== "ready" || this.isQuiet || this.#wire === undefined) return
+    const { book, habits, random, time } = this.#options
+    const question = this.#speech.ask(this.#speech.choose(habits.mix), time.wallMs())
+    this.#asked++
+    const entry = book.ask(question.entry)
+    this.#open = {
+      entry,
+      question,
+      repeatsLeft: habits.repeats,
+      askedMs: time.monotonicMs(),
+      reversing: undefined
+    }
+    this.state = "asking"
+    this.#send(question.body)
+    if (random.next() < habits.stutter) this.#send(question.body)
+    if (random.next() < habits.powerCut) {
+      time.defer(() => this.cutPower(this.#jittered(habits.awayMs)))
+      return
+    }
+    this.#after(habits.timeoutMs, () => this.#unanswered())
+  }
+
+  #unanswered(): void {
+    const open = this.#open
+    if (open === undefined) return
+    if (open.repeatsLeft > 0 && this.#wire !== undefined) this.#repeat(open)
+    else this.#reverse(open, "98")
+  }
+
+  #repeat(open: Open): void {
+    open.repeatsLeft--
+    this.state = "asking"
+    this.#send(this.#speech.repeat(open.question))
+    this.#after(this.#options.habits.timeoutMs, () => this.#unanswered())
+  }
+
+  /** Kinds that hold no money end without an answer; all others end with a reversal. */
+  #reverse(open: Open, reason: string): void {
+    const { book, habits } = this.#options
+    if (!open.question.reversible) {
+      if (open.entry.outcome === "open") book.hear(open.entry, "none")
+      return this.#finish()
+    }
+    open.reversing = reason
+    if (open.entry.outcome === "open") book.hear(open.entry, "none")
+    if (open.entry.reversal === "none") book.reverse(open.entry, "sent")
+    if (this.#wire === undefined) return
+    this.state = "reversing"
+    this.#send(this.#speech.reversal(open.question, reason))
+    this.#after(habits.timeoutMs, () => this.#again())
+  }
+
+  #finish(): void {
+    this.#open = undefined
+    this.#ready()
+  }
+
+  #send(body: Buffer): void {
+    const { framing } = this.#options
+    const frame = framing.encode(framing.requestHeader(), body)
+    if (frame !== undefined) this.#wire?.connection.write(frame)
+  }
+
+  /** A frame from the switch; what it did not wait for is dropped. */
+  take(wire: Wire, body: Uint8Array): void {
+    if (wire !== this.#wire) return
+    const message = this.#options.dialect.read(body)
+    if ("failure" in message || !this.#options.dialect.isResponse(message)) return
+    if (this.state === "signing-on" && this.#speech.isSignOnAnswer(message)) {
+      if (this.#speech.takeSignOn(message)) this.#ready()
+      else this.#after(this.#jittered(reconnectMs * 5), () => this.#again())
+      return
+    }
+    const open = this.#open
+    if (open === undefined || message.role("stan") !== open.entry.stan) return
+    if (this.#speech.isReversalAnswer(message)) this.#reversed(open, message)
+    else if (open.reversing === undefined && this.state === "asking") this.#answered(open, message)
+  }
+
+  #reversed(open: Open, message: Message): void {
+    if (open.reversing === undefined) return
+    const { book, dialect } = this.#options
+    const response = message.role("response") ?? ""
+    if (!dialect.reversal.accepts.has(response)) {
+      this.#after(this.#jittered(reconnectMs * 5), () => this.#ready())
+      return
+    }
+    book.reverse(open.entry, "acknowledged")
+    this.#finish()
+  }
+
+  #answered(open: Open, message: Message): void {
+    const { book, dialect, habits, keys, onAnswer, time } = this.#options
+    if (keys?.hasMacKey === true && !keys.isRight(message) && this.#speech.mustCarryMac(message)) {
+      return this.#reverse(open, "A0")
+    }
+    const response = message.role("response") ?? ""
+    if (response === "A0" || response === "77") {
+      // The switch wants another sign-on: a new key, and the same question once more.
+      book.hear(open.entry, "refused", response)
+      this.#open = undefined
+      keys?.forgetMacKey()
+      return this.#again()
+    }
+    const approved = dialect.approvals.has(response)
+    const declined = issuerDeclines.has(response)
+    const outcome = approved ? "approved" : declined ? "declined" : "refused"
+    book.hear(open.entry, outcome, response, message.role("rrn"))
+    if (approved) this.#speech.remember(open.question, message)
+    onAnswer?.(time.monotonicMs() - open.askedMs, approved)
+    // Told that nobody knows (68): a terminal that is careful reverses by itself.
+    if (response === "68" && open.question.reversible && habits.repeats === 0) {
+      return this.#reverse(open, "98")
+    }
+    this.#finish()
+  }
+
+  lost(wire: Wire): void {
+    if (wire !== this.#wire) return
+    this.#wire = undefined
+    this.state = "off"
+    this.#after(this.#jittered(reconnectMs), () => this.#connect())
+  }
+
+  deframer(): ReturnType<Framing["deframer"]> {
+    return this.#options.framing.deframer(maxFrameBytes)
+  }
+}
+
+/** One connection of the terminal. */
+export class Wire implements ConnectionHandler {
+  readonly connection: Connection
+  readonly #deframer: ReturnType<Framing["deframer"]>
+  #terminal: Terminal | undefined
+
+  constructor(connection: Connection, terminal: Terminal) {
+    this.connection = connection
+    this.#terminal = terminal
+    this.#deframer = terminal.deframer()
+  }
+
+  /** The terminal has turned away; the connection stays until the other side ends it. */
+  forget(): void {
+    this.#terminal = undefined
+  }
+
+  onData(chunk: Buffer): void {
+    const lost = this.#deframer.push(chunk, {
+      onFrame: (_, body) => this.#terminal?.take(this, body),
+      onKeepAlive: (reply) => {
+        if (reply !== undefined) this.connection.write(reply)
+      }
+    })
+    if (lost !== undefined) this.connection.destroy()
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    this.connection.end()
+  }
+
+  onClose(): void {
+    this.#terminal?.lost(this)
+  }
+}

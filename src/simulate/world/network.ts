@@ -168,6 +168,8 @@ export class End implements Connection {
   #ended = false
   #heardEnd = false
   #closed = false
+  /** Reset, though neither side has heard of it yet: what is written now goes nowhere. */
+  #broken = false
   #wantsDrain = false
 
   constructor(network: Network, owner: Incarnation, id: number, remote: string) {
@@ -182,7 +184,7 @@ export class End implements Connection {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#closed || this.#ended || bytes.length === 0) return !this.#closed
+    if (this.#closed || this.#ended || this.#broken || bytes.length === 0) return !this.#closed
     const network = this.#network
     const { chance, weather } = network
     if (chance.happens(weather.reset)) {
@@ -190,6 +192,8 @@ export class End implements Connection {
       // Some of it may have gone out: the peer sees a prefix, or nothing.
       const kept = chance.between(0, bytes.length)
       if (kept > 0) this.#put(Buffer.from(bytes.subarray(0, kept)))
+      this.#broken = true
+      this.other.#broken = true
       network.events.after(this.owner, 0, () => this.#close("reset"))
       network.events.after(this.other.owner, network.delayMs(), () => this.other.#close("reset"))
       return true

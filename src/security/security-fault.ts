@@ -3,6 +3,7 @@
  * identity. A fault never holds a byte of a key, a PIN, a card number or a message.
  */
 
+import { Schema } from "effect"
 import { invariant } from "../domain/invariant.ts"
 
 const meanings = {
@@ -21,10 +22,13 @@ const meanings = {
   "block-length": "the key block's own length differs from what is there",
   "block-forged": "the key block's MAC does not verify under this protection key",
   "block-protection-key": "the protection key does not fit the key block's version",
+  // --- key store
+  "store-format": "the document is not a key store of a format that we know",
+  "store-master-key": "the master key is not the one that this key store was made under",
   // --- data
   "algorithm-unfit": "the algorithm is unknown, or does not go with this key or padding",
   "length-unfit": "the bytes have a length that the algorithm does not take",
-  "download-length": "a key download has 24, 40, 56, 57, 60 or 84 bytes in this dialect",
+  "download-length": "the key download does not have the length of its shape",
   // --- PINs
   "pin-length": "a PIN has 4 to 12 digits",
   "pin-digits": "the PIN holds something else than digits, or its filler is wrong",
@@ -82,4 +86,14 @@ export function allFaults(): ReadonlyArray<SecurityFault> {
 /** True for a refusal, false for a result: `if (isFault(mac)) …`. */
 export function isFault<T>(value: T | SecurityFault): value is SecurityFault {
   return value instanceof SecurityFault
+}
+
+/** A refusal where an Effect fails, as at the start: which key or file, never its content. */
+export class SecurityRefused extends Schema.TaggedError<SecurityRefused>()("SecurityRefused", {
+  code: Schema.String,
+  key: Schema.String
+}) {
+  override get message(): string {
+    return `${this.key}: ${this.code}`
+  }
 }

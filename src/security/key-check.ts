@@ -1,0 +1,36 @@
+/**
+ * The check value that a key is listed with, by its algorithm: DES, triple DES and SM4 the first 3
+ * bytes of an enciphered block of zeros, AES the first 5 of its CMAC (X9.24-3), HMAC the first 5 of
+ * an HMAC over nothing (X9.143). As upper-case hex.
+ */
+
+import { CipherCache } from "./cipher-cache.ts"
+import type { KeyAttributes } from "./key-block.ts"
+import { checkValue } from "./key-material.ts"
+import { cipherOf } from "./key-usage.ts"
+import { hmacSha256 } from "./mac.ts"
+import { isFault, type SecurityFault } from "./security-fault.ts"
+
+const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
+
+/** Fault `key-length`: the key does not fit the algorithm that its header names. */
+export function keyCheckValue(
+  attributes: KeyAttributes,
+  key: Uint8Array
+): string | SecurityFault {
+  const algorithm = cipherOf(attributes)
+  const bytes = algorithm === undefined
+    ? hmacSha256(noKeys, key, new Uint8Array(0))
+    : algorithm === "aes"
+    ? checkValue("aes", key, "cmac", 5)
+    : checkValue(algorithm, key, "ecb", 3)
+  if (isFault(bytes)) return bytes
+  const length = algorithm === undefined ? 5 : bytes.length
+  return Buffer.from(bytes.subarray(0, length)).toString("hex").toUpperCase()
+}
+
+/** The check value of an AES key; empty when its length is none of AES. */
+export function aesCheckValue(key: Uint8Array): string {
+  const bytes = checkValue("aes", key, "cmac", 5)
+  return isFault(bytes) ? "" : bytes.toString("hex").toUpperCase()
+}

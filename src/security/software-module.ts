@@ -1,0 +1,258 @@
+/**
+ * The security module in software: keys live in this process, opened from blocks under the key
+ * store's master key. What holds: a block is used only for what its header permits; the same block
+ * has one handle while anyone holds it, and a handle is never given out twice; PINs are translated
+ * only where the configuration declares a test environment (PCI PIN forbids it elsewhere).
+ */
+
+import { Effect, Layer } from "effect"
+import type { KeyHandle } from "../domain/brand.ts"
+import type { FailureCode } from "../domain/failures.ts"
+import {
+  type KeyPurpose,
+  type MacAlgorithm,
+  SecurityModule,
+  type SecurityModuleShape,
+  type WorkingKeys,
+  type WorkingKeyShape
+} from "../domain/ports/security-module.ts"
+import { Random } from "../domain/ports/time.ts"
+import type { BlockAlgorithm } from "./block-cipher.ts"
+import { CipherCache, type CipherCacheLimits, defaultCacheLimits } from "./cipher-cache.ts"
+import type { KeyAttributes } from "./key-block.ts"
+import {
+  type ClearKeys,
+  forget,
+  newWorkingKeys,
+  shapeAlgorithm,
+  writeDownload
+} from "./key-download.ts"
+import type { KeyStore } from "./key-store.ts"
+import { cipherOf, macAllowed, modeAllows, serves, workingAttributes } from "./key-usage.ts"
+import { makeMac } from "./mac.ts"
+import { type PinTranslation, type RandomBytes, translatePin } from "./pin-block.ts"
+import { fault, isFault, type SecurityFault } from "./security-fault.ts"
+
+export interface SoftwareModuleOptions {
+  readonly store: KeyStore
+  /** The configuration says that no real PIN comes here: PINs may be translated. */
+  readonly testEnvironment: boolean
+  readonly limits?: CipherCacheLimits
+  /** Told of every refusal, for a counter. */
+  readonly onRefused?: (refusal: SecurityFault) => void
+}
+
+export function softwareModuleLayer(
+  options: SoftwareModuleOptions
+): Layer.Layer<SecurityModule, never, Random> {
+  return Layer.effect(
+    SecurityModule,
+    Effect.gen(function*() {
+      const random = yield* Random
+      const keys = new SoftwareKeys(options, random.bytes)
+      yield* Effect.addFinalizer(() => Effect.sync(() => keys.clear()))
+      return SecurityModule.of(softwareModule(keys))
+    })
+  )
+}
+
+/** The port over these keys. All of it answers within the call. */
+export function softwareModule(keys: SoftwareKeys): SecurityModuleShape {
+  return {
+    place: "software",
+    install: (block, purpose) => orFailure(keys.install(block, purpose)),
+    release: (handle) => keys.release(handle),
+    exportToWorker: (handle) => keys.export(handle),
+    makeMac: (handle, algorithm, bytes, done) => {
+      const mac = keys.mac(handle, algorithm, bytes)
+      done(isFault(mac) ? undefined : mac)
+    },
+    translatePin: (request, done) => done(orFailure(keys.translate(request))),
+    issueWorkingKeys: (masterKey, shape) =>
+      Effect.suspend(() => {
+        const issued = keys.issue(masterKey, shape)
+        return isFault(issued) ? Effect.fail(failureOf(issued)) : Effect.succeed(issued)
+      })
+  }
+}
+
+/** What the stations are told of a refusal. */
+export function failureOf(refusal: SecurityFault): FailureCode {
+  const { code } = refusal
+  if (code.startsWith("pin-") || code === "length-unfit") return "pin-refused"
+  if (code.startsWith("hsm-")) return "hsm-unavailable"
+  return code === "cache-full" ? "overloaded" : "key-missing"
+}
+
+interface Held {
+  readonly block: string
+  readonly purpose: KeyPurpose
+  readonly attributes: KeyAttributes
+  readonly algorithm: BlockAlgorithm | undefined
+  holders: number
+}
+
+type HandleRequest = Parameters<SecurityModuleShape["translatePin"]>[0]
+
+/** Keys by handle, each checked against its block at every use. */
+export class SoftwareKeys {
+  readonly #store: KeyStore
+  readonly #testEnvironment: boolean
+  readonly #random: RandomBytes
+  readonly #cache: CipherCache
+  readonly #onRefused: (refusal: SecurityFault) => void
+  readonly #held = new Map<KeyHandle, Held>()
+  readonly #handles = new Map<string, KeyHandle>()
+  #lastHandle = 0
+
+  constructor(options: SoftwareModuleOptions, random: RandomBytes) {
+    this.#store = options.store
+    this.#testEnvironment = options.testEnvironment
+    this.#random = random
+    this.#cache = new CipherCache(options.limits ?? defaultCacheLimits)
+    this.#onRefused = options.onRefused ?? (() => {})
+  }
+
+  /** Faults `key-usage`, `cache-full`, and those of `unwrapKeyBlock`. */
+  install(block: Uint8Array, purpose: KeyPurpose): KeyHandle | SecurityFault {
+    const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1")
+    const name = `${purpose} ${text}`
+    const present = this.#handles.get(name)
+    const held = present === undefined ? undefined : this.#held.get(present)
+    if (present !== undefined && held !== undefined) {
+      held.holders++
+      return present
+    }
+    const opened = this.#store.unwrapBlock(text)
+    if (isFault(opened)) return this.#refused(opened)
+    const { attributes, key } = opened
+    const handle = this.#lastHandle + 1 as KeyHandle
+    const refusal = !serves(attributes, purpose)
+      ? fault("key-usage")
+      : this.#cache.put(handle, key)
+      ? undefined
+      : fault("cache-full")
+    key.fill(0)
+    if (refusal !== undefined) return this.#refused(refusal)
+    this.#lastHandle = handle
+    const algorithm = cipherOf(attributes)
+    this.#held.set(handle, { block: name, purpose, attributes, algorithm, holders: 1 })
+    this.#handles.set(name, handle)
+    return handle
+  }
+
+  /** The last holder's release forgets the key and overwrites it. */
+  release(handle: KeyHandle): void {
+    const held = this.#held.get(handle)
+    if (held === undefined || --held.holders > 0) return
+    this.#held.delete(handle)
+    this.#handles.delete(held.block)
+    this.#cache.drop(handle)
+  }
+
+  /** A copy, for a worker that makes and verifies MACs; other keys stay here. */
+  export(handle: KeyHandle): Uint8Array | undefined {
+    const held = this.#held.get(handle)
+    const key = this.#cache.bytesOf(handle)
+    if (held === undefined || key === undefined || held.purpose !== "mac") return undefined
+    const both = modeAllows(held.attributes, "generate") && modeAllows(held.attributes, "verify")
+    return both ? Uint8Array.from(key) : undefined
+  }
+
+  /** Faults `key-unknown`, `key-usage`, and those of `makeMac`. */
+  mac(
+    handle: KeyHandle,
+    algorithm: MacAlgorithm,
+    bytes: Uint8Array
+  ): Uint8Array | SecurityFault {
+    const held = this.#held.get(handle)
+    if (held === undefined) return this.#refused(fault("key-unknown"))
+    if (!macAllowed(held.attributes, algorithm, "generate")) {
+      return this.#refused(fault("key-usage"))
+    }
+    const mac = makeMac(this.#cache, handle, algorithm, bytes)
+    return isFault(mac) ? this.#refused(mac) : mac
+  }
+
+  /** Faults `pin-environment`, `key-unknown`, `key-usage`, and those of `translatePin`. */
+  translate(request: HandleRequest): Uint8Array | SecurityFault {
+    if (!this.#testEnvironment) return this.#refused(fault("pin-environment"))
+    const from = this.#pinKey(request.from, "decrypt")
+    if (isFault(from)) return this.#refused(from)
+    const to = this.#pinKey(request.to, "encrypt")
+    if (isFault(to)) return this.#refused(to)
+    const { fromFormat, toFormat, pan, block } = request
+    const translation: PinTranslation = { from, to, fromFormat, toFormat, pan, block }
+    const result = translatePin(this.#cache, translation, this.#random)
+    return isFault(result) ? this.#refused(result) : result
+  }
+
+  /** Faults `key-unknown`, `key-usage`, `key-length`. */
+  issue(masterKey: string, shape: WorkingKeyShape): WorkingKeys | SecurityFault {
+    const entry = this.#store.current(masterKey)
+    if (entry === undefined) return this.#refused(fault("key-unknown"))
+    const master = this.#store.unwrap(entry)
+    if (isFault(master)) return this.#refused(master)
+    const { attributes, key } = master
+    const algorithm = shapeAlgorithm(shape)
+    const fits = attributes.usage === "K0" && modeAllows(attributes, "encrypt") &&
+      cipherOf(attributes) === algorithm
+    const issued = fits ? this.#issued(key, shape, algorithm) : fault("key-usage")
+    key.fill(0)
+    return isFault(issued) ? this.#refused(issued) : issued
+  }
+
+  clear(): void {
+    this.#cache.clear()
+    this.#held.clear()
+    this.#handles.clear()
+  }
+
+  #issued(
+    master: Uint8Array,
+    shape: WorkingKeyShape,
+    algorithm: BlockAlgorithm
+  ): WorkingKeys | SecurityFault {
+    const keys = newWorkingKeys(shape, this.#random)
+    const download = writeDownload(shape, master, keys)
+    const blocks = isFault(download) ? download : this.#blocksOf(keys, algorithm)
+    forget(keys)
+    if (isFault(download)) return download
+    return isFault(blocks) ? blocks : { blocks, download }
+  }
+
+  #blocksOf(keys: ClearKeys, algorithm: BlockAlgorithm): WorkingKeys["blocks"] | SecurityFault {
+    const blocks: Partial<Record<KeyPurpose, Uint8Array>> = {}
+    for (const purpose of ["pin", "mac", "track"] as const) {
+      const key = keys[purpose]
+      if (key === undefined) continue
+      const attributes = workingAttributes(purpose, algorithm, key.length)
+      const block = this.#store.wrap(attributes, key, this.#random)
+      if (isFault(block)) return block
+      blocks[purpose] = Buffer.from(block, "latin1")
+    }
+    return blocks
+  }
+
+  #pinKey(
+    handle: KeyHandle,
+    operation: "encrypt" | "decrypt"
+  ): PinTranslation["from"] | SecurityFault {
+    const held = this.#held.get(handle)
+    if (held === undefined) return fault("key-unknown")
+    const { algorithm, attributes, purpose } = held
+    if (purpose !== "pin" || algorithm === undefined || !modeAllows(attributes, operation)) {
+      return fault("key-usage")
+    }
+    return { source: handle, algorithm }
+  }
+
+  #refused(refusal: SecurityFault): SecurityFault {
+    this.#onRefused(refusal)
+    return refusal
+  }
+}
+
+function orFailure<T>(result: T | SecurityFault): T | FailureCode {
+  return isFault(result) ? failureOf(result) : result
+}

@@ -1,0 +1,210 @@
+/**
+ * What rests on disk sealed (invariant I6): AES-256 in counter mode, then CMAC over all of it, both
+ * on ciphers that stay open, for sealing runs twice a transaction on the main thread and starting
+ * a GCM cipher for each costs more than this whole. What holds: no byte of a key stream is used
+ * twice, for every vault draws a stream of its own and only goes forward in it; nothing is
+ * deciphered before its tag verified.
+ *
+ *   0 format, 1   1..2 data key version   3..18 stream   19..24 offset in the stream, bytes
+ *   | header 25 | cipher text | CMAC 16 over header and cipher text |
+ *
+ *   stream key = HKDF-SHA-256(data key, salt = stream)    MAC key = HKDF-SHA-256(data key)
+ */
+
+import { Effect, Layer } from "effect"
+import { type Cipheriv, createCipheriv, createDecipheriv, createHmac } from "node:crypto"
+import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
+import type { KeyHandle } from "../domain/brand.ts"
+import { invariant } from "../domain/invariant.ts"
+import { Random } from "../domain/ports/time.ts"
+import { Vault, type VaultShape } from "../domain/ports/vault.ts"
+import { CipherCache } from "./cipher-cache.ts"
+import type { KeyStore, StoredKey } from "./key-store.ts"
+import { modeAllows } from "./key-usage.ts"
+import { cmac, constantTimeEqual } from "./mac.ts"
+import type { RandomBytes } from "./pin-block.ts"
+import { fault, isFault, type SecurityFault, SecurityRefused } from "./security-fault.ts"
+
+/** Names in the key store. */
+export const vaultKeyNames = { data: "vault-data", digest: "vault-digest" } as const
+
+const headerBytes = 25
+const tagBytes = 16
+const keyBytes = 32
+
+/** A stream is left for a new one here; AES-256 in counter mode would bear 2^60. */
+const maxStreamBytes = 2 ** 40
+
+/** Streams whose keys are remembered for opening: each start of the switch made one. */
+const maxStreams = 256
+
+export interface VaultKeys {
+  /** 32 bytes each, by version 1 to 65535; the highest seals. */
+  readonly data: ReadonlyMap<number, Uint8Array>
+  readonly digest: Uint8Array
+}
+
+/** Faults `key-length` and `key-unknown` (no data key). */
+export function makeVault(keys: VaultKeys, random: RandomBytes): VaultShape | SecurityFault {
+  const versions = [...keys.data.keys()]
+  const current = Math.max(0, ...versions)
+  if (current === 0 || current > 0xffff) return fault("key-unknown")
+  if ([...keys.data.values()].some((key) => key.length !== keyBytes)) return fault("key-length")
+  if (keys.digest.length < 16) return fault("key-length")
+  const macKeys = new CipherCache({ maxKeys: versions.length, maxCiphers: versions.length })
+  for (const [version, key] of keys.data) {
+    macKeys.put(version as KeyHandle, derive(key, new Uint8Array(0), "authenticate"))
+  }
+  const data = new Map([...keys.data].map(([version, key]) => [version, Uint8Array.from(key)]))
+  const digestKey = createSecretKey(keys.digest)
+  const sealer = new Sealer(current, data.get(current)!, macKeys, random)
+  const opener = new Opener(data, macKeys)
+  return {
+    seal: (clear) => sealer.seal(clear),
+    open: (sealed) => opener.open(sealed),
+    digest: (text) => digestOf(digestKey, text)
+  }
+}
+
+/** A vault over the keys `vault-data` and `vault-digest` of a store. */
+export function vaultFrom(store: KeyStore, random: RandomBytes): VaultShape | SecurityFault {
+  const data = new Map<number, Uint8Array>()
+  for (const entry of store.versions(vaultKeyNames.data)) {
+    const key = ofUsage(store, entry, "D0")
+    if (isFault(key)) return key
+    data.set(entry.version, key)
+  }
+  const entry = store.current(vaultKeyNames.digest)
+  if (entry === undefined) return fault("key-unknown")
+  const digest = ofUsage(store, entry, "M7")
+  if (isFault(digest)) return digest
+  const vault = makeVault({ data, digest }, random)
+  for (const key of [...data.values(), digest]) key.fill(0)
+  return vault
+}
+
+/** Fails when the store lacks a key of the vault, or its block forbids the use. */
+export function vaultLayer(store: KeyStore): Layer.Layer<Vault, SecurityRefused, Random> {
+  return Layer.effect(
+    Vault,
+    Effect.gen(function*() {
+      const random = yield* Random
+      const vault = vaultFrom(store, random.bytes)
+      if (isFault(vault)) return yield* new SecurityRefused({ code: vault.code, key: "vault" })
+      return Vault.of(vault)
+    })
+  )
+}
+
+// ---------------------------------------------------------------------------------------------
+// internals
+
+class Sealer {
+  readonly #version: number
+  readonly #key: Uint8Array
+  readonly #macKeys: CipherCache
+  readonly #random: RandomBytes
+  #stream: Uint8Array
+  #cipher: Cipheriv
+  #offset = 0
+
+  constructor(version: number, key: Uint8Array, macKeys: CipherCache, random: RandomBytes) {
+    this.#version = version
+    this.#key = key
+    this.#macKeys = macKeys
+    this.#random = random
+    this.#stream = Uint8Array.from(random(16))
+    this.#cipher = openStream(key, this.#stream)
+  }
+
+  seal(clear: Uint8Array): Uint8Array {
+    const length = clear.length
+    if (this.#offset + length > maxStreamBytes) this.#renew()
+    const sealed = Buffer.allocUnsafe(headerBytes + length + tagBytes)
+    sealed[0] = 1
+    sealed.writeUInt16BE(this.#version, 1)
+    sealed.set(this.#stream, 3)
+    sealed.writeUIntBE(this.#offset, 19, 6)
+    sealed.set(this.#cipher.update(clear), headerBytes)
+    this.#offset += length
+    const covered = sealed.subarray(0, headerBytes + length)
+    const tag = cmac(this.#macKeys, this.#version as KeyHandle, "aes", covered)
+    invariant(!isFault(tag), "the vault's MAC key is there")
+    sealed.set(tag, headerBytes + length)
+    return sealed
+  }
+
+  #renew(): void {
+    this.#cipher.final()
+    this.#stream = Uint8Array.from(this.#random(16))
+    this.#cipher = openStream(this.#key, this.#stream)
+    this.#offset = 0
+  }
+}
+
+class Opener {
+  readonly #keys: ReadonlyMap<number, Uint8Array>
+  readonly #macKeys: CipherCache
+  readonly #streamKeys = new Map<string, KeyObject>()
+
+  constructor(keys: ReadonlyMap<number, Uint8Array>, macKeys: CipherCache) {
+    this.#keys = keys
+    this.#macKeys = macKeys
+  }
+
+  open(bytes: Uint8Array): Uint8Array | undefined {
+    const sealed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    if (sealed.length < headerBytes + tagBytes || sealed[0] !== 1) return undefined
+    const version = sealed.readUInt16BE(1)
+    const key = this.#keys.get(version)
+    if (key === undefined) return undefined
+    const end = sealed.length - tagBytes
+    const tag = cmac(this.#macKeys, version as KeyHandle, "aes", sealed.subarray(0, end))
+    if (isFault(tag) || !constantTimeEqual(tag, sealed.subarray(end))) return undefined
+    const offset = sealed.readUIntBE(19, 6)
+    const skipped = offset % 16
+    const start = Buffer.alloc(16)
+    start.writeUIntBE((offset - skipped) / 16, 10, 6)
+    const streamKey = this.#streamKey(version, key, sealed.subarray(3, 19))
+    const decipher = createDecipheriv("aes-256-ctr", streamKey, start)
+    if (skipped > 0) decipher.update(new Uint8Array(skipped))
+    return decipher.update(sealed.subarray(headerBytes, end))
+  }
+
+  #streamKey(version: number, key: Uint8Array, stream: Buffer): KeyObject {
+    const name = version + stream.toString("latin1")
+    const present = this.#streamKeys.get(name)
+    if (present !== undefined) return present
+    const made = createSecretKey(derive(key, stream, "encipher"))
+    if (this.#streamKeys.size >= maxStreams) this.#streamKeys.clear()
+    this.#streamKeys.set(name, made)
+    return made
+  }
+}
+
+function openStream(key: Uint8Array, stream: Uint8Array): Cipheriv {
+  return createCipheriv("aes-256-ctr", derive(key, stream, "encipher"), new Uint8Array(16))
+}
+
+function derive(key: Uint8Array, salt: Uint8Array, purpose: "encipher" | "authenticate"): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, salt, `pointsman vault ${purpose}`, keyBytes))
+}
+
+function digestOf(key: KeyObject, text: string): string {
+  return createHmac("sha256", key).update(text).digest().toString("hex", 0, 16)
+}
+
+function ofUsage(
+  store: KeyStore,
+  entry: StoredKey,
+  usage: "D0" | "M7"
+): Uint8Array | SecurityFault {
+  const opened = store.unwrap(entry)
+  if (isFault(opened)) return opened
+  const { attributes, key } = opened
+  const fits = attributes.usage === usage &&
+    modeAllows(attributes, usage === "D0" ? "encrypt" : "generate")
+  if (fits) return key
+  key.fill(0)
+  return fault("key-usage")
+}

@@ -1,0 +1,216 @@
+/** The judge, row by row of the design's table: what is permitted passes, what is not is told. */
+
+import { describe, expect, it } from "vitest"
+import type { Stan, TerminalId, TransactionId } from "../../src/domain/brand.ts"
+import { audit, type Books, type SwitchRecord } from "../../src/simulate/audit.ts"
+import {
+  type BookLine,
+  readBooks,
+  TerminalBook,
+  type TerminalEntry,
+  UpstreamBook,
+  type UpstreamEntry
+} from "../../src/simulate/book.ts"
+
+const asked = (change: Partial<TerminalEntry> = {}): TerminalEntry => ({
+  terminal: "T0000001",
+  merchant: "M1",
+  batch: "000001",
+  stan: "000007",
+  kind: "sale",
+  amount: 100,
+  currency: "156",
+  startedMs: 1,
+  outcome: "approved",
+  reversal: "none",
+  ...change
+})
+
+const executed = (change: Partial<UpstreamEntry> = {}): UpstreamEntry => ({
+  upstream: "acquirer-a",
+  reference: "000900",
+  terminal: "T0000001",
+  merchant: "M1",
+  kind: "sale",
+  amount: 100,
+  executedMs: 2,
+  decision: "approved",
+  times: 1,
+  reversed: false,
+  reversals: 0,
+  repeats: 0,
+  ...change
+})
+
+const recorded = (change: Partial<SwitchRecord> = {}): SwitchRecord => ({
+  id: "id-1" as TransactionId,
+  version: 3,
+  state: "answered",
+  kind: "sale",
+  terminal: "T0000001" as TerminalId,
+  stan: "000007" as Stan,
+  batch: "000001",
+  amount: 100,
+  approved: true,
+  upstream: "acquirer-a",
+  upstreamStan: "000900" as Stan,
+  times: { receivedMs: 1 },
+  ...change
+})
+
+const refusal = { approved: false, state: "timed-out" as const }
+
+function judged(books: Partial<Books>): Array<string> {
+  const whole: Books = {
+    terminals: [],
+    upstreams: [],
+    journal: [],
+    chains: new Set(),
+    exceptions: new Set(),
+    ...books
+  }
+  return audit(whole).violations.map(({ kind }) => kind)
+}
+
+describe("the table permits", () => {
+  const permitted: ReadonlyArray<readonly [string, Partial<Books>]> = [
+    ["approved and approved", {
+      terminals: [asked()],
+      upstreams: [executed()],
+      journal: [recorded()]
+    }],
+    ["declined and declined", {
+      terminals: [asked({ outcome: "declined" })],
+      upstreams: [executed({ decision: "declined" })],
+      journal: [recorded({ approved: false })]
+    }],
+    ["refused and never seen", {
+      terminals: [asked({ outcome: "refused" })],
+      journal: [recorded({ approved: false, state: "refused" })]
+    }],
+    ["refused, and approved and reversed", {
+      terminals: [asked({ outcome: "refused" })],
+      upstreams: [executed({ reversed: true, reversals: 1 })],
+      journal: [recorded({ approved: false, state: "reversed" })]
+    }],
+    ["no answer, and approved while delivery is unconfirmed", {
+      terminals: [asked({ outcome: "none" })],
+      upstreams: [executed()],
+      journal: [recorded({ state: "delivery-unconfirmed" })]
+    }],
+    ["anything while a chain is being sent", {
+      terminals: [asked({ outcome: "refused" })],
+      upstreams: [executed()],
+      journal: [recorded({ ...refusal, state: "reversing" })],
+      chains: new Set(["id-1"])
+    }],
+    ["approved, and reversed because its terminal said so", {
+      terminals: [asked({ reversal: "acknowledged" })],
+      upstreams: [executed({ reversed: true })],
+      journal: [recorded({ state: "reversed" })]
+    }]
+  ]
+  for (const [name, books] of permitted) it(name, () => expect(judged(books)).toEqual([]))
+})
+
+describe("the table forbids", () => {
+  const forbidden: ReadonlyArray<readonly [string, string, Partial<Books>]> = [
+    ["approved, and no upstream has it", "lost", {
+      terminals: [asked()],
+      journal: [recorded()]
+    }],
+    ["approved, and reversed behind the terminal's back", "wrongly-reversed", {
+      terminals: [asked()],
+      upstreams: [executed({ reversed: true })],
+      journal: [recorded({ state: "reversed" })]
+    }],
+    ["refused, and money stands upstream", "unreversed", {
+      terminals: [asked({ outcome: "refused" })],
+      upstreams: [executed()],
+      journal: [recorded(refusal)]
+    }],
+    ["declined, and money stands upstream", "unreversed", {
+      terminals: [asked({ outcome: "declined" })],
+      upstreams: [executed()],
+      journal: [recorded()]
+    }],
+    ["the terminal's reversal acknowledged and not done", "unreversed", {
+      terminals: [asked({ outcome: "none", reversal: "acknowledged" })],
+      upstreams: [executed()],
+      journal: [recorded({ state: "delivery-unconfirmed" })]
+    }],
+    ["executed twice", "doubled", {
+      terminals: [asked()],
+      upstreams: [executed({ times: 2 })],
+      journal: [recorded()]
+    }],
+    ["executed for nobody", "unasked", { upstreams: [executed()] }],
+    ["approved, and the switch knows nothing", "differs", {
+      terminals: [asked({ kind: "balance" })]
+    }],
+    ["approved, and PostgreSQL has no row", "differs", {
+      terminals: [asked()],
+      upstreams: [executed()],
+      journal: [recorded()],
+      ledger: []
+    }],
+    ["another state in PostgreSQL", "differs", {
+      terminals: [asked()],
+      upstreams: [executed()],
+      journal: [recorded()],
+      ledger: [recorded({ state: "refused" })]
+    }]
+  ]
+  for (const [name, kind, books] of forbidden) {
+    it(name, () => expect(judged(books)).toContain(kind))
+  }
+
+  it("and tells the whole story, without a card number", () => {
+    const { violations } = audit({
+      terminals: [asked({ outcome: "refused", response: "68" })],
+      upstreams: [executed()],
+      journal: [recorded(refusal)],
+      chains: new Set(),
+      exceptions: new Set()
+    })
+    expect(violations[0]?.story).toEqual([
+      "terminal T0000001 batch 000001 stan 000007: sale 100 → refused (68), own reversal none",
+      "switch id-1 v3: sale 100 is timed-out, upstream acquirer-a stan 000900",
+      "upstream acquirer-a 000900: sale 100 for T0000001 approved ×1"
+    ])
+  })
+})
+
+describe("books on disk", () => {
+  it("read back as they were kept", () => {
+    const lines: Array<BookLine> = []
+    const sink = (line: BookLine) => void lines.push(line)
+    const terminals = new TerminalBook(sink)
+    const upstreams = new UpstreamBook(sink)
+    const entry = terminals.ask(asked({ outcome: "open" }))
+    terminals.hear(entry, "none")
+    terminals.reverse(entry, "sent")
+    terminals.reverse(entry, "acknowledged")
+    upstreams.execute(executed())
+    upstreams.execute(executed())
+    upstreams.reverse("acquirer-a", "000900", false)
+    upstreams.reverse("acquirer-a", "000900", true)
+    upstreams.reverse("acquirer-a", "000999", false)
+    const read = readBooks(lines.map((line) => JSON.stringify(line)))
+    expect([...read.terminals.entries]).toEqual([...terminals.entries])
+    expect([...read.upstreams.entries]).toEqual([...upstreams.entries])
+    expect(read.upstreams.early).toEqual(upstreams.early)
+    expect(read.upstreams.entries.get("acquirer-a|000900")).toMatchObject({
+      times: 2,
+      reversed: true,
+      reversals: 2,
+      repeats: 1
+    })
+  })
+
+  it("name the line that is torn", () => {
+    expect(() => readBooks([`{"event":"again","upstream":"a","reference":"1"}`, `{"ev`])).toThrow(
+      "line 2"
+    )
+  })
+})

@@ -41,6 +41,10 @@ export class Desk {
     this.#draining = true
   }
 
+  get isDraining(): boolean {
+    return this.#draining
+  }
+
   submit(submission: Submission, asker: Asker): void {
     const fingerprint = this.#fingerprint(submission)
     if (this.#isRepeat(submission, fingerprint, asker)) return

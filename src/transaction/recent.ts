@@ -56,8 +56,8 @@ export class RecentTransactions {
    */
   isStale(terminal: string, batch: string | undefined, stan: string): boolean {
     if (batch === undefined) return false
-    const ring = this.#rings.get(terminal)
-    const newest = ring?.[ring.length - 1]
+    // What came by notification has no batch and says nothing about the terminal's numbers.
+    const newest = this.#rings.get(terminal)?.findLast((entry) => entry.batch !== undefined)
     if (newest?.batch === undefined) return false
     if (newest.batch !== batch) return isBehind(batch, newest.batch)
     return isBehind(stan, newest.stan)

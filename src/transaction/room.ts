@@ -49,6 +49,8 @@ export interface Room {
   readonly nextId: (wallMs: number) => TransactionId
   readonly local: LocalClock
   readonly dayOf: (wallMs: number) => BusinessDay
+  /** Version of the configuration that is in force. */
+  readonly configVersion: () => number
   readonly settings: TransactionSettings
   readonly meter: TransactionMeter
 }

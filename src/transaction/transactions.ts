@@ -17,6 +17,7 @@ import { Vault } from "../domain/ports/vault.ts"
 import { makeSealing } from "../domain/sealing.ts"
 import { makeTransactionIds } from "../domain/uuid.ts"
 import { Desk } from "./desk.ts"
+import { Orders } from "./orders.ts"
 import { recover } from "./recovery.ts"
 import type { Room, TransactionMeter, TransactionSettings } from "./room.ts"
 
@@ -24,6 +25,7 @@ export interface TransactionsOptions extends TransactionSettings {
   readonly cutOver: string
   readonly timeZone: string
   readonly drainMs: number
+  readonly configVersion: () => number
   readonly meter: TransactionMeter
 }
 
@@ -36,6 +38,7 @@ export const transactionsLayer = (options: TransactionsOptions) =>
     Effect.gen(function*() {
       const room = yield* makeRoom(options)
       const desk = new Desk(room)
+      const orders = new Orders(room, desk)
       const recovered = yield* recover(room, desk)
       yield* Effect.logInfo("recovered", recovered)
       yield* Effect.addFinalizer(() => drained(desk, options.drainMs))
@@ -43,7 +46,8 @@ export const transactionsLayer = (options: TransactionsOptions) =>
         submit: (submission, asker) => desk.submit(submission, asker),
         inFlight: () => desk.floor.byKey.size,
         drain: () => desk.drain(),
-        settleOrder: () => undefined
+        openOrder: (request, done) => orders.open(request, done),
+        book: (notification) => orders.book(notification)
       })
     })
   )
@@ -62,6 +66,7 @@ const makeRoom = Effect.fnUntraced(function*(options: TransactionsOptions) {
     nextId: makeTransactionIds(yield* Random),
     local,
     dayOf: makeBusinessDays(local, options.cutOver),
+    configVersion: options.configVersion,
     settings: options,
     meter: options.meter
   }

@@ -5,11 +5,13 @@
 
 import { Context } from "effect"
 import type { Message, Values } from "../../iso8583/message.ts"
-import type { MerchantId, Stan, TerminalId, TransactionId } from "../brand.ts"
+import type { MerchantId, Stan, TerminalId } from "../brand.ts"
 import type { Channel, Scheme } from "../channel.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Kind } from "../kind.ts"
+import type { NotificationRecord, OrderRecord } from "../order.ts"
 import type { TransactionRecord } from "../transaction.ts"
+import type { JournalWrite, LedgerEntry } from "./journal.ts"
 import type { TerminalProfile } from "./terminals.ts"
 
 /** What a terminal asks for, in words that are the same for cards, codes and every dialect. */
@@ -91,16 +93,44 @@ export interface TransactionsShape {
   readonly inFlight: () => number
   /** From now on new submissions are refused as draining; what is in flight goes on. */
   readonly drain: () => void
-  /** Resolves what a notification or a wallet's late word says about an order's transaction. */
-  readonly settleOrder: (
-    transaction: TransactionId,
-    outcome: {
-      readonly approved: boolean
-      readonly walletReference: string
-      readonly paidMs: number
-    }
-  ) => TransactionRecord | undefined
+  /**
+   * A code for the customer to scan: the order is durable before `done` hears of it. Its
+   * transaction begins when it is paid.
+   */
+  readonly openOrder: (
+    request: OrderRequest,
+    done: (order: OrderRecord | FailureCode) => void
+  ) => void
+  /** What a genuine notification means. Nothing is written: the caller commits it as one change. */
+  readonly book: (notification: NotificationRecord) => Booking
 }
+
+export interface OrderRequest {
+  readonly profile: TerminalProfile
+  readonly scheme: Scheme
+  readonly amount: number
+  readonly currency: string
+  readonly lifetimeMs: number
+}
+
+/**
+ * What became of a notification. `booked`: the payment is new, its terminal is to be told. `known`:
+ * this payment is in the books already. `exception`: it is genuine and fits nothing; the feed holds
+ * the exception that hands it to a human.
+ */
+export type Booking =
+  | {
+    readonly _tag: "booked"
+    readonly record: TransactionRecord
+    readonly writes: ReadonlyArray<JournalWrite>
+    readonly feed: ReadonlyArray<LedgerEntry>
+  }
+  | { readonly _tag: "known" }
+  | {
+    readonly _tag: "exception"
+    readonly reason: string
+    readonly feed: ReadonlyArray<LedgerEntry>
+  }
 
 export class Transactions
   extends Context.Service<Transactions, TransactionsShape>()("pointsman/domain/ports/Transactions")

@@ -1,0 +1,223 @@
+/**
+ * QR payments from the transaction's side: codes that wait to be scanned, and notices that say what
+ * was paid. One payment is one transaction, however many notices speak of it. What must hold: a
+ * payment is booked on the order's own terminal, or on the counter whose printed code was scanned;
+ * what fits neither, or in amount, is handed to a human and never silently taken.
+ */
+
+import type { Stan, TransactionId } from "../domain/brand.ts"
+import { type FailureCode } from "../domain/failures.ts"
+import {
+  type NotificationRecord,
+  orderOf,
+  type OrderRecord,
+  transactionOf
+} from "../domain/order.ts"
+import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import type { Booking, OrderRequest } from "../domain/ports/transactions.ts"
+import { step, type TransactionRecord } from "../domain/transaction.ts"
+import type { Desk } from "./desk.ts"
+import type { Room } from "./room.ts"
+
+/** Orders that wait for their customer at once; one more is refused as overloaded. */
+export const maxOrders = 100_000
+
+/** How long ended orders and notices stay in the journal: wallets repeat a notice for a day. */
+const rememberMs = 90_000_000
+
+/** Notices that are remembered at once; above it the oldest is forgotten before its time. */
+export const maxNotices = 500_000
+
+const sweepMs = 10_000
+
+export class Orders {
+  readonly #room: Room
+  readonly #desk: Desk
+  /** Payments that are in the books, by the notice that brought them, oldest first. */
+  readonly #payments = new Map<string, { readonly notice: string; readonly atMs: number }>()
+  #count = 0
+
+  constructor(room: Room, desk: Desk) {
+    this.#room = room
+    this.#desk = desk
+    for (const [notice, { payment, receivedMs, scheme }] of room.journal.entries("notifications")) {
+      this.#payments.set(paymentKey(scheme, payment), { notice, atMs: receivedMs })
+    }
+    for (const _ of room.journal.entries("orders")) this.#count++
+    this.#sweep()
+  }
+
+  open(request: OrderRequest, done: (order: OrderRecord | FailureCode) => void): void {
+    const { journal, nextId, time } = this.#room
+    const { amount, currency, profile, scheme } = request
+    const { level } = journal.health()
+    if (level === "failed") return done("journal-failed")
+    if (level === "full") return done("journal-full")
+    if (this.#desk.isDraining) return done("draining")
+    if (!profile.channels.has("qr-screen") || !profile.currencies.has(currency)) {
+      return done("kind-forbidden")
+    }
+    if (this.#count >= maxOrders) return done("overloaded")
+    const createdMs = time.wallMs()
+    const transaction = nextId(createdMs)
+    const order: OrderRecord = {
+      order: orderOf(transaction),
+      transaction,
+      terminal: profile.terminal,
+      merchant: profile.merchant,
+      scheme,
+      channel: "qr-screen",
+      amount,
+      currency,
+      createdMs,
+      expiresMs: createdMs + request.lifetimeMs,
+      state: "waiting"
+    }
+    this.#count++
+    journal.commit([{ table: "orders", key: order.order, value: order }], [
+      { table: "orders", row: order }
+    ], (failure) => done(failure ?? order))
+  }
+
+  book(notification: NotificationRecord): Booking {
+    if (this.#payments.has(paymentKey(notification.scheme, notification.payment))) {
+      return { _tag: "known" }
+    }
+    if (notification.event !== "paid") return this.#unfit(notification, notification.event)
+    const order = notification.order === undefined
+      ? undefined
+      : this.#room.journal.get("orders", notification.order)
+    if (order !== undefined) return this.#paidOrder(notification, order)
+    const attempt = this.#attempt(notification)
+    if (attempt !== undefined) return this.#paidAttempt(notification, attempt)
+    const profile = notification.counter === undefined
+      ? undefined
+      : this.#room.terminals.byCounter(notification.counter)
+    if (profile === undefined) return this.#unfit(notification, "notification-unmatched")
+    return this.#paidCounter(notification, profile)
+  }
+
+  #attempt({ order }: NotificationRecord): TransactionRecord | undefined {
+    const id = order === undefined ? undefined : transactionOf(order)
+    return id === undefined ? undefined : this.#desk.originals.current(id)
+  }
+
+  /** A pay code that a terminal presented: its wallet upstream asks for the end by itself. */
+  #paidAttempt(notification: NotificationRecord, attempt: TransactionRecord): Booking {
+    const { amount, approved, state } = attempt
+    if (amount !== notification.amount) return this.#unfit(notification, "amount-differs")
+    const open = state === "forwarded" || state === "routed" || state === "reversing"
+    return open || approved === true
+      ? { _tag: "known" }
+      : this.#unfit(notification, "paid-after-end")
+  }
+
+  #paidOrder(notification: NotificationRecord, order: OrderRecord): Booking {
+    if (order.state === "closed") return this.#unfit(notification, "paid-after-close")
+    if (order.state === "paid") return this.#unfit(notification, "order-paid-twice")
+    if (order.amount !== notification.amount || order.currency !== notification.currency) {
+      return this.#unfit(notification, "amount-differs")
+    }
+    const { terminal, merchant, channel, transaction } = order
+    const paid: OrderRecord = { ...order, state: "paid" }
+    return this.#booked(notification, transaction, { terminal, merchant, channel }, [
+      { table: "orders", key: order.order, value: paid }
+    ], [{ table: "orders", row: paid }])
+  }
+
+  #paidCounter(notification: NotificationRecord, profile: TerminalProfile): Booking {
+    const { merchant, terminal } = profile
+    const id = this.#room.nextId(this.#room.time.wallMs())
+    return this.#booked(notification, id, { terminal, merchant, channel: "qr-printed" }, [], [])
+  }
+
+  #booked(
+    notification: NotificationRecord,
+    id: TransactionId,
+    whose: Pick<TransactionRecord, "terminal" | "merchant" | "channel">,
+    writes: ReadonlyArray<JournalWrite>,
+    feed: ReadonlyArray<LedgerEntry>
+  ): Booking {
+    const { dayOf, sealing, time } = this.#room
+    const { amount, currency, payment, scheme } = notification
+    const wallMs = time.wallMs()
+    const key = paymentKey(scheme, payment)
+    const record: TransactionRecord = {
+      id,
+      version: 1,
+      state: step("accepted", "answered"),
+      kind: "sale",
+      scheme,
+      day: dayOf(wallMs),
+      key,
+      fingerprint: sealing.digest(`${amount}|${currency}|${key}`),
+      ...whose,
+      session: 0,
+      mti: "",
+      processingCode: "",
+      stan: "000000" as Stan,
+      amount,
+      currency,
+      walletReference: payment,
+      configVersion: this.#room.configVersion(),
+      response: "00",
+      approved: true,
+      times: { receivedMs: notification.receivedMs, answeredMs: wallMs }
+    }
+    this.#payments.set(key, { notice: notification.id, atMs: wallMs })
+    this.#room.meter.ended(record)
+    return {
+      _tag: "booked",
+      record,
+      writes: [
+        ...writes,
+        { table: "transactions", key: id, value: record },
+        ...this.#desk.floor.remember(record, (other) => this.#desk.chains.isOwing(other))
+      ],
+      feed: [...feed, { table: "transactions", row: record }]
+    }
+  }
+
+  #unfit(notification: NotificationRecord, reason: string): Booking {
+    this.#room.meter.exception(reason)
+    const row: ExceptionRow = {
+      id: `${notification.id}:${reason}`,
+      reason,
+      detail: `${notification.event} ${notification.amount} ${notification.currency} ` +
+        `order ${notification.order ?? "-"} counter ${notification.counter ?? "-"} ` +
+        `payment ${notification.payment}`,
+      atMs: this.#room.time.wallMs()
+    }
+    return { _tag: "exception", reason, feed: [{ table: "exceptions", row }] }
+  }
+
+  /** Closes what nobody paid in time, forgets what ended long ago, and comes again. */
+  #sweep(): void {
+    const { journal, time, timers } = this.#room
+    const nowMs = time.wallMs()
+    const writes: Array<JournalWrite> = []
+    const feed: Array<LedgerEntry> = []
+    for (const [key, order] of journal.entries("orders")) {
+      if (order.state === "waiting" && nowMs >= order.expiresMs) {
+        const closed: OrderRecord = { ...order, state: "closed" }
+        writes.push({ table: "orders", key, value: closed })
+        feed.push({ table: "orders", row: closed })
+      } else if (order.state !== "waiting" && nowMs >= order.expiresMs + rememberMs) {
+        writes.push({ table: "orders", key, value: undefined })
+        this.#count--
+      }
+    }
+    for (const [key, { atMs, notice }] of this.#payments) {
+      if (nowMs < atMs + rememberMs && this.#payments.size <= maxNotices) break
+      this.#payments.delete(key)
+      writes.push({ table: "notifications", key: notice, value: undefined })
+    }
+    if (writes.length > 0) journal.note(writes, feed)
+    timers.after(sweepMs, () => this.#sweep())
+  }
+}
+
+function paymentKey(scheme: string, payment: string): string {
+  return `qr|${scheme}|${payment}`
+}

@@ -84,6 +84,8 @@ export class Orders {
     if (this.#payments.has(paymentKey(notification.scheme, notification.payment))) {
       return { _tag: "known" }
     }
+    // An order that the wallet closed ends here by its own deadline.
+    if (notification.event === "closed") return { _tag: "known" }
     if (notification.event !== "paid") return this.#unfit(notification, notification.event)
     const order = notification.order === undefined
       ? undefined

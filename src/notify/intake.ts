@@ -1,0 +1,164 @@
+/**
+ * What happens to a notice: verified, booked, durable, and only then acknowledged and pushed to its
+ * terminal. What must hold: the scheme hears "success" only after the commit (I1); a notice that is
+ * repeated, even while the first is being written, is booked once; whoever is refused learns no
+ * more than that.
+ */
+
+import type { FailureCode } from "../domain/failures.ts"
+import type { NotificationRecord } from "../domain/order.ts"
+import type { CodecShape, NotificationJob } from "../domain/ports/codec.ts"
+import type { JournalShape, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
+import type { PushShape } from "../domain/ports/push.ts"
+import type { TransactionsShape } from "../domain/ports/transactions.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
+
+/** Notices under way at once; one more is told to come again. */
+export const maxUnderWay = 4_096
+
+export type NoticeEnd =
+  /** Durable, now or before: the scheme must not send it again. */
+  | { readonly _tag: "accepted"; readonly what: "booked" | "known" | "exception" }
+  /** Not genuine, or not readable: it will never be accepted. */
+  | { readonly _tag: "refused"; readonly failure: FailureCode }
+  /** Not now: the scheme sends it again by its own schedule. */
+  | { readonly _tag: "later" }
+
+export interface NoticeMeter {
+  readonly notice: (account: string, end: string) => void
+  /** Milliseconds from the last byte of a notice to its push being handed over. */
+  readonly pushed: (milliseconds: number) => void
+}
+
+export interface IntakeServices {
+  readonly codec: CodecShape
+  readonly journal: JournalShape
+  readonly transactions: TransactionsShape
+  readonly push: PushShape
+  readonly monotonicMs: () => number
+  readonly meter: NoticeMeter
+  /** How long a terminal may take to hear of a payment. */
+  readonly pushLifetimeMs: number
+}
+
+export class Intake {
+  readonly #services: IntakeServices
+  /** Notices whose commit is under way, with those who wait for the same one. */
+  readonly #writing = new Map<string, Array<() => void>>()
+  #underWay = 0
+
+  constructor(services: IntakeServices) {
+    this.#services = services
+  }
+
+  get underWay(): number {
+    return this.#underWay
+  }
+
+  take(job: NotificationJob, done: (end: NoticeEnd) => void): void {
+    const { codec, meter, monotonicMs } = this.#services
+    if (this.#underWay >= maxUnderWay) {
+      meter.notice(job.account, "later")
+      return done({ _tag: "later" })
+    }
+    const arrivedMs = monotonicMs()
+    this.#underWay++
+    const end = (result: NoticeEnd) => {
+      this.#underWay--
+      const what = result._tag === "refused"
+        ? result.failure
+        : result._tag === "accepted"
+        ? result.what
+        : "later"
+      meter.notice(job.account, what)
+      done(result)
+    }
+    codec.verifyNotification(job, (verdict) => {
+      if (verdict._tag === "refused") end({ _tag: "refused", failure: verdict.failure })
+      else this.#book(verdict.notification, arrivedMs, end)
+    })
+  }
+
+  #book(
+    notification: NotificationRecord,
+    arrivedMs: number,
+    done: (end: NoticeEnd) => void
+  ): void {
+    const { transactions } = this.#services
+    const waiting = this.#writing.get(notification.id)
+    if (waiting !== undefined) {
+      waiting.push(() => done({ _tag: "accepted", what: "known" }))
+      return
+    }
+    const booking = transactions.book(notification)
+    const seen: LedgerEntry = { table: "notifications", row: notification }
+    switch (booking._tag) {
+      case "known":
+        this.#commit(notification, [], [seen], () => done({ _tag: "accepted", what: "known" }))
+        return
+      case "exception":
+        this.#commit(
+          notification,
+          [],
+          [seen, ...booking.feed],
+          () => done({ _tag: "accepted", what: "exception" })
+        )
+        return
+      case "booked": {
+        const push = this.#prepare(booking.record, notification)
+        const writes: Array<JournalWrite> = [
+          { table: "notifications", key: notification.id, value: notification },
+          ...booking.writes,
+          ...push.writes
+        ]
+        const feed: Array<LedgerEntry> = [
+          seen,
+          ...booking.feed,
+          { table: "pushes", row: push.record }
+        ]
+        this.#commit(notification, writes, feed, () => {
+          done({ _tag: "accepted", what: "booked" })
+          push.send()
+          this.#services.meter.pushed(this.#services.monotonicMs() - arrivedMs)
+        })
+      }
+    }
+  }
+
+  #prepare(record: TransactionRecord, notification: NotificationRecord) {
+    const body = {
+      event: "paid",
+      transaction: record.id,
+      scheme: record.scheme,
+      amount: notification.amount,
+      currency: notification.currency,
+      payment: notification.payment,
+      paidMs: notification.paidMs,
+      ...(notification.order === undefined ? {} : { order: notification.order }),
+      ...(notification.payerMask === undefined ? {} : { payer: notification.payerMask })
+    }
+    return this.#services.push.prepare(
+      record.terminal,
+      record.id,
+      body,
+      this.#services.pushLifetimeMs
+    )
+  }
+
+  /** A commit that failed is told to nobody: the process ends, the scheme sends again. */
+  #commit(
+    { id }: NotificationRecord,
+    writes: ReadonlyArray<JournalWrite>,
+    feed: ReadonlyArray<LedgerEntry>,
+    then: () => void
+  ): void {
+    this.#writing.set(id, [])
+    this.#services.journal.commit(writes, feed, (failure) => {
+      const waiting = this.#writing.get(id) ?? []
+      this.#writing.delete(id)
+      if (failure !== undefined) return
+      then()
+      for (const each of waiting) each()
+    })
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The notification station: webhooks over HTTP and streams over TCP lead into one intake. Ends with
+ * its scope: listeners close first, what is under way is finished.
+ */
+
+import { Effect, Layer } from "effect"
+import { Timers } from "../actor/timers.ts"
+import { TurnFlush } from "../actor/turn-writer.ts"
+import type { AccountConfig, ListenerConfig } from "../domain/config.ts"
+import type { EndReason } from "../domain/end-reasons.ts"
+import { Codec } from "../domain/ports/codec.ts"
+import { Http } from "../domain/ports/http.ts"
+import { Journal } from "../domain/ports/journal.ts"
+import { Push } from "../domain/ports/push.ts"
+import { Time } from "../domain/ports/time.ts"
+import { Transactions } from "../domain/ports/transactions.ts"
+import { Transport } from "../domain/ports/transport.ts"
+import { Intake, type NoticeMeter } from "./intake.ts"
+import { NoticeStream, type StreamHouse } from "./notice-stream.ts"
+import { makeWebhooks, maxNoticeBytes } from "./webhooks.ts"
+
+export interface NotificationsOptions {
+  readonly public: {
+    readonly host: string
+    readonly port: number
+    readonly accounts: ReadonlyArray<AccountConfig>
+  }
+  /** Listeners of kind `notifications`. */
+  readonly listeners: ReadonlyArray<ListenerConfig>
+  readonly pushLifetimeMs: number
+  readonly drainMs: number
+  readonly meter: NoticeMeter & {
+    readonly streamEnded: (listener: string, reason: EndReason) => void
+  }
+}
+
+const drainPollMs = 20
+
+export const notificationsLayer = (options: NotificationsOptions) =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const time = yield* Time
+    const intake = new Intake({
+      codec: yield* Codec,
+      journal: yield* Journal,
+      transactions: yield* Transactions,
+      push: yield* Push,
+      monotonicMs: () => time.monotonicMs(),
+      meter: options.meter,
+      pushLifetimeMs: options.pushLifetimeMs
+    })
+    // Registered first, so run last: after the listeners below have closed.
+    yield* Effect.addFinalizer(() => finished(intake, options.drainMs))
+    const http = yield* Http
+    if (options.public.accounts.length > 0) {
+      yield* http.serve(
+        {
+          name: "public",
+          host: options.public.host,
+          port: options.public.port,
+          maxBodyBytes: maxNoticeBytes
+        },
+        makeWebhooks(options.public.accounts, intake, () => time.wallMs())
+      )
+    }
+    for (const config of options.listeners) yield* listen(config, intake, options)
+  }))
+
+const listen = Effect.fnUntraced(
+  function*(config: ListenerConfig, intake: Intake, options: NotificationsOptions) {
+    const time = yield* Time
+    const transport = yield* Transport
+    let streams = 0
+    const house: StreamHouse = {
+      config,
+      intake,
+      timers: yield* Timers,
+      flush: new TurnFlush(time),
+      wallMs: () => time.wallMs(),
+      ended: (reason) => {
+        streams--
+        options.meter.streamEnded(config.name, reason)
+      }
+    }
+    const { host, name, port, tls } = config
+    yield* transport.listen(
+      { name, host, port, backlog: 128, ...(tls === undefined ? {} : { tls }) },
+      (connection) => {
+        if (streams >= config.maxSessions) {
+          options.meter.streamEnded(config.name, "too-many-sessions")
+          return undefined
+        }
+        streams++
+        return new NoticeStream(house, connection)
+      }
+    )
+  }
+)
+
+/** What is under way is brought to its end; what is not by then, the scheme sends again. */
+const finished = Effect.fnUntraced(function*(intake: Intake, drainMs: number) {
+  for (let waitedMs = 0; intake.underWay > 0 && waitedMs < drainMs; waitedMs += drainPollMs) {
+    yield* Effect.sleep(drainPollMs)
+  }
+})

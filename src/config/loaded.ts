@@ -17,6 +17,8 @@ export interface LoadedConfig {
   readonly mappings: ReadonlyMap<string, Mapping>
   /** The terminals file, every line checked. */
   readonly terminals: ReadonlyArray<TerminalProfile>
+  /** SHA-256 of each dialect, framing and mapping file, by `dialects/cup-pos.yaml`. */
+  readonly digests: ReadonlyMap<string, string>
 }
 
 /** One mistake, with its place in the file. */

@@ -1,0 +1,36 @@
+/** A listener of the configuration file. */
+
+import type { ListenerConfig } from "../domain/config.ts"
+import { limits } from "./limits.ts"
+import { bounded, host, name, port, tlsShape } from "./part-shapes.ts"
+import { choice, defaulted, optional, record, required, type Shape } from "./shape.ts"
+
+export const listenerShape = record({
+  name: required(name, "Its name in logs and metrics."),
+  kind: defaulted(
+    choice(["iso8583", "devices", "notifications"]),
+    "iso8583",
+    "Terminals, MessagePack devices, or MessagePack notification streams."
+  ),
+  host: defaulted(host, "127.0.0.1", "Address to listen on; 0.0.0.0 and :: are all of them."),
+  port: required(port, "0 takes a free one."),
+  framing: defaulted(
+    name,
+    "length-2",
+    "Framing description: framings/<name>.yaml beside this file, or one that comes along."
+  ),
+  dialect: defaulted(
+    name,
+    "iso87-ascii",
+    "What terminals speak: dialects/<name>.yaml beside this file, or one that comes along."
+  ),
+  tls: optional(tlsShape, "Present: TLS; absent: plain TCP."),
+  maxSessions: bounded(limits.maxSessions, "sessions"),
+  maxFrameBytes: bounded(limits.maxFrameBytes, "bytes"),
+  firstMessageMs: bounded(limits.firstMessageMs, "milliseconds"),
+  frameMs: bounded(limits.frameMs, "milliseconds"),
+  idleMs: bounded(limits.idleMs, "milliseconds"),
+  maxPendingBytes: bounded(limits.maxPendingBytes, "bytes"),
+  maxWrongMacs: bounded(limits.maxWrongMacs, ""),
+  maxBadMessages: bounded(limits.maxBadMessages, "")
+}) satisfies Shape<ListenerConfig>

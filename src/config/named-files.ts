@@ -1,0 +1,97 @@
+/**
+ * The files that a configuration names: dialects, framings, mappings. `dialects/<name>.yaml` beside
+ * the configuration file wins over the one of the same name that comes with the switch. What must
+ * hold: each is read and compiled once, and all faults of all files are collected.
+ */
+
+import { Effect, FileSystem } from "effect"
+import { createHash } from "node:crypto"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { maxFileBytes } from "./limits.ts"
+import type { ConfigFault } from "./loaded.ts"
+import { YamlSource } from "./yaml-source.ts"
+
+/** The folder of dialects, framings and mappings that come with the switch. */
+export const bundledFolder = fileURLToPath(new URL("../../config/", import.meta.url))
+
+export type Folder = "dialects" | "framings" | "mappings"
+
+/** One mistake as the compilers report it. */
+interface PartFault {
+  readonly path: string
+  readonly problem: string
+}
+
+/** What names the file, for the fault when it is not there. */
+export interface Reference {
+  readonly path: string
+  readonly fault: (path: string, problem: string) => void
+}
+
+export class NamedFiles {
+  readonly faults: Array<ConfigFault> = []
+  readonly digests = new Map<string, string>()
+  readonly #folders: ReadonlyArray<string>
+
+  /** `beside` is the configuration file's own folder. */
+  constructor(beside: string) {
+    this.#folders = [beside, bundledFolder]
+  }
+
+  /** The compiled file; undefined when it is absent or faulty, which was noted. */
+  readonly load = Effect.fnUntraced(function*<A extends object>(
+    this: NamedFiles,
+    folder: Folder,
+    name: string,
+    reference: Reference,
+    compile: (source: unknown) => A | ReadonlyArray<PartFault>
+  ) {
+    const short = `${folder}/${name}.yaml`
+    for (const base of this.#folders) {
+      const file = join(base, short)
+      const text = yield* readText(file).pipe(Effect.orElseSucceed(() => undefined))
+      if (text === undefined) continue
+      this.digests.set(short, createHash("sha256").update(text).digest("hex"))
+      const source = new YamlSource(file, text)
+      const plain = source.faults.length === 0 ? source.plain() : undefined
+      const compiled = source.faults.length === 0 ? compile(plain) : []
+      if (Array.isArray(compiled)) {
+        for (const fault of compiled as ReadonlyArray<PartFault>) {
+          source.fault(fault.path, fault.problem)
+        }
+        this.faults.push(...source.faults)
+        return undefined
+      }
+      return compiled as A
+    }
+    const near = yield* this.#known(folder, name)
+    reference.fault(reference.path, `there is no ${short}${near}`)
+    return undefined
+  })
+
+  /** Which names there are, for the fault about one that is not. */
+  readonly #known = Effect.fnUntraced(function*(this: NamedFiles, folder: Folder, name: string) {
+    const files = yield* FileSystem.FileSystem
+    const names = new Set<string>()
+    for (const base of this.#folders) {
+      const found = yield* files.readDirectory(join(base, folder)).pipe(
+        Effect.orElseSucceed((): Array<string> => [])
+      )
+      for (const file of found) if (file.endsWith(".yaml")) names.add(file.slice(0, -5))
+    }
+    names.delete(name)
+    return names.size === 0 ? "" : `; there are ${[...names].toSorted().join(", ")}`
+  })
+}
+
+/** A text file of bearable size. Fails with a word that says why. */
+export const readText = Effect.fnUntraced(function*(path: string) {
+  const files = yield* FileSystem.FileSystem
+  const stat = yield* files.stat(path).pipe(Effect.mapError((error) => error.reason._tag as string))
+  if (stat.type === "Directory") return yield* Effect.fail("is a folder")
+  if (Number(stat.size) > maxFileBytes) return yield* Effect.fail("too large")
+  return yield* files.readFileString(path).pipe(
+    Effect.mapError((error) => error.reason._tag as string)
+  )
+})

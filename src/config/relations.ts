@@ -1,0 +1,205 @@
+/**
+ * What must hold between the keys of one configuration, whoever reads it: names that are referred
+ * to exist, deadlines nest, and what is unsafe was said to be meant. Pure; each fault has a path.
+ */
+
+import type { ListenerConfig, SwitchConfig, UpstreamConfig } from "../domain/config.ts"
+import { sessionMemoryBytes } from "./limits.ts"
+import { suggestion } from "./suggest.ts"
+
+type Fault = (path: string, problem: string) => void
+
+/** Calls `fault` for every relation that does not hold. */
+export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+  checkNames("listeners", config.listeners, fault)
+  checkNames("upstreams", config.upstreams, fault)
+  checkNames("public.accounts", config.public.accounts, fault)
+  checkNames("routes", config.routes, fault)
+  checkPorts(config, fault)
+  checkMemory(config.listeners, fault)
+  config.listeners.forEach((listener, index) =>
+    checkListener(listener, `listeners[${index}]`, config, fault)
+  )
+  config.upstreams.forEach((upstream, index) => {
+    const path = `upstreams[${index}]`
+    checkUpstream(upstream, path, config, fault)
+    if (upstream.kind === "iso8583") checkAcquirer(upstream, path, fault)
+    else checkWallet(upstream, path, config, fault)
+  })
+  checkRoutes(config, fault)
+  checkHouse(config, fault)
+}
+
+function checkNames(
+  path: string,
+  items: ReadonlyArray<{ readonly name: string }>,
+  fault: Fault
+): void {
+  const first = new Map<string, number>()
+  items.forEach(({ name }, index) => {
+    const before = first.get(name)
+    if (before === undefined) first.set(name, index)
+    else fault(`${path}[${index}].name`, `${name} is the name of ${path}[${before}] already`)
+  })
+}
+
+function checkPorts(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+  const places = [
+    ...config.listeners.map(({ host, port }, index) => ({
+      host,
+      path: `listeners[${index}]`,
+      port
+    })),
+    { ...config.admin, path: "admin" },
+    { ...config.public, path: "public" }
+  ]
+  const wild = (host: string) => host === "0.0.0.0" || host === "::"
+  places.forEach((place, index) => {
+    const other = places.slice(0, index).find((each) =>
+      each.port !== 0 && each.port === place.port &&
+      (each.host === place.host || wild(each.host) || wild(place.host))
+    )
+    if (other !== undefined) {
+      fault(`${place.path}.port`, `port ${place.port} is taken by ${other.path}`)
+    }
+  })
+}
+
+function checkMemory(listeners: ReadonlyArray<ListenerConfig>, fault: Fault): void {
+  const bytes = listeners.reduce(
+    (sum, each) => sum + each.maxSessions * (each.maxFrameBytes + each.maxPendingBytes),
+    0
+  )
+  if (bytes <= sessionMemoryBytes) return
+  const GiB = 1024 ** 3
+  fault(
+    "listeners",
+    `sessions may hold ${(bytes / GiB).toFixed(1)} GiB together, above the ` +
+      `${sessionMemoryBytes / GiB} GiB allowed: lower maxSessions, maxFrameBytes or maxPendingBytes`
+  )
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+function checkListener(
+  listener: ListenerConfig,
+  path: string,
+  config: Omit<SwitchConfig, "version">,
+  fault: Fault
+): void {
+  if (listener.tls === undefined && !isLoopback(listener.host) && !config.privateNetwork) {
+    fault(
+      `${path}.host`,
+      `plain TCP on ${listener.host}: add tls, or say privateNetwork: true when its peers come ` +
+        "over a private network"
+    )
+  }
+  const tls = listener.tls
+  if (tls !== undefined && tls.clientCertificate !== "none" && tls.authorityFile === undefined) {
+    fault(`${path}.tls.authorityFile`, "needed to judge client certificates")
+  }
+  if (listener.frameMs > listener.idleMs) {
+    fault(`${path}.frameMs`, "above idleMs: a frame could outlive its session")
+  }
+  if (listener.maxPendingBytes < listener.maxFrameBytes) {
+    fault(`${path}.maxPendingBytes`, "below maxFrameBytes: one answer could cut the session")
+  }
+}
+
+function checkUpstream(
+  upstream: UpstreamConfig,
+  path: string,
+  { timeouts }: Omit<SwitchConfig, "version">,
+  fault: Fault
+): void {
+  const { advice, breaker, reconnect } = upstream
+  if (upstream.timeoutMs + timeouts.marginMs >= timeouts.terminalMs) {
+    fault(
+      `${path}.timeoutMs`,
+      `${upstream.timeoutMs} and timeouts.marginMs ${timeouts.marginMs} must stay below ` +
+        `timeouts.terminalMs ${timeouts.terminalMs}, or terminals give up before we know`
+    )
+  }
+  const ordered = (low: string, lowMs: number, high: string, highMs: number) => {
+    if (lowMs > highMs) fault(`${path}.${low}`, `${lowMs} is above ${high} ${highMs}`)
+  }
+  ordered("reconnect.firstMs", reconnect.firstMs, "reconnect.maxMs", reconnect.maxMs)
+  ordered("breaker.openMs", breaker.openMs, "breaker.maxOpenMs", breaker.maxOpenMs)
+  ordered("advice.firstMs", advice.firstMs, "advice.maxMs", advice.maxMs)
+  ordered("advice.maxMs", advice.maxMs, "advice.expireAfterMs", advice.expireAfterMs)
+  if (breaker.slowMs >= upstream.timeoutMs) {
+    fault(
+      `${path}.breaker.slowMs`,
+      `${breaker.slowMs} is not below timeoutMs ${upstream.timeoutMs}: nothing could be slow`
+    )
+  }
+  if (Math.floor(upstream.window * upstream.adviceShare) < 1) {
+    fault(`${path}.adviceShare`, `its share of window ${upstream.window} leaves no place`)
+  }
+}
+
+function checkAcquirer(upstream: UpstreamConfig, path: string, fault: Fault): void {
+  if (upstream.links.length === 0) fault(`${path}.links`, "an ISO 8583 upstream has one at least")
+  upstream.links.forEach((link, index) => {
+    if (link.port === 0) fault(`${path}.links[${index}].port`, "0 is no port to connect to")
+  })
+  for (const key of ["account", "url", "inquiry"] as const) {
+    if (upstream[key] !== undefined) fault(`${path}.${key}`, "only wallets have this")
+  }
+}
+
+function checkWallet(
+  upstream: UpstreamConfig,
+  path: string,
+  config: Omit<SwitchConfig, "version">,
+  fault: Fault
+): void {
+  if (upstream.url === undefined) fault(`${path}.url`, "missing: a wallet has the URL of its API")
+  const accounts = config.public.accounts.map(({ name }) => name)
+  if (upstream.account === undefined) {
+    fault(`${path}.account`, "missing: a wallet has an account in public.accounts")
+  } else if (!accounts.includes(upstream.account)) {
+    const near = suggestion(upstream.account, accounts)
+    fault(`${path}.account`, `public.accounts has no ${upstream.account}.${near}`)
+  }
+  if (upstream.links.length > 0) fault(`${path}.links`, "only ISO 8583 upstreams have links")
+}
+
+function checkRoutes(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+  const names = config.upstreams.map(({ name }) => name)
+  config.routes.forEach((route, index) =>
+    route.to.forEach((name, place) => {
+      if (names.includes(name)) return
+      const near = suggestion(name, names)
+      fault(`routes[${index}].to[${place}]`, `there is no upstream named ${name}.${near}`)
+    })
+  )
+}
+
+function checkHouse(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+  const { journal, timeouts } = config
+  if (journal.mode !== "strict" && !journal.unsafe) {
+    fault("journal.mode", `${journal.mode} may lose money when power fails; say unsafe: true`)
+  }
+  if (!isLoopback(config.admin.host) && !config.privateNetwork) {
+    fault("admin.host", "the admin listener asks for no password: keep it on loopback")
+  }
+  if (!zoneKnown(config.timeZone)) fault("timeZone", `${config.timeZone}: no such time zone`)
+  const longest = Math.max(...config.upstreams.map(({ timeoutMs }) => timeoutMs))
+  if (timeouts.drainMs < longest) {
+    fault(
+      "timeouts.drainMs",
+      `below the longest upstream timeout ${longest}: answers would be lost`
+    )
+  }
+}
+
+function zoneKnown(zone: string): boolean {
+  try {
+    return Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone !== ""
+  } catch {
+    return false
+  }
+}

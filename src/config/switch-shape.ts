@@ -1,0 +1,123 @@
+/**
+ * The configuration file, key by key: shape, default and one sentence each. The names are those of
+ * `domain/config.ts`, and the compiler holds the two together. The reference is made from here.
+ */
+
+import type { SwitchConfig } from "../domain/config.ts"
+import { limits } from "./limits.ts"
+import { listenerShape } from "./listener-shape.ts"
+import { accountShape, bounded, port, secretShape, word } from "./part-shapes.ts"
+import { routeShape } from "./route-shape.ts"
+import {
+  choice,
+  defaulted,
+  flag,
+  list,
+  optional,
+  record,
+  required,
+  section,
+  type Shape,
+  text
+} from "./shape.ts"
+import { upstreamShape } from "./upstream-shape.ts"
+
+const path = text("a path, relative to this file")
+
+const keyStore = record({
+  file: defaulted(path, "keys.json", "Where working keys and master keys lie, enciphered."),
+  masterKey: defaulted(
+    secretShape,
+    { env: "POINTSMAN_MASTER_KEY" },
+    "The local master key, 32 bytes in hex, under which the store is enciphered."
+  ),
+  test: defaulted(flag, false, "The store holds published test keys; never in production.")
+})
+
+const journal = record({
+  path: defaulted(path, "../data/journal", "Folder of the journal; one switch owns it."),
+  maxBytes: bounded(limits.journalMaxBytes, "bytes"),
+  mode: defaulted(
+    choice(["strict", "outcome", "relaxed"]),
+    "strict",
+    "What is on disk before an answer leaves: all, the outcome, or nothing."
+  ),
+  unsafe: defaulted(flag, false, "Says that a mode other than `strict` is meant.")
+})
+
+const ledger = record({
+  url: optional(secretShape, "URL of a PostgreSQL server; absent: an embedded one is started."),
+  dataPath: defaulted(path, "../data/postgres", "Folder of the embedded server."),
+  port: defaulted(port, 0, "Port of the embedded server on loopback; 0 takes a free one."),
+  batchRows: bounded(limits.batchRows, "rows"),
+  batchMs: bounded(limits.batchMs, "milliseconds"),
+  connections: bounded(limits.connections, ""),
+  migrate: defaulted(
+    choice(["auto", "refuse"]),
+    "auto",
+    "What happens to an older schema; a newer one is always refused."
+  ),
+  required: defaulted(flag, false, "Refuse to start while PostgreSQL is away.")
+})
+
+const codec = record({
+  workers: bounded(limits.workers, ""),
+  queueFrames: bounded(limits.queueFrames, "frames")
+})
+
+const admin = record({
+  host: defaulted(word, "127.0.0.1", "Address of the admin listener; it asks for no password."),
+  port: defaulted(port, 8080, "Metrics, probes, console and the JSON API.")
+})
+
+const publicHttp = record({
+  host: defaulted(word, "127.0.0.1", "Address of the public HTTP listener."),
+  port: defaulted(port, 8081, "Webhooks of the wallets, and the pay page."),
+  accounts: defaulted(list(accountShape), [], "Accounts at wallets that send notifications.")
+})
+
+const timeouts = record({
+  terminalMs: bounded(limits.terminalMs, "milliseconds"),
+  marginMs: bounded(limits.marginMs, "milliseconds"),
+  deliverGraceMs: bounded(limits.deliverGraceMs, "milliseconds"),
+  drainMs: bounded(limits.drainMs, "milliseconds")
+})
+
+export const switchShape = record({
+  node: defaulted(
+    text("1 to 16 letters, digits or -", /^[A-Za-z0-9-]{1,16}$/),
+    "node-1",
+    "Name of this process among several; part of what it numbers."
+  ),
+  cutOver: defaulted(
+    text("a time HH:MM", /^(?:[01]\d|2[0-3]):[0-5]\d$/),
+    "00:00",
+    "Local time at which the business day ends."
+  ),
+  timeZone: defaulted(
+    text("a time zone such as Asia/Shanghai", /^[A-Za-z0-9_+/-]{1,50}$/),
+    "UTC",
+    "IANA name; for cut-over and for local dates and times in messages."
+  ),
+  listeners: required(list(listenerShape, 1), "Where terminals and devices connect."),
+  upstreams: required(list(upstreamShape, 1), "Who answers: acquirers and wallets."),
+  routes: required(list(routeShape, 1), "Which transaction goes where.", "live"),
+  terminalsFile: defaulted(
+    path,
+    "terminals.csv",
+    "CSV of terminals; docs/operate/configuration.md has its columns.",
+    "live"
+  ),
+  keyStore: section(keyStore, "Keys at rest."),
+  journal: section(journal, "What is on disk before an answer leaves."),
+  ledger: section(ledger, "PostgreSQL."),
+  codec: section(codec, "The worker pool that decodes and checks MACs."),
+  admin: section(admin, "HTTP for operators."),
+  public: section(publicHttp, "HTTP for the outside."),
+  timeouts: section(timeouts, "Deadlines; they nest: terminal > switch > upstream."),
+  privateNetwork: defaulted(
+    flag,
+    false,
+    "Says that peers outside loopback come over a private network, so that plain TCP is allowed."
+  )
+}) satisfies Shape<Omit<SwitchConfig, "version">>

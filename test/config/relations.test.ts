@@ -1,0 +1,95 @@
+/** What must hold between keys: each relation broken once. */
+
+import { describe, expect, it } from "vitest"
+import { faultsOf, small } from "./settings.ts"
+
+const acquirer = (more: string) => small.replace("links:", `${more}\n    links:`)
+const listener = (more: string) => small.replace("port: 8583", `port: 8583, ${more}`)
+
+describe("relations", () => {
+  const cases: ReadonlyArray<readonly [what: string, text: string, expected: RegExp]> = [
+    [
+      "an upstream more patient than its terminals",
+      `${acquirer("timeoutMs: 25000")}timeouts: { terminalMs: 27000 }\n`,
+      /:5: upstreams\[0\]\.timeoutMs: 25000 .* below timeouts\.terminalMs 27000/
+    ],
+    [
+      "a slow call that could never be",
+      acquirer("breaker: { slowMs: 25000 }"),
+      /:5: upstreams\[0\]\.breaker\.slowMs: /
+    ],
+    [
+      "a breaker that opens for longer than its longest",
+      acquirer("breaker: { openMs: 5000, maxOpenMs: 4000 }"),
+      /breaker\.openMs: 5000 is above breaker\.maxOpenMs 4000/
+    ],
+    [
+      "advices that get faster",
+      acquirer("advice: { firstMs: 5000, maxMs: 1000 }"),
+      /advice\.firstMs: 5000 is above/
+    ],
+    [
+      "an advice share without a place",
+      acquirer("window: 2\n    adviceShare: 0.25"),
+      /adviceShare: its share of window 2 leaves no place/
+    ],
+    ["an acquirer without a link", small.replace("[{ port: 9001 }]", "[]"), /one at least/],
+    ["plain TCP in the open", listener("host: 0.0.0.0"), /:2: listeners\[0\]\.host: plain TCP/],
+    [
+      "a host that only looks like loopback",
+      listener("host: 127.example.org"),
+      /listeners\[0\]\.host: plain TCP/
+    ],
+    [
+      "client certificates that nobody can judge",
+      listener("tls: { keyFile: k, certificateFile: c, clientCertificate: required }"),
+      /tls\.authorityFile: needed/
+    ],
+    ["an open admin listener", `${small}admin: { host: 0.0.0.0 }\n`, /:8: admin\.host: /],
+    ["a port used twice", `${small}admin: { port: 8583 }\n`, /admin\.port: port 8583 is taken/],
+    ["a mode that loses money", `${small}journal: { mode: relaxed }\n`, /say unsafe: true/],
+    ["a route to nowhere", small.replace("[acquirer]", "[aquirer]"), /Did you mean acquirer\?/],
+    ["a time zone nobody knows", `${small}timeZone: Europe/Atlantis\n`, /no such time zone/],
+    [
+      "a drain that loses answers",
+      `${small}timeouts: { drainMs: 1000 }\n`,
+      /answers would be lost/
+    ],
+    ["a frame that outlives its session", listener("idleMs: 5000"), /frameMs: above idleMs/],
+    [
+      "more memory than there is",
+      listener("maxSessions: 60000, maxPendingBytes: 1000000"),
+      /sessions may hold \d+\.\d GiB together/
+    ],
+    [
+      "a wallet without an account",
+      small.replace("links: [{ port: 9001 }]", "kind: wallet\n    url: http://127.0.0.1:1"),
+      /upstreams\[0\]\.account: missing/
+    ],
+    ["an acquirer with a URL", acquirer("url: http://127.0.0.1:1"), /url: only wallets/]
+  ]
+  for (const [what, text, expected] of cases) {
+    it(`refuse ${what}`, () => {
+      const faults = faultsOf(text)
+      expect(faults).toHaveLength(1)
+      expect(faults[0]).toMatch(expected)
+    })
+  }
+
+  it("refuse two of one name", () => {
+    const twice = small.replace("routes:", "  - { name: acquirer, links: [{ port: 2 }] }\nroutes:")
+    expect(faultsOf(twice)).toEqual([
+      "a.yaml:6: upstreams[1].name: acquirer is the name of upstreams[0] already"
+    ])
+  })
+
+  it("allow what was said to be meant", () => {
+    expect(faultsOf(`${listener("host: 0.0.0.0")}privateNetwork: true\n`)).toEqual([])
+    expect(faultsOf(`${small}journal: { mode: outcome, unsafe: true }\n`)).toEqual([])
+    expect(faultsOf(listener("host: 0.0.0.0, tls: { keyFile: k, certificateFile: c }"))).toEqual([])
+  })
+
+  it("know no reusePort: several nodes on one port need an owner for each terminal", () => {
+    expect(faultsOf(listener("reusePort: true"))[0]).toContain("reusePort")
+  })
+})

@@ -1,0 +1,102 @@
+/**
+ * Log lines: one JSON object a line, written in batches by whoever may touch the machine. What must
+ * hold: nothing in a line is a card number (text that looks like one is masked), logging never
+ * waits, and a reader that stops costs lines, which are counted, but never memory.
+ */
+
+import { maskText } from "../domain/pan.ts"
+
+export type LogLevel = "debug" | "info" | "warn" | "error"
+
+/** Values of a line: anything JSON can say. */
+export type LogFields = Readonly<Record<string, unknown>>
+
+/** Takes some bytes and says when they are gone; false: they cannot be written. */
+export type LogSink = (bytes: Buffer, done: (written: boolean) => void) => void
+
+export interface LogLinesOptions {
+  readonly wallMs: () => number
+  /** Runs a task once after the current turn: lines of one turn leave together. */
+  readonly defer: (task: () => void) => void
+  readonly sink: LogSink
+  readonly least: LogLevel
+  readonly dropped: (lines: number) => void
+}
+
+/** Bytes that may wait for the sink; above, lines are dropped. */
+export const maxWaitingBytes = 1024 * 1024
+
+const rank: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+export class LogLines {
+  readonly #options: LogLinesOptions
+  #waiting: Array<string> = []
+  #waitingBytes = 0
+  #scheduled = false
+  #writing = false
+  #dropped = 0
+
+  constructor(options: LogLinesOptions) {
+    this.#options = options
+  }
+
+  isOn(level: LogLevel): boolean {
+    return rank[level] >= rank[this.#options.least]
+  }
+
+  /** `event` is a stable name in kebab case; the rest are its facts. */
+  write(level: LogLevel, event: string, fields: LogFields = {}): void {
+    if (!this.isOn(level)) return
+    const time = new Date(this.#options.wallMs()).toISOString()
+    this.#add(`${maskText(asJson({ time, level, event, ...fields }))}\n`)
+  }
+
+  #add(line: string): void {
+    if (this.#waitingBytes + line.length > maxWaitingBytes) {
+      this.#dropped++
+      this.#options.dropped(1)
+      return
+    }
+    this.#waiting.push(line)
+    this.#waitingBytes += line.length
+    if (this.#scheduled || this.#writing) return
+    this.#scheduled = true
+    this.#options.defer(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#writing || this.#waiting.length === 0) return
+    const bytes = Buffer.from(this.#waiting.join(""))
+    const lines = this.#waiting.length
+    this.#waiting = []
+    this.#writing = true
+    this.#options.sink(bytes, (written) => {
+      this.#writing = false
+      this.#waitingBytes = this.#waiting.reduce((sum, line) => sum + line.length, 0)
+      if (!written) this.#options.dropped(lines)
+      this.#sayDropped()
+      this.#flush()
+    })
+  }
+
+  #sayDropped(): void {
+    const count = this.#dropped
+    if (count === 0) return
+    this.#dropped = 0
+    this.write("warn", "log-lines-dropped", { count })
+  }
+}
+
+function asJson(fields: LogFields): string {
+  return JSON.stringify(fields, (_, value: unknown) => {
+    if (typeof value === "bigint") return value.toString()
+    if (value instanceof Error) return { name: value.name, message: value.message }
+    if (value instanceof Uint8Array) return `${value.length} bytes`
+    if (value instanceof Map) return Object.fromEntries(value) as unknown
+    if (value instanceof Set) return [...value] as unknown
+    return value
+  })
+}

@@ -1,0 +1,111 @@
+/** Log lines: one object a line, masked, bounded, never waiting. */
+
+import { Effect, Layer } from "effect"
+import { describe, expect, it } from "vitest"
+import { jsonLogger } from "../../src/observe/json-logger.ts"
+import { LogLines, type LogSink, maxWaitingBytes } from "../../src/observe/log-lines.ts"
+
+/** A log whose sink says when it is done, and whose turns end when the test says so. */
+function rig() {
+  const written: Array<string> = []
+  const tasks: Array<() => void> = []
+  const waiting: Array<(written: boolean) => void> = []
+  let lost = 0
+  const sink: LogSink = (bytes, done) => {
+    written.push(bytes.toString())
+    waiting.push(done)
+  }
+  const lines = new LogLines({
+    wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+    defer: (task) => void tasks.push(task),
+    sink,
+    least: "info",
+    dropped: (count) => lost += count
+  })
+  return {
+    lines,
+    written,
+    turn: () => tasks.splice(0).forEach((task) => task()),
+    done: (ok = true) => waiting.splice(0).forEach((each) => each(ok)),
+    lost: () => lost
+  }
+}
+
+const parsed = (written: ReadonlyArray<string>) =>
+  written.join("").trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>)
+
+describe("log lines", () => {
+  it("leave as one write a turn, one object a line, with time, level and event", () => {
+    const { lines, turn, written } = rig()
+    lines.write("info", "link-up", { upstream: "acquirer" })
+    lines.write("warn", "link-down", { upstream: "acquirer" })
+    lines.write("debug", "chatter")
+    expect(written).toEqual([])
+    turn()
+    expect(written).toHaveLength(1)
+    expect(parsed(written)).toEqual([
+      { time: "2026-01-02T03:04:05.678Z", level: "info", event: "link-up", upstream: "acquirer" },
+      { time: "2026-01-02T03:04:05.678Z", level: "warn", event: "link-down", upstream: "acquirer" }
+    ])
+  })
+
+  it("mask card numbers wherever they stand, and show no bytes", () => {
+    const { lines, turn, written } = rig()
+    lines.write("info", "odd", {
+      text: "card 4111111111111111 refused",
+      "5500005555555559": 1,
+      bytes: new Uint8Array([1, 2, 3]),
+      error: new Error("4111111111111111")
+    })
+    turn()
+    expect(written[0]).not.toMatch(/4111111111111111|5500005555555559/)
+    expect(written[0]).toContain("411111******1111")
+    expect(written[0]).toContain("\"bytes\":\"3 bytes\"")
+  })
+
+  it("are dropped and counted when nobody takes them, and it is said afterwards", () => {
+    const { done, lines, lost, turn, written } = rig()
+    lines.write("info", "first")
+    turn()
+    const filler = "x".repeat(10_000)
+    const count = Math.ceil(maxWaitingBytes / 10_000) + 10
+    for (let index = 0; index < count; index++) lines.write("info", "more", { filler })
+    expect(written).toHaveLength(1)
+    expect(lost()).toBeGreaterThan(9)
+    done()
+    done()
+    turn()
+    const dropped = parsed(written).filter(({ event }) => event === "log-lines-dropped")
+    expect(dropped.map(({ count: each }) => each)).toEqual([lost()])
+    const kept = parsed(written).filter(({ event }) => event === "more").length
+    expect(kept + lost()).toBe(count)
+  })
+
+  it("that cannot be written are counted, and logging goes on", () => {
+    const { done, lines, lost, turn, written } = rig()
+    lines.write("info", "one")
+    turn()
+    done(false)
+    expect(lost()).toBe(1)
+    lines.write("info", "two")
+    turn()
+    expect(parsed(written).map(({ event }) => event)).toEqual(["one", "two"])
+  })
+})
+
+describe("Effect's own log calls", () => {
+  it("become the same lines", async () => {
+    const { lines, turn, written } = rig()
+    await Effect.logWarning("link-down", { upstream: "a" }).pipe(
+      Effect.andThen(Effect.logDebug("chatter")),
+      Effect.andThen(Effect.logError("broken", new Error("why"))),
+      Effect.provide(Layer.fresh(jsonLogger(lines))),
+      Effect.runPromise
+    )
+    turn()
+    expect(parsed(written)).toMatchObject([
+      { level: "warn", event: "link-down", upstream: "a" },
+      { level: "error", event: "broken", error: "Error", message: "why" }
+    ])
+  })
+})

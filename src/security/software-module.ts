@@ -9,6 +9,7 @@ import { Effect, Layer } from "effect"
 import type { KeyHandle } from "../domain/brand.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import {
+  type DukptUse,
   type KeyPurpose,
   type MacAlgorithm,
   SecurityModule,
@@ -19,6 +20,7 @@ import {
 import { Random } from "../domain/ports/time.ts"
 import type { BlockAlgorithm } from "./block-cipher.ts"
 import { CipherCache, type CipherCacheLimits, defaultCacheLimits } from "./cipher-cache.ts"
+import { deriveDukpt } from "./dukpt-key.ts"
 import type { KeyAttributes } from "./key-block.ts"
 import {
   type ClearKeys,
@@ -61,6 +63,7 @@ export function softwareModule(keys: SoftwareKeys): SecurityModuleShape {
   return {
     place: "software",
     install: (block, purpose) => orFailure(keys.install(block, purpose)),
+    derive: (baseKey, serial, use) => orFailure(keys.derive(baseKey, serial, use)),
     release: (handle) => keys.release(handle),
     exportToWorker: (handle) => keys.export(handle),
     makeMac: (handle, algorithm, bytes, done) => {
@@ -85,7 +88,7 @@ export function failureOf(refusal: SecurityFault): FailureCode {
 }
 
 interface Held {
-  readonly block: string
+  readonly name: string
   readonly purpose: KeyPurpose
   readonly attributes: KeyAttributes
   readonly algorithm: BlockAlgorithm | undefined
@@ -126,19 +129,27 @@ export class SoftwareKeys {
     const opened = this.#store.unwrapBlock(text)
     if (isFault(opened)) return this.#refused(opened)
     const { attributes, key } = opened
-    const handle = this.#lastHandle + 1 as KeyHandle
-    const refusal = !serves(attributes, purpose)
-      ? fault("key-usage")
-      : this.#cache.put(handle, key)
-      ? undefined
-      : fault("cache-full")
+    const handle = serves(attributes, purpose)
+      ? this.#hold(name, purpose, attributes, key)
+      : fault("key-usage")
     key.fill(0)
-    if (refusal !== undefined) return this.#refused(refusal)
-    this.#lastHandle = handle
-    const algorithm = cipherOf(attributes)
-    this.#held.set(handle, { block: name, purpose, attributes, algorithm, holders: 1 })
-    this.#handles.set(name, handle)
-    return handle
+    return isFault(handle) ? this.#refused(handle) : handle
+  }
+
+  /** Faults `key-unknown`, `key-usage`, `cache-full`, and those of the DUKPT derivations. */
+  derive(baseKey: string, serial: Uint8Array, use: DukptUse): KeyHandle | SecurityFault {
+    const entry = this.#store.current(baseKey)
+    if (entry === undefined) return this.#refused(fault("ksn-unknown"))
+    const base = this.#store.unwrap(entry)
+    if (isFault(base)) return this.#refused(base)
+    const derived = deriveDukpt(base.attributes, base.key, serial, use)
+    base.key.fill(0)
+    if (isFault(derived)) return this.#refused(derived)
+    const { attributes, key, purpose } = derived
+    const name = `${purpose} dukpt ${this.#lastHandle + 1}`
+    const handle = this.#hold(name, purpose, attributes, key)
+    key.fill(0)
+    return isFault(handle) ? this.#refused(handle) : handle
   }
 
   /** The last holder's release forgets the key and overwrites it. */
@@ -146,7 +157,7 @@ export class SoftwareKeys {
     const held = this.#held.get(handle)
     if (held === undefined || --held.holders > 0) return
     this.#held.delete(handle)
-    this.#handles.delete(held.block)
+    this.#handles.delete(held.name)
     this.#cache.drop(handle)
   }
 
@@ -206,6 +217,21 @@ export class SoftwareKeys {
     this.#cache.clear()
     this.#held.clear()
     this.#handles.clear()
+  }
+
+  #hold(
+    name: string,
+    purpose: KeyPurpose,
+    attributes: KeyAttributes,
+    key: Uint8Array
+  ): KeyHandle | SecurityFault {
+    const handle = this.#lastHandle + 1 as KeyHandle
+    if (!this.#cache.put(handle, key)) return fault("cache-full")
+    this.#lastHandle = handle
+    const algorithm = cipherOf(attributes)
+    this.#held.set(handle, { name, purpose, attributes, algorithm, holders: 1 })
+    this.#handles.set(name, handle)
+    return handle
   }
 
   #issued(

@@ -219,6 +219,56 @@ describe("PINs", () => {
   })
 })
 
+describe("DUKPT keys", () => {
+  const pan = "4012345678909"
+
+  it("are derived by name and serial number, and gone when released", () => {
+    const one = module()
+    const serial = hex("FFFF9876543210E00001")
+    const mac = one.derive("bdk-demo-tdes", serial, "mac-request") as KeyHandle
+    const made = macOf(one, mac, { name: "x9.19" }, Buffer.from("4012345678909D987"))
+    expect(Buffer.from(made!).toString("hex", 0, 4).toUpperCase()).toBe("9CCC7817")
+    one.release(mac)
+    expect(macOf(one, mac, { name: "x9.19" }, Buffer.from("a"))).toBeUndefined()
+  })
+
+  it("translate a PIN from one scheme to the other", () => {
+    const one = module()
+    const from = one.derive("bdk-demo-tdes", hex("FFFF9876543210E00001"), "pin") as KeyHandle
+    const to = one.derive("bdk-demo-aes", hex("123456789012345600000001"), "pin") as KeyHandle
+    let result: Uint8Array | FailureCode | undefined
+    one.translatePin({
+      from,
+      to,
+      fromFormat: 0,
+      toFormat: 4,
+      pan,
+      block: hex("1B9C1845EB993A7A")
+    }, (answer) => result = answer)
+    const key = { source: hex("AF8CB133A78F8DC2D1359F18527593FB"), algorithm: "aes" } as const
+    const pin = openPinBlock(
+      new CipherCache(),
+      key,
+      4,
+      pan,
+      result as Uint8Array,
+      (digits) => digits.join("")
+    )
+    expect(pin).toBe("1234")
+  })
+
+  it("are refused without a base key, from another key, and for counters out of range", () => {
+    const seen: Array<string> = []
+    const one = module({ seen })
+    const serial = hex("FFFF9876543210E00001")
+    expect(one.derive("bdk-none", serial, "pin")).toBe("key-missing")
+    expect(one.derive("tmk-demo", serial, "pin")).toBe("key-missing")
+    expect(one.derive("bdk-demo-tdes", hex("FFFF9876543210FFFFFF"), "pin")).toBe("key-missing")
+    expect(one.derive("bdk-demo-aes", serial, "pin")).toBe("key-missing")
+    expect(seen).toEqual(["ksn-unknown", "key-usage", "counter-range", "ksn-format"])
+  })
+})
+
 describe("the layer", () => {
   const random = Layer.succeed(Random, Random.of({ next: () => 0.5, bytes: randomFrom(3) }))
   it.effect("gives the module", () =>

@@ -24,6 +24,14 @@ export interface MacAlgorithm {
   readonly padding?: 1 | 2 | 3
 }
 
+/** What a DUKPT key is for, as X9.24 tells the two directions apart; the device sends requests. */
+export type DukptUse =
+  | "pin"
+  | "mac-request"
+  | "mac-response"
+  | "data-request"
+  | "data-response"
+
 export interface WorkingKeys {
   /** Key blocks under the local master key, for the journal and for `install`. */
   readonly blocks: Readonly<Partial<Record<KeyPurpose, Uint8Array>>>
@@ -51,6 +59,11 @@ export interface SecurityModuleShape {
    * Makes a key usable; the same block gives the same handle. Fails on a forged or foreign block.
    */
   readonly install: (block: Uint8Array, purpose: KeyPurpose) => KeyHandle | FailureCode
+  /**
+   * Makes the key of one DUKPT transaction usable, from a base key by its name in the key store and
+   * the message's key serial number (10 bytes triple DES, 12 AES). The caller releases it.
+   */
+  readonly derive: (baseKey: string, serial: Uint8Array, use: DukptUse) => KeyHandle | FailureCode
   readonly release: (handle: KeyHandle) => void
   /** The clear key of a software module, for a worker's cache only; undefined from an HSM. */
   readonly exportToWorker: (handle: KeyHandle) => Uint8Array | undefined

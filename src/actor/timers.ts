@@ -57,7 +57,8 @@ export class Timers extends Context.Service<Timers, TimersShape>()("pointsman/ac
         if (now - last > stallMs) {
           readingFirst = true
           stalls++
-          time.defer(expireLate)
+          // The sockets are read in this turn; the actors that hear of it are drained at its end.
+          time.defer(() => time.defer(expireLate))
           return
         }
         last = now

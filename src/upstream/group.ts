@@ -13,6 +13,7 @@ import type {
   UpstreamRequest,
   UpstreamStatus
 } from "../domain/ports/upstream.ts"
+import type { BreakerStatus } from "./breaker.ts"
 
 export interface UpstreamGroup {
   readonly name: string
@@ -26,6 +27,15 @@ export interface UpstreamGroup {
     ended: (ending: Ending) => void
   ) => boolean
   readonly status: () => UpstreamStatus
+}
+
+/** What the station and the operator need of a group beside. */
+export interface ControlledGroup extends UpstreamGroup {
+  readonly force: (to: "open" | "closed" | "auto") => void
+  readonly breakerStatus: () => BreakerStatus
+  /** Takes a link out of service gently, or lets it back; false: it has no such link. */
+  readonly hold: (link: number, held: boolean) => boolean
+  readonly close: () => void
 }
 
 /** What a group tells the world, given to it when it is made. */

@@ -1,0 +1,77 @@
+/**
+ * Reading an upstream's answer: approved or not, in whose words, and whether it is an answer to
+ * what was asked at all. An answer that contradicts its request is never delivered: money may have
+ * moved under other terms, so the transaction is in doubt (fault U11).
+ */
+
+import type { Rrn } from "../domain/brand.ts"
+import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
+import type { Mapping } from "../iso8583/mapping.ts"
+import type { Dialect, Message, Role } from "../iso8583/message.ts"
+
+/** What was asked, for comparing. */
+export interface Asked {
+  readonly message: Message
+  readonly mapping: Mapping
+  readonly partialApproval: boolean
+}
+
+/** Fields that an upstream echoes and must not alter. */
+const echoed: ReadonlyArray<Role> = ["terminal", "merchant", "currency"]
+
+/** The answer to a request, or in words what contradicts it. */
+export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
+  for (const role of echoed) {
+    const ours = asked.message.role(role)?.trimEnd()
+    const theirs = answer.role(role)?.trimEnd()
+    if (ours !== undefined && theirs !== undefined && ours !== theirs) return `${role} altered`
+  }
+  const read = readAnswer(answer)
+  if (typeof read === "string") return read
+  const ours = asked.message.role("amount")
+  const theirs = answer.role("amount")
+  const values = asked.mapping.back(answer)
+  if (ours === undefined || theirs === undefined || Number(ours) === Number(theirs)) {
+    return { ...read, values }
+  }
+  const minor = Number(theirs)
+  const lessApproved = answer.dialect.partialApprovals.has(read.response) &&
+    asked.partialApproval && minor > 0 && minor < Number(ours)
+  if (!lessApproved) return "amount altered"
+  const currency = asked.message.role("currency") ?? ""
+  return { ...read, values, approvedAmount: { minor, currency } }
+}
+
+/** An answer by itself, as a late one is read; in words what it lacks. */
+export function readAnswer(answer: Message): UpstreamAnswer | string {
+  const response = answer.role("response")
+  if (response === undefined) return "no response code"
+  const { dialect } = answer
+  const authCode = answer.role("authCode")?.trimEnd()
+  const rrn = answer.role("rrn")?.trimEnd()
+  return {
+    approved: isApproval(dialect, response),
+    response,
+    response1987: in1987(dialect, response),
+    ...(authCode === undefined || authCode === "" ? {} : { authCode }),
+    ...(rrn === undefined || rrn === "" ? {} : { rrn: rrn as Rrn })
+  }
+}
+
+function isApproval(dialect: Dialect, response: string): boolean {
+  return dialect.approvals.has(response) || dialect.partialApprovals.has(response)
+}
+
+/** What a code says that has no counterpart in ISO 8583:1987: "do not honour". */
+const declined = "05"
+
+/**
+ * The upstream's code in the words of ISO 8583:1987. Most dialects share its two digits; codes of
+ * their own become a plain approval or a plain decline.
+ */
+export function in1987(dialect: Dialect, response: string): string {
+  if (dialect.partialApprovals.has(response)) return "10"
+  if (dialect.approvals.has(response)) return "00"
+  const shared = /^\d\d$/.test(response) && dialect.responseCode(response) === response
+  return shared ? response : declined
+}

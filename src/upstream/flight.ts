@@ -1,0 +1,132 @@
+/**
+ * One request or advice on one link, from the place it took to its single end:
+ *
+ *   reserved ──dispatch──► sent ──answer · deadline · link gone──► over
+ *       └──release · link gone──────────────────────────────────► over
+ *
+ * It owns a place on the link, a STAN and the breaker's permit, and gives all three back exactly
+ * once, before anybody is told.
+ */
+
+import type { Timer } from "../actor/timer-wheel.ts"
+import type { Rrn, Stan } from "../domain/brand.ts"
+import { invariant } from "../domain/invariant.ts"
+import type { Ending, Reservation, UpstreamAnswer } from "../domain/ports/upstream.ts"
+import type { Message } from "../iso8583/message.ts"
+import type { Outcome, Permit } from "./breaker.ts"
+import { unqueued, type Waiting } from "./correlation.ts"
+import type { Link } from "./link.ts"
+
+/** The group that a flight belongs to, as the flight needs it. */
+export interface Tower {
+  readonly upstream: string
+  readonly nowMs: () => number
+  /** Starts its deadline and lets it wait for its answer. */
+  readonly await: (flight: Flight, timeoutMs: number) => Timer
+  /** Hands its bytes to the link, perhaps after sealing; false: no connection took them. */
+  readonly write: (flight: Flight) => boolean
+  /** Everything it owned is free again; `answered` is `undefined` when there was no answer. */
+  readonly landed: (flight: Flight, how: Landing) => void
+}
+
+export interface Landing {
+  readonly ending: Ending
+  readonly outcome: Outcome
+}
+
+/** What a flight is made of, all decided when its place was taken. */
+export interface FlightPlan {
+  readonly advice: boolean
+  readonly transaction: string
+  readonly link: Link
+  readonly permit: Permit
+  readonly key: number
+  readonly stan: Stan
+  readonly body: Buffer
+  readonly rrn: Rrn | undefined
+  readonly time: string | undefined
+  /** The answer in our words, or in words what contradicts the request. */
+  readonly judge: (answer: Message) => UpstreamAnswer | string
+  readonly outcome: (answer: UpstreamAnswer, elapsedMs: number) => Outcome
+}
+
+export class Flight implements Reservation, Waiting {
+  readonly plan: FlightPlan
+  readonly upstream: string
+  readonly stan: Stan
+  readonly rrn?: Rrn
+  readonly time?: string
+  readonly key: number
+  readonly link: number
+  sequence = unqueued
+  sentMs = 0
+  readonly #tower: Tower
+  #state: "reserved" | "sent" | "over" = "reserved"
+  #timer: Timer | undefined
+  #ended: ((ending: Ending) => void) | undefined
+
+  constructor(plan: FlightPlan, tower: Tower) {
+    this.plan = plan
+    this.upstream = tower.upstream
+    this.stan = plan.stan
+    this.key = plan.key
+    this.link = plan.link.index
+    if (plan.rrn !== undefined) this.rrn = plan.rrn
+    if (plan.time !== undefined) this.time = plan.time
+    this.#tower = tower
+  }
+
+  get transaction(): string {
+    return this.plan.advice ? "" : this.plan.transaction
+  }
+
+  /** Still waiting: bytes that were sealed in the meantime may go. */
+  get isSent(): boolean {
+    return this.#state === "sent"
+  }
+
+  release(): void {
+    if (this.#state === "reserved") this.#land({ ending: { _tag: "unwritten" }, outcome: "void" })
+  }
+
+  dispatch(timeoutMs: number, ended: (ending: Ending) => void): boolean {
+    invariant(this.#state === "reserved", "a reservation is dispatched once")
+    if (!this.plan.link.takesNew) {
+      this.release()
+      return false
+    }
+    this.#state = "sent"
+    this.sentMs = this.#tower.nowMs()
+    this.#timer = this.#tower.await(this, timeoutMs)
+    this.#ended = ended
+    if (this.#tower.write(this)) return true
+    this.#ended = undefined
+    this.#land({ ending: { _tag: "unwritten" }, outcome: "void" })
+    return false
+  }
+
+  answered(message: Message): void {
+    const answer = this.plan.judge(message)
+    if (typeof answer === "string") {
+      this.#land({ ending: { _tag: "invalid", detail: answer }, outcome: "failed" })
+      return
+    }
+    const elapsedMs = this.#tower.nowMs() - this.sentMs
+    const outcome = this.plan.outcome(answer, elapsedMs)
+    this.#land({ ending: { _tag: "answered", answer }, outcome })
+  }
+
+  failed(how: "unwritten" | "timed-out" | "lost", stalled: boolean): void {
+    this.#land({ ending: { _tag: how }, outcome: stalled ? "void" : "failed" })
+  }
+
+  #land(landing: Landing): void {
+    invariant(this.#state !== "over", "a flight ends once")
+    this.#state = "over"
+    this.#timer?.cancel()
+    const ended = this.#ended
+    this.#ended = undefined
+    this.#tower.landed(this, landing)
+    ended?.(landing.ending)
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * From what is wanted to the bytes that say it in the upstream's dialect: a request mapped from the
+ * terminal's message, an advice composed from the record, a management message. Nothing here sends,
+ * waits or counts.
+ */
+
+import type { Rrn, Stan } from "../domain/brand.ts"
+import type { LocalClock } from "../domain/business-day.ts"
+import type { UpstreamConfig } from "../domain/config.ts"
+import type { FailureCode } from "../domain/failures.ts"
+import type { TimeShape } from "../domain/ports/time.ts"
+import type { AdviceSend, UpstreamAnswer, UpstreamRequest } from "../domain/ports/upstream.ts"
+import type { Mapping } from "../iso8583/mapping.ts"
+import type { Dialect, Message, Values } from "../iso8583/message.ts"
+import { judge, readAnswer } from "./answers.ts"
+import type { Outcome, Permit } from "./breaker.ts"
+import { correlationKey } from "./correlation.ts"
+import type { FlightPlan } from "./flight.ts"
+import {
+  originalFacts,
+  stamp,
+  stampedText,
+  type StampPaths,
+  stampPaths,
+  type Stamps
+} from "./iso-stamps.ts"
+import type { ManagementKind } from "./link-host.ts"
+import type { Link } from "./link.ts"
+import { parseStan, type RrnAllocator } from "./stan-allocator.ts"
+
+export interface PlannerServices {
+  readonly time: TimeShape
+  readonly rrns: RrnAllocator
+  /** Local time of the switch, and UTC. */
+  readonly local: LocalClock
+  readonly utc: LocalClock
+}
+
+export class IsoPlanner {
+  readonly dialect: Dialect
+  readonly #config: UpstreamConfig
+  readonly #services: PlannerServices
+  /** By the name of the terminal's dialect. */
+  readonly #mappings: ReadonlyMap<string, Mapping>
+  readonly #sealed: boolean
+  readonly #paths: StampPaths
+  readonly #technical: ReadonlySet<string>
+
+  constructor(
+    config: UpstreamConfig,
+    services: PlannerServices,
+    dialect: Dialect,
+    mappings: ReadonlyMap<string, Mapping>,
+    sealed: boolean
+  ) {
+    this.dialect = dialect
+    this.#config = config
+    this.#services = services
+    this.#mappings = mappings
+    this.#sealed = sealed
+    this.#paths = stampPaths(dialect)
+    this.#technical = new Set(config.breaker.technicalCodes)
+  }
+
+  request(
+    request: UpstreamRequest,
+    stan: Stan,
+    link: Link,
+    permit: Permit
+  ): FlightPlan | FailureCode {
+    const { facts, message, original, partialApproval, record } = request
+    const mapping = message === undefined ? undefined : this.#mappings.get(message.dialect.name)
+    if (message === undefined || mapping === undefined) return "untranslatable"
+    const stamps = stamp(this.#paths, this.#stamps(stan, this.#services.rrns.take()), message)
+    const values: Values = original === undefined ? stamps : {
+      ...stamps,
+      ...this.dialect.refer(
+        originalFacts(original, facts, this.dialect, this.#config.acquirerId)
+      )
+    }
+    const body = mapping.forward(message, values, this.#sealed)
+    if (!(body instanceof Uint8Array)) return "untranslatable"
+    const written = this.dialect.read(body)
+    if ("failure" in written) return "untranslatable"
+    const asked = { message: written, mapping, partialApproval: partialApproval === true }
+    return {
+      advice: false,
+      transaction: record.id,
+      link,
+      permit,
+      key: correlationKey(written.mti, parseStan(stan)),
+      stan,
+      body,
+      rrn: stampedText(values, this.#paths.rrn) as Rrn | undefined,
+      time: stampedText(values, this.#paths.transmissionTime),
+      judge: (answer) => judge(asked, answer),
+      outcome: (answer, elapsedMs) => this.#outcome(answer, elapsedMs)
+    }
+  }
+
+  /** A reversal of the record, under its chain's STAN unless the dialect repeats the original's. */
+  advice(advice: AdviceSend, link: Link, permit: Permit): FlightPlan {
+    const { reversal } = this.dialect
+    const { acquirerId } = this.#config
+    const facts = originalFacts(advice.record, advice.facts, this.dialect, acquirerId)
+    const stamps = this.#stamps(advice.stan, facts.rrn ?? "")
+    const composed = reversal.compose(facts, advice.reason)
+    const values = { ...stamp(this.#paths, stamps, undefined), ...composed }
+    const repeat = advice.attempt > 0 ? reversal.repeatMti : undefined
+    const mti = repeat ?? reversal.mti
+    const stan = parseStan(stampedText(values, this.#paths.stan)) || parseStan(advice.stan)
+    return {
+      advice: true,
+      transaction: advice.record.id,
+      link,
+      permit,
+      key: correlationKey(mti, stan),
+      stan: advice.stan,
+      body: this.dialect.build(mti, values, this.#sealed),
+      rrn: undefined,
+      time: undefined,
+      judge: (answer) => this.#acknowledged(answer),
+      outcome: (answer, elapsedMs) => this.#outcome(answer, elapsedMs)
+    }
+  }
+
+  /** Undefined: the dialect has no such message. */
+  management(
+    kind: ManagementKind,
+    stan: Stan
+  ): { readonly mti: string; readonly body: Buffer } | undefined {
+    const form = this.dialect.form(kind)
+    if (form === undefined) return undefined
+    const { transmissionTime } = this.#paths
+    const values = {
+      ...form.values,
+      [this.#paths.stan]: stan,
+      ...(transmissionTime === undefined
+        ? {}
+        : { [transmissionTime]: this.#services.utc.stamp(this.#services.time.wallMs()) })
+    }
+    return { mti: form.mti, body: this.dialect.build(form.mti, values, false) }
+  }
+
+  #stamps(stan: Stan, rrn: string): Stamps {
+    const { local, time, utc } = this.#services
+    const wallMs = time.wallMs()
+    return {
+      stan,
+      rrn,
+      utc: utc.stamp(wallMs),
+      local: local.stamp(wallMs),
+      acquirer: this.#config.acquirerId
+    }
+  }
+
+  /** For an advice, approved means accepted: the chain is over. */
+  #acknowledged(answer: Message): UpstreamAnswer | string {
+    const read = readAnswer(answer)
+    if (typeof read === "string") return read
+    return { ...read, approved: this.dialect.reversal.accepts.has(read.response) }
+  }
+
+  #outcome(answer: UpstreamAnswer, elapsedMs: number): Outcome {
+    if (this.#technical.has(answer.response)) return "failed"
+    return elapsedMs > this.#config.breaker.slowMs ? "slow" : "good"
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What the switch writes into a request of its own accord: STAN, RRN, times and acquirer id on
+ * every message, and on follow-ons and reversals the references under which the upstream knows the
+ * original. Paths are the dialect's; a dialect that lacks a field goes without it.
+ */
+
+import type { Stan } from "../domain/brand.ts"
+import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
+import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
+
+export interface StampPaths {
+  readonly stan: string
+  readonly rrn: string | undefined
+  readonly transmissionTime: string | undefined
+  readonly localTime: string | undefined
+  readonly localDate: string | undefined
+  readonly acquirer: string | undefined
+}
+
+/** What the stamps say this time. */
+export interface Stamps {
+  readonly stan: Stan
+  readonly rrn: string
+  /** MMDDhhmmss, UTC: field 7. */
+  readonly utc: string
+  /** MMDDhhmmss, local time of the switch: fields 12 and 13. */
+  readonly local: string
+  readonly acquirer: string
+}
+
+export function stampPaths(dialect: Dialect): StampPaths {
+  const path = (role: Role) => dialect.pathOf(role)
+  return {
+    stan: path("stan") ?? "11",
+    rrn: path("rrn"),
+    transmissionTime: path("transmissionTime"),
+    localTime: path("localTime"),
+    localDate: path("localDate"),
+    acquirer: path("acquirer")
+  }
+}
+
+/** `source` is the terminal's message, whose own local time and date stay as they are. */
+export function stamp(
+  paths: StampPaths,
+  stamps: Stamps,
+  source: Message | undefined
+): Record<string, string | Uint8Array | undefined> {
+  const values: Record<string, string | Uint8Array | undefined> = { [paths.stan]: stamps.stan }
+  if (paths.rrn !== undefined && stamps.rrn !== "") values[paths.rrn] = stamps.rrn
+  if (paths.transmissionTime !== undefined) values[paths.transmissionTime] = stamps.utc
+  if (paths.acquirer !== undefined && stamps.acquirer !== "") {
+    values[paths.acquirer] = stamps.acquirer
+  }
+  if (paths.localTime !== undefined && source?.role("localTime") === undefined) {
+    values[paths.localTime] = stamps.local.slice(4)
+  }
+  if (paths.localDate !== undefined && source?.role("localDate") === undefined) {
+    values[paths.localDate] = stamps.local.slice(0, 4)
+  }
+  return values
+}
+
+/** A transaction as its upstream knows it. */
+export function originalFacts(
+  record: TransactionRecord,
+  facts: SealedFacts,
+  dialect: Dialect,
+  acquirer: string
+): OriginalFacts {
+  const { amount, authCode, batch, currency, entryMode, upstreamTime } = record
+  const rrn = record.rrn ?? record.upstreamRrn
+  return {
+    kind: record.kind,
+    mti: dialect.form(record.kind)?.mti ?? record.mti,
+    stan: record.upstreamStan ?? record.stan,
+    processingCode: record.processingCode,
+    terminal: record.terminal,
+    merchant: record.merchant,
+    ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0") }),
+    ...(currency === undefined ? {} : { currency }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(entryMode === undefined ? {} : { entryMode }),
+    ...(upstreamTime === undefined ? {} : { transmissionTime: upstreamTime }),
+    ...(rrn === undefined ? {} : { rrn }),
+    ...(authCode === undefined ? {} : { authCode }),
+    ...(acquirer === "" ? {} : { acquirer }),
+    ...(facts.pan === undefined ? {} : { pan: facts.pan }),
+    ...(facts.expiry === undefined ? {} : { expiry: facts.expiry }),
+    ...(facts.cardSequence === undefined ? {} : { cardSequence: facts.cardSequence })
+  }
+}
+
+/** The text that was stamped at a path, if any. */
+export function stampedText(values: Values, path: string | undefined): string | undefined {
+  const value = path === undefined ? undefined : values[path]
+  return typeof value === "string" ? value : undefined
+}

@@ -1,0 +1,150 @@
+/**
+ * The upstream station: every configured upstream as a group, joined by name into the `Upstreams`
+ * service, and the hand that operators have on them. Built from a checked configuration; what it
+ * lacks is a programmer's error here, because `check` refused it before.
+ */
+
+import { Context, Effect, Layer } from "effect"
+import { HotActors } from "../actor/hot-actor.ts"
+import { Timers } from "../actor/timers.ts"
+import { TurnFlush } from "../actor/turn-writer.ts"
+import type { KeyHandle } from "../domain/brand.ts"
+import { makeLocalClock } from "../domain/business-day.ts"
+import type { UpstreamConfig } from "../domain/config.ts"
+import { invariant } from "../domain/invariant.ts"
+import { Codec } from "../domain/ports/codec.ts"
+import { Random, Time } from "../domain/ports/time.ts"
+import { Transport } from "../domain/ports/transport.ts"
+import { type UpstreamAnswer, Upstreams } from "../domain/ports/upstream.ts"
+import type { Framing } from "../frame/framing.ts"
+import type { Mapping } from "../iso8583/mapping.ts"
+import type { Dialect } from "../iso8583/message.ts"
+import type { BreakerStatus } from "./breaker.ts"
+import type { ControlledGroup } from "./group.ts"
+import { type GroupServices, IsoGroup } from "./iso-group.ts"
+import { IsoPlanner, type PlannerServices } from "./iso-planner.ts"
+import type { UpstreamMeter } from "./meter.ts"
+import { makeSeal } from "./seal.ts"
+import { RrnAllocator } from "./stan-allocator.ts"
+
+export interface UpstreamsOptions {
+  /** Name of this node: part of every RRN. */
+  readonly node: string
+  /** IANA name, for fields 12 and 13. */
+  readonly timeZone: string
+  readonly upstreams: ReadonlyArray<UpstreamConfig>
+  readonly dialects: ReadonlyMap<string, Dialect>
+  readonly framings: ReadonlyMap<string, Framing>
+  /** By terminal dialect and upstream dialect: `cup-pos>iso87-ascii`. */
+  readonly mappings: ReadonlyMap<string, Mapping>
+  /** By upstream name: the key of its MACs. Without one nothing is sealed and nothing checked. */
+  readonly macKeys?: ReadonlyMap<string, KeyHandle>
+  readonly maxFrameBytes: number
+  readonly meter: UpstreamMeter
+}
+
+export interface UpstreamControlShape {
+  /** The operator's hand on a breaker; false: no such upstream. */
+  readonly force: (upstream: string, to: "open" | "closed" | "auto") => boolean
+  readonly breaker: (upstream: string) => BreakerStatus | undefined
+  /** Takes a link out of service gently, or lets it back; false: no such link. */
+  readonly drain: (upstream: string, link: number) => boolean
+  readonly resume: (upstream: string, link: number) => boolean
+}
+
+/** The side of the upstreams that people use. */
+export class UpstreamControl extends Context.Service<UpstreamControl, UpstreamControlShape>()(
+  "pointsman/upstream/UpstreamControl"
+) {}
+
+export const upstreamsLayer = (options: UpstreamsOptions) =>
+  Layer.effectContext(Effect.gen(function*() {
+    const late: Array<(id: string, answer: UpstreamAnswer) => void> = []
+    const up: Array<(upstream: string) => void> = []
+    const build = yield* builder(options, {
+      late: (id, answer) => late.forEach((listener) => listener(id, answer)),
+      up: (upstream) => up.forEach((listener) => listener(upstream))
+    })
+    const groups = new Map<string, ControlledGroup>()
+    for (const config of options.upstreams) groups.set(config.name, build(config))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const group of groups.values()) group.close()
+      })
+    )
+    const find = (name: string): ControlledGroup => {
+      const group = groups.get(name)
+      invariant(group !== undefined, `there is no upstream named ${name}`)
+      return group
+    }
+    const upstreams = Upstreams.of({
+      reserve: (name, request) => groups.get(name)?.reserve(request) ?? "upstream-down",
+      adviceStan: (name) => find(name).adviceStan(),
+      advise: (name, advice, timeoutMs, ended) => find(name).advise(advice, timeoutMs, ended),
+      onLate: (listener) => void late.push(listener),
+      onUp: (listener) => void up.push(listener),
+      status: () => [...groups.values()].map((group) => group.status())
+    })
+    return Context.make(Upstreams, upstreams).pipe(
+      Context.add(UpstreamControl, controlOf(groups))
+    )
+  }))
+
+const builder = Effect.fnUntraced(function*(
+  options: UpstreamsOptions,
+  events: GroupServices["events"]
+) {
+  const time = yield* Time
+  const codec = yield* Codec
+  const services: GroupServices = {
+    time,
+    transport: yield* Transport,
+    timers: yield* Timers,
+    random: yield* Random,
+    actors: yield* HotActors,
+    flush: new TurnFlush(time),
+    meter: options.meter,
+    events,
+    maxFrameBytes: options.maxFrameBytes
+  }
+  const planning: PlannerServices = {
+    time,
+    rrns: new RrnAllocator(options.node, time.wallMs()),
+    local: makeLocalClock(options.timeZone),
+    utc: makeLocalClock("UTC")
+  }
+  return (config: UpstreamConfig): ControlledGroup => {
+    const dialect = options.dialects.get(config.dialect)
+    const framing = options.framings.get(config.framing)
+    invariant(dialect !== undefined, `upstream ${config.name} has a dialect`)
+    invariant(framing !== undefined, `upstream ${config.name} has a framing`)
+    const key = options.macKeys?.get(config.name)
+    const seal = key === undefined ? undefined : makeSeal(codec, dialect, key)
+    const mappings = mappingsInto(config.dialect, options.mappings)
+    const planner = new IsoPlanner(config, planning, dialect, mappings, seal !== undefined)
+    return new IsoGroup(config, services, planner, framing, seal)
+  }
+})
+
+/** The mappings that end in a dialect, by the terminal's. */
+function mappingsInto(
+  dialect: string,
+  all: ReadonlyMap<string, Mapping>
+): ReadonlyMap<string, Mapping> {
+  const found = new Map<string, Mapping>()
+  for (const mapping of all.values()) if (mapping.to === dialect) found.set(mapping.from, mapping)
+  return found
+}
+
+function controlOf(groups: ReadonlyMap<string, ControlledGroup>): UpstreamControlShape {
+  return UpstreamControl.of({
+    force: (upstream, to) => {
+      const group = groups.get(upstream)
+      group?.force(to)
+      return group !== undefined
+    },
+    breaker: (upstream) => groups.get(upstream)?.breakerStatus(),
+    drain: (upstream, link) => groups.get(upstream)?.hold(link, true) ?? false,
+    resume: (upstream, link) => groups.get(upstream)?.hold(link, false) ?? false
+  })
+}

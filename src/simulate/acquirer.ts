@@ -112,6 +112,8 @@ export class Acquirer {
     echoes: 0,
     refused: 0
   }
+  /** How often each mood came up. */
+  readonly moodCounts: Partial<Record<Mood, number>> = {}
   readonly #options: AcquirerOptions
   readonly #lines = new Set<Line>()
   #authCode = 0
@@ -192,6 +194,7 @@ export class Acquirer {
 
   #execute(line: Line, header: Uint8Array, message: Message, kind: Kind): void {
     const mood = this.#mood()
+    this.moodCounts[mood] = (this.moodCounts[mood] ?? 0) + 1
     if (mood === "forget") return
     const declines = mood === "decline" || mood === "technical"
     const entry = this.#book(message, kind, declines ? "declined" : "approved")

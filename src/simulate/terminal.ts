@@ -72,6 +72,8 @@ export interface TerminalOptions {
   readonly book: TerminalBook
   /** Called with every answer's latency, for the live line. */
   readonly onAnswer?: (latencyMs: number, approved: boolean) => void
+  /** Called when a message reaches this terminal that names another one (I4). */
+  readonly onForeign?: (terminal: string) => void
 }
 
 export type TerminalState = "off" | "connecting" | "signing-on" | "ready" | "asking" | "reversing"
@@ -294,7 +296,10 @@ export class Terminal {
   take(wire: Wire, body: Uint8Array): void {
     if (wire !== this.#wire) return
     const message = this.#options.dialect.read(body)
-    if ("failure" in message || !this.#options.dialect.isResponse(message)) return
+    if ("failure" in message) return
+    const named = message.role("terminal")
+    if (named !== undefined && named.trim() !== this.name.trim()) this.#options.onForeign?.(named)
+    if (!this.#options.dialect.isResponse(message)) return
     if (this.state === "signing-on" && this.#speech.isSignOnAnswer(message)) {
       if (this.#speech.takeSignOn(message)) this.#ready()
       else this.#after(this.#jittered(reconnectMs * 5), () => this.#again())

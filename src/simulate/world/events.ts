@@ -11,6 +11,8 @@ import type { TimeShape } from "../../domain/ports/time.ts"
 export class Incarnation {
   readonly name: string
   alive = true
+  /** Its loop is held until then: whatever is due before happens then, in order. */
+  heldUntilMs = 0
 
   constructor(name: string) {
     this.name = name
@@ -45,6 +47,10 @@ export class WorldEvents {
     while (this.#heap.length > 0 && this.#heap[0]!.atMs <= untilMs) {
       const event = this.#pop()
       if (!event.owner.alive) continue
+      if (event.owner.heldUntilMs > event.atMs) {
+        this.#push({ ...event, atMs: event.owner.heldUntilMs })
+        continue
+      }
       this.nowMs = event.atMs
       this.happened++
       event.run()

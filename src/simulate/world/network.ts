@@ -71,6 +71,8 @@ export interface NetworkCounts {
 
 export class Network {
   weather: Weather = calm
+  /** Ports that nobody can reach for now. */
+  readonly blocked = new Set<number>()
   readonly counts: NetworkCounts = {
     connects: 0,
     resets: 0,
@@ -84,6 +86,8 @@ export class Network {
   readonly chance: Chance
   readonly #listeners = new Map<number, Listener>()
   readonly #ends = new Map<Incarnation, Set<End>>()
+  /** Hears every piece that arrives, for the world's trace. */
+  onArrival: (end: number, bytes: Uint8Array) => void = () => {}
   #lastId = 0
   #lastPort = 40_000
 
@@ -321,7 +325,10 @@ export class End implements Connection {
         this.#heardEnd = true
         this.handler?.onEnd()
         this.#closeWhenBothEnded()
-      } else this.handler?.onData(piece)
+      } else {
+        this.#network.onArrival(this.id, piece)
+        this.handler?.onData(piece)
+      }
     }
     this.other.#drained()
   }
@@ -391,7 +398,8 @@ function connectFrom(
       failed(code)
     })
   network.counts.connects++
-  if (chance.happens(weather.vanish)) fail(options.timeoutMs, "ETIMEDOUT")
+  const lost = network.blocked.has(options.port) || chance.happens(weather.vanish)
+  if (lost) fail(options.timeoutMs, "ETIMEDOUT")
   else if (chance.happens(weather.refuse)) {
     network.counts.refusals++
     fail(network.delayMs(), "ECONNREFUSED")

@@ -1,0 +1,59 @@
+/**
+ * What the world needs to know of the switch that lives in it: how to start it on the world's time,
+ * and where to look when it is quiet. Whoever wires the switch hands this in, so that the world
+ * knows no station.
+ */
+
+import type { Effect, Scope } from "effect"
+import type { HttpShape } from "../../domain/ports/http.ts"
+import type { TerminalProfile } from "../../domain/ports/terminals.ts"
+import type { RandomShape, TimeShape } from "../../domain/ports/time.ts"
+import type { TransportShape } from "../../domain/ports/transport.ts"
+import type { SwitchRecord } from "../audit.ts"
+
+/** The machine as one incarnation of the switch sees it. */
+export interface WorldMachine {
+  readonly time: TimeShape
+  readonly random: RandomShape
+  readonly transport: TransportShape
+  readonly http: HttpShape
+  readonly terminals: ReadonlyArray<TerminalProfile>
+  /** The switch cannot go on and ends itself, as a process would with exit code 3. */
+  readonly exit: (why: string) => void
+}
+
+/** A switch that has started: the books and the counters that the judge reads. */
+export interface RunningSwitch {
+  readonly inFlight: () => number
+  /** Ledger entries that the database does not have yet. */
+  readonly feedPending: () => number
+  readonly sessions: () => number
+  readonly records: () => Iterable<SwitchRecord>
+  /** Transactions whose reversal chain is pending. */
+  readonly chains: () => ReadonlySet<string>
+}
+
+/** A disk that outlives the switch. */
+export interface WorldDisk {
+  /** Of what was not synced, `kept` writes survive. */
+  readonly powerCut: (kept: number) => void
+  readonly unsynced: () => number
+  readonly setSlowMs: (slowMs: number) => void
+  readonly setFailing: (failing: boolean) => void
+}
+
+export type DatabaseMood = "well" | "away" | "slow" | "refuses" | "loses-acknowledgement"
+
+/** A database that outlives the switch. */
+export interface WorldDatabase {
+  readonly setMood: (mood: DatabaseMood) => void
+  readonly rows: () => Iterable<SwitchRecord>
+  /** Ids of transactions that an exception names. */
+  readonly exceptions: () => ReadonlySet<string>
+}
+
+export interface WorldHouse {
+  readonly boot: (machine: WorldMachine) => Effect.Effect<RunningSwitch, unknown, Scope.Scope>
+  readonly disk: WorldDisk
+  readonly database: WorldDatabase
+}

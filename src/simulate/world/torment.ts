@@ -1,0 +1,133 @@
+/**
+ * What goes wrong in a world beside the weather: kills, power cuts, outages, partitions, stalls and
+ * clocks that jump. Each comes at random intervals while the storm lasts, and is counted by kind.
+ */
+
+import type { Acquirer } from "../acquirer.ts"
+import { goodTemper } from "../acquirer.ts"
+import type { Chance } from "./chance.ts"
+import { Incarnation, type WallClock, type WorldEvents } from "./events.ts"
+import type { DatabaseMood, WorldDatabase, WorldDisk } from "./house.ts"
+import { calm, type Network } from "./network.ts"
+import type { WorldPlan } from "./plan.ts"
+
+export type FaultKind =
+  | "kill"
+  | "power-cut"
+  | "database"
+  | "partition"
+  | "wall-step"
+  | "stall"
+  | "disk-slow"
+
+/** The switch as the torment sees it: something that can be ended and held. */
+export interface Victim {
+  readonly end: (how: "kill" | "power-cut", awayMs: number) => void
+  readonly incarnation: () => Incarnation | undefined
+}
+
+export interface Tormented {
+  readonly events: WorldEvents
+  readonly network: Network
+  readonly disk: WorldDisk
+  readonly database: WorldDatabase
+  readonly acquirers: ReadonlyArray<Acquirer>
+  readonly acquirerPorts: ReadonlyArray<number>
+  readonly wall: WallClock
+  readonly victim: Victim
+}
+
+const databaseMoods: ReadonlyArray<DatabaseMood> = [
+  "away",
+  "slow",
+  "refuses",
+  "loses-acknowledgement"
+]
+
+export class Torment {
+  readonly counts: Record<FaultKind, number> = {
+    kill: 0,
+    "power-cut": 0,
+    database: 0,
+    partition: 0,
+    "wall-step": 0,
+    stall: 0,
+    "disk-slow": 0
+  }
+  readonly #plan: WorldPlan
+  readonly #chance: Chance
+  readonly #world: Tormented
+  /** The world's own hand; it dies when the storm is over. */
+  readonly #hand = new Incarnation("torment")
+
+  constructor(plan: WorldPlan, chance: Chance, world: Tormented) {
+    this.#plan = plan
+    this.#chance = chance
+    this.#world = world
+  }
+
+  begin(): void {
+    const { disk, network } = this.#world
+    const plan = this.#plan
+    network.weather = plan.weather
+    if (plan.diskSlowMs > 0) {
+      this.counts["disk-slow"]++
+      disk.setSlowMs(plan.diskSlowMs)
+    }
+    this.#every("kill", plan.killEveryMs, (awayMs) => this.#world.victim.end("kill", awayMs))
+    this.#every(
+      "power-cut",
+      plan.powerCutEveryMs,
+      (awayMs) => this.#world.victim.end("power-cut", awayMs)
+    )
+    this.#every("database", plan.databaseAwayEveryMs, (awayMs) => this.#database(awayMs))
+    this.#every("partition", plan.partitionEveryMs, (awayMs) => this.#partition(awayMs))
+    this.#every("wall-step", plan.wallStepEveryMs, () => {
+      this.#world.wall.offsetMs += this.#chance.pick([-3_600_000, 3_600_000, -5_000, 5_000])
+    })
+    this.#every("stall", plan.stallEveryMs, () => {
+      const incarnation = this.#world.victim.incarnation()
+      if (incarnation !== undefined) {
+        incarnation.heldUntilMs = this.#world.events.nowMs + this.#chance.between(300, 5_000)
+      }
+    })
+  }
+
+  /** The storm is over: everything that was taken away comes back, and nothing breaks any more. */
+  end(): void {
+    const { acquirers, database, disk, network } = this.#world
+    this.#hand.alive = false
+    network.weather = calm
+    network.blocked.clear()
+    disk.setSlowMs(0)
+    database.setMood("well")
+    for (const acquirer of acquirers) acquirer.temper = goodTemper
+  }
+
+  #every(kind: FaultKind, meanMs: number, happen: (awayMs: number) => void): void {
+    if (meanMs <= 0) return
+    const { events } = this.#world
+    const again = () => {
+      this.counts[kind]++
+      happen(this.#chance.pauseMs(this.#plan.awayMs))
+      events.after(this.#hand, this.#chance.pauseMs(meanMs), again)
+    }
+    events.after(this.#hand, this.#chance.pauseMs(meanMs), again)
+  }
+
+  #database(awayMs: number): void {
+    const { database, events } = this.#world
+    database.setMood(this.#chance.pick(databaseMoods))
+    events.after(this.#hand, awayMs, () => database.setMood("well"))
+  }
+
+  /** One acquirer cannot be reached, and what stood to it is cut or goes silent. */
+  #partition(awayMs: number): void {
+    const { acquirerPorts, acquirers, events, network } = this.#world
+    const which = this.#chance.between(0, acquirers.length - 1)
+    const port = acquirerPorts[which]!
+    network.blocked.add(port)
+    acquirers[which]!.dropAll()
+    events.after(this.#hand, awayMs, () => network.blocked.delete(port))
+  }
+}

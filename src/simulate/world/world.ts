@@ -1,0 +1,258 @@
+/**
+ * The seeded world: the whole switch, its terminals, its acquirers, its disk and its database in
+ * one process on one virtual clock. First a storm, then calm until nothing is left to do, then the
+ * judge. What must hold: one seed gives one trace, to the byte; a world that does not become quiet
+ * is a finding, never a hang.
+ */
+
+import { Cause, Effect, Exit, Scope } from "effect"
+import { chooseRareBranches } from "../../domain/buggify.ts"
+import type { Acquirer } from "../acquirer.ts"
+import { audit, type Violation } from "../audit.ts"
+import { type BookLine, TerminalBook, UpstreamBook } from "../book.ts"
+import type { Terminal } from "../terminal.ts"
+import { Chance } from "./chance.ts"
+import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
+import type { RunningSwitch, WorldHouse } from "./house.ts"
+import { Network, worldTransport } from "./network.ts"
+import type { WorldPlan } from "./plan.ts"
+import { profilesOf, settleAcquirers, settleTerminals, type Tongues } from "./residents.ts"
+import { type FaultKind, Torment } from "./torment.ts"
+import { Trace } from "./trace.ts"
+import { Web } from "./web.ts"
+
+/** Virtual time that a world may take to become quiet after the storm. */
+const quietWithinMs = 4 * 3_600_000
+/** Events of a world: a runaway loop ends here. */
+const maxEvents = 200_000_000
+const lookEveryMs = 500
+const epochMs = 1_790_000_000_000
+
+export interface WorldResult {
+  readonly seed: number
+  readonly hash: string
+  readonly violations: ReadonlyArray<Violation>
+  readonly transactions: number
+  readonly approved: number
+  readonly reversed: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly rare: ReadonlyMap<string, number>
+  readonly events: number
+  readonly virtualMs: number
+}
+
+export class World {
+  readonly #plan: WorldPlan
+  readonly #house: WorldHouse
+  readonly #events = new WorldEvents()
+  readonly #trace = new Trace()
+  readonly #network: Network
+  readonly #web: Web
+  readonly #terminals: ReadonlyArray<Terminal>
+  readonly #terminalBook: TerminalBook
+  readonly #upstreamBook: UpstreamBook
+  readonly #acquirers: ReadonlyArray<Acquirer>
+  readonly #tongues: Tongues
+  readonly #torment: Torment
+  readonly #wall: WallClock = { offsetMs: epochMs }
+  readonly #self = new Incarnation("world")
+  readonly #violations: Array<Violation> = []
+  readonly #rare = new Map<string, number>()
+  #switch: { readonly incarnation: Incarnation; running: RunningSwitch | undefined } | undefined
+  #boots = 0
+
+  constructor(plan: WorldPlan, house: WorldHouse, tongues: Tongues) {
+    this.#plan = plan
+    this.#house = house
+    this.#tongues = tongues
+    this.#network = new Network(this.#events, new Chance(plan.seed, "network"))
+    this.#network.onArrival = (end, bytes) => {
+      this.#trace.text(`${end}@${this.#events.nowMs}`)
+      this.#trace.bytes(bytes)
+    }
+    this.#web = new Web(this.#network)
+    const keep = (line: BookLine) => this.#trace.text(JSON.stringify(line))
+    this.#terminalBook = new TerminalBook(keep)
+    this.#upstreamBook = new UpstreamBook(keep)
+    this.#acquirers = settleAcquirers(plan, tongues, this.#network, this.#upstreamBook)
+    this.#terminals = settleTerminals(
+      plan,
+      tongues,
+      this.#network,
+      this.#terminalBook,
+      (at, named) => this.#found("differs", `terminal ${at} was sent a message for ${named} (I4)`)
+    )
+    this.#torment = new Torment(plan, new Chance(plan.seed, "torment"), {
+      events: this.#events,
+      network: this.#network,
+      disk: house.disk,
+      database: house.database,
+      acquirers: this.#acquirers,
+      acquirerPorts: tongues.acquirers.map(({ port }) => port),
+      wall: this.#wall,
+      victim: {
+        end: (how, awayMs) => this.#end(how, awayMs),
+        incarnation: () => this.#switch?.incarnation
+      }
+    })
+  }
+
+  /** Runs to its end. */
+  run(): WorldResult {
+    const rare = new Chance(this.#plan.seed, "rare")
+    chooseRareBranches((name, probability) => {
+      const visited = rare.happens(probability * this.#plan.rare)
+      if (visited) this.#rare.set(name, (this.#rare.get(name) ?? 0) + 1)
+      return visited
+    })
+    try {
+      this.#boot()
+      for (const [index, terminal] of this.#terminals.entries()) {
+        this.#events.after(this.#self, 50 + index * 7, () => terminal.start())
+      }
+      this.#torment.begin()
+      this.#until(this.#plan.stormMs, () => this.#terminals.every((each) => each.isQuiet))
+      this.#torment.end()
+      for (const terminal of this.#terminals) terminal.stop()
+      const quiet = this.#until(this.#events.nowMs + quietWithinMs, () => this.#isQuiet())
+      if (!quiet) this.#found("unfinished", this.#whatIsLeft())
+      this.#judge()
+    } finally {
+      chooseRareBranches(undefined)
+    }
+    return this.#result()
+  }
+
+  /** Steps until `done`, looked at every so often, or until the time is over. */
+  #until(untilMs: number, done: () => boolean): boolean {
+    let nextLookMs = this.#events.nowMs
+    while (this.#events.happened < maxEvents) {
+      if (this.#events.nowMs >= nextLookMs) {
+        if (done()) return true
+        nextLookMs = this.#events.nowMs + lookEveryMs
+      }
+      try {
+        if (!this.#events.step(untilMs)) return done()
+      } catch (error) {
+        const text = error instanceof Error ? error.stack ?? error.message : String(error)
+        this.#found("differs", `the switch crashed (I12): ${text}`)
+        this.#end("kill", 1_000)
+      }
+    }
+    return false
+  }
+
+  #boot(): void {
+    const incarnation = new Incarnation(`switch-${++this.#boots}`)
+    const boot = { incarnation, running: undefined as RunningSwitch | undefined }
+    this.#switch = boot
+    const scope = Scope.makeUnsafe()
+    const random = new Chance(this.#plan.seed, incarnation.name)
+    const program = this.#house.boot({
+      time: worldTime(this.#events, incarnation, this.#wall),
+      random,
+      transport: worldTransport(this.#network, incarnation),
+      http: this.#web.of(incarnation),
+      terminals: profilesOf(this.#plan, this.#tongues.masterKey),
+      exit: (why) => {
+        this.#trace.text(`exit ${why}`)
+        if (incarnation.alive) this.#end("kill", 500)
+      }
+    }).pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) boot.running = exit.value
+          else if (incarnation.alive) {
+            this.#found("unfinished", `the switch does not start: ${Cause.pretty(exit.cause)}`)
+          }
+        })
+      ),
+      onWorldTime(this.#events, incarnation, this.#wall)
+    )
+    Effect.runFork(program)
+  }
+
+  #end(how: "kill" | "power-cut", awayMs: number): void {
+    const current = this.#switch
+    if (current === undefined) return
+    this.#switch = undefined
+    this.#network.died(current.incarnation, how === "kill" ? "cut" : "silent")
+    // A kill leaves what was handed to the system; a power cut what had reached the disk by luck.
+    const { disk } = this.#house
+    const unsynced = disk.unsynced()
+    const luck = new Chance(this.#plan.seed, `luck-${this.#boots}`)
+    disk.powerCut(luck.between(0, unsynced))
+    this.#trace.text(`${how}@${this.#events.nowMs}`)
+    this.#events.after(this.#self, awayMs, () => this.#boot())
+  }
+
+  #isQuiet(): boolean {
+    const running = this.#switch?.running
+    return running !== undefined && this.#terminals.every((each) => each.isQuiet) &&
+      running.inFlight() === 0 && running.chains().size === 0 && running.feedPending() === 0
+  }
+
+  #whatIsLeft(): string {
+    const running = this.#switch?.running
+    if (running === undefined) return "the switch is not running"
+    const restless = this.#terminals.filter((each) => !each.isQuiet)
+    const [first] = restless
+    return `not quiet: ${restless.length} terminals` +
+      (first === undefined ? "" : ` (${first.name} is ${first.state})`) +
+      `, ${running.inFlight()} in flight, ${running.chains().size} chains, ` +
+      `${running.feedPending()} ledger entries`
+  }
+
+  #judge(): void {
+    const running = this.#switch?.running
+    if (running === undefined) return
+    const report = audit({
+      terminals: this.#terminalBook.entries.values(),
+      upstreams: this.#upstreamBook.entries.values(),
+      journal: running.records(),
+      ledger: this.#house.database.rows(),
+      chains: running.chains(),
+      exceptions: this.#house.database.exceptions()
+    })
+    this.#violations.push(...report.violations)
+  }
+
+  #found(kind: Violation["kind"], what: string): void {
+    if (this.#violations.length < 100) this.#violations.push({ kind, what, story: [] })
+  }
+
+  #result(): WorldResult {
+    const { counts } = this.#network
+    const faults: Record<string, number> = { ...this.#torment.counts } satisfies Record<
+      FaultKind,
+      number
+    >
+    for (const name of ["resets", "splits", "merges", "stalls", "deafs", "refusals"] as const) {
+      faults[name] = counts[name]
+    }
+    for (const acquirer of this.#acquirers) {
+      for (const [mood, count] of Object.entries(acquirer.moodCounts)) {
+        if (mood !== "approve") faults[mood] = (faults[mood] ?? 0) + count
+      }
+    }
+    let approved = 0
+    for (const entry of this.#terminalBook.entries.values()) {
+      if (entry.outcome === "approved") approved++
+    }
+    let reversed = 0
+    for (const entry of this.#upstreamBook.entries.values()) if (entry.reversed) reversed++
+    return {
+      seed: this.#plan.seed,
+      hash: this.#trace.hash,
+      violations: this.#violations,
+      transactions: this.#terminalBook.entries.size,
+      approved,
+      reversed,
+      faults,
+      rare: this.#rare,
+      events: this.#events.happened,
+      virtualMs: this.#events.nowMs
+    }
+  }
+}

@@ -30,7 +30,10 @@ export interface ConnectionHandler {
   readonly onDrain: () => void
   /** The other side will send nothing more; we may still write. */
   readonly onEnd: () => void
-  /** Called exactly once; nothing else follows. */
+  /**
+   * Called exactly once; nothing else follows. `ended`: both sides were done, or we destroyed it.
+   * `reset`: the other side broke it. `failed`: the system or TLS gave up on it.
+   */
   readonly onClose: (how: "ended" | "reset" | "failed") => void
 }
 
@@ -55,6 +58,11 @@ export interface ListenOptions {
    * these addresses may send one, and they must (N12).
    */
   readonly proxy?: { readonly from: ReadonlyArray<string> }
+  /**
+   * Hears of every connection that ended before it was handed to `accept` (I14). `remote` begins
+   * with `unknown` when the other side was gone already.
+   */
+  readonly refused?: (reason: "handshake-failed" | "address-refused", remote: string) => void
 }
 
 export interface ConnectOptions {

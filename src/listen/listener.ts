@@ -1,0 +1,210 @@
+/**
+ * One listening port: accepts, reads a balancer's header where one is wanted, shakes hands, and
+ * hands over the connection. What must hold: whoever is not handed over is closed and counted, by
+ * a deadline; a failed accept (no file descriptors left) ends nobody's work.
+ *
+ *   accept ─► PROXY header ─► TLS handshake ─► connection
+ *              if declared     if declared
+ */
+
+import { createServer, type Server, type Socket } from "node:net"
+import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from "node:tls"
+import type { TimersShape } from "../actor/timers.ts"
+import type { Connection, ConnectionHandler, ListenOptions } from "../domain/ports/transport.ts"
+import { maxHeaderBytes, readProxyHeader } from "./proxy-header.ts"
+import { SecureFiles } from "./secure-files.ts"
+import { addressOf, named, remoteOf, SocketConnection } from "./socket-connection.ts"
+
+/** Quiet connections are probed after this; it costs the terminal's network nothing to speak of. */
+export const probeAfterMs = 60_000
+
+/** For TLS and PROXY headers, where the options say nothing. */
+const defaultHandshakeMs = 10_000
+
+export interface ListenerHouse {
+  readonly timers: TimersShape
+  readonly nextId: () => number
+  /** For an operator: `text` says what happened to which listener, and `code` why. */
+  readonly report: (text: string, code: string) => void
+}
+
+export class Listener {
+  readonly #options: ListenOptions
+  readonly #accept: (connection: Connection) => ConnectionHandler | undefined
+  readonly #house: ListenerHouse
+  readonly #server: Server
+  readonly #tls: TlsServer | undefined
+  readonly #files: SecureFiles | undefined
+  /** Behind a balancer: the real peer, by the balancer's own address, until TLS stands. */
+  readonly #peers = new Map<string, string>()
+  #closed = false
+  #acceptCode: string | undefined
+
+  constructor(
+    options: ListenOptions,
+    accept: (connection: Connection) => ConnectionHandler | undefined,
+    house: ListenerHouse
+  ) {
+    this.#options = options
+    this.#accept = accept
+    this.#house = house
+    if (options.tls !== undefined) {
+      this.#files = new SecureFiles(options.tls)
+      this.#tls = createTlsServer({
+        ...socketOptions,
+        handshakeTimeout: this.#handshakeMs,
+        requestCert: options.tls.clientCertificate !== "none",
+        rejectUnauthorized: options.tls.clientCertificate === "required"
+      }, (socket) => this.#secured(socket))
+      this.#tls.on("tlsClientError", (_, socket) => this.#refuse("handshake-failed", socket))
+    }
+    this.#server = this.#tls !== undefined && options.proxy === undefined
+      ? this.#tls
+      : createServer(socketOptions, (socket) => this.#accepted(socket))
+  }
+
+  /** Reads the TLS files; the code of what is wrong with them. */
+  secure(): string | undefined {
+    const read = this.#files?.read()
+    if (read?._tag === "read") this.#tls?.setSecureContext(read.options)
+    return read?._tag === "refused" ? read.code : undefined
+  }
+
+  /** Takes changed TLS files into use; new handshakes see them, connections stay. */
+  refresh(): void {
+    if (this.#files === undefined || !this.#files.changed()) return
+    const code = this.secure()
+    const { name } = this.#options
+    if (code === undefined) this.#house.report(`listener ${name} read its certificates anew`, "")
+    else this.#house.report(`listener ${name} keeps its old certificates`, code)
+  }
+
+  /** Calls back once, with the port or the system's name of what went wrong. */
+  open(done: (port: number, code: string | undefined) => void): void {
+    const { backlog, host, port } = this.#options
+    const server = this.#server
+    const refused = (error: NodeJS.ErrnoException) => done(port, error.code ?? "unknown")
+    server.once("error", refused)
+    server.listen({ host, port, backlog }, () => {
+      server.removeListener("error", refused)
+      server.on("error", (error: NodeJS.ErrnoException) => this.#faltered(error.code ?? "unknown"))
+      const address = server.address()
+      done(typeof address === "object" && address !== null ? address.port : port, undefined)
+    })
+  }
+
+  /** Accepts no more; open connections stay with those who have them. */
+  close(): void {
+    this.#closed = true
+    if (this.#server.listening) this.#server.close()
+  }
+
+  get #handshakeMs(): number {
+    return this.#options.handshakeTimeoutMs ?? defaultHandshakeMs
+  }
+
+  #accepted(socket: Socket): void {
+    this.#acceptCode = undefined
+    if (this.#options.proxy === undefined) this.#hand(socket, remoteOf(socket), undefined)
+    else if (this.#options.proxy.from.includes(addressOf(socket))) this.#readHeader(socket)
+    else this.#refuse("address-refused", socket)
+  }
+
+  /** A connection of a balancer: nothing is believed before its header is whole. */
+  #readHeader(socket: Socket): void {
+    let held: Buffer = Buffer.alloc(0)
+    const refuse = () => {
+      stop()
+      this.#refuse("address-refused", socket)
+    }
+    const read = (chunk: Buffer) => {
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      const header = readProxyHeader(held)
+      if (header._tag === "more" && held.length < maxHeaderBytes) return
+      if (header._tag !== "header") return refuse()
+      stop()
+      const { source } = header
+      socket.pause()
+      if (held.length > header.bytes) socket.unshift(held.subarray(header.bytes))
+      this.#introduced(
+        socket,
+        source === undefined ? undefined : named(source.address, source.port)
+      )
+    }
+    const stop = () => {
+      deadline.cancel()
+      socket.off("data", read).off("end", refuse).off("error", refuse)
+    }
+    const deadline = this.#house.timers.after(this.#handshakeMs, refuse)
+    socket.on("data", read).on("end", refuse).on("error", refuse)
+  }
+
+  #introduced(socket: Socket, source: string | undefined): void {
+    const seen = remoteOf(socket)
+    if (this.#tls === undefined) {
+      this.#hand(socket, source ?? seen, undefined)
+      socket.resume()
+      return
+    }
+    if (source !== undefined) {
+      this.#peers.set(seen, source)
+      socket.once("close", () => this.#peers.delete(seen))
+    }
+    this.#tls.emit("connection", socket)
+  }
+
+  #secured(socket: TLSSocket): void {
+    this.#acceptCode = undefined
+    const certificate = this.#options.tls?.clientCertificate === "none"
+      ? undefined
+      : socket.getPeerX509Certificate()
+    // An optional certificate may be absent, but not wrong.
+    if (certificate !== undefined && !socket.authorized) {
+      return this.#refuse("handshake-failed", socket)
+    }
+    const peer = certificate === undefined
+      ? undefined
+      : { subject: oneLine(certificate.subject), fingerprint: certificate.fingerprint256 }
+    const seen = remoteOf(socket)
+    this.#hand(socket, this.#peers.get(seen) ?? seen, peer)
+  }
+
+  #hand(socket: Socket, remote: string, peer: Connection["peer"]): void {
+    const connection = new SocketConnection(this.#house.nextId(), socket, remote, peer)
+    const handler = this.#closed ? undefined : this.#accept(connection)
+    if (handler === undefined) reset(socket)
+    else connection.serve(handler)
+  }
+
+  #refuse(reason: "handshake-failed" | "address-refused", socket: Socket): void {
+    const seen = remoteOf(socket)
+    this.#options.refused?.(reason, this.#peers.get(seen) ?? seen)
+    reset(socket)
+  }
+
+  /** Said once for each row of the same failure, however long it lasts. */
+  #faltered(code: string): void {
+    if (this.#acceptCode === code) return
+    this.#acceptCode = code
+    this.#house.report(`listener ${this.#options.name} cannot accept`, code)
+  }
+}
+
+const socketOptions = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: probeAfterMs
+}
+
+function reset(socket: Socket): void {
+  socket.on("error", () => {})
+  // TLS ends with an alert of its own, and Node cannot reset it.
+  if (socket instanceof TLSSocket) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/** `C=CN\nO=Shop\nCN=T1` as `CN=T1,O=Shop,C=CN` (RFC 4514: most specific first). */
+function oneLine(subject: string): string {
+  return subject.split("\n").toReversed().join(",")
+}

@@ -107,9 +107,11 @@ export class Station {
   constructor(
     change: Partial<UpstreamConfig> = {},
     options: Partial<UpstreamsOptions> & { readonly codec?: Layer.Layer<Codec> } = {},
-    dialect = fakeDialect()
+    dialect = fakeDialect(),
+    ports: Readonly<Record<number, "accept" | "refuse" | "silent">> = {}
   ) {
     this.dialect = dialect
+    for (const [port, how] of Object.entries(ports)) this.transport.ports.set(Number(port), how)
     const { codec, ...rest } = options
     const random = Layer.sync(
       Random,

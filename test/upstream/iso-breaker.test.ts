@@ -1,0 +1,126 @@
+/** What moves the breaker of an ISO 8583 upstream, and how it finds its way back. */
+
+import { describe, expect, it } from "vitest"
+import { highestStan } from "../../src/upstream/stan-allocator.ts"
+import { links, Station } from "./station.ts"
+
+function tripByCode(station: Station, code: string, count: number): void {
+  for (let call = 0; call < count; call++) station.answer(station.send(), { 39: code })
+}
+
+describe("the breaker of an upstream", () => {
+  it("stays closed while everything is declined (U15)", () => {
+    const station = new Station()
+    tripByCode(station, "05", 100)
+    expect(station.control.breaker("bank")).toMatchObject({ state: "closed", failed: 0 })
+  })
+
+  it("opens on codes that its profile calls technical (U16)", () => {
+    const station = new Station()
+    tripByCode(station, "91", 20)
+    expect(station.status.breaker).toBe("open")
+    expect(station.upstreams.reserve("bank", station.sale())).toBe("breaker-open")
+  })
+
+  it("opens on timeouts, and lets an echo go first when its time is over (U5)", () => {
+    const station = new Station({ window: 30 })
+    const sent = Array.from({ length: 20 }, () => station.send())
+    station.time.pass(5100)
+    expect(sent.every(({ endings }) => endings[0]?._tag === "timed-out")).toBe(true)
+    expect(station.status.breaker).toBe("open")
+    station.time.pass(4800)
+    expect(station.peer().of("0800")).toEqual([])
+    station.time.pass(300)
+    expect(station.peer().of("0800")).toMatchObject([{ 70: "301" }])
+    expect(station.status.breaker).toBe("half-open")
+    // The echo was the first of two proofs: one customer is the second.
+    const probes = [station.send()]
+    expect(station.upstreams.reserve("bank", station.sale())).toBe("breaker-open")
+    for (const probe of probes) station.answer(probe)
+    expect(station.status.breaker).toBe("closed")
+    expect(station.meter.seen.filter((each) => each.includes(" to "))).toEqual([
+      "closed to open",
+      "open to half-open",
+      "half-open to closed"
+    ])
+  })
+
+  it("opens on slow answers that are all good (U13)", () => {
+    const station = new Station({ window: 30 })
+    const sent = Array.from({ length: 20 }, () => station.send())
+    station.time.pass(3000)
+    for (const each of sent) station.answer(each)
+    expect(station.status.breaker).toBe("open")
+  })
+
+  it("stays open longer when its echo is not answered (U14)", () => {
+    const station = new Station()
+    tripByCode(station, "96", 20)
+    station.peer().polite = false
+    station.time.pass(5100 + 2100)
+    expect(station.status.breaker).toBe("open")
+    station.time.pass(9000)
+    expect(station.peer().of("0800")).toHaveLength(1)
+    station.time.pass(1200)
+    expect(station.peer().of("0800")).toHaveLength(2)
+  })
+
+  it("opens when customers come and no link stands, and recovers with the link (U1, U21)", () => {
+    const station = new Station()
+    station.transport.ports.set(1, "refuse")
+    station.peer().close("reset")
+    station.time.pass(100)
+    for (let call = 0; call < 30; call++) {
+      expect(station.upstreams.reserve("bank", station.sale())).toBe("upstream-down")
+    }
+    expect(station.status.breaker).toBe("open")
+    station.transport.ports.set(1, "accept")
+    station.time.pass(20_000)
+    expect(station.status.breaker).toBe("half-open")
+    station.answer(station.send())
+    expect(station.status.breaker).toBe("closed")
+  })
+
+  it("says nothing about an upstream that nobody has reached yet", () => {
+    const station = new Station({ links: [{ host: "127.0.0.1", port: 9 }] }, {}, undefined, {
+      9: "silent"
+    })
+    expect(station.linkStates).toEqual(["connecting"])
+    const tries = 30
+    for (let call = 0; call < tries; call++) station.upstreams.reserve("bank", station.sale())
+    expect(station.status.breaker).toBe("closed")
+  })
+
+  it("echoes over another link when the first stays silent", () => {
+    const station = new Station(links(2))
+    tripByCode(station, "91", 20)
+    station.peer(0).polite = station.peer(1).polite = false
+    station.time.pass(5100 + 2100 + 10_100 + 100)
+    expect(station.peer(0).of("0800").length).toBe(1)
+    expect(station.peer(1).of("0800").length).toBe(1)
+  })
+
+  it("counts a lost link once for each request on it", () => {
+    const station = new Station({ window: 30 })
+    Array.from({ length: 20 }, () => station.send())
+    station.peer().close("reset")
+    station.time.settle()
+    expect(station.status.breaker).toBe("open")
+  })
+})
+
+describe("the numbers of an upstream", () => {
+  it("wrap around what is still in use, and no number serves two (U22)", () => {
+    const station = new Station({ window: 1_000 })
+    const held = Array.from({ length: 10 }, () => station.reserve().stan)
+    const advice = station.upstreams.adviceStan("bank")
+    const seen = new Set([...held, advice])
+    for (let step = 0; step < highestStan - 11; step++) {
+      const stan = station.upstreams.adviceStan("bank")
+      if (seen.has(stan)) throw new Error(`${stan} was given twice`)
+      seen.add(stan)
+    }
+    expect(seen.size).toBe(highestStan)
+    expect(station.upstreams.reserve("bank", station.sale())).toBe("window-full")
+  })
+})

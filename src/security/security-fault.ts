@@ -23,6 +23,7 @@ const meanings = {
   "block-forged": "the key block's MAC does not verify under this protection key",
   "block-protection-key": "the protection key does not fit the key block's version",
   // --- key store
+  "dual-control": "this needs two different officers",
   "store-format": "the document is not a key store of a format that we know",
   "store-master-key": "the master key is not the one that this key store was made under",
   // --- data

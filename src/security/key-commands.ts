@@ -1,0 +1,354 @@
+/**
+ * What `keys generate | import | export | rotate | check | list` do to a store: pure functions from
+ * a store to another, each with its entry for the audit log. What holds: no clear key is in any
+ * result; whatever makes, changes or gives away a key needs two officers; a refused attempt has its
+ * audit entry too.
+ */
+
+import { type KeyAttributes, unwrapKeyBlock, wrapKeyBlock } from "./key-block.ts"
+import { keyCheckValue } from "./key-check.ts"
+import { type KeyKindName, keyKinds } from "./key-kind.ts"
+import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
+import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
+import { cipherOf } from "./key-usage.ts"
+import type { RandomBytes } from "./pin-block.ts"
+import { fault, isFault, type SecurityFault, type SecurityFaultCode } from "./security-fault.ts"
+
+/** Who asks, when, and with whose randomness. */
+export interface KeyCommandContext {
+  /** Names of those who are there; two different ones for everything but `check` and `list`. */
+  readonly officers: ReadonlyArray<string>
+  readonly wallMs: number
+  readonly random: RandomBytes
+}
+
+export interface KeyAudit {
+  readonly action: "generate" | "import" | "export" | "rotate" | "check" | "list"
+  readonly atMs: number
+  readonly officers: ReadonlyArray<string>
+  /** Empty for `list`. */
+  readonly key: string
+  readonly version?: number
+  readonly checkValue?: string
+  /** `done`, or the code of the refusal. */
+  readonly outcome: "done" | SecurityFaultCode
+}
+
+export interface KeyCommandResult<A> {
+  readonly audit: KeyAudit
+  readonly result: A | SecurityFault
+}
+
+/** A store with a key that was made or changed. */
+export interface KeyChange {
+  readonly store: KeyStore
+  readonly key: StoredKey
+}
+
+export interface KeyListing {
+  readonly name: string
+  readonly version: number
+  readonly usage: string
+  readonly algorithm: string
+  readonly mode: string
+  readonly exportability: string
+  readonly checkValue: string
+  readonly state: "current" | "grace" | "expired"
+  readonly usableUntilMs?: number
+}
+
+/** A new key. Faults `dual-control`, `key-name`, `key-exists`. */
+export function generateKey(
+  store: KeyStore,
+  name: string,
+  kind: KeyKindName,
+  context: KeyCommandContext
+): KeyCommandResult<KeyChange> {
+  return changed("generate", name, context, () => {
+    if (!dual(context)) return fault("dual-control")
+    const { attributes, length } = keyKinds[kind]
+    const key = fresh(attributes, length, context.random)
+    return isFault(key) ? key : added(store, name, attributes, key, context.random)
+  })
+}
+
+export interface KeyComponents {
+  /** One for each officer, in the officers' order. */
+  readonly components: ReadonlyArray<Uint8Array>
+  /** Of the joined key, upper-case hex, when the paper has one. */
+  readonly checkValue?: string
+  readonly parity: ParityPolicy
+}
+
+/**
+ * A key from the components of its officers. Faults `dual-control`, `components-wrong`,
+ * `key-length`, `key-parity`, `check-value-wrong`, `key-name`, `key-exists`.
+ */
+export function importComponents(
+  store: KeyStore,
+  name: string,
+  kind: KeyKindName,
+  given: KeyComponents,
+  context: KeyCommandContext
+): KeyCommandResult<KeyChange> {
+  return changed("import", name, context, () => {
+    if (!dual(context)) return fault("dual-control")
+    if (given.components.length !== context.officers.length) return fault("components-wrong")
+    const { attributes, length } = keyKinds[kind]
+    const joined = joinComponents(given.components)
+    if (isFault(joined)) return joined
+    if (joined.length !== length) return fault("key-length")
+    const key = cipherOf(attributes) === "tdes" ? withParity(joined, given.parity) : joined
+    if (isFault(key)) return key
+    const made = keyCheckValue(attributes, key)
+    if (isFault(made)) return made
+    const expected = given.checkValue?.toUpperCase()
+    if (expected !== undefined && (expected.length < 4 || !made.startsWith(expected))) {
+      return fault("check-value-wrong")
+    }
+    const result = added(store, name, attributes, key, context.random)
+    joined.fill(0)
+    return result
+  })
+}
+
+/** The check value of one component, which its officer compares with the paper. */
+export function componentCheckValue(
+  kind: KeyKindName,
+  component: Uint8Array
+): string | SecurityFault {
+  const { attributes, length } = keyKinds[kind]
+  return component.length === length
+    ? keyCheckValue(attributes, component)
+    : fault("key-length")
+}
+
+/**
+ * The current key in a block of version D or B under a protection key of the store (usage `K0` or
+ * `K1`, AES or triple DES). Faults `dual-control`, `key-unknown`, `key-usage` (it may not leave, or
+ * the other protects none), `block-protection-key`.
+ */
+export function exportBlock(
+  store: KeyStore,
+  name: string,
+  protectionKey: string,
+  context: KeyCommandContext
+): KeyCommandResult<string> {
+  const entry = store.current(name)
+  const result = !dual(context)
+    ? fault("dual-control")
+    : entry === undefined
+    ? fault("key-unknown")
+    : rewrapped(store, entry, protectionKey, context.random)
+  return { audit: auditOf("export", name, context, result, entry), result }
+}
+
+/** Opens an exported block and brings it into another store. Faults as `unwrapKeyBlock`. */
+export function importBlock(
+  store: KeyStore,
+  name: string,
+  block: string,
+  protection: Uint8Array,
+  context: KeyCommandContext
+): KeyCommandResult<KeyChange> {
+  return changed("import", name, context, () => {
+    if (!dual(context)) return fault("dual-control")
+    const opened = unwrapKeyBlock(protection, block)
+    if (isFault(opened)) return opened
+    return added(store, name, opened.attributes, opened.key, context.random)
+  })
+}
+
+/**
+ * A new version of a key; the old one stays usable for `graceMs`. Versions whose grace is over go,
+ * except of data keys, which must go on opening what they sealed. Faults `dual-control`,
+ * `key-unknown`.
+ */
+export function rotateKey(
+  store: KeyStore,
+  name: string,
+  graceMs: number,
+  context: KeyCommandContext
+): KeyCommandResult<KeyChange> {
+  return changed("rotate", name, context, () => {
+    if (!dual(context)) return fault("dual-control")
+    const current = store.current(name)
+    if (current === undefined) return fault("key-unknown")
+    const opened = store.unwrap(current)
+    if (isFault(opened)) return opened
+    const { attributes, key: old } = opened
+    const key = fresh(attributes, old.length, context.random)
+    old.fill(0)
+    if (isFault(key)) return key
+    const stored = wrapped(store, name, current.version + 1, attributes, key, context.random)
+    if (isFault(stored)) return stored
+    const kept = store.keys.filter((each) =>
+      each !== current && (each.name !== name || attributes.usage === "D0" ||
+        (each.usableUntilMs ?? Infinity) > context.wallMs)
+    )
+    const replaced = { ...current, usableUntilMs: context.wallMs + graceMs }
+    return { store: store.with([...kept, replaced, stored]), key: stored }
+  })
+}
+
+/**
+ * Opens the key's block and makes its check value anew. With `expected` the two must agree. Faults
+ * `key-unknown`, `check-value-wrong`, and those of `unwrapKeyBlock`.
+ */
+export function checkKey(
+  store: KeyStore,
+  name: string,
+  expected: string | undefined,
+  context: KeyCommandContext
+): KeyCommandResult<StoredKey> {
+  const entry = store.current(name)
+  const result = entry === undefined ? fault("key-unknown") : verified(store, entry, expected)
+  return { audit: auditOf("check", name, context, result, entry), result }
+}
+
+/** Names, uses and check values of all versions. */
+export function listKeys(
+  store: KeyStore,
+  context: KeyCommandContext
+): KeyCommandResult<ReadonlyArray<KeyListing>> {
+  const result = store.keys.map((key): KeyListing => {
+    const opened = store.unwrap(key)
+    const attributes = isFault(opened) ? undefined : opened.attributes
+    if (!isFault(opened)) opened.key.fill(0)
+    const current = store.current(key.name) === key
+    const grace = (key.usableUntilMs ?? 0) > context.wallMs
+    return {
+      name: key.name,
+      version: key.version,
+      usage: attributes?.usage ?? "?",
+      algorithm: attributes?.algorithm ?? "?",
+      mode: attributes?.mode ?? "?",
+      exportability: attributes?.exportability ?? "?",
+      checkValue: key.checkValue,
+      state: current ? "current" : grace ? "grace" : "expired",
+      ...(key.usableUntilMs === undefined ? {} : { usableUntilMs: key.usableUntilMs })
+    }
+  })
+  return { audit: auditOf("list", "", context, result, undefined), result }
+}
+
+// ---------------------------------------------------------------------------------------------
+// internals
+
+function changed(
+  action: KeyAudit["action"],
+  name: string,
+  context: KeyCommandContext,
+  change: () => KeyChange | SecurityFault
+): KeyCommandResult<KeyChange> {
+  const result = change()
+  const key = isFault(result) ? undefined : result.key
+  return { audit: auditOf(action, name, context, result, key), result }
+}
+
+function auditOf(
+  action: KeyAudit["action"],
+  key: string,
+  context: KeyCommandContext,
+  result: unknown,
+  stored: StoredKey | undefined
+): KeyAudit {
+  return {
+    action,
+    atMs: context.wallMs,
+    officers: context.officers,
+    key,
+    ...(stored === undefined ? {} : { version: stored.version, checkValue: stored.checkValue }),
+    outcome: isFault(result) ? result.code : "done"
+  }
+}
+
+/** Two officers at least, all different, all named. */
+function dual(context: KeyCommandContext): boolean {
+  const names = context.officers.map((name) => name.trim().toLowerCase())
+  return names.length >= 2 && new Set(names).size === names.length && !names.includes("")
+}
+
+function fresh(
+  attributes: KeyAttributes,
+  length: number,
+  random: RandomBytes
+): Uint8Array | SecurityFault {
+  const algorithm = cipherOf(attributes)
+  return algorithm === undefined ? random(length) : newKey(algorithm, length, random)
+}
+
+/** The first version of a new name; overwrites the clear key. */
+function added(
+  store: KeyStore,
+  name: string,
+  attributes: KeyAttributes,
+  key: Uint8Array,
+  random: RandomBytes
+): KeyChange | SecurityFault {
+  const refusal = !isKeyName(name)
+    ? fault("key-name")
+    : store.current(name) === undefined
+    ? undefined
+    : fault("key-exists")
+  if (refusal !== undefined) {
+    key.fill(0)
+    return refusal
+  }
+  const stored = wrapped(store, name, 1, attributes, key, random)
+  return isFault(stored) ? stored : { store: store.with([...store.keys, stored]), key: stored }
+}
+
+/** Wraps a clear key and overwrites it. */
+function wrapped(
+  store: KeyStore,
+  name: string,
+  version: number,
+  attributes: KeyAttributes,
+  key: Uint8Array,
+  random: RandomBytes
+): StoredKey | SecurityFault {
+  const checkValue = keyCheckValue(attributes, key)
+  const block = store.wrap(attributes, key, random)
+  key.fill(0)
+  if (isFault(checkValue)) return checkValue
+  return isFault(block) ? block : { name, version, block, checkValue }
+}
+
+function rewrapped(
+  store: KeyStore,
+  entry: StoredKey,
+  protectionKey: string,
+  random: RandomBytes
+): string | SecurityFault {
+  const other = store.current(protectionKey)
+  if (other === undefined) return fault("key-unknown")
+  const protection = store.unwrap(other)
+  if (isFault(protection)) return protection
+  const opened = store.unwrap(entry)
+  if (isFault(opened)) return opened
+  const { usage } = protection.attributes
+  const allowed = (usage === "K0" || usage === "K1") && opened.attributes.exportability !== "N"
+  const version = cipherOf(protection.attributes) === "aes" ? "D" : "B"
+  const block = allowed
+    ? wrapKeyBlock(protection.key, version, opened.attributes, opened.key, random)
+    : fault("key-usage")
+  opened.key.fill(0)
+  protection.key.fill(0)
+  return block
+}
+
+function verified(
+  store: KeyStore,
+  entry: StoredKey,
+  expected: string | undefined
+): StoredKey | SecurityFault {
+  const opened = store.unwrap(entry)
+  if (isFault(opened)) return opened
+  const made = keyCheckValue(opened.attributes, opened.key)
+  opened.key.fill(0)
+  if (isFault(made)) return made
+  const right = made === entry.checkValue &&
+    (expected === undefined || expected.length >= 4 && made.startsWith(expected.toUpperCase()))
+  return right ? entry : fault("check-value-wrong")
+}

@@ -1,0 +1,225 @@
+/** The key commands: what they do to a store, who must be there, and that no clear key comes out. */
+
+import { inspect } from "node:util"
+import { describe, expect, it } from "vitest"
+import { unwrapKeyBlock, type UnwrappedKey } from "../../src/security/key-block.ts"
+import {
+  checkKey,
+  componentCheckValue,
+  exportBlock,
+  generateKey,
+  importBlock,
+  importComponents,
+  type KeyChange,
+  type KeyCommandContext,
+  listKeys,
+  rotateKey
+} from "../../src/security/key-commands.ts"
+import { type KeyKindName, keyKinds } from "../../src/security/key-kind.ts"
+import { emptyKeyStore, type KeyStore, openKeyStore } from "../../src/security/key-store.ts"
+import { fault } from "../../src/security/security-fault.ts"
+import { randomFrom } from "./seeded-random.ts"
+
+const hex = (text: string) => Buffer.from(text, "hex")
+const master = Buffer.alloc(32, 0x2b)
+const empty = emptyKeyStore(master) as KeyStore
+
+function context(officers = ["ann", "bo"], wallMs = 1000): KeyCommandContext {
+  return { officers, wallMs, random: randomFrom(wallMs + officers.length) }
+}
+
+function generated(store: KeyStore, name: string, kind: KeyKindName): KeyChange {
+  const { result } = generateKey(store, name, kind, context())
+  return result as KeyChange
+}
+
+function clearKey(store: KeyStore, name: string): Buffer {
+  return (store.unwrap(store.current(name)!) as UnwrappedKey).key
+}
+
+describe("generate", () => {
+  it.each(Object.keys(keyKinds) as Array<KeyKindName>)("makes a %s key", (kind) => {
+    const { audit, result } = generateKey(empty, "one", kind, context())
+    const { store, key } = result as KeyChange
+    expect(clearKey(store, "one")).toHaveLength(keyKinds[kind].length)
+    expect(store.unwrap(key)).toMatchObject({ attributes: keyKinds[kind].attributes })
+    expect(audit).toEqual({
+      action: "generate",
+      atMs: 1000,
+      officers: ["ann", "bo"],
+      key: "one",
+      version: 1,
+      checkValue: key.checkValue,
+      outcome: "done"
+    })
+    expect(openKeyStore(Buffer.from(store.serialise()), master)).toMatchObject({ keys: [key] })
+  })
+
+  it.each([[["ann"]], [["ann", "Ann "]], [["ann", ""]], [[]]])(
+    "needs two officers, and %j are not",
+    (officers) => {
+      const { audit, result } = generateKey(empty, "one", "mac", context(officers))
+      expect(result).toBe(fault("dual-control"))
+      expect(audit).toMatchObject({ outcome: "dual-control", key: "one" })
+    }
+  )
+
+  it("refuses a name that exists or is none", () => {
+    const { store } = generated(empty, "one", "mac")
+    expect(generateKey(store, "one", "mac", context()).result).toBe(fault("key-exists"))
+    expect(generateKey(store, "no name", "mac", context()).result).toBe(fault("key-name"))
+  })
+})
+
+describe("import", () => {
+  // X9.24-1's base key in two parts, check value 08D7B4.
+  const components = [
+    hex("FFFFFFFFFFFFFFFF0000000000000000"),
+    hex("FEDCBA9876543210FEDCBA9876543210")
+  ]
+  const given = { components, parity: "ignore" } as const
+  const bring = (more: object, officers?: Array<string>, kind: KeyKindName = "terminal-master") =>
+    importComponents(empty, "tmk-a", kind, { ...given, ...more }, context(officers))
+
+  it("joins components and compares the check value", () => {
+    const { audit, result } = bring({ checkValue: "08d7b4" })
+    const { store } = result as KeyChange
+    expect(clearKey(store, "tmk-a").toString("hex").toUpperCase())
+      .toBe("0123456789ABCDEFFEDCBA9876543210")
+    expect(audit).toMatchObject({ action: "import", outcome: "done", checkValue: "08D7B4" })
+    expect(componentCheckValue("terminal-master", hex("0123456789ABCDEFFEDCBA9876543210")))
+      .toBe("08D7B4")
+    expect(componentCheckValue("terminal-master", hex("01"))).toBe(fault("key-length"))
+  })
+
+  it("is refused when something is wrong", () => {
+    expect(bring({ checkValue: "000000" }).result).toBe(fault("check-value-wrong"))
+    expect(bring({ checkValue: "08" }).result).toBe(fault("check-value-wrong"))
+    expect(bring({}, ["ann", "bo", "cy"]).result).toBe(fault("components-wrong"))
+    expect(bring({}, ["ann"]).result).toBe(fault("dual-control"))
+    expect(bring({ components: [components[0], hex("00")] }).result)
+      .toBe(fault("components-wrong"))
+    expect(bring({}, undefined, "mac-single").result).toBe(fault("key-length"))
+    const even = { components: [Buffer.alloc(16), Buffer.alloc(16)], parity: "require" as const }
+    expect(bring(even).result).toBe(fault("key-parity"))
+  })
+
+  it("adjusts parity where the policy says so", () => {
+    const even = { components: [Buffer.alloc(16), Buffer.alloc(16, 2)], parity: "adjust" as const }
+    const { store } = bring(even).result as KeyChange
+    expect(clearKey(store, "tmk-a")).toEqual(Buffer.alloc(16, 2))
+    const { store: adjusted } = bring({
+      ...even,
+      components: [Buffer.alloc(16), Buffer.alloc(16, 3)]
+    })
+      .result as KeyChange
+    expect(clearKey(adjusted, "tmk-a")).toEqual(Buffer.alloc(16, 2))
+  })
+})
+
+describe("export", () => {
+  const withKeys = () => {
+    const first = generated(empty, "mac-1", "mac").store
+    const second = generated(first, "kek", "block-protection").store
+    return generated(second, "zmk", "zone-master").store
+  }
+
+  it.each([["kek", "D"], ["zmk", "B"]])(
+    "under %s gives a block of version %s",
+    (under, version) => {
+      const store = withKeys()
+      const { audit, result } = exportBlock(store, "mac-1", under, context())
+      expect(String(result)[0]).toBe(version)
+      const opened = unwrapKeyBlock(clearKey(store, under), result as string) as UnwrappedKey
+      expect(opened.key).toEqual(clearKey(store, "mac-1"))
+      expect(audit).toMatchObject({ action: "export", key: "mac-1", outcome: "done" })
+      const { result: brought } = importBlock(
+        empty,
+        "mac-2",
+        result as string,
+        clearKey(store, under),
+        context()
+      )
+      expect(clearKey((brought as KeyChange).store, "mac-2")).toEqual(clearKey(store, "mac-1"))
+    }
+  )
+
+  it("is refused for keys that may not leave, to keys that protect none, and by one alone", () => {
+    const store = generated(withKeys(), "vault", "vault-data").store
+    expect(exportBlock(store, "vault", "kek", context()).result).toBe(fault("key-usage"))
+    expect(exportBlock(store, "mac-1", "mac-1", context()).result).toBe(fault("key-usage"))
+    expect(exportBlock(store, "mac-1", "none", context()).result).toBe(fault("key-unknown"))
+    expect(exportBlock(store, "none", "kek", context()).result).toBe(fault("key-unknown"))
+    expect(exportBlock(store, "mac-1", "kek", context(["ann"])).result)
+      .toBe(fault("dual-control"))
+    expect(importBlock(empty, "a", "D0", Buffer.alloc(32), context()).result)
+      .toBe(fault("block-length"))
+  })
+})
+
+describe("rotate", () => {
+  it("makes a new version and keeps the old one for its grace", () => {
+    const first = generated(empty, "mac-1", "mac").store
+    const { audit, result } = rotateKey(first, "mac-1", 500, context(undefined, 2000))
+    const { store, key } = result as KeyChange
+    expect(audit).toMatchObject({ action: "rotate", version: 2, checkValue: key.checkValue })
+    expect(clearKey(store, "mac-1")).not.toEqual(clearKey(first, "mac-1"))
+    const versions = (nowMs: number) => store.usable("mac-1", nowMs).map(({ version }) => version)
+    expect(versions(2499)).toEqual([2, 1])
+    expect(versions(2500)).toEqual([2])
+  })
+
+  it("drops what is out of its grace, but no data key", () => {
+    for (const [kind, kept] of [["mac", [3, 2]], ["vault-data", [3, 2, 1]]] as const) {
+      let { store } = generated(empty, "one", kind)
+      for (const wallMs of [2000, 3000]) {
+        store = (rotateKey(store, "one", 500, context(undefined, wallMs)).result as KeyChange).store
+      }
+      expect(store.versions("one").map(({ version }) => version)).toEqual(kept)
+    }
+  })
+
+  it("is refused for a key that is not there, and by one alone", () => {
+    expect(rotateKey(empty, "none", 0, context()).result).toBe(fault("key-unknown"))
+    expect(rotateKey(empty, "none", 0, context(["ann"])).result).toBe(fault("dual-control"))
+  })
+})
+
+describe("check and list", () => {
+  it("compare check values, by one officer alone", () => {
+    const { store, key } = generated(empty, "one", "mac")
+    const alone = context(["ann"])
+    expect(checkKey(store, "one", key.checkValue.toLowerCase(), alone).result).toBe(key)
+    expect(checkKey(store, "one", undefined, alone).audit.outcome).toBe("done")
+    expect(checkKey(store, "one", "000000", alone).result).toBe(fault("check-value-wrong"))
+    expect(checkKey(store, "none", undefined, alone).result).toBe(fault("key-unknown"))
+  })
+
+  it("say what each version is and in which state", () => {
+    const { store } = generated(empty, "one", "mac")
+    const rotated =
+      (rotateKey(store, "one", 500, context(undefined, 2000)).result as KeyChange).store
+    const states = (wallMs: number) => {
+      const { result } = listKeys(rotated, context(["ann"], wallMs))
+      return (result as ReadonlyArray<{ state: string }>).map(({ state }) => state)
+    }
+    expect(states(2100)).toEqual(["current", "grace"])
+    expect(states(9999)).toEqual(["current", "expired"])
+    expect(listKeys(rotated, context(["ann"])).audit).toMatchObject({ action: "list", key: "" })
+  })
+
+  it("show no clear key, and neither does any other result", () => {
+    const { store } = generated(generated(empty, "one", "mac").store, "kek", "block-protection")
+    const clear = [master, clearKey(store, "one"), clearKey(store, "kek")]
+      .map((key) => key.toString("hex").toUpperCase())
+    const results = [
+      listKeys(store, context()),
+      checkKey(store, "one", undefined, context()),
+      exportBlock(store, "one", "kek", context()),
+      rotateKey(store, "one", 0, context()),
+      generateKey(store, "one", "mac", context())
+    ]
+    const text = inspect(results, { depth: 20, maxStringLength: null }).toUpperCase()
+    for (const key of clear) expect(text).not.toContain(key)
+  })
+})

@@ -5,6 +5,7 @@
 
 /** Files that wrap the machine's clock, chance, environment or console for everybody else. */
 export const adapters: Readonly<Record<string, string>> = {
+  "src/ledger/server-process.ts": "starts, signals and identifies PostgreSQL's processes",
   "src/listen/machine-time.ts": "binds Time and Random to the machine's clocks, turns and chance",
   "src/observe/process-health.ts": "reads the process's resident memory, for a gauge"
 }

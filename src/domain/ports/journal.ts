@@ -6,6 +6,7 @@
 
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { AdviceRecord } from "../advice.ts"
+import type { MerchantId, TerminalId, TransactionId } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
 import type { NotificationRecord, OrderRecord, PushRecord } from "../order.ts"
 import type { TransactionRecord } from "../transaction.ts"
@@ -50,7 +51,35 @@ export type LedgerEntry =
   | { readonly table: "notifications"; readonly row: NotificationRecord }
   | { readonly table: "pushes"; readonly row: PushRecord }
   | { readonly table: "orders"; readonly row: OrderRecord }
+  | { readonly table: "batches"; readonly row: BatchRow }
   | { readonly table: "exceptions"; readonly row: ExceptionRow }
+
+/** Sums of one side of a terminal's batch, in minor units, with their counts. */
+export interface BatchSums {
+  readonly debit: number
+  readonly debits: number
+  readonly credit: number
+  readonly credits: number
+}
+
+/** Totals of a terminal's batch: cards of this country and foreign ones apart. */
+export interface BatchTotals {
+  readonly domestic: BatchSums
+  readonly foreign: BatchSums
+}
+
+/** A batch close: what the terminal declared beside what the switch counted. */
+export interface BatchRow {
+  /** The close request's transaction id. */
+  readonly id: TransactionId
+  readonly terminal: TerminalId
+  readonly merchant: MerchantId
+  readonly batch: string
+  readonly closedMs: number
+  readonly balanced: boolean
+  readonly declared: BatchTotals
+  readonly counted: BatchTotals
+}
 
 export interface ExceptionRow {
   readonly id: string

@@ -16,10 +16,19 @@ export class LedgerRejected extends Schema.TaggedError<LedgerRejected>()("Ledger
 }) {}
 
 export interface LedgerStoreShape {
-  /** Writes all entries or none. Repeating it changes nothing. */
+  /** Writes all entries or none, and the mark with them. Repeating it changes nothing. */
   readonly write: (
-    entries: ReadonlyArray<LedgerEntry>
+    entries: ReadonlyArray<LedgerEntry>,
+    mark?: LedgerMark
   ) => Effect.Effect<LedgerWritten, LedgerUnavailable | LedgerRejected>
+  /** The highest sequence that each lane of this node has written, by lane. */
+  readonly marks: Effect.Effect<ReadonlyMap<number, number>, LedgerUnavailable>
+}
+
+/** How far a lane of the writer has come in the journal's feed. */
+export interface LedgerMark {
+  readonly lane: number
+  readonly sequence: number
 }
 
 export interface LedgerWritten {
@@ -31,3 +40,47 @@ export interface LedgerWritten {
 export class LedgerStore
   extends Context.Service<LedgerStore, LedgerStoreShape>()("pointsman/domain/ports/LedgerStore")
 {}
+
+/** The ledger cannot be used as it is, and trying again will not help. */
+export class LedgerUnusable extends Schema.TaggedError<LedgerUnusable>()("LedgerUnusable", {
+  /**
+   * `binaries`, `folder`, `account`, `initdb`, `port-taken`, `not-ready`, `url`, `unreachable`,
+   * `schema-newer`, `schema-older`, `migration`.
+   */
+  reason: Schema.String,
+  /** One line that says what to do. */
+  advice: Schema.String
+}) {}
+
+export interface LedgerStatus {
+  /** The last thing PostgreSQL was asked went well. */
+  readonly connected: boolean
+  /** Schema checked and migrated: the writer may write. */
+  readonly ready: boolean
+  /** Rows in the journal that PostgreSQL does not have yet. */
+  readonly pendingRows: number
+  /** Age of the oldest of them. */
+  readonly oldestMs: number | undefined
+  readonly writtenRows: number
+  readonly batches: number
+  readonly batchesInFlight: number
+  /** Rows a batch may have at the moment; adapts to what PostgreSQL can take. */
+  readonly batchRows: number
+  /** Batches that had to be tried again. */
+  readonly retries: number
+  /** Rows that PostgreSQL refused, each now in the exceptions. */
+  readonly refusedRows: number
+  /** Rows whose stored content contradicts ours, each now in the exceptions. */
+  readonly conflicts: number
+  /** Partitions that the writer had to make because they were missing. */
+  readonly partitionsMissing: number
+  /** How often PostgreSQL was found to have lost rows that it had confirmed. */
+  readonly rewinds: number
+  /** Why it is not well, for people. */
+  readonly trouble: string | undefined
+}
+
+/** What the ledger says about itself. It never waits. */
+export class LedgerHealth extends Context.Service<LedgerHealth, {
+  readonly status: () => LedgerStatus
+}>()("pointsman/domain/ports/LedgerHealth") {}

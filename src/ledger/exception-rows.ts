@@ -1,0 +1,38 @@
+/** What the writer raises for people: a row that was refused, a row that contradicts a held one. */
+
+import type { TransactionId } from "../domain/brand.ts"
+import { maskText } from "../domain/pan.ts"
+import type { ExceptionRow, LedgerEntry } from "../domain/ports/journal.ts"
+import { ledgerTables } from "./batch-statement.ts"
+
+const maxDetail = 4000
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** The row itself goes into the detail, masked and without what is sealed, so nothing is lost. */
+export function refusedRow(entry: LedgerEntry, reason: string, atMs: number): ExceptionRow {
+  const { row, table } = entry
+  const shown = { ...row, sealed: undefined }
+  const identity = printable(ledgerTables[table].identity(row))
+  return {
+    id: `${table}:${identity}:refused`,
+    ...(uuid.test(identity) ? { transaction: identity as TransactionId } : {}),
+    reason: "ledger-refused",
+    detail: maskText(`${reason}: ${JSON.stringify(shown)}`).slice(0, maxDetail),
+    atMs
+  }
+}
+
+/** `conflict` is `table:key`, as the store names it. */
+export function contradictingRow(conflict: string, atMs: number): ExceptionRow {
+  const key = conflict.slice(conflict.indexOf(":") + 1)
+  return {
+    id: `${conflict}:contradiction`,
+    ...(uuid.test(key) ? { transaction: key as TransactionId } : {}),
+    reason: "ledger-contradiction",
+    detail: `${conflict} is held with other content; what is held was kept`,
+    atMs
+  }
+}
+
+/** Control characters as escapes, so that PostgreSQL takes them. */
+const printable = (text: string): string => JSON.stringify(text).slice(1, -1)

@@ -1,0 +1,176 @@
+/**
+ * The ledger station: PostgreSQL (embedded or external), its schema, the writer that moves the
+ * journal there, and what it says about itself. A database that is away at the start keeps nobody
+ * waiting unless the configuration requires it; one with a newer schema is refused.
+ */
+
+import { Effect, Latch, Layer } from "effect"
+import type { BusinessDay } from "../domain/brand.ts"
+import { nextDay } from "../domain/business-day.ts"
+import type { LedgerConfig } from "../domain/config.ts"
+import { Journal } from "../domain/ports/journal.ts"
+import { LedgerHealth, LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
+import { Time } from "../domain/ports/time.ts"
+import { unavailable } from "./database-failure.ts"
+import { embeddedDatabaseLayer, externalDatabaseLayer, type PoolLimits } from "./database.ts"
+import { embeddedServerLayer } from "./embedded-server.ts"
+import { postgresStoreLayer } from "./postgres-store.ts"
+import { ensurePartitions, ensureSchema } from "./schema.ts"
+import { startWriter } from "./writer.ts"
+
+export interface LedgerOptions {
+  readonly config: LedgerConfig
+  readonly node: string
+  readonly businessDay: (wallMs: number) => BusinessDay
+  readonly drainMs: number
+  /** False only for tests and benches: the embedded server need not survive a power cut. */
+  readonly durable: boolean
+}
+
+const statementMs = 5000
+const lockMs = 2000
+/** Above PostgreSQL's own bound, for when the network is dead. */
+const clientTimeoutMs = 10_000
+/** Connections beside the writer's lanes, for queries and upkeep. */
+const spareConnections = 3
+const startTimeoutMs = 20_000
+const retryMs = 1000
+const upkeepMs = 3_600_000
+const daysAhead = 7
+
+/** A client for the configured database; starts and stops the server when that is embedded. */
+export const databaseLayer = (
+  { config, durable }: Pick<LedgerOptions, "config" | "durable">,
+  limits: PoolLimits = {
+    connections: config.connections + spareConnections,
+    statementMs,
+    lockMs
+  }
+) => {
+  const { url } = config
+  if (url !== undefined) return externalDatabaseLayer(limits, url)
+  return Layer.provide(
+    embeddedDatabaseLayer(limits),
+    embeddedServerLayer({
+      dataPath: config.dataPath,
+      port: config.port,
+      durable,
+      required: config.required
+    })
+  )
+}
+
+/** The business day of `wallMs` and those that follow. */
+export function daysFrom(first: string, count: number): ReadonlyArray<string> {
+  const days = [first]
+  while (days.length < count) days.push(nextDay(days.at(-1) ?? first))
+  return days
+}
+
+interface Meter {
+  partitionsMissing: number
+  /** Why the schema is not ready. */
+  trouble: string | undefined
+}
+
+/** Schema and partitions, tried once; the writer may begin when it succeeded. */
+const prepare = Effect.fnUntraced(
+  function*(options: LedgerOptions, ready: Latch.Latch) {
+    const { config } = options
+    const time = yield* Time
+    yield* ensureSchema(config.url === undefined || config.migrate === "auto")
+    const today = options.businessDay(time.wallMs())
+    yield* Effect.mapError(ensurePartitions(daysFrom(today, daysAhead + 1)), unavailable)
+    yield* Latch.open(ready)
+  },
+  Effect.timeoutOrElse({
+    duration: startTimeoutMs,
+    orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
+  })
+)
+
+/** Prepares until it succeeds, then keeps partitions ahead of the days. */
+const upkeep = (options: LedgerOptions, ready: Latch.Latch, meter: Meter) =>
+  Effect.gen(function*() {
+    while (true) {
+      const result = yield* Effect.result(prepare(options, ready))
+      const failure = result._tag === "Failure" ? result.failure : undefined
+      const trouble = failure === undefined
+        ? undefined
+        : failure._tag === "LedgerUnusable"
+        ? failure.advice
+        : failure.reason
+      if (trouble !== undefined && trouble !== meter.trouble) {
+        yield* Effect.logError(`the ledger is not ready: ${trouble}`)
+      }
+      meter.trouble = trouble
+      yield* Effect.sleep(trouble === undefined ? upkeepMs : retryMs)
+    }
+  })
+
+/** What cannot be waited out fails the start; what can, only if the database is required. */
+const atStart = Effect.fnUntraced(function*(
+  options: LedgerOptions,
+  ready: Latch.Latch,
+  meter: Meter
+) {
+  yield* prepare(options, ready).pipe(
+    Effect.catchTag("LedgerUnavailable", (error) => {
+      meter.trouble = error.reason
+      const advice = `PostgreSQL does not answer (${error.reason}): start it, correct ` +
+        "ledger.url, or set ledger.required to false"
+      return options.config.required
+        ? Effect.fail(new LedgerUnusable({ reason: "unreachable", advice }))
+        : Effect.logError(`${advice}; going on without it`)
+    })
+  )
+})
+
+const healthLayer = (options: LedgerOptions, meter: Meter) =>
+  Layer.effect(
+    LedgerHealth,
+    Effect.gen(function*() {
+      const journal = yield* Journal
+      const ready = yield* Latch.make(false)
+      yield* atStart(options, ready, meter)
+      yield* upkeep(options, ready, meter).pipe(Effect.forkScoped)
+      const { batchMs, batchRows, connections } = options.config
+      const { drainMs } = options
+      const view = yield* startWriter(
+        { batchRows, batchMs, lanes: connections, drainMs },
+        ready.await
+      )
+      return LedgerHealth.of({
+        status: () => {
+          const { feedPending, oldestFeedMs } = journal.health()
+          return {
+            ...view.counts,
+            trouble: meter.trouble ?? view.counts.trouble,
+            ready: Latch.isOpen(ready),
+            pendingRows: feedPending,
+            oldestMs: oldestFeedMs,
+            batchesInFlight: view.inFlight(),
+            batchRows: view.batchRows(),
+            partitionsMissing: meter.partitionsMissing
+          }
+        }
+      })
+    })
+  )
+
+/**
+ * The running ledger: `LedgerHealth`, `LedgerStore` and the client for queries. Needs the journal,
+ * time and randomness.
+ */
+export const ledgerLayer = (options: LedgerOptions) => {
+  const meter: Meter = { partitionsMissing: 0, trouble: undefined }
+  const store = postgresStoreLayer({
+    node: options.node,
+    timeoutMs: clientTimeoutMs,
+    partitionMissing: () => meter.partitionsMissing++
+  })
+  return healthLayer(options, meter).pipe(
+    Layer.provideMerge(store),
+    Layer.provideMerge(databaseLayer(options))
+  )
+}

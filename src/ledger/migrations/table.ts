@@ -1,0 +1,39 @@
+/**
+ * How a migration writes a table down: every column with its type and with the comment that an
+ * analyst reads in `\d+`. A migration that has been released never changes; the next one does.
+ */
+
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+export type Column = readonly [name: string, type: string, comment: string]
+
+export interface Table {
+  readonly name: string
+  readonly comment: string
+  readonly columns: ReadonlyArray<Column>
+  /** Table constraints: keys and checks. */
+  readonly constraints: ReadonlyArray<string>
+  /** After the closing bracket: `PARTITION BY …`, `WITH …`. */
+  readonly storage?: string
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+export function createTable(table: Table): ReadonlyArray<string> {
+  const lines = [...table.columns.map(([name, type]) => `${name} ${type}`), ...table.constraints]
+  return [
+    `CREATE TABLE ${table.name} (${lines.join(", ")}) ${table.storage ?? ""}`,
+    `COMMENT ON TABLE ${table.name} IS ${quoted(table.comment)}`,
+    ...table.columns.map(([name, , comment]) =>
+      `COMMENT ON COLUMN ${table.name}.${name} IS ${quoted(comment)}`
+    )
+  ]
+}
+
+/** Runs statements in order; the migrator has opened the transaction. */
+export const statements = (texts: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    for (const text of texts) yield* sql.unsafe(text)
+  })

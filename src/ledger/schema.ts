@@ -1,0 +1,84 @@
+/**
+ * The schema's version: read, compared with what this program knows, and brought up to date where
+ * that is allowed. A newer schema is never touched.
+ */
+
+import { NodeServices } from "@effect/platform-node"
+import { PgClient, PgMigrator } from "@effect/sql-pg"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
+import { LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
+import { unavailable } from "./database-failure.ts"
+import { migration as transactions } from "./migrations/0001-transactions.ts"
+import { migration as events } from "./migrations/0002-events.ts"
+import { migration as estate } from "./migrations/0003-estate.ts"
+import { migration as roles } from "./migrations/0004-roles.ts"
+
+const migrations = {
+  "0001_transactions": transactions,
+  "0002_events": events,
+  "0003_estate": estate,
+  "0004_roles": roles
+}
+
+const table = "schema_versions"
+
+/** The version that this program writes and reads. */
+export const schemaVersion = Object.keys(migrations).length
+
+/** 0: there is no schema yet. */
+export const readSchemaVersion: Effect.Effect<number, SqlError, PgClient.PgClient> = Effect.gen(
+  function*() {
+    const sql = yield* PgClient.PgClient
+    const [there] = yield* sql<
+      { there: boolean }
+    >`SELECT to_regclass(${table}) IS NOT NULL AS there`
+    if (there?.there !== true) return 0
+    const [row] = yield* sql<{ version: number | null }>`
+      SELECT max(migration_id)::int4 AS version FROM ${sql(table)}`
+    return row?.version ?? 0
+  }
+)
+
+/** Brings the schema to `schemaVersion`, or says which two versions do not fit. */
+export const ensureSchema = (
+  migrate: boolean
+): Effect.Effect<void, LedgerUnusable | LedgerUnavailable, PgClient.PgClient> =>
+  Effect.gen(function*() {
+    const version = yield* Effect.mapError(readSchemaVersion, unavailable)
+    if (version === schemaVersion) return
+    const both = `the ledger's schema has version ${version}, this program needs ${schemaVersion}`
+    if (version > schemaVersion) {
+      return yield* new LedgerUnusable({
+        reason: "schema-newer",
+        advice: `${both}: run the newer program, or point ledger.url at another database`
+      })
+    }
+    if (!migrate) {
+      return yield* new LedgerUnusable({
+        reason: "schema-older",
+        advice: `${both}: back the database up and set ledger.migrate to auto`
+      })
+    }
+    const sql = yield* PgClient.PgClient
+    yield* PgMigrator.run({ loader: PgMigrator.fromRecord(migrations), table }).pipe(
+      Effect.provideService(PgClient.PgClient, sql),
+      Effect.provide(NodeServices.layer),
+      Effect.catchTag("SqlError", (error) => Effect.fail(unavailable(error))),
+      Effect.catchTag("MigrationError", (error) =>
+        Effect.fail(
+          new LedgerUnusable({
+            reason: "migration",
+            advice: `${both}, and the migration failed: ${error.message}`
+          })
+        ))
+    )
+  }).pipe(Effect.provideServiceEffect(SqlClient.SqlClient, PgClient.PgClient))
+
+/** Makes the partitions of a day and of the six after it; those that are there stay. */
+export const ensurePartitions = (days: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    yield* sql`SELECT ledger_partition(day::date) FROM unnest(${days as Array<string>}) AS day`
+  })

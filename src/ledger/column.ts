@@ -20,8 +20,7 @@ export function arrayLiteral<Row>(
   rows: ReadonlyArray<Row>,
   pick: Column<Row>["pick"]
 ): string | undefined {
-  const values = new Array<unknown>(rows.length)
-  for (let index = 0; index < rows.length; index++) values[index] = pick(rows[index]!)
+  const values = rows.map(pick)
   const json = JSON.stringify(values)
   if (!json.includes("\\")) return `{${json.slice(1, -1)}}`
   return escapedLiteral(values)

@@ -6,7 +6,6 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
 import type { LedgerEntry } from "../domain/ports/journal.ts"
 import {
   type LedgerMark,
@@ -43,74 +42,72 @@ export const postgresStoreLayer = (options: PostgresStoreOptions) =>
     LedgerStore,
     Effect.gen(function*() {
       const sql = yield* PgClient.PgClient
-      const late = Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
       const bounded = Effect.timeoutOrElse({
         duration: options.timeoutMs,
-        orElse: () => late
+        orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
       })
-
-      const partition = Effect.fnUntraced(function*(day: string) {
-        const [made] = yield* sql<{ made: boolean }>`SELECT ledger_partition(${day}::date) AS made`
-        if (made?.made === true) options.partitionMissing(day)
-      })
-
-      const insert = (
-        groups: ReadonlyArray<TableRows>,
-        parameters: ReadonlyArray<unknown>
-      ): Effect.Effect<Counts, SqlError> =>
-        Effect.map(
-          sql.unsafe<Counts>(statementText(groups.map(({ table }) => table)), parameters),
-          (rows) => rows[0] ?? {}
-        )
-
-      const contradictions = Effect.fnUntraced(function*(group: TableRows) {
-        const text = contradictionText(group.table)
-        if (text === undefined) return []
-        const rows = yield* sql.unsafe<{ id: string }>(text, contradictionParameters(group))
-        return rows.map(({ id }) => `${group.table}:${id}`)
-      })
-
-      const write = Effect.fnUntraced(function*(
-        entries: ReadonlyArray<LedgerEntry>,
-        mark: LedgerMark
-      ) {
-        const groups = rowsByTable(entries)
-        const parameters = statementParameters(options.node, groups, mark)
-        if (parameters === undefined) {
-          return yield* new LedgerRejected({ reason: "a text with the character NUL" })
-        }
-        const counts = yield* insert(groups, parameters).pipe(
-          Effect.catchIf(isPartitionMissing, () =>
-            Effect.andThen(
-              Effect.forEach(daysOf(groups), partition, { discard: true }),
-              insert(groups, parameters)
-            )),
-          Effect.mapError(failureOf)
-        )
-        let rows = 0
-        const conflicts: Array<string> = []
-        for (const group of groups) {
-          const count = counts[group.table] ?? 0
-          rows += count
-          if (count === group.rows.length) continue
-          conflicts.push(...yield* Effect.mapError(contradictions(group), unavailable))
-        }
-        const written: LedgerWritten = { rows, conflicts }
-        return written
-      })
-
       const marks = sql<{ lane: number; sequence: bigint }>`
         SELECT lane, sequence FROM watermarks WHERE node = ${options.node}`.pipe(
         Effect.map((rows) => new Map(rows.map((row) => [row.lane, Number(row.sequence)]))),
         Effect.mapError(unavailable)
       )
-
       return LedgerStore.of({
-        write: (entries, mark = noMark) => bounded(write(entries, mark)),
+        write: (entries, mark = noMark) => bounded(write(sql, options, entries, mark)),
         marks: bounded(marks)
       })
     })
   )
+
+const write = Effect.fnUntraced(function*(
+  sql: PgClient.PgClient,
+  options: PostgresStoreOptions,
+  entries: ReadonlyArray<LedgerEntry>,
+  mark: LedgerMark
+) {
+  const groups = rowsByTable(entries)
+  const parameters = statementParameters(options.node, groups, mark)
+  if (parameters === undefined) {
+    return yield* new LedgerRejected({ reason: "a text with the character NUL" })
+  }
+  const text = statementText(groups.map(({ table }) => table))
+  const insert = sql.unsafe<Counts>(text, parameters)
+  const [counts = {}] = yield* insert.pipe(
+    Effect.catchIf(
+      isPartitionMissing,
+      () => Effect.andThen(makePartitions(sql, options, groups), insert)
+    ),
+    Effect.mapError(failureOf)
+  )
+  let rows = 0
+  const conflicts: Array<string> = []
+  for (const group of groups) {
+    const count = counts[group.table] ?? 0
+    rows += count
+    if (count === group.rows.length) continue
+    conflicts.push(...yield* Effect.mapError(contradictions(sql, group), unavailable))
+  }
+  const written: LedgerWritten = { rows, conflicts }
+  return written
+})
+
+/** Of a batch that wrote fewer rows than it had: those that were not merely held already. */
+const contradictions = Effect.fnUntraced(function*(sql: PgClient.PgClient, group: TableRows) {
+  const text = contradictionText(group.table)
+  if (text === undefined) return []
+  const rows = yield* sql.unsafe<{ id: string }>(text, contradictionParameters(group))
+  return rows.map(({ id }) => `${group.table}:${id}`)
+})
+
+const makePartitions = Effect.fnUntraced(function*(
+  sql: PgClient.PgClient,
+  options: PostgresStoreOptions,
+  groups: ReadonlyArray<TableRows>
+) {
+  for (const day of daysOf(groups)) {
+    const [made] = yield* sql<{ made: boolean }>`SELECT ledger_partition(${day}::date) AS made`
+    if (made?.made === true) options.partitionMissing(day)
+  }
+})
 
 function daysOf(groups: ReadonlyArray<TableRows>): ReadonlyArray<string> {
   const days = new Set<string>()

@@ -38,8 +38,8 @@ export function serverAccount(folder: string, binary: string): ServerAccount | R
   if (blocked === undefined) return { ...found, prefix: [] }
   const prefix = lookUpPrefix(found.uid, found.gid)
   if (canGrant(prefix)) return { ...found, prefix }
-  return `user ${found.uid} cannot reach ${blocked}: set ledger.dataPath to a folder that it can, ` +
-    "or run the switch as an ordinary user"
+  return `user ${found.uid} cannot reach ${blocked}: set ledger.dataPath to a folder that it ` +
+    "can reach, or run the switch as an ordinary user"
 }
 
 function passwords(): string {

@@ -130,7 +130,8 @@ class WriterLoop {
 
   /** Returns when the feed is empty and written, or when the bound is reached. */
   get drain(): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    // The turn that a writer which was only just started needs to begin.
+    return Effect.andThen(Effect.yieldNow, () => {
       this.#draining = true
       if (!this.#running) return Effect.void
       this.#idle.closeUnsafe()

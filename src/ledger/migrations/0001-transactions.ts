@@ -97,7 +97,7 @@ const functions = [
       received_at + story[2 * n] * interval '1 millisecond'
     FROM generate_series(1, cardinality(story) / 2) AS n
   $$`,
-  "COMMENT ON FUNCTION transaction_story IS 'The states of a transaction and when each was reached'",
+  "COMMENT ON FUNCTION transaction_story IS 'The states that were reached, and when'",
   `CREATE FUNCTION ledger_partition(business_day date) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     DECLARE

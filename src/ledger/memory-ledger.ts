@@ -1,0 +1,151 @@
+/**
+ * A ledger in memory with PostgreSQL's semantics, for the seeded world: all or nothing, forward
+ * only, contradictions named, and on command away, slow, refusing a row, losing an acknowledgement
+ * after the commit, or taken over by a replica that lacks the last batches.
+ */
+
+import { Context, Effect, Layer } from "effect"
+import type { LedgerEntry } from "../domain/ports/journal.ts"
+import {
+  type LedgerMark,
+  LedgerRejected,
+  LedgerStore,
+  LedgerUnavailable,
+  type LedgerWritten
+} from "../domain/ports/ledger.ts"
+import { ledgerTables, rowsByTable, type TableName } from "./batch-statement.ts"
+
+type Rows = { readonly [E in LedgerEntry as E["table"]]: E["row"] }
+
+export interface MemoryLedgerShape {
+  readonly rows: <T extends TableName>(table: T) => ReadonlyArray<Rows[T]>
+  /** True: every call fails as if there were no server. */
+  readonly away: (isAway: boolean) => void
+  readonly slow: (delayMs: number) => void
+  /** Rows that are never taken; undefined: all are. */
+  readonly refuse: (isBad: ((entry: LedgerEntry) => boolean) | undefined) => void
+  /** The next `count` batches are committed, and their writer hears of a broken connection. */
+  readonly loseAcknowledgements: (count: number) => void
+  /** Forgets the last `count` batches, marks included, as a replica that was behind. */
+  readonly failOver: (count: number) => void
+}
+
+/** The handle of the world on its ledger. */
+export class MemoryLedger extends Context.Service<MemoryLedger, MemoryLedgerShape>()(
+  "pointsman/ledger/MemoryLedger"
+) {}
+
+type Undo = () => void
+
+/** Batches that a fail-over can take back. */
+const maxUndos = 1000
+
+class Books implements MemoryLedgerShape {
+  readonly #tables = new Map<TableName, Map<string, LedgerEntry["row"]>>()
+  readonly marks = new Map<number, number>()
+  readonly #undos: Array<ReadonlyArray<Undo>> = []
+  isAway = false
+  delayMs = 0
+  #isBad: ((entry: LedgerEntry) => boolean) | undefined
+  #losses = 0
+
+  rows<T extends TableName>(table: T): ReadonlyArray<Rows[T]> {
+    return [...this.#table(table).values()] as Array<Rows[T]>
+  }
+
+  away(isAway: boolean): void {
+    this.isAway = isAway
+  }
+
+  slow(delayMs: number): void {
+    this.delayMs = delayMs
+  }
+
+  refuse(isBad: ((entry: LedgerEntry) => boolean) | undefined): void {
+    this.#isBad = isBad
+  }
+
+  loseAcknowledgements(count: number): void {
+    this.#losses = count
+  }
+
+  failOver(count: number): void {
+    for (let batch = 0; batch < count; batch++) {
+      for (const undo of this.#undos.pop()?.toReversed() ?? []) undo()
+    }
+  }
+
+  commit(
+    entries: ReadonlyArray<LedgerEntry>,
+    mark: LedgerMark | undefined
+  ): LedgerWritten | LedgerRejected | LedgerUnavailable {
+    if (entries.some((entry) => this.#isBad?.(entry) === true)) {
+      return new LedgerRejected({ reason: "refused on command" })
+    }
+    const undos: Array<Undo> = []
+    const conflicts: Array<string> = []
+    let count = 0
+    for (const { rows, table } of rowsByTable(entries)) {
+      const { contradicts, forward, identity, isFurther } = ledgerTables[table]
+      for (const row of rows) {
+        const key = identity(row)
+        const held = this.#table(table).get(key)
+        if (held !== undefined && contradicts(row, held)) conflicts.push(`${table}:${key}`)
+        else if (held === undefined || (forward !== undefined && isFurther(row, held))) {
+          undos.push(set(this.#table(table), key, row))
+          count++
+        }
+      }
+    }
+    if (mark !== undefined && mark.sequence > (this.marks.get(mark.lane) ?? 0)) {
+      undos.push(set(this.marks, mark.lane, mark.sequence))
+    }
+    this.#undos.push(undos)
+    if (this.#undos.length > maxUndos) this.#undos.shift()
+    if (this.#losses > 0) {
+      this.#losses--
+      return new LedgerUnavailable({ reason: "connection" })
+    }
+    return { rows: count, conflicts }
+  }
+
+  #table(table: TableName): Map<string, LedgerEntry["row"]> {
+    let rows = this.#tables.get(table)
+    if (rows === undefined) this.#tables.set(table, rows = new Map())
+    return rows
+  }
+}
+
+/** Sets, and returns how to undo it. */
+function set<K, V>(map: Map<K, V>, key: K, value: V): Undo {
+  const held = map.get(key)
+  map.set(key, value)
+  return () => {
+    if (held === undefined) map.delete(key)
+    else map.set(key, held)
+  }
+}
+
+const away = Effect.fail(new LedgerUnavailable({ reason: "connection" }))
+
+/** `LedgerStore` and the handle on it. */
+export const memoryLedgerLayer: Layer.Layer<LedgerStore | MemoryLedger> = Layer.effectContext(
+  Effect.sync(() => {
+    const books = new Books()
+    /** A call that finds nobody, or takes its time. */
+    const called = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.suspend((): Effect.Effect<A, E | LedgerUnavailable> => {
+        if (books.isAway) return away
+        return books.delayMs === 0 ? effect : Effect.delay(effect, books.delayMs)
+      })
+    const store = LedgerStore.of({
+      write: (entries, mark) =>
+        called(Effect.suspend(() => {
+          const result = books.commit(entries, mark)
+          return "_tag" in result ? Effect.fail(result) : Effect.succeed(result)
+        })),
+      marks: called(Effect.sync(() => new Map(books.marks)))
+    })
+    return Context.make(LedgerStore, store).pipe(Context.add(MemoryLedger, books))
+  })
+)

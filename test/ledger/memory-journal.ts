@@ -1,0 +1,71 @@
+/** The feed side of the journal port, in memory, for tests and the bench of the ledger writer. */
+
+import { Layer } from "effect"
+import {
+  Journal,
+  type JournalShape,
+  type JournalTable,
+  type JournalTables,
+  type LedgerEntry
+} from "../../src/domain/ports/journal.ts"
+
+interface Numbered {
+  readonly sequence: number
+  readonly entry: LedgerEntry
+}
+
+export class MemoryJournal {
+  /** Highest sequence that the writer called written. */
+  released = 0
+  /** What `entries` gives. */
+  readonly kept = new Map<JournalTable, Array<readonly [string, unknown]>>()
+  readonly #feed: Array<Numbered> = []
+  readonly #listeners: Array<() => void> = []
+  #dropped = 0
+
+  append(entries: ReadonlyArray<LedgerEntry>): void {
+    let sequence = this.#dropped + this.#feed.length
+    for (const entry of entries) this.#feed.push({ sequence: ++sequence, entry })
+    for (const listener of this.#listeners) listener()
+  }
+
+  get pending(): number {
+    return this.#feed.length
+  }
+
+  readonly shape: JournalShape = {
+    commit: (_writes, feed, done) => {
+      this.append(feed)
+      done(undefined)
+    },
+    note: (_writes, feed) => this.append(feed),
+    get: () => undefined,
+    entries: <T extends JournalTable>(table: T) =>
+      (this.kept.get(table) ?? []) as Array<readonly [string, JournalTables[T]]>,
+    feedAfter: (sequence, limit) => {
+      const from = Math.max(0, sequence - this.#dropped)
+      return this.#feed.slice(from, from + limit)
+    },
+    feedWritten: (sequence) => {
+      this.released = sequence
+      const count = sequence - this.#dropped
+      if (count <= 0) return
+      this.#feed.splice(0, count)
+      this.#dropped = sequence
+    },
+    onFeed: (listener) => void this.#listeners.push(listener),
+    health: () => ({
+      bytes: 0,
+      maxBytes: 1,
+      level: "open",
+      feedPending: this.#feed.length,
+      oldestFeedMs: undefined,
+      commitP50Ms: 0,
+      commitP99Ms: 0
+    })
+  }
+
+  get layer(): Layer.Layer<Journal> {
+    return Layer.succeed(Journal, Journal.of(this.shape))
+  }
+}

@@ -1,0 +1,177 @@
+/** The writer against a ledger in memory that misbehaves on command. */
+
+import { Effect, Layer } from "effect"
+import { describe, expect, it } from "vitest"
+import type { Journal, LedgerEntry } from "../../src/domain/ports/journal.ts"
+import type { LedgerStore } from "../../src/domain/ports/ledger.ts"
+import type { Random, Time } from "../../src/domain/ports/time.ts"
+import { MemoryLedger, memoryLedgerLayer } from "../../src/ledger/memory-ledger.ts"
+import { startWriter, type WriterView } from "../../src/ledger/writer.ts"
+import { MemoryJournal } from "./memory-journal.ts"
+import { entry, idOf, sale, sales } from "./records.ts"
+import { machine, until } from "./server.ts"
+
+const options = { batchRows: 100, batchMs: 1, lanes: 3, drainMs: 5000 }
+
+interface Scene {
+  readonly journal: MemoryJournal
+  readonly ledger: MemoryLedger["Service"]
+  readonly view: WriterView
+}
+
+type Stage = Journal | LedgerStore | MemoryLedger | Time | Random
+
+/** Starts a writer over a fresh journal and ledger; the writer drains when the scene ends. */
+const play = <A>(act: (scene: Scene) => Effect.Effect<A>): Promise<A> => {
+  const journal = new MemoryJournal()
+  const layer: Layer.Layer<Stage> = Layer.mergeAll(memoryLedgerLayer, machine, journal.layer)
+  return Effect.runPromise(
+    Effect.gen(function*() {
+      const ledger = yield* MemoryLedger
+      const view = yield* startWriter(options, Effect.void)
+      return yield* act({ journal, ledger, view })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+}
+
+const empty = (journal: MemoryJournal) => until(() => journal.pending === 0, "an empty feed")
+
+const idsOf = (ledger: Scene["ledger"]): Array<string> =>
+  ledger.rows("transactions").map(({ id }) => id).sort()
+
+const idsUpTo = (count: number): Array<string> => Array.from({ length: count }, (_, n) => idOf(n))
+
+describe("the ledger writer", () => {
+  it("moves the feed, and tells the journal only what is written", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        journal.append(sales(1050))
+        yield* empty(journal)
+        expect(journal.released).toBe(1050)
+        expect(idsOf(ledger)).toEqual(idsUpTo(1050))
+        expect(view.counts).toMatchObject({ writtenRows: 1050, connected: true, retries: 0 })
+        expect(view.inFlight()).toBe(0)
+      })
+    ))
+
+  it("keeps every row while the ledger is away, in bounded flight, and catches up", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        ledger.away(true)
+        journal.append(sales(2000))
+        yield* until(() => view.counts.retries > 5, "some retries")
+        expect(journal.pending).toBe(2000)
+        expect(view.inFlight()).toBeLessThanOrEqual(options.lanes)
+        expect(view.counts).toMatchObject({ connected: false, trouble: "connection" })
+        ledger.away(false)
+        yield* empty(journal)
+        expect(idsOf(ledger)).toEqual(idsUpTo(2000))
+        expect(view.counts.trouble).toBeUndefined()
+        // Smaller batches while there was trouble.
+        expect(view.counts.batches).toBeGreaterThan(20)
+      })
+    ))
+
+  it("writes again what was committed without acknowledgement, and nothing twice", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        ledger.loseAcknowledgements(3)
+        journal.append(sales(500))
+        yield* empty(journal)
+        expect(view.counts.retries).toBe(3)
+        expect(idsOf(ledger)).toEqual(idsUpTo(500))
+        expect(ledger.rows("exceptions")).toEqual([])
+      })
+    ))
+
+  it("leaves a bad row alone in the exceptions, whole and masked, and stores the others", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        const isBad = ({ row, table }: LedgerEntry) =>
+          table === "transactions" && "stan" in row && (row.stan === "000042" ||
+            row.stan === "000077")
+        ledger.refuse(isBad)
+        const leak = sale(42, { merchant: "6212345678901265" as never, sealed: new Uint8Array(9) })
+        journal.append([...sales(42), entry(leak), ...sales(457, 43)])
+        yield* empty(journal)
+        expect(idsOf(ledger)).toEqual(
+          idsUpTo(500).filter((id) => id !== idOf(42) && id !== idOf(77))
+        )
+        expect(view.counts.refusedRows).toBe(2)
+        const raised = ledger.rows("exceptions").find((row) => row.transaction === idOf(42))
+        expect(raised?.id).toBe(`transactions:${idOf(42)}:refused`)
+        expect(raised?.detail).toContain(`"stan":"000042"`)
+        expect(raised?.detail).not.toContain("6212345678901265")
+        expect(raised?.detail).not.toContain("sealed")
+        // The marks went on, so nothing looks lost later.
+        ledger.away(true)
+        journal.append(sales(1, 600))
+        yield* until(() => view.counts.retries > 0, "a retry")
+        ledger.away(false)
+        yield* empty(journal)
+        expect(view.counts.rewinds).toBe(0)
+      })
+    ))
+
+  it("raises a contradiction and never overwrites", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        journal.append(sales(10))
+        yield* empty(journal)
+        journal.append([entry(sale(4, { version: 8, fingerprint: "other" }))])
+        yield* empty(journal)
+        expect(view.counts.conflicts).toBe(1)
+        expect(ledger.rows("transactions").find(({ id }) => id === idOf(4))?.version).toBe(3)
+        expect(ledger.rows("exceptions")).toMatchObject([{
+          id: `transactions:${idOf(4)}:contradiction`,
+          reason: "ledger-contradiction",
+          transaction: idOf(4)
+        }])
+      })
+    ))
+
+  it("writes again what a fail-over lost, from what the journal still holds", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        journal.append(sales(300))
+        yield* empty(journal)
+        journal.kept.set("transactions", Array.from({ length: 300 }, (_, n) => [idOf(n), sale(n)]))
+        ledger.failOver(2)
+        expect(idsOf(ledger).length).toBeLessThan(300)
+        ledger.away(true)
+        journal.append(sales(1, 300))
+        yield* until(() => view.counts.retries > 0, "a retry")
+        ledger.away(false)
+        yield* empty(journal)
+        expect(view.counts.rewinds).toBe(1)
+        expect(idsOf(ledger)).toEqual(idsUpTo(301))
+      })
+    ))
+
+  it("drains at its end", async () => {
+    const seen = await play(({ journal, ledger }) =>
+      Effect.sync(() => {
+        ledger.slow(20)
+        journal.append(sales(700))
+        return { journal, ledger }
+      })
+    )
+    expect(seen.journal.pending).toBe(0)
+    expect(idsOf(seen.ledger)).toEqual(idsUpTo(700))
+  })
+
+  it("ends within its bound when the ledger stays away, and loses nothing of the feed", async () => {
+    const journal = new MemoryJournal()
+    const layer: Layer.Layer<Stage> = Layer.mergeAll(memoryLedgerLayer, machine, journal.layer)
+    await Effect.runPromise(
+      Effect.gen(function*() {
+        const ledger = yield* MemoryLedger
+        ledger.away(true)
+        const view = yield* startWriter({ ...options, drainMs: 50 }, Effect.void)
+        journal.append(sales(10))
+        yield* until(() => view.counts.retries > 0, "a retry")
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    )
+    expect(journal.pending).toBe(10)
+  })
+})

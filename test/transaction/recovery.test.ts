@@ -1,0 +1,72 @@
+/** What a restart finds and owes, killed at each step of a transaction's life (P1, P2, P3). */
+
+import { describe, expect, it } from "vitest"
+import { Stage } from "./stage.ts"
+
+/** A journal as the disk has it: a copy, so that the old process can do it no more harm. */
+function restart(before: Stage): Stage {
+  const after = new Stage()
+  for (const [name, rows] of before.journal.tables) after.journal.tables.set(name, new Map(rows))
+  return after
+}
+
+describe("recovery", () => {
+  it("reverses what was forwarded and has no outcome", () => {
+    const before = new Stage()
+    before.ask()
+    before.journal.sync()
+    const after = restart(before)
+    after.recover()
+    expect(after.records[0]).toMatchObject({ state: "reversing", failure: "restarted" })
+    expect(after.advices.started).toHaveLength(1)
+  })
+
+  it("marks an approval whose delivery is unknown, and gives it to the terminal that repeats", () => {
+    const before = new Stage()
+    const submission = before.sale()
+    before.ask(submission)
+    before.journal.sync()
+    before.answer("00")
+    const after = restart(before)
+    after.recover()
+    expect(after.records[0]?.state).toBe("delivery-unconfirmed")
+    expect(after.advices.started).toEqual([])
+    expect(after.ask(submission).delivered).toEqual(["answer 00"])
+    expect(after.records[0]?.state).toBe("answered")
+  })
+
+  it("goes on with chains as repeats, because nobody knows whether they had been sent", () => {
+    const before = new Stage()
+    before.ask()
+    before.journal.sync()
+    before.last.end({ _tag: "timed-out" })
+    const after = restart(before)
+    after.recover()
+    expect(after.advices.started).toEqual([expect.objectContaining({ attempts: 1 })])
+  })
+
+  it("does the same work once when it is killed in the middle and starts again", () => {
+    const before = new Stage()
+    before.ask()
+    before.ask()
+    before.journal.sync()
+    const half = restart(before)
+    half.recover()
+    const whole = restart(half)
+    whole.recover()
+    expect(whole.records.map(({ state }) => state)).toEqual(["reversing", "reversing"])
+    expect(whole.advices.started).toHaveLength(2)
+    expect([...whole.journal.entries("advices")]).toHaveLength(2)
+  })
+
+  it("leaves what had ended as it was", () => {
+    const before = new Stage()
+    const submission = before.sale()
+    before.approved(submission)
+    const after = restart(before)
+    after.recover()
+    expect(after.records[0]?.state).toBe("answered")
+    expect(after.ask(submission).delivered).toEqual(["answer 00"])
+    expect(after.upstreams.flights).toEqual([])
+  })
+})

@@ -1,0 +1,158 @@
+/**
+ * Answers in the terminal's own dialect. What must hold: the terminal finds its own STAN, terminal
+ * and merchant again whatever the upstream said; an answer is sealed under the terminal's current
+ * key whenever its profile demands a MAC; it goes to the session generation that asked or to nobody
+ * (I4), and `handed` is called exactly once.
+ */
+
+import { failures } from "../domain/failures.ts"
+import { managementKinds } from "../domain/kind.ts"
+import type { Asker, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
+import type { Message, Role, Values } from "../iso8583/message.ts"
+import type { Spoken } from "./arrival.ts"
+import type { Binding } from "./binding.ts"
+import type { IsoSession } from "./iso-session.ts"
+
+/** Asks on behalf of one terminal; answered once. */
+export class Ask implements Asker {
+  readonly session: IsoSession
+  readonly spoken: Spoken
+  readonly binding: Binding
+
+  constructor(session: IsoSession, spoken: Spoken, binding: Binding) {
+    this.session = session
+    this.spoken = spoken
+    this.binding = binding
+  }
+
+  prepare(verdict: Verdict): PreparedAnswer {
+    const { session, spoken } = this
+    const { message } = spoken
+    const mac = wantsMac(spoken)
+    if (verdict.failure !== undefined) session.countRefusal(verdict.failure)
+    if (verdict.response1987 === "") return new Prepared(this, nothing, false)
+    const push = session.piggyback(spoken)
+    const own = ownValues(session, message, verdict)
+    const values = { ...verdict.values, ...push, ...own }
+    const theirs = verdict.failure === undefined ? theirCode(message, verdict.values) : undefined
+    const code = theirs ?? message.dialect.responseCode(verdict.response1987)
+    return new Prepared(this, message.dialect.respond(message, code, values, mac), mac)
+  }
+
+  repeat(stored: Uint8Array): PreparedAnswer {
+    const { message } = this.spoken
+    const { dialect } = message
+    const known = stored.length === 0 ? undefined : dialect.read(stored)
+    if (known === undefined || !("mti" in known)) {
+      return this.prepare({
+        approved: false,
+        response1987: failures["duplicate-stale"].response,
+        failure: "duplicate-stale"
+      })
+    }
+    const mac = wantsMac(this.spoken)
+    const sealed = dialect.mac !== undefined && known.has(dialect.mac.field)
+    return new Prepared(
+      this,
+      mac === sealed ? Buffer.from(stored) : dialect.patch(known, { mac }),
+      mac
+    )
+  }
+}
+
+const nothing = new Uint8Array(0)
+
+/** Ready, or still being sealed; delivered once both its outcome and its MAC are there. */
+class Prepared implements PreparedAnswer {
+  readonly body: Uint8Array
+  readonly #ask: Ask
+  /** Undefined while it is being sealed, and when no MAC could be made. */
+  #sealed: Uint8Array | undefined
+  #sealing: boolean
+  #handed: ((live: boolean) => void) | undefined
+
+  constructor(ask: Ask, body: Uint8Array, mac: boolean) {
+    this.#ask = ask
+    this.body = body
+    this.#sealing = mac && body.length > 0
+    if (!this.#sealing) {
+      this.#sealed = body.length === 0 ? undefined : body
+      return
+    }
+    ask.session.seal(ask.spoken.profile.terminal, body, (sealed) => {
+      this.#sealing = false
+      this.#sealed = sealed
+      if (this.#handed !== undefined) this.#leave(this.#handed)
+    })
+  }
+
+  deliver(handed: (live: boolean) => void): void {
+    if (this.#sealing) this.#handed = handed
+    else this.#leave(handed)
+  }
+
+  #leave(handed: (live: boolean) => void): void {
+    const { binding, session, spoken } = this.#ask
+    binding.inFlight--
+    const { listener, room } = session
+    const told = (live: boolean) => {
+      room.house.hooks.meter.answered(listener, live)
+      handed(live)
+    }
+    if (this.#sealed === undefined || !binding.live) told(false)
+    else session.reply(spoken.arrival, this.#sealed, told)
+    session.settled()
+  }
+}
+
+/** Management answers carry a MAC when their request did; all others when the profile says so. */
+export function wantsMac(spoken: Spoken): boolean {
+  const { kind, message, profile } = spoken
+  const { mac } = message.dialect
+  if (mac === undefined) return false
+  if (managementKinds.has(kind)) return kind !== "sign-on" && message.has(mac.field)
+  return profile.macRequired
+}
+
+/** The upstream's own response code, when the mapping brought it in this dialect's words. */
+function theirCode(message: Message, values: Values | undefined): string | undefined {
+  const path = message.dialect.pathOf("response")
+  const value = path === undefined ? undefined : values?.[path]
+  return typeof value === "string" ? value : undefined
+}
+
+/** What is the terminal's own, or ours to say; wins over whatever came back from upstream. */
+export function ownValues(
+  session: IsoSession,
+  message: Message,
+  verdict: Verdict
+): Record<string, string | Uint8Array | undefined> {
+  const { dialect } = message
+  const { record } = verdict
+  const values: Record<string, string | Uint8Array | undefined> = {}
+  const set = (role: Role, value: string | undefined) => {
+    const path = dialect.pathOf(role)
+    if (path !== undefined && value !== undefined) values[path] = value
+  }
+  const macPath = dialect.mac === undefined ? undefined : String(dialect.mac.field)
+  if (macPath !== undefined && verdict.values?.[macPath] !== undefined) {
+    values[macPath] = undefined
+  }
+  const responsePath = dialect.pathOf("response")
+  if (responsePath !== undefined && verdict.values?.[responsePath] !== undefined) {
+    values[responsePath] = theirCode(message, verdict.values)
+  }
+  set("stan", message.role("stan"))
+  set("terminal", message.role("terminal"))
+  set("merchant", message.role("merchant"))
+  set("rrn", message.role("rrn") ?? record?.rrn ?? record?.upstreamRrn)
+  set("authCode", record?.authCode)
+  if (record !== undefined) set("settlementDate", record.day.slice(5, 7) + record.day.slice(8, 10))
+  if (record?.approvedAmount !== undefined) {
+    set("amount", String(record.approvedAmount).padStart(12, "0"))
+  }
+  const stamp = session.localStamp()
+  set("localDate", message.role("localDate") ?? stamp.slice(0, 4))
+  set("localTime", message.role("localTime") ?? stamp.slice(4))
+  return values
+}

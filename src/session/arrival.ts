@@ -1,0 +1,36 @@
+/** One frame on its way through a session, from its last byte to its answer. */
+
+import type { KeyHandle } from "../domain/brand.ts"
+import type { Kind } from "../domain/kind.ts"
+import type { Decoded } from "../domain/ports/codec.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import type { Message } from "../iso8583/message.ts"
+
+export class Arrival {
+  /** Header of the frame that came; the reply's is made from it. */
+  readonly header: Uint8Array
+  readonly body: Uint8Array
+  /** Monotonic time of its last byte. */
+  readonly atMs: number
+  result: Decoded | undefined
+  /** The key under which the MAC was checked last. */
+  key: KeyHandle | undefined
+  /** The codec was asked to check the MAC once its sender was known. */
+  asked = false
+  /** The old key has been tried as well. */
+  triedPrevious = false
+
+  constructor(header: Uint8Array, body: Uint8Array, atMs: number) {
+    this.header = header
+    this.body = body
+    this.atMs = atMs
+  }
+}
+
+/** A message whose sender is registered, and whose kind is known. */
+export interface Spoken {
+  readonly arrival: Arrival
+  readonly message: Message
+  readonly profile: TerminalProfile
+  readonly kind: Kind
+}

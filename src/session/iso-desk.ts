@@ -1,0 +1,141 @@
+/**
+ * The desk of a listener: a message whose sender is known and whose MAC has been judged arrives
+ * here. May its terminal speak, may it speak now, and who answers: the switch itself, or the
+ * transaction station? What must hold: early refusal takes the cheapest first and never a reversal
+ * or an advice; a terminal never has more in flight than its window.
+ */
+
+import type { FailureCode } from "../domain/failures.ts"
+import { type Kind, managementKinds } from "../domain/kind.ts"
+import type { TransactionsShape } from "../domain/ports/transactions.ts"
+import { Ask } from "./answer.ts"
+import type { Spoken } from "./arrival.ts"
+import type { Binding } from "./binding.ts"
+import type { SessionHouseShape } from "./house.ts"
+import type { IsoSession } from "./iso-session.ts"
+import { Management } from "./management.ts"
+import { submissionOf } from "./submission.ts"
+
+/** Owed by whoever sends them: refusing one would only move the doubt. */
+const neverRefusedEarly: ReadonlySet<Kind> = new Set<Kind>([
+  "reversal",
+  "completion-advice",
+  "offline-sale",
+  "adjustment"
+])
+
+const cheap: ReadonlySet<Kind> = new Set<Kind>(["inquiry", "balance"])
+
+/** Reversals and advices may exceed the window, by this factor and no more. */
+const windowSlack = 4
+
+/** What a terminal may send before it has proven who it is: none of it moves money or tells any. */
+const unproven: ReadonlySet<Kind> = new Set<Kind>([
+  "sign-on",
+  "sign-off",
+  "echo",
+  "download",
+  "status-upload",
+  "settlement",
+  "batch-upload",
+  "script-result"
+])
+
+export class IsoDesk {
+  readonly #house: SessionHouseShape
+  readonly #transactions: TransactionsShape
+  readonly #management: Management
+
+  constructor(house: SessionHouseShape, transactions: TransactionsShape) {
+    this.#house = house
+    this.#transactions = transactions
+    this.#management = new Management(house)
+  }
+
+  /** `macRight`: the message carried a MAC, and it was right. */
+  take(session: IsoSession, spoken: Spoken, macRight: boolean): void {
+    const { kind, profile } = spoken
+    this.#house.hooks.meter.received(session.listener, kind)
+    const binding = session.seats.take(profile)
+    const stranger = this.#identify(session, spoken, binding, macRight)
+    if (stranger !== undefined) {
+      if (stranger === "terminal-foreign") session.audit(stranger, spoken.message)
+      session.refuse(spoken, stranger)
+      return
+    }
+    if (session.seats.shared) binding.header = spoken.arrival.header.slice()
+    if (managementKinds.has(kind)) {
+      if (profile.kinds.has(kind)) this.#management.take(session, spoken, binding)
+      else session.refuse(spoken, "kind-forbidden")
+      return
+    }
+    this.#submit(session, spoken, binding)
+  }
+
+  /** By the profile's rule (rule 8): the reason why this terminal may not say this yet. */
+  #identify(
+    session: IsoSession,
+    spoken: Spoken,
+    binding: Binding,
+    macRight: boolean
+  ): FailureCode | undefined {
+    const { kind, profile } = spoken
+    switch (profile.identity) {
+      case "certificate": {
+        const name = commonName(session.connection.peer?.subject)
+        if (name === undefined || name !== (profile.certificate ?? profile.terminal.trimEnd())) {
+          return "terminal-foreign"
+        }
+        session.prove(binding)
+        return undefined
+      }
+      case "mac":
+        if (macRight) session.prove(binding)
+        break
+      case "sign-on":
+        break
+      case "hello":
+        return "kind-forbidden"
+    }
+    return binding.proven || unproven.has(kind) ? undefined : "not-signed-on"
+  }
+
+  #submit(session: IsoSession, spoken: Spoken, binding: Binding): void {
+    const refusal = this.#pressure(session, spoken, binding)
+    if (refusal !== undefined) {
+      session.refuse(spoken, refusal)
+      return
+    }
+    const submission = submissionOf(spoken, binding.generation)
+    if (typeof submission === "string") {
+      session.refuse(spoken, submission)
+      return
+    }
+    binding.inFlight++
+    this.#transactions.submit(submission, new Ask(session, spoken, binding))
+  }
+
+  /** May it begin now? Window, the merchant's rate, and its age in our queues. */
+  #pressure(
+    session: IsoSession,
+    spoken: Spoken,
+    binding: Binding
+  ): FailureCode | undefined {
+    const { arrival, kind, profile } = spoken
+    if (neverRefusedEarly.has(kind)) {
+      return binding.inFlight >= profile.window * windowSlack ? "session-busy" : undefined
+    }
+    if (session.room.draining) return "draining"
+    if (binding.inFlight >= profile.window) return "session-busy"
+    const { merchantRates, settings, time } = this.#house
+    const now = time.monotonicMs()
+    const patienceMs = cheap.has(kind) ? settings.refuseInquiryAfterMs : settings.refuseSaleAfterMs
+    if (now - arrival.atMs > patienceMs) return "overloaded"
+    return merchantRates?.take(profile.merchant, now) === false ? "overloaded" : undefined
+  }
+}
+
+/** `CN` of a subject, in either of the usual notations: lines, or `/` and `,` between the parts. */
+export function commonName(subject: string | undefined): string | undefined {
+  return /(?:^|[\n,/]\s*)CN\s*=\s*([^\n,/]+)/.exec(subject ?? "")?.[1]?.trim()
+}

@@ -1,0 +1,141 @@
+/**
+ * What the switch answers itself: sign-on with its keys, sign-off, echo, downloads, settlement,
+ * polls. What must hold: new working keys are durable before the answer that carries them leaves,
+ * and the old MAC key stays good for its grace; what nobody is there to do is refused by name.
+ */
+
+import type { JournalWrite, TerminalState } from "../domain/ports/journal.ts"
+import type { WorkingKeys } from "../domain/ports/security-module.ts"
+import type { Spoken } from "./arrival.ts"
+import type { Binding } from "./binding.ts"
+import type { SessionHouseShape } from "./house.ts"
+import type { IsoSession } from "./iso-session.ts"
+import { acknowledgedIn, pushText } from "./push-text.ts"
+
+const approved = "00"
+
+export class Management {
+  readonly #house: SessionHouseShape
+
+  constructor(house: SessionHouseShape) {
+    this.#house = house
+  }
+
+  take(session: IsoSession, spoken: Spoken, binding: Binding): void {
+    switch (spoken.kind) {
+      case "sign-on":
+        this.#signOn(session, spoken, binding)
+        break
+      case "sign-off":
+        binding.signedOn = false
+        session.answer(spoken, approved, {}, undefined)
+        session.signedOff(binding)
+        break
+      case "settlement":
+      case "batch-upload":
+        this.#settle(session, spoken, spoken.kind)
+        break
+      case "poll":
+        this.#poll(session, spoken)
+        break
+      default:
+        session.answer(spoken, approved, {}, undefined)
+    }
+  }
+
+  #signOn(session: IsoSession, spoken: Spoken, binding: Binding): void {
+    const { message, profile } = spoken
+    const { security, signOnRates, time } = this.#house
+    if (!signOnRates.take(profile.terminal, time.monotonicMs())) {
+      session.refuse(spoken, "session-busy")
+      return
+    }
+    const wanted = message.dialect.keyDownload(message)
+    if (wanted === undefined) {
+      this.#signedOn(session, spoken, binding)
+      session.answer(spoken, approved, {}, undefined)
+      return
+    }
+    if (profile.masterKey === undefined) {
+      session.refuse(spoken, "kind-forbidden")
+      return
+    }
+    this.#house.run(security.issueWorkingKeys(profile.masterKey, wanted.shape), (issued) => {
+      if (typeof issued === "string") session.refuse(spoken, issued)
+      else this.#keep(session, spoken, binding, issued, wanted.path)
+    })
+  }
+
+  #keep(
+    session: IsoSession,
+    spoken: Spoken,
+    binding: Binding,
+    issued: WorkingKeys,
+    path: string
+  ): void {
+    const { journal, keys, time } = this.#house
+    const { terminal } = spoken.profile
+    const state: TerminalState = {
+      ...keys.state(terminal),
+      keys: issued.blocks,
+      keysChangedMs: time.wallMs()
+    }
+    const write: JournalWrite = { table: "terminals", key: terminal, value: state }
+    // The keys that go are looked at first: a terminal that has not been heard yet has some too.
+    keys.mac(terminal)
+    journal.commit([write], [], (failure) => {
+      if (failure !== undefined) {
+        session.refuse(spoken, failure)
+        return
+      }
+      keys.rotated(terminal, issued.blocks, time.monotonicMs())
+      session.room.audit("key-download", session.remote, terminal, spoken.profile.merchant)
+      this.#signedOn(session, spoken, binding)
+      session.answer(spoken, approved, { [path]: issued.download }, undefined)
+    })
+  }
+
+  /** A sign-on proves a terminal only where its profile says that it does. */
+  #signedOn(session: IsoSession, spoken: Spoken, binding: Binding): void {
+    if (!binding.live) return
+    binding.signedOn = true
+    if (spoken.profile.identity === "sign-on") session.prove(binding)
+  }
+
+  #settle(session: IsoSession, spoken: Spoken, kind: "settlement" | "batch-upload"): void {
+    const { settle } = this.#house.hooks
+    if (settle === undefined) {
+      session.refuse(spoken, "kind-forbidden")
+      return
+    }
+    const { message, profile } = spoken
+    const request = {
+      kind,
+      terminal: profile.terminal,
+      merchant: profile.merchant,
+      profile,
+      batch: message.role("batch"),
+      message
+    }
+    settle(
+      request,
+      ({ response1987, values }) => session.answer(spoken, response1987, values, undefined)
+    )
+  }
+
+  /** The field of a poll acknowledges; the field of its answer brings the next push. */
+  #poll(session: IsoSession, spoken: Spoken): void {
+    const { message, profile } = spoken
+    const { pushPath } = message.dialect
+    if (pushPath === undefined) {
+      session.refuse(spoken, "kind-forbidden")
+      return
+    }
+    const { pushes } = this.#house
+    const acknowledged = acknowledgedIn(message.text(pushPath))
+    if (acknowledged !== undefined) pushes.acknowledge(profile.terminal, acknowledged)
+    const push = pushes.first(profile.terminal)
+    const values = push === undefined ? {} : { [pushPath]: pushText(push) }
+    session.answer(spoken, approved, values, undefined)
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Sessions as operators see them: what is open, what has ended and why, and the one thing they may
+ * do about it. Read-only but for `disconnect`; nothing here is on the road.
+ */
+
+import { Context } from "effect"
+import type { TerminalId } from "../domain/brand.ts"
+import type { EndedSession } from "./ended-sessions.ts"
+import type { SeenLine, SessionHouseShape, SessionState } from "./house.ts"
+
+export interface SessionRow {
+  readonly listener: string
+  readonly remote: string
+  readonly state: SessionState
+  /** Of a concentrator: all that have spoken. */
+  readonly terminals: ReadonlyArray<TerminalId>
+  readonly ageMs: number
+  readonly idleMs: number
+  readonly messages: number
+  /** Requests without an answer yet, and bytes that the peer has not taken. */
+  readonly owed: number
+  readonly pendingBytes: number
+}
+
+export interface SessionsViewShape {
+  /** At most `limit` rows, listener by listener, oldest first. */
+  readonly list: (limit: number) => ReadonlyArray<SessionRow>
+  /** The session that owns a terminal now. */
+  readonly find: (terminal: string) => SessionRow | undefined
+  readonly counts: () => Readonly<Record<SessionState, number>>
+  /** The last ends, oldest first. */
+  readonly closed: () => ReadonlyArray<EndedSession>
+  readonly listeners: () => ReadonlyArray<{ readonly name: string; readonly port: number }>
+  /** Ends the session that owns the terminal, with the reason `operator`; false: it has none. */
+  readonly disconnect: (terminal: string) => boolean
+}
+
+export class SessionsView
+  extends Context.Service<SessionsView, SessionsViewShape>()("pointsman/session/SessionsView")
+{}
+
+export function sessionsView(house: SessionHouseShape): SessionsViewShape {
+  const lineOf = (terminal: string): SeenLine | undefined => {
+    const profile = house.terminals.find(terminal)
+    const owner = profile === undefined ? undefined : house.owners.of(profile.terminal)
+    return owner?.bearer.seen()
+  }
+  return SessionsView.of({
+    list: (limit) => {
+      const rows: Array<SessionRow> = []
+      for (const line of linesOf(house)) {
+        if (rows.length >= limit) break
+        rows.push(rowOf(line, house.time.monotonicMs()))
+      }
+      return rows
+    },
+    find: (terminal) => {
+      const line = lineOf(terminal)
+      return line === undefined ? undefined : rowOf(line, house.time.monotonicMs())
+    },
+    counts: () => {
+      const counts = { new: 0, proven: 0, quarantined: 0, closing: 0 }
+      for (const line of linesOf(house)) counts[line.state()]++
+      return counts
+    },
+    closed: () => house.ends.all(),
+    listeners: () => [...house.rooms].map(({ name, port }) => ({ name, port })),
+    disconnect: (terminal) => {
+      const line = lineOf(terminal)
+      line?.end("operator")
+      return line !== undefined
+    }
+  })
+}
+
+function* linesOf(house: SessionHouseShape): Generator<SeenLine> {
+  for (const room of house.rooms) yield* room.lines()
+}
+
+function rowOf(line: SeenLine, nowMs: number): SessionRow {
+  return {
+    listener: line.listener,
+    remote: line.remote,
+    state: line.state(),
+    terminals: line.terminals(),
+    ageMs: nowMs - line.openedMs,
+    idleMs: nowMs - line.lastMs,
+    messages: line.messages,
+    owed: line.owed,
+    pendingBytes: line.pendingBytes()
+  }
+}

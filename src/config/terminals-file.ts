@@ -18,6 +18,8 @@
  *   reverseUnconfirmed  yes or no (usual): reverse an answer whose delivery is unknown
  *   counter             name on this counter's printed code; unique
  *   blocked             yes or no (usual)
+ *   concentrator        name shared by the terminals that may speak on one connection; empty: alone
+ *   certificate         common name of its client certificate; empty: the terminal id
  *
  * A value with a comma or a quote in it stands in double quotes, quotes in it doubled. Empty lines
  * and lines that begin with `#` are skipped. `terminal` and `merchant` alone must be there.
@@ -47,7 +49,9 @@ export const terminalColumns = [
   "partialApproval",
   "reverseUnconfirmed",
   "counter",
-  "blocked"
+  "blocked",
+  "concentrator",
+  "certificate"
 ] as const
 
 type Column = typeof terminalColumns[number]
@@ -144,6 +148,8 @@ class Row {
     const merchant = this.#id("merchant", 15)
     const masterKey = this.#text("masterKey")
     const counter = this.#text("counter")
+    const concentrator = this.#text("concentrator")
+    const certificate = this.#text("certificate")
     return {
       terminal: this.#id("terminal", 8) as TerminalId,
       merchant: merchant as MerchantId,
@@ -160,6 +166,8 @@ class Row {
       partialApproval: this.#yes("partialApproval", false),
       reverseUnconfirmed: this.#yes("reverseUnconfirmed", false),
       ...(counter === "" ? {} : { counter }),
+      ...(concentrator === "" ? {} : { concentrator }),
+      ...(certificate === "" ? {} : { certificate }),
       blocked: this.#yes("blocked", false)
     }
   }

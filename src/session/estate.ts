@@ -7,9 +7,8 @@ import { Context, Effect, Layer } from "effect"
 import { invariant } from "../domain/invariant.ts"
 import { type TerminalProfile, Terminals } from "../domain/ports/terminals.ts"
 
-/** Card acceptor ids travel padded with spaces: field 41 has 8 characters, field 42 has 15. */
-export const terminalIdLength = 8
-export const merchantIdLength = 15
+/** Field 41 travels padded with spaces to this length. */
+const terminalIdLength = 8
 
 export interface EstateControlShape {
   /** From the next message on. */

@@ -83,7 +83,7 @@ export class ListenerRoom implements Listening {
   enter<L extends RoomLine>(connection: Connection, make: () => L): L | undefined {
     const refusal = this.#refusal(connection)
     if (refusal !== undefined) {
-      this.#keep(connection, undefined, refusal, this.house.time.monotonicMs(), 0)
+      this.refused(refusal, connection.remote)
       return undefined
     }
     const line = make()
@@ -93,6 +93,11 @@ export class ListenerRoom implements Listening {
     this.house.addresses.set(address, (this.house.addresses.get(address) ?? 0) + 1)
     this.house.hooks.meter.opened(this.name)
     return line
+  }
+
+  /** Ended before it began. */
+  refused(reason: EndReason, remote: string): void {
+    this.#keep(remote, undefined, reason, this.house.time.monotonicMs(), 0)
   }
 
   /** The line has an owner's binding: it is not reclaimed any more. */
@@ -109,7 +114,7 @@ export class ListenerRoom implements Listening {
     if (left > 0) this.house.addresses.set(address, left)
     else this.house.addresses.delete(address)
     if (lingers) this.#lingering.set(line, this.house.time.monotonicMs() + lingerMs)
-    this.#keep(line.connection, line.terminals()[0], reason, line.openedMs, line.messages)
+    this.#keep(line.remote, line.terminals()[0], reason, line.openedMs, line.messages)
   }
 
   /** The socket is gone. */
@@ -169,7 +174,7 @@ export class ListenerRoom implements Listening {
   }
 
   #keep(
-    connection: Connection,
+    remote: string,
     terminal: string | undefined,
     reason: EndReason,
     openedMs: number,
@@ -179,7 +184,7 @@ export class ListenerRoom implements Listening {
     hooks.meter.ended(this.name, reason)
     ends.add({
       listener: this.name,
-      remote: connection.remote,
+      remote,
       terminal,
       reason,
       openedMs: Math.round(openedMs + this.#wallMinusMonotonicMs),

@@ -155,6 +155,7 @@ const serve = Effect.fnUntraced(function*<L extends RoomLine>(
     port: config.port,
     backlog,
     handshakeTimeoutMs: config.firstMessageMs,
+    refused: (reason, remote) => room.refused(reason, remote),
     ...(config.tls === undefined ? {} : { tls: config.tls }),
     ...(balancers === undefined ? {} : { proxy: { from: balancers } })
   }, (connection) => room.enter(connection, () => make(connection)))

@@ -49,6 +49,12 @@ export const metricDefinitions = {
   messages_total: counter("Messages read and written.", "mti", "direction"),
   message_rejects_total: counter("Messages refused before they were transactions.", "reason"),
 
+  answers_total: counter("Answers handed to a live socket, or to nobody.", "result"),
+
+  notifications_total: counter("QR notices by what became of them.", "account", "result"),
+  notification_push_seconds: histogram("Last byte of a notice to its push handed over."),
+  pushes_total: counter("Pushes to terminals.", "result"),
+
   transactions_total: counter(
     "Transactions by how they ended for the terminal.",
     "kind",
@@ -63,7 +69,9 @@ export const metricDefinitions = {
   upstream_up: gauge("1: the link stands and may be used.", "upstream", "link"),
   upstream_inflight: gauge("Requests written and not answered.", "upstream"),
   upstream_window: gauge("Requests that may be in flight.", "upstream"),
-  upstream_unmatched_total: counter("Answers to nothing that was asked.", "upstream"),
+  upstream_sent_total: counter("Messages handed to a link.", "upstream", "kind"),
+  upstream_ended_total: counter("How written messages ended.", "upstream", "how"),
+  upstream_unmatched_total: counter("Answers to nothing that was asked.", "upstream", "what"),
   upstream_late_total: counter("Answers after their end was declared.", "upstream"),
   breaker_state: gauge("0 closed, 1 half-open, 2 open, 3 forced.", "upstream"),
   breaker_transitions_total: counter("Changes of a breaker's state.", "upstream", "to"),

@@ -1,0 +1,101 @@
+/**
+ * What sessions, upstreams and notifications count, as the structural meters that they ask for.
+ * Each call is a few additions; a line is written only for what is rare.
+ */
+
+import type { EndReason } from "../domain/end-reasons.ts"
+import type { FailureCode } from "../domain/failures.ts"
+import type { Kind } from "../domain/kind.ts"
+import type { LogLines } from "./log-lines.ts"
+import type { Metrics } from "./metrics.ts"
+
+const breakerNumbers: Readonly<Record<string, number>> = {
+  closed: 0,
+  "half-open": 1,
+  open: 2,
+  "forced-open": 3,
+  "forced-closed": 3
+}
+
+/** Ends of sessions that an operator need not hear of one by one. */
+const quiet: ReadonlySet<EndReason> = new Set<EndReason>([
+  "peer-closed",
+  "peer-reset",
+  "idle",
+  "taken-over",
+  "signed-off",
+  "draining"
+])
+
+/** For the session house's hooks. */
+export function sessionMeter(metrics: Metrics, lines: LogLines) {
+  const opened = metrics.sessions_opened_total.of()
+  const delivered = metrics.answers_total.of("delivered")
+  const undeliverable = metrics.answers_total.of("undeliverable")
+  return {
+    opened: (): void => opened.add(),
+    ended: (listener: string, reason: EndReason): void => {
+      metrics.sessions_closed_total.of(reason).add()
+      if (!quiet.has(reason)) lines.write("info", "session-ended", { listener, reason })
+    },
+    received: (_: string, kind: Kind): void => metrics.messages_total.of(kind, "in").add(),
+    refused: (listener: string, failure: FailureCode): void => {
+      metrics.message_rejects_total.of(failure).add()
+      lines.write("info", "message-refused", { listener, reason: failure })
+    },
+    answered: (_: string, live: boolean): void => (live ? delivered : undeliverable).add(),
+    unanswerable: (listener: string): void => {
+      metrics.message_rejects_total.of("unanswerable").add()
+      lines.write("info", "message-unanswerable", { listener })
+    },
+    push: (what: string): void => metrics.pushes_total.of(what).add()
+  }
+}
+
+/** For `UpstreamsOptions.meter`. */
+export function upstreamMeter(metrics: Metrics, lines: LogLines) {
+  return {
+    sent: (upstream: string, kind: string): void =>
+      metrics.upstream_sent_total.of(upstream, kind).add(),
+    ended: (upstream: string, kind: string, how: string, seconds: number): void => {
+      metrics.upstream_ended_total.of(upstream, how).add()
+      if (kind === "request") metrics.upstream_seconds.of(upstream).record(seconds)
+    },
+    stray: (upstream: string, what: string): void => {
+      if (what === "late") metrics.upstream_late_total.of(upstream).add()
+      else metrics.upstream_unmatched_total.of(upstream, what).add()
+    },
+    breaker: (upstream: string, from: string, to: string): void => {
+      metrics.breaker_state.of(upstream).set(breakerNumbers[to] ?? 0)
+      metrics.breaker_transitions_total.of(upstream, to).add()
+      lines.write(to === "closed" ? "info" : "warn", "breaker-moved", { upstream, from, to })
+    },
+    link: (
+      upstream: string,
+      index: number,
+      state: string,
+      reason: EndReason | undefined
+    ): void => {
+      metrics.upstream_up.of(upstream, String(index)).set(state === "up" ? 1 : 0)
+      if (state === "up" || reason !== undefined) {
+        lines.write("info", "link-moved", { upstream, link: index, state, reason })
+      }
+    }
+  }
+}
+
+/** For the notification station. */
+export function noticeMeter(metrics: Metrics, lines: LogLines) {
+  const pushed = metrics.notification_push_seconds.of()
+  return {
+    notice: (account: string, end: string): void => {
+      metrics.notifications_total.of(account, end).add()
+      if (end.startsWith("notification-")) {
+        lines.write("warn", "notification-refused", { account, reason: end })
+      }
+    },
+    pushed: (milliseconds: number): void => pushed.record(milliseconds / 1000),
+    streamEnded: (listener: string, reason: EndReason): void =>
+      lines.write("info", "stream-ended", { listener, reason })
+  }
+}

@@ -38,6 +38,7 @@ const gentleEnds: ReadonlySet<EndReason> = new Set<EndReason>([
   "frame-too-long",
   "frame-empty",
   "frame-length",
+  "frame-incomplete",
   "operator",
   "draining"
 ])

@@ -31,11 +31,10 @@ export class Ask implements Asker {
     const mac = wantsMac(spoken)
     if (verdict.failure !== undefined) session.countRefusal(verdict.failure)
     if (verdict.response1987 === "") return new Prepared(this, nothing, false)
-    const push = session.piggyback(spoken)
-    const own = ownValues(session, message, verdict)
-    const values = { ...verdict.values, ...push, ...own }
     const theirs = verdict.failure === undefined ? theirCode(message, verdict.values) : undefined
     const code = theirs ?? message.dialect.responseCode(verdict.response1987)
+    const own = ownValues(session, message, code, verdict)
+    const values = { ...verdict.values, ...session.piggyback(spoken), ...own }
     return new Prepared(this, message.dialect.respond(message, code, values, mac), mac)
   }
 
@@ -125,23 +124,19 @@ function theirCode(message: Message, values: Values | undefined): string | undef
 export function ownValues(
   session: IsoSession,
   message: Message,
-  verdict: Verdict
-): Record<string, string | Uint8Array | undefined> {
+  code: string,
+  verdict: Partial<Verdict> = {}
+): Record<string, string | undefined> {
   const { dialect } = message
   const { record } = verdict
-  const values: Record<string, string | Uint8Array | undefined> = {}
+  const values: Record<string, string | undefined> = {}
   const set = (role: Role, value: string | undefined) => {
     const path = dialect.pathOf(role)
     if (path !== undefined && value !== undefined) values[path] = value
   }
-  const macPath = dialect.mac === undefined ? undefined : String(dialect.mac.field)
-  if (macPath !== undefined && verdict.values?.[macPath] !== undefined) {
-    values[macPath] = undefined
-  }
-  const responsePath = dialect.pathOf("response")
-  if (responsePath !== undefined && verdict.values?.[responsePath] !== undefined) {
-    values[responsePath] = theirCode(message, verdict.values)
-  }
+  // The upstream's MAC is not ours.
+  if (dialect.mac !== undefined) values[String(dialect.mac.field)] = undefined
+  set("response", code)
   set("stan", message.role("stan"))
   set("terminal", message.role("terminal"))
   set("merchant", message.role("merchant"))

@@ -231,6 +231,7 @@ export class IsoSession extends Line<Arrival> {
       this.#strangersInRow++
     }
     this.#refuseUnknown(arrival, message, failure)
+    if (failure === "field-missing") this.#badMessage()
     if (this.#strangersInRow >= this.room.config.maxBadMessages) this.finish("identity-refused")
   }
 
@@ -317,8 +318,8 @@ export class IsoSession extends Line<Arrival> {
   ): void {
     const { message } = spoken
     const mac = wantsMac(spoken)
-    const own = ownValues(this, message, { approved: false, response1987 })
     const code = message.dialect.responseCode(response1987)
+    const own = ownValues(this, message, code)
     const body = message.dialect.respond(message, code, { ...own, ...values }, mac)
     const leave = (sealed: Uint8Array | undefined) => {
       if (sealed === undefined) handed?.(false)
@@ -399,7 +400,7 @@ export class IsoSession extends Line<Arrival> {
       this.room.house.hooks.meter.unanswerable(this.listener)
     } else {
       const code = this.dialect.responseCode(response)
-      const own = ownValues(this, message, { approved: false, response1987: response })
+      const own = ownValues(this, message, code)
       this.reply(arrival, this.dialect.respond(message, code, own, false), undefined)
     }
     this.settled()

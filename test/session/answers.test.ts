@@ -1,0 +1,280 @@
+/** What terminals are told: their own numbers, refusals by name, repeats; what is submitted for them. */
+
+import { describe, expect, it } from "vitest"
+import type { BusinessDay, Rrn, Stan } from "../../src/domain/brand.ts"
+import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { encode } from "../upstream/fake-dialect.ts"
+import { message, reversal, sale, signOn } from "./messages.ts"
+import { Place, profile } from "./place.ts"
+
+const record = {
+  rrn: "123456789012" as Rrn,
+  upstreamStan: "777777" as Stan,
+  authCode: "A12345",
+  day: "2026-11-26" as BusinessDay,
+  approvedAmount: 50
+} as Partial<TransactionRecord> as TransactionRecord
+
+function signedOn(place: Place) {
+  const caller = place.connect()
+  caller.say(signOn("T0000001"))
+  place.settle()
+  return caller
+}
+
+describe("an answer", () => {
+  it("carries the terminal's own numbers, whatever the upstream said", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042"))
+    place.settle()
+    place.submitted[0]!.answer({
+      record,
+      values: { 11: "777777", 39: "10", 41: "XXXXXXXX", 54: "balance", 64: "theirs" }
+    })
+    place.settle()
+    expect(caller.last()).toEqual({
+      mti: "0210",
+      2: "6222020000000000001",
+      3: "000000",
+      4: "000000000050",
+      11: "000042",
+      12: expect.stringMatching(/^\d{6}$/),
+      13: expect.stringMatching(/^\d{4}$/),
+      15: "1126",
+      37: "123456789012",
+      38: "A12345",
+      39: "10",
+      41: "T0000001",
+      42: "M00000000000001",
+      49: "156",
+      54: "balance"
+    })
+  })
+
+  it("keeps the terminal's own time and reference where it sent them", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042", { 12: "101112", 13: "1231", 37: "TERMINALRRN1" }))
+    place.settle()
+    place.submitted[0]!.answer({ record })
+    place.settle()
+    expect(caller.last()).toMatchObject({ 12: "101112", 13: "1231", 37: "TERMINALRRN1" })
+    expect(place.submitted[0]!.submission.localTime).toBe("1231101112")
+  })
+
+  it("says the failure's code, and counts it by name", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042"))
+    place.settle()
+    place.submitted[0]!.answer({
+      approved: false,
+      response1987: "91",
+      failure: "upstream-down",
+      values: { 39: "00" }
+    })
+    place.settle()
+    expect(caller.last()).toMatchObject({ 39: "91" })
+    expect(place.count("refused upstream-down")).toBe(1)
+  })
+
+  it("is none when the failure has no code: nobody is told anything", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042"))
+    place.settle()
+    place.submitted[0]!.answer({
+      approved: false,
+      response1987: "",
+      failure: "journal-failed"
+    })
+    place.settle()
+    expect(caller.heard.length).toBe(1)
+    expect(place.submitted[0]!.live).toBe(false)
+  })
+})
+
+describe("a repeat", () => {
+  const keyed = {
+    profiles: [profile("T0000001", { macRequired: true, masterKey: "tmk-demo" })],
+    hooks: { seedKeys: () => ({ mac: Buffer.from("k7") }) }
+  }
+
+  it("gets the stored answer under the current key", () => {
+    const place = new Place(keyed)
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042", { 64: "mac-7" }))
+    place.settle()
+    const { body } = place.submitted[0]!.answer({ record })
+    const stored = Buffer.from(body)
+    place.settle()
+    const first = caller.last()
+    caller.say(signOn("T0000001", { 70: "003" }))
+    place.settle()
+    caller.say(sale("T0000001", "000042", { mti: "0201", 64: "mac-100" }))
+    place.settle()
+    expect(place.submitted[1]!.submission).toMatchObject({
+      repeat: true,
+      key: place.submitted[0]!.submission.key
+    })
+    place.submitted[1]!.repeat(stored)
+    place.settle()
+    expect(first).toMatchObject({ 64: "mac-7" })
+    expect(caller.last()).toEqual({ ...first, 64: "mac-100" })
+  })
+
+  it("gets a refusal where no answer was stored", () => {
+    const place = new Place(keyed)
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042", { 64: "mac-7" }))
+    place.settle()
+    place.submitted[0]!.repeat(new Uint8Array(0))
+    place.settle()
+    expect(caller.last()).toMatchObject({ 11: "000042", 39: "94" })
+  })
+
+  it("of one request on two connections is answered to both, each by its own (N10)", () => {
+    const place = new Place({
+      profiles: [profile("T0000001", { concentrator: "mall", identity: "sign-on" })]
+    })
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042"), sale("T0000001", "000042"))
+    place.settle()
+    const [one, two] = place.submitted
+    expect(one!.submission.key).toBe(two!.submission.key)
+    const { body } = one!.answer()
+    two!.repeat(body)
+    place.settle()
+    expect([one!.live, two!.live]).toEqual([true, true])
+    expect(caller.heard.filter((each) => each["11"] === "000042").length).toBe(2)
+  })
+})
+
+describe("a message that cannot be served", () => {
+  it("is answered 30 when MTI, STAN and terminal can be read, and costs no more than itself", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042", { bad: "yes" }))
+    place.settle()
+    expect(caller.last()).toMatchObject({ mti: "0210", 11: "000042", 39: "30" })
+    caller.bytes(Buffer.from([0, 3, 1, 2, 3]))
+    caller.bytes(Buffer.from([0, 2, 0x7b, 0x7d]))
+    place.settle()
+    expect(place.count("unanswerable")).toBe(2)
+    expect(caller.fate).toBe("open")
+    caller.say(sale("T0000001", "000043"))
+    place.settle()
+    expect(place.submitted.length).toBe(1)
+  })
+
+  it("ends the session when too many come in a row, and only then", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    const bad = sale("T0000001", "000042", { bad: "yes" })
+    caller.say(bad, bad, bad, signOn("T0000001"), bad, bad, bad)
+    place.settle()
+    expect(caller.fate).toBe("open")
+    caller.say(bad)
+    place.settle()
+    expect(caller.heard.length).toBe(9)
+    expect(caller.fate).toBe("ended")
+    expect(place.ends()).toEqual(["messages-bad-repeated"])
+  })
+
+  it("is refused by name: no kind, a forbidden kind, a response, an amount that is none", () => {
+    const place = new Place({
+      profiles: [profile("T0000001", { kinds: new Set(["sign-on", "sale"]) })]
+    })
+    const caller = signedOn(place)
+    caller.say(message("T0000001", "0200", { 3: "990000" }))
+    caller.say(message("T0000001", "0800", { 70: "301" }))
+    caller.say(sale("T0000001", "000043", { 4: "12a" }))
+    place.settle()
+    expect(caller.heard.map((each) => each["39"])).toEqual(["00", "12", "58", "30"])
+    caller.say(sale("T0000001", "000044", { mti: "0210" }))
+    place.settle()
+    expect(place.count("unanswerable")).toBe(1)
+    expect(caller.heard.length).toBe(4)
+  })
+
+  it("is refused when nobody is there to settle, and answered by whoever is", () => {
+    const settlement = message("T0000001", "0500", { 60: "000007" })
+    const alone = new Place()
+    const caller = signedOn(alone)
+    caller.say(settlement)
+    alone.settle()
+    expect(caller.last()).toMatchObject({ mti: "0510", 39: "58" })
+    expect(alone.count("refused kind-forbidden")).toBe(1)
+    const place = new Place({
+      hooks: {
+        settle: ({ batch, kind }, done) =>
+          done({ response1987: "00", values: { 48: `${kind} ${batch}` } })
+      }
+    })
+    const other = signedOn(place)
+    other.say(settlement)
+    place.settle()
+    expect(other.last()).toMatchObject({ mti: "0510", 39: "00", 48: "settlement 000007" })
+  })
+})
+
+describe("a submission", () => {
+  const submitted = (fields: ReturnType<typeof sale>) => {
+    const place = new Place()
+    signedOn(place).say(fields)
+    place.settle()
+    return place.submitted[0]!.submission
+  }
+
+  it("has the facts of a card sale, from field 2 or from track 2", () => {
+    expect(submitted(sale("T0000001", "000042", { 14: "3012", 60: "000007" }))).toMatchObject({
+      kind: "sale",
+      channel: "chip",
+      scheme: "card",
+      stan: "000042",
+      batch: "000007",
+      amount: 100,
+      currency: "156",
+      pan: "6222020000000000001",
+      expiry: "3012",
+      repeat: false
+    })
+    const { 2: _, ...swiped } = sale("T0000001", "000042", {
+      35: "6235013452200000069D2611220778801000000"
+    })
+    expect(submitted(swiped)).toMatchObject({ pan: "6235013452200000069", expiry: "2611" })
+  })
+
+  it("knows a wallet by its pay code, only where a code was scanned", () => {
+    const { 2: _, ...scanned } = sale("T0000001", "000042", {
+      22: "032",
+      59: "134567890123456789"
+    })
+    expect(submitted(scanned)).toMatchObject({
+      channel: "qr-customer",
+      scheme: "wechat",
+      payCode: "134567890123456789"
+    })
+    expect(submitted({ ...scanned, 22: "051" })).toMatchObject({ scheme: "card" })
+  })
+
+  it("carries every reference to the original of a follow-on, and none otherwise", () => {
+    const fields = { 3: "200000", 37: "123456789012", 38: "A12345", 61: "000041" }
+    expect(submitted(sale("T0000001", "000042", fields))).toMatchObject({
+      kind: "void",
+      original: { rrn: "123456789012", stan: "000041", authCode: "A12345" }
+    })
+    expect(submitted(reversal("T0000001", "000042")).original).toBeUndefined()
+    expect(submitted(sale("T0000001", "000042", { 61: "000041" })).original).toBeUndefined()
+  })
+})
+
+it("reads a body that is JSON of nothing as unreadable", () => {
+  const place = new Place()
+  const caller = place.connect()
+  const body = encode({})
+  caller.bytes(Buffer.concat([Buffer.from([0, body.length]), body]))
+  place.settle()
+  expect(caller.heard).toEqual([])
+})

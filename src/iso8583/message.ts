@@ -5,7 +5,7 @@
 
 import type { Kind } from "../domain/kind.ts"
 import type { MacAlgorithm, WorkingKeyShape } from "../domain/ports/security-module.ts"
-import type { CodecFault } from "./fault.ts"
+import type { BuildFault, CodecFault } from "./fault.ts"
 
 /**
  * The parts of a message that mean the same in every dialect. The dialect says which field paths
@@ -114,12 +114,25 @@ export interface Dialect {
   readonly name: string
   /** Small number, unique in the process: names the dialect across threads. */
   readonly number: number
+  /**
+   * The plain data it was compiled from. It can be cloned to a worker, which compiles it again
+   * under the same number.
+   */
+  readonly source: unknown
   readonly mac: MacRule | undefined
   /** Response codes that are approvals, in this dialect's own words. */
   readonly approvals: ReadonlySet<string>
   readonly partialApprovals: ReadonlySet<string>
   /** Checks and indexes `bytes[start, end)`. */
   readonly read: (bytes: Uint8Array) => Message | CodecFault
+  /**
+   * Checks and indexes `bytes[start, end)` into `out` (room for `indexCapacity` Int32s), offsets
+   * counted from `start`; returns the number of fields. Negative: `fault` says what is wrong. The
+   * index takes the first `1 + 3 * count` elements. Allocates nothing on success.
+   */
+  readonly index: (bytes: Uint8Array, start: number, end: number, out: Int32Array) => number
+  /** What a negative `index` means, from the same arguments. */
+  readonly fault: (bytes: Uint8Array, start: number, out: Int32Array) => CodecFault
   /**
    * What can be read of bytes that `read` refused: a view of the fields before the fault, for
    * telling their sender by name (response 30). Undefined when not even the MTI can be read.
@@ -134,11 +147,15 @@ export interface Dialect {
   readonly view: (bytes: Uint8Array, index: Int32Array) => Message
   /**
    * A new message; the MAC field, if the dialect has one and `mac` is true, is left zero at the
-   * end.
+   * end. The values are ours: one that does not fit its field is a programmer's error and throws.
    */
   readonly build: (mti: string, values: Values, mac?: boolean) => Buffer
+  /** The same for values of others: what does not fit is a fault. */
+  readonly encode: (mti: string, values: Values, mac?: boolean) => Buffer | BuildFault
   /**
    * Copies a message, changing some fields and dropping others; untouched fields keep their bytes.
+   * The MAC, which no longer holds, is dropped, or left zero at the end when `mac` is true. Values
+   * must fit, as for `build`.
    */
   readonly patch: (
     message: Message,
@@ -165,6 +182,8 @@ export interface Dialect {
   readonly channel: (message: Message) => string
   /** Translates one of our 1987 response codes into the dialect's own. */
   readonly responseCode: (code1987: string) => string
+  /** Translates one of the dialect's own response codes into the words of 1987. */
+  readonly response1987: (code: string) => string
   /**
    * How the dialect reverses: request MTI, MTI of repeats if any, the codes that end a chain, and
    * the values that name the original. `reason` is a code of China UnionPay field 39; dialects that

@@ -57,12 +57,16 @@ export function fakeDialect(options: FakeOptions = {}): Dialect {
   const dialect: Dialect = {
     name: options.name ?? "fake",
     number: 1,
+    source: undefined,
     mac: undefined,
     approvals: new Set(["00", "11"]),
     partialApprovals: new Set(options.partialApprovals ?? ["10"]),
     read: (bytes) => readFake(dialect, bytes),
+    index: (bytes, start, end) => "failure" in dialect.read(bytes.subarray(start, end)) ? -1 : 0,
+    fault: (bytes) => dialect.read(bytes) as CodecFault,
     view: (bytes) => readFake(dialect, bytes) as Message,
     build: (mti, values) => encode({ mti, ...texts(values) }),
+    encode: (mti, values) => encode({ mti, ...texts(values) }),
     patch: (message) => Buffer.from(message.bytes),
     respond: (request, response, values) =>
       encode({
@@ -77,6 +81,7 @@ export function fakeDialect(options: FakeOptions = {}): Dialect {
     isResponse: (message) => Number(message.mti[2]) % 2 === 1,
     channel: () => "chip",
     responseCode: (code) => code,
+    response1987: (code) => code,
     reversal: {
       mti: "0420",
       ...(options.repeatMti === undefined ? {} : { repeatMti: options.repeatMti }),

@@ -1,0 +1,343 @@
+/**
+ * Field 55 and its like: tags and values by the rules of ISO/IEC 8825-1, as EMV uses them.
+ *
+ *     [ tag 1-4 bytes ][ length 1-5 bytes ][ value ]   9F02 06 000000010000
+ *
+ * Must hold: every length is checked against its container before it is used, depth is bounded, and
+ * what is not known keeps its bytes and its place. Zero bytes between objects are filler (EMV Book
+ * 3 annex B). Lengths are definite.
+ */
+
+import { hex } from "./character-set.ts"
+import {
+  type Composite,
+  firstStep,
+  type Part,
+  type PartReader,
+  type PartValues,
+  type StructureFault
+} from "./composite.ts"
+import type { BuildFault } from "./fault.ts"
+import { writeField } from "./field-writer.ts"
+import { type FieldShape, textOf } from "./field.ts"
+
+export const maxTlvDepth = 8
+const maxTagBytes = 4
+
+/** The shape of a tag's value; the second result says whether the dialect or EMV knows the tag. */
+export type TagShapes = (tag: string) => { readonly shape: FieldShape; readonly known: boolean }
+
+export class BerTlv implements Composite {
+  readonly #shapes: TagShapes
+
+  constructor(shapes: TagShapes) {
+    this.#shapes = shapes
+  }
+
+  check(bytes: Uint8Array, start: number, end: number): number {
+    return checkLevel(bytes, start, end, 0)
+  }
+
+  explain(bytes: Uint8Array, start: number, end: number): StructureFault | undefined {
+    return explainLevel(bytes, start, end, 0, "")
+  }
+
+  part(id: string): PartReader | undefined {
+    const [head, tail] = firstStep(id)
+    const [tag, count] = head.split("#")
+    const wanted = tagNumber(tag ?? "")
+    const skip = count === undefined ? 0 : Number(count) - 1
+    if (wanted < 0 || !Number.isInteger(skip) || skip < 0) return undefined
+    const inner = tail === undefined ? undefined : this.part(tail)
+    if (tail !== undefined && inner === undefined) return undefined
+    const shape = inner?.shape ?? this.#shapes(tag!).shape
+    const within = <T>(
+      bytes: Uint8Array,
+      start: number,
+      end: number,
+      read: (from: number, to: number) => T
+    ): T | undefined => {
+      const from = findTag(bytes, start, end, wanted, skip)
+      return from < 0 ? undefined : read(from, found.end)
+    }
+    return {
+      shape,
+      text: (bytes, start, end) =>
+        within(
+          bytes,
+          start,
+          end,
+          (from, to) =>
+            inner === undefined ? textOf(shape, bytes, from, to) : inner.text(bytes, from, to)
+        ),
+      raw: (bytes, start, end) =>
+        within(
+          bytes,
+          start,
+          end,
+          (from, to) => inner === undefined ? bytes.subarray(from, to) : inner.raw(bytes, from, to)
+        )
+    }
+  }
+
+  parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
+    return this.#level(bytes, start, end, 0)
+  }
+
+  #level(bytes: Uint8Array, start: number, end: number, depth: number): Array<Part> {
+    const parts: Array<Part> = []
+    const seen = new Map<string, number>()
+    for (const { tag, from, to } of objects(bytes, start, end)) {
+      const count = (seen.get(tag) ?? 0) + 1
+      seen.set(tag, count)
+      const { shape, known } = this.#shapes(tag)
+      const nested = isConstructed(tag) && depth + 1 < maxTlvDepth
+      parts.push({
+        id: count === 1 ? tag : `${tag}#${count}`,
+        shape,
+        text: textOf(shape, bytes, from, to),
+        raw: bytes.subarray(from, to),
+        offset: from,
+        known,
+        parts: nested ? this.#level(bytes, from, to, depth + 1) : []
+      })
+    }
+    return parts
+  }
+
+  compose(existing: string | Uint8Array | undefined, values: PartValues): Uint8Array | BuildFault {
+    const old = typeof existing === "object" ? existing : new Uint8Array(0)
+    const pieces: Array<Uint8Array> = []
+    const open = grouped(values)
+    const seen = new Map<string, number>()
+    let kept = 0
+    for (const { tag, at, from, to } of objects(old, 0, old.length)) {
+      const count = (seen.get(tag) ?? 0) + 1
+      seen.set(tag, count)
+      const id = count === 1 ? tag : `${tag}#${count}`
+      const change = open.get(id)
+      if (change === undefined) continue
+      open.delete(id)
+      pieces.push(old.subarray(kept, at))
+      kept = to
+      const made = this.#make(id, change, old.subarray(from, to))
+      if (made === undefined) continue
+      if (!(made instanceof Uint8Array)) return made
+      pieces.push(made)
+    }
+    pieces.push(old.subarray(kept))
+    for (const [id, change] of open) {
+      const made = this.#make(id, change, undefined)
+      if (made === undefined) continue
+      if (!(made instanceof Uint8Array)) return made
+      pieces.push(made)
+    }
+    return Buffer.concat(pieces)
+  }
+
+  /** Tag, length and value; undefined where the tag is dropped. */
+  #make(
+    id: string,
+    change: Change,
+    existing: Uint8Array | undefined
+  ): Uint8Array | BuildFault | undefined {
+    const tag = id.split("#")[0]!
+    if (tagNumber(tag) < 0) return { path: id, problem: "is no BER-TLV tag" }
+    let value: Uint8Array
+    if (change.inside !== undefined) {
+      const inner = this.compose(existing, change.inside)
+      if (!(inner instanceof Uint8Array)) return { ...inner, path: `${id}.${inner.path}` }
+      value = inner
+    } else if (change.value === undefined) return undefined
+    else if (typeof change.value === "string") {
+      const out = new Uint8Array(change.value.length * 2 + 8)
+      const end = writeField(this.#shapes(tag).shape, change.value, out, 0)
+      if (typeof end === "string") return { path: id, problem: end }
+      value = out.subarray(0, end)
+    } else value = change.value
+    return Buffer.concat([Buffer.from(tag, "hex"), lengthBytes(value.length), value])
+  }
+}
+
+interface Change {
+  readonly value: string | Uint8Array | undefined
+  readonly inside?: Map<string, string | Uint8Array | undefined>
+}
+
+/** Values by first step; what goes on behind a dot is gathered. */
+function grouped(values: PartValues): Map<string, Change> {
+  const changes = new Map<string, Change>()
+  for (const [path, value] of values) {
+    const [head, tail] = firstStep(path)
+    if (tail === undefined) {
+      if (changes.get(head)?.inside === undefined) changes.set(head, { value })
+      continue
+    }
+    const inside = changes.get(head)?.inside ?? new Map()
+    inside.set(tail, value)
+    changes.set(head, { value: undefined, inside })
+  }
+  return changes
+}
+
+/** Where the last object that was read ends; written by {@link openObject} alone. */
+const found = { tag: 0, start: 0, end: 0 }
+
+/**
+ * Reads tag and length at `at` into {@link found}. Returns -1, or the offset of what is wrong.
+ */
+function openObject(bytes: Uint8Array, start: number, limit: number): number {
+  let at = start
+  let tag = bytes[at++]!
+  if ((tag & 0x1f) === 0x1f) {
+    do {
+      if (at >= limit || at - start >= maxTagBytes) return start
+      tag = tag * 256 + bytes[at]!
+    } while ((bytes[at++]! & 0x80) !== 0)
+  }
+  if (at >= limit) return start
+  const lengthAt = at
+  let length = bytes[at++]!
+  if (length >= 0x80) {
+    const width = length & 0x7f
+    if (width === 0 || width > 4 || at + width > limit) return lengthAt
+    length = 0
+    for (let index = 0; index < width; index++) length = length * 256 + bytes[at++]!
+  }
+  if (length > limit - at) return lengthAt
+  found.tag = tag
+  found.start = at
+  found.end = at + length
+  return -1
+}
+
+function checkLevel(bytes: Uint8Array, start: number, end: number, depth: number): number {
+  let at = start
+  while (at < end) {
+    const first = bytes[at]!
+    if (first === 0) {
+      at++
+      continue
+    }
+    const bad = openObject(bytes, at, end)
+    if (bad >= 0) return bad
+    const next = found.end
+    if ((first & 0x20) !== 0) {
+      if (depth + 1 >= maxTlvDepth) return at
+      const inside = checkLevel(bytes, found.start, next, depth + 1)
+      if (inside >= 0) return inside
+    }
+    at = next
+  }
+  return -1
+}
+
+function explainLevel(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  depth: number,
+  above: string
+): StructureFault | undefined {
+  let at = start
+  while (at < end) {
+    if (bytes[at] === 0) {
+      at++
+      continue
+    }
+    const bad = openObject(bytes, at, end)
+    const id = above + tagText(bytes, at, end)
+    if (bad >= 0) {
+      const expected = bad === at
+        ? "a tag of 1 to 4 bytes and a length"
+        : "a definite length that stays within its container"
+      return { id, offset: bad, expected }
+    }
+    const next = found.end
+    if ((bytes[at]! & 0x20) !== 0) {
+      if (depth + 1 >= maxTlvDepth) {
+        return { id, offset: at, expected: `at most ${maxTlvDepth} levels` }
+      }
+      const inside = explainLevel(bytes, found.start, next, depth + 1, `${id}.`)
+      if (inside !== undefined) return inside
+    }
+    at = next
+  }
+  return undefined
+}
+
+/** The tag at `at` in hex, as far as it is there. */
+function tagText(bytes: Uint8Array, at: number, limit: number): string {
+  let end = at + 1
+  if ((bytes[at]! & 0x1f) === 0x1f) {
+    while (end < limit && end - at < maxTagBytes && (bytes[end]! & 0x80) !== 0) end++
+    end++
+  }
+  return hex(bytes, at, Math.min(end, limit)).toUpperCase()
+}
+
+/** Offset of the value of the tag's `skip`-th repetition, or -1; {@link found} holds its end. */
+function findTag(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  wanted: number,
+  skip: number
+): number {
+  let left = skip
+  let at = start
+  while (at < end) {
+    if (bytes[at] === 0) {
+      at++
+      continue
+    }
+    if (openObject(bytes, at, end) >= 0) return -1
+    if (found.tag === wanted && left-- === 0) return found.start
+    at = found.end
+  }
+  return -1
+}
+
+interface TlvObject {
+  readonly tag: string
+  /** Offsets of the tag, of the value and of its end. */
+  readonly at: number
+  readonly from: number
+  readonly to: number
+}
+
+function objects(bytes: Uint8Array, start: number, end: number): ReadonlyArray<TlvObject> {
+  const list: Array<TlvObject> = []
+  let at = start
+  while (at < end) {
+    if (bytes[at] === 0) {
+      at++
+      continue
+    }
+    if (openObject(bytes, at, end) >= 0) break
+    list.push({ tag: tagText(bytes, at, end), at, from: found.start, to: found.end })
+    at = found.end
+  }
+  return list
+}
+
+function isConstructed(tag: string): boolean {
+  return (Number.parseInt(tag.slice(0, 2), 16) & 0x20) !== 0
+}
+
+/** The tag as a number, or -1 where the text is no well-formed tag. */
+function tagNumber(tag: string): number {
+  if (!/^(?:[0-9A-F]{2}){1,4}$/.test(tag)) return -1
+  const bytes = Buffer.from(tag, "hex")
+  return tagText(bytes, 0, bytes.length) === tag && (bytes.at(-1)! & 0x80) === 0 ||
+      bytes.length === 1 && (bytes[0]! & 0x1f) !== 0x1f
+    ? Number.parseInt(tag, 16)
+    : -1
+}
+
+function lengthBytes(length: number): Uint8Array {
+  if (length < 0x80) return Uint8Array.of(length)
+  if (length < 0x100) return Uint8Array.of(0x81, length)
+  if (length < 0x10000) return Uint8Array.of(0x82, length >> 8, length & 0xff)
+  return Uint8Array.of(0x83, length >> 16, (length >> 8) & 0xff, length & 0xff)
+}

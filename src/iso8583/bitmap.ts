@@ -1,0 +1,129 @@
+/**
+ * Bitmaps: which fields are present. Bit 1 of each says that another one follows.
+ *
+ *     binary   8 bytes             hex   16 characters, ASCII or EBCDIC
+ *     [ 1..64 ][ 65..128 if bit 1 ][ 129..192 if bit 65 ]
+ *
+ * Hex is in capitals, so that a bitmap has one form. Kept as 32-bit words, most significant bit
+ * first: bit 1 is the sign bit of word 0.
+ */
+
+import { ebcdic037 } from "./character-set.ts"
+import { hexValue } from "./length-prefix.ts"
+
+export const bitmapEncodings = ["binary", "hex", "ebcdic-hex"] as const
+export type BitmapEncoding = typeof bitmapEncodings[number]
+
+export interface BitmapForm {
+  readonly encoding: BitmapEncoding
+  /** 64, 128 or 192. */
+  readonly bits: number
+  /** All of them are always there, whatever bit 1 says. */
+  readonly always: boolean
+}
+
+/** Bytes of 64 bits. */
+export function blockBytes(form: BitmapForm): number {
+  return form.encoding === "binary" ? 8 : 16
+}
+
+export const wordCount = 6
+
+/** Reads the 64 bits at `at` into two words. False: not hex. */
+export function readBlock(
+  form: BitmapForm,
+  bytes: Uint8Array,
+  at: number,
+  words: Int32Array,
+  word: number
+): boolean {
+  if (form.encoding === "binary") {
+    words[word] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) |
+      bytes[at + 3]!
+    words[word + 1] = (bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) |
+      bytes[at + 7]!
+    return true
+  }
+  const ascii = form.encoding === "hex"
+  for (let half = 0; half < 2; half++) {
+    let value = 0
+    for (let index = 0; index < 8; index++) {
+      const byte = bytes[at + half * 8 + index]!
+      const digit = ascii ? byte : ebcdic037.toLatin1[byte]!
+      const nibble = digit > 0x46 ? -1 : hexValue(digit)
+      if (nibble < 0) return false
+      value = (value << 4) | nibble
+    }
+    words[word + half] = value
+  }
+  return true
+}
+
+export function writeBlock(
+  form: BitmapForm,
+  words: Int32Array,
+  word: number,
+  out: Uint8Array,
+  at: number
+): void {
+  for (let half = 0; half < 2; half++) {
+    const value = words[word + half]!
+    if (form.encoding === "binary") {
+      for (let index = 0; index < 4; index++) {
+        out[at + half * 4 + index] = value >>> (24 - 8 * index)
+      }
+      continue
+    }
+    for (let index = 0; index < 8; index++) {
+      const digit = "0123456789ABCDEF".charCodeAt((value >>> (28 - 4 * index)) & 0x0f)
+      out[at + half * 8 + index] = form.encoding === "hex" ? digit : ebcdic037.fromLatin1[digit]!
+    }
+  }
+}
+
+export function hasBit(words: Int32Array, field: number): boolean {
+  return (words[(field - 1) >> 5]! & (0x80000000 >>> ((field - 1) & 31))) !== 0
+}
+
+export function setBit(words: Int32Array, field: number): void {
+  words[(field - 1) >> 5]! |= 0x80000000 >>> ((field - 1) & 31)
+}
+
+export function clearBit(words: Int32Array, field: number): void {
+  words[(field - 1) >> 5]! &= ~(0x80000000 >>> ((field - 1) & 31))
+}
+
+/** Words with these fields set. */
+export function bitsOf(fields: Iterable<number>): Int32Array {
+  const words = new Int32Array(wordCount)
+  for (const field of fields) setBit(words, field)
+  return words
+}
+
+/** How many blocks stand at `at`. */
+export function blocksAt(form: BitmapForm, bytes: Uint8Array, at: number): number {
+  if (form.always) return form.bits / 64
+  const size = blockBytes(form)
+  let blocks = 1
+  while (blocks < form.bits / 64 && firstBit(form, bytes[at + (blocks - 1) * size]!)) blocks++
+  return blocks
+}
+
+function firstBit(form: BitmapForm, byte: number): boolean {
+  if (form.encoding === "binary") return byte >= 0x80
+  return hexValue(form.encoding === "hex" ? byte : ebcdic037.toLatin1[byte]!) >= 8
+}
+
+/**
+ * Sets the bits that announce further blocks, and returns how many blocks there are: as many as the
+ * fields need, and at least `least`.
+ */
+export function announce(form: BitmapForm, words: Int32Array, least: number): number {
+  const third = (words[4]! | words[5]!) !== 0
+  const second = (words[2]! | words[3]!) !== 0 || third
+  const needed = form.always ? form.bits / 64 : third ? 3 : second ? 2 : 1
+  const blocks = Math.max(needed, least)
+  if (blocks > 1) setBit(words, 1)
+  if (blocks > 2) setBit(words, 65)
+  return blocks
+}

@@ -1,0 +1,297 @@
+/**
+ * Mappings between two dialects, from data. What is not named does not cross (I11); what guards
+ * secrets crosses only where the file names the translation.
+ *
+ *     from: cup-pos
+ *     to: iso87-ascii
+ *     stamp: ["7", "11", "37"]                   set by the switch
+ *     forward:                                   path of the target: where it comes from
+ *       "2": pan                                 a role of the source dialect, or a path of it
+ *       "18": "=5411"                            a text
+ *       "22": { from: "22", map: { "032": "031" } }
+ *       "35": { from: "35", translate: track, unless: { "53.3": "1" } }
+ *       "52": { translate: pin }                 by the security module, through the stamp
+ *     back:
+ *       "38": "38"
+ *
+ * Message type and the values that make a kind come from the target's own form of it.
+ */
+
+import { type Kind, kinds, managementKinds } from "../domain/kind.ts"
+import { type Condition, conditionFrom } from "./condition.ts"
+import type { CompiledDialect } from "./dialect.ts"
+import type { DialectFault } from "./fault.ts"
+import { writeField } from "./field-writer.ts"
+import type { Access } from "./layout.ts"
+import type { Mapping, MappingFault } from "./mapping.ts"
+import type { Dialect, Message, Role, Values } from "./message.ts"
+import { roles } from "./semantics.ts"
+import { join, own, type Source, SourceReader } from "./source-reader.ts"
+
+/** Track data, PIN block, its control field and MACs. */
+const guarded: ReadonlySet<number> = new Set([35, 36, 45, 52, 53, 64, 128])
+
+const mappingKeys: ReadonlySet<string> = new Set(["from", "to", "stamp", "forward", "back"])
+const ruleKeys: ReadonlySet<string> = new Set([
+  "from",
+  "map",
+  "default",
+  "translate",
+  "cut",
+  "when",
+  "unless"
+])
+
+/** track: clear track data, as text. pin: made by the security module. control: written anew. */
+const translations = ["track", "pin", "control"] as const
+
+interface Rule {
+  readonly path: string
+  readonly target: Access
+  readonly read: (message: Message) => string | undefined
+}
+
+/** The dialects are those of `compileDialect`. */
+export function compileMapping(
+  source: unknown,
+  from: Dialect,
+  to: Dialect
+): Mapping | ReadonlyArray<DialectFault> {
+  const [near, far] = [from as CompiledDialect, to as CompiledDialect]
+  const reader = new SourceReader()
+  const file = reader.record(source, "")
+  reader.known(file, mappingKeys, "")
+  for (const [key, dialect] of [["from", from], ["to", to]] as const) {
+    if (own(file, key) !== dialect.name) reader.fault(key, `must be ${dialect.name}`)
+  }
+  const stamped = stampFrom(reader, file, far)
+  const forward = rulesFrom(reader, own(file, "forward"), "forward", near, far)
+  const back = rulesFrom(reader, own(file, "back"), "back", far, near)
+  checkMandatory(reader, near, far, new Set([...stamped, ...forward.given]))
+  if (reader.faults.length > 0) return reader.faults
+  return {
+    from: from.name,
+    to: to.name,
+    forward: (request, stamp, mac) => forwarded(far, forward.rules, request, stamp, mac),
+    back: (answer) => valuesOf(back.rules, answer, true)
+  }
+}
+
+function stampFrom(
+  reader: SourceReader,
+  file: Source,
+  to: CompiledDialect
+): ReadonlySet<number> {
+  const fields = new Set<number>()
+  for (const path of reader.texts(own(file, "stamp"), "stamp")) {
+    const access = to.layout.access(path)
+    if (access === undefined) reader.fault("stamp", `${path} is no field of ${to.name}`)
+    else if (guarded.has(access.field)) {
+      reader.fault("stamp", `${path} needs a rule that names its translation`)
+    } else fields.add(access.field)
+  }
+  return fields
+}
+
+interface Rules {
+  readonly rules: ReadonlyArray<Rule>
+  /** Fields of the target that a rule, or the security module, gives. */
+  readonly given: ReadonlySet<number>
+}
+
+function rulesFrom(
+  reader: SourceReader,
+  value: unknown,
+  path: string,
+  from: CompiledDialect,
+  to: CompiledDialect
+): Rules {
+  const rules: Array<Rule> = []
+  const given = new Set<number>()
+  for (const [key, definition] of reader.entries(value, path)) {
+    const at = join(path, key)
+    const target = to.layout.access(key)
+    if (target === undefined) {
+      reader.fault(at, `is no field of ${to.name}`)
+      continue
+    }
+    given.add(target.field)
+    const read = ruleFrom(reader, definition, at, from, target)
+    if (read !== undefined) rules.push({ path: key, target, read })
+  }
+  return { rules, given }
+}
+
+function ruleFrom(
+  reader: SourceReader,
+  definition: unknown,
+  path: string,
+  from: CompiledDialect,
+  target: Access
+): Rule["read"] | undefined {
+  if (typeof definition === "string") {
+    const { fields, read } = originFrom(reader, definition, path, from)
+    if (guarded.has(target.field) || fields.some((field) => guarded.has(field))) {
+      reader.fault(path, "needs to name its translation")
+    }
+    return read
+  }
+  const rule = reader.record(definition, path)
+  reader.known(rule, ruleKeys, path)
+  const translation = reader.oneOf(rule, "translate", path, translations)
+  const origin = reader.text(rule, "from", path)
+  const needsName = guarded.has(target.field)
+  if (needsName && translation === undefined) reader.fault(path, "needs to name its translation")
+  if (origin === undefined) {
+    if (translation === undefined) reader.fault(join(path, "from"), "is missing")
+    return undefined
+  }
+  const { fields, read } = originFrom(reader, origin, path, from)
+  const secret = fields.some((field) => guarded.has(field))
+  if (translation === "pin" || secret && translation !== "track") {
+    reader.fault(path, "this translation is made by the switch: it takes no from")
+  }
+  return refined(reader, rule, path, from, read)
+}
+
+/** Map, cut, default and conditions around a plain reading. */
+function refined(
+  reader: SourceReader,
+  rule: Source,
+  path: string,
+  from: CompiledDialect,
+  read: Rule["read"]
+): Rule["read"] {
+  const table = new Map(
+    reader.entries(own(rule, "map"), join(path, "map")).map(([key, value]) => {
+      if (typeof value !== "string") reader.fault(`${path}.map.${key}`, "must be text")
+      return [key, String(value)]
+    })
+  )
+  const fallback = reader.text(rule, "default", path)
+  const [start, end] = reader.list(own(rule, "cut"), join(path, "cut")).map(Number)
+  const conditions = [
+    [own(rule, "when"), join(path, "when"), true] as const,
+    [own(rule, "unless"), join(path, "unless"), false] as const
+  ].flatMap(([value, at, wanted]): Array<readonly [Condition, boolean]> =>
+    value === undefined ? [] : [[conditionFrom(reader, from.layout, value, at), wanted]]
+  )
+  return (message) => {
+    for (const [condition, wanted] of conditions) {
+      const holds = condition(message.bytes, 0, message.index, Number(message.mti))
+      if (holds !== wanted) return undefined
+    }
+    const text = read(message)
+    if (text === undefined) return fallback
+    const whole = table.get(text) ?? text
+    return start === undefined ? whole : whole.slice(start, end)
+  }
+}
+
+function originFrom(
+  reader: SourceReader,
+  origin: string,
+  path: string,
+  from: CompiledDialect
+): { readonly fields: ReadonlyArray<number>; readonly read: Rule["read"] } {
+  if (origin.startsWith("=")) return { fields: [], read: () => origin.slice(1) }
+  if (roles.includes(origin as Role)) {
+    const role = origin as Role
+    // The card number that a swipe carries is no track data any more once it stands alone.
+    const accesses = from.semantics.roles[role]
+    const fields = accesses.flatMap(({ field, tail }) => tail === undefined ? [field] : [])
+    if (accesses.length === 0) reader.fault(path, `${from.name} has no ${origin}`)
+    return { fields, read: (message) => message.role(role) }
+  }
+  const access = from.layout.access(origin)
+  if (access === undefined) {
+    reader.fault(path, `${origin} is no field or role of ${from.name}`)
+    return { fields: [], read: () => undefined }
+  }
+  return {
+    fields: access.tail === undefined ? [access.field] : [],
+    read: (message) => access.text(message.bytes, 0, message.index, Number(message.mti))
+  }
+}
+
+/** Every kind that can cross must find each mandatory field of its message (I11). */
+function checkMandatory(
+  reader: SourceReader,
+  from: CompiledDialect,
+  to: CompiledDialect,
+  given: ReadonlySet<number>
+): void {
+  for (const kind of kinds) {
+    const form = to.form(kind)
+    if (!crosses(kind) || form === undefined || from.form(kind) === undefined) continue
+    const formed = new Set(Object.keys(form.values).map((path) => Number.parseInt(path, 10)))
+    for (const field of to.mandatory.get(form.mti) ?? []) {
+      if (given.has(field) || formed.has(field) || field === to.mac?.field) continue
+      reader.fault(`forward.${field}`, `${form.mti} (${kind}) must carry it, and no rule gives it`)
+    }
+  }
+}
+
+/** Reversals are composed from what is known of the original, never mapped. */
+function crosses(kind: Kind): boolean {
+  return kind !== "reversal" && !managementKinds.has(kind)
+}
+
+function forwarded(
+  to: CompiledDialect,
+  rules: ReadonlyArray<Rule>,
+  request: Message,
+  stamp: Values,
+  mac: boolean
+): Buffer | MappingFault {
+  const kind = request.kind()
+  const form = kind === undefined ? undefined : to.form(kind)
+  if (kind === undefined || form === undefined) {
+    return { path: "mti", problem: `${to.name} has no message for ${kind ?? request.mti}` }
+  }
+  return to.encodeAll(form.mti, [form.values, valuesOf(rules, request, false), stamp], mac)
+}
+
+const scratch = new Uint8Array(2048)
+
+/** With `fitting`, a value that its field cannot hold is left out. */
+function valuesOf(rules: ReadonlyArray<Rule>, message: Message, fitting: boolean): Values {
+  const values: Record<string, string> = {}
+  for (const { path, read, target } of rules) {
+    const text = read(message)
+    if (text === undefined) continue
+    if (fitting && typeof writeField(target.shape, text, scratch, 0) === "string") continue
+    values[path] = text
+  }
+  return values
+}
+
+/**
+ * Within one dialect everything crosses as it is: the request with the switch's stamp on it, and of
+ * the answer what the response would not echo anyway.
+ */
+export function identityMapping(dialect: Dialect): Mapping {
+  const spoken = dialect as CompiledDialect
+  const withheld = new Set<number>()
+  for (const role of ["stan", "response", "terminal", "merchant", "mac"] as const) {
+    for (const { field } of spoken.semantics.roles[role]) withheld.add(field)
+  }
+  if (spoken.mac !== undefined) withheld.add(spoken.mac.field)
+  const amount = spoken.semantics.roles.amount[0]?.field
+  return {
+    from: dialect.name,
+    to: dialect.name,
+    forward: (request, stamp, mac) => spoken.tryPatch(request, { set: stamp, mac }),
+    back: (answer) => {
+      const values: Record<string, string | Uint8Array | undefined> = {}
+      for (const field of answer.fields()) {
+        const echoed = spoken.isEcho(answer.mti, field) && field !== amount
+        if (withheld.has(field) || echoed) continue
+        const path = String(field)
+        const entry = spoken.layout.entries[field]!
+        values[path] = entry.shape.encoding === "bcd" ? answer.text(path) : answer.raw(path)
+      }
+      return values
+    }
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * From a dialect file, parsed, to a dialect. Pure: the caller reads the file. Every mistake is
+ * found in one go, with its path; a dialect with a mistake is never half usable.
+ *
+ *     const dialect = compileDialect(parse(text), 1)
+ *     if (Array.isArray(dialect)) show(dialect)      // [{ path: "fields.60.max", problem: ... }]
+ *     const message = dialect.read(body)             // a Message, or a CodecFault with its path
+ *
+ * A worker thread compiles `dialect.source` again under `dialect.number` and indexes into its own
+ * Int32Array with `dialect.index(bytes, start, end, out)`, which allocates nothing.
+ */
+
+import { Assembler } from "./assembler.ts"
+import { bitmapEncodings, type BitmapForm, bitsOf } from "./bitmap.ts"
+import { conditionFrom } from "./condition.ts"
+import { CompiledDialect } from "./dialect.ts"
+import type { DialectFault } from "./fault.ts"
+import { type FieldContext, fieldFrom, resolve } from "./field-source.ts"
+import { Indexer, type PresenceRule } from "./indexer.ts"
+import { type FieldEntry, Layout, maxField } from "./layout.ts"
+import { mtiEncodings } from "./message-type.ts"
+import { referFrom, reversalFrom } from "./reversal.ts"
+import { semanticsFrom } from "./semantics.ts"
+import { own, type Source, SourceReader } from "./source-reader.ts"
+
+const dialectKeys: ReadonlySet<string> = new Set([
+  "dialect",
+  "title",
+  "mti",
+  "bitmap",
+  "shapes",
+  "fields",
+  "messages",
+  "echo",
+  "roles",
+  "key",
+  "kinds",
+  "channels",
+  "approvals",
+  "partialApprovals",
+  "responses",
+  "mac",
+  "keyDownload",
+  "reversal",
+  "refer",
+  "push"
+])
+const bitmapKeys: ReadonlySet<string> = new Set(["encoding", "bits", "always"])
+const mtiKeys: ReadonlySet<string> = new Set(["encoding"])
+
+export function compileDialect(
+  source: unknown,
+  number: number
+): CompiledDialect | ReadonlyArray<DialectFault> {
+  const reader = new SourceReader()
+  const file = reader.record(source, "")
+  reader.known(file, dialectKeys, "")
+  const name = reader.text(file, "dialect", "")
+  if (name === undefined || !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(name)) {
+    reader.fault("dialect", "must be a name of small letters, digits and hyphens")
+  }
+  const mti = reader.record(own(file, "mti"), "mti")
+  reader.known(mti, mtiKeys, "mti")
+  const mtiEncoding = reader.oneOf(mti, "encoding", "mti", mtiEncodings) ?? "ascii"
+  const bitmap = bitmapFrom(reader, file)
+  const layout = layoutFrom(reader, file, bitmap)
+  const messages = messagesFrom(reader, file, layout)
+  const semantics = semanticsFrom(reader, file, layout)
+  const reversal = reversalFrom(reader, file, layout, semantics.form)
+  const refer = referFrom(reader, file, layout)
+  const pushPath = reader.text(file, "push", "")
+  if (pushPath !== undefined && layout.access(pushPath) === undefined) {
+    reader.fault("push", "is no field of the dialect")
+  }
+  if (reader.faults.length > 0) return reader.faults
+  return new CompiledDialect({
+    name: name!,
+    number,
+    title: reader.text(file, "title", "") ?? name!,
+    source,
+    mtiEncoding,
+    layout,
+    indexer: new Indexer(mtiEncoding, bitmap, layout.entries, messages.rules),
+    assembler: new Assembler(mtiEncoding, bitmap, layout),
+    semantics,
+    reversal,
+    refer,
+    pushPath,
+    responses: messages.responses,
+    echo: bitsOf(fieldsFrom(new SourceReader(), layout, own(file, "echo"), "echo")),
+    mandatory: messages.mandatory
+  })
+}
+
+function bitmapFrom(reader: SourceReader, file: Source): BitmapForm {
+  const source = reader.record(own(file, "bitmap"), "bitmap")
+  reader.known(source, bitmapKeys, "bitmap")
+  const bits = reader.integer(source, "bits", "bitmap", 64, maxField) ?? 64
+  if (bits % 64 !== 0) reader.fault("bitmap.bits", "must be 64, 128 or 192")
+  return {
+    encoding: reader.oneOf(source, "encoding", "bitmap", bitmapEncodings) ?? "binary",
+    bits: bits - bits % 64,
+    always: reader.flag(source, "always", "bitmap")
+  }
+}
+
+function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Layout {
+  const context: FieldContext = { reader, shapes: shapesOf(reader, file), field: fieldFrom }
+  const entries: Array<FieldEntry | undefined> = Array.from({
+    length: maxField + 1
+  })
+  const pending: Array<() => void> = []
+  const layout = new Layout(entries)
+  for (const [key, value] of reader.entries(own(file, "fields"), "fields")) {
+    const path = `fields.${key}`
+    const field = /^[1-9][0-9]{0,2}$/.test(key) ? Number(key) : 0
+    if (field < 2 || field > bitmap.bits || field === 65 && bitmap.bits > 128) {
+      reader.fault(path, `must be a field from 2 to ${bitmap.bits}`)
+      continue
+    }
+    const { cases, ...plain } = resolve(context, value, path)
+    const shape = fieldFrom({ ...context }, plain, path, key, {})
+    const list: Array<FieldEntry["cases"][number]> = []
+    entries[field] = { shape, cases: list }
+    // Conditions name other fields, so they wait until all are known.
+    for (const [index, each] of reader.list(cases, `${path}.cases`).entries()) {
+      const at = `${path}.cases[${index}]`
+      const { when, ...definition } = reader.record(each, at)
+      const other = fieldFrom(context, { ...plain, ...definition }, at, key, {})
+      pending.push(() =>
+        list.push({ when: conditionFrom(reader, layout, when, `${at}.when`, field), shape: other })
+      )
+    }
+  }
+  for (const each of pending) each()
+  if (entries.every((entry) => entry === undefined)) reader.fault("fields", "has no field")
+  return layout
+}
+
+function shapesOf(reader: SourceReader, file: Source): Source {
+  return own(file, "shapes") === undefined ? {} : reader.record(own(file, "shapes"), "shapes")
+}
+
+interface Messages {
+  readonly rules: ReadonlyArray<PresenceRule | undefined>
+  readonly responses: Map<string, { readonly mti: string; readonly echo: Int32Array }>
+  readonly mandatory: Map<string, ReadonlyArray<number>>
+}
+
+const messageKeys: ReadonlySet<string> = new Set([
+  "name",
+  "response",
+  "mandatory",
+  "conditional",
+  "forbidden",
+  "values",
+  "echo"
+])
+
+function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messages {
+  const rules: Array<PresenceRule | undefined> = Array.from({ length: 10_000 })
+  const responses: Messages["responses"] = new Map()
+  const mandatory: Messages["mandatory"] = new Map()
+  const echo = own(file, "echo")
+  for (const [mti, value] of reader.entries(own(file, "messages"), "messages")) {
+    const path = `messages.${mti}`
+    if (!/^[0-9]{4}$/.test(mti)) {
+      reader.fault(path, "must be 4 digits, in quotes")
+      continue
+    }
+    const rule = reader.record(value ?? {}, path)
+    reader.known(rule, messageKeys, path)
+    const must = fieldsFrom(reader, layout, own(rule, "mandatory"), `${path}.mandatory`)
+    mandatory.set(mti, must)
+    rules[Number(mti)] = {
+      mandatory: bitsOf(must),
+      forbidden: bitsOf(fieldsFrom(reader, layout, own(rule, "forbidden"), `${path}.forbidden`)),
+      conditional: conditionalFrom(reader, layout, own(rule, "conditional"), `${path}.conditional`),
+      values: reader.entries(own(rule, "values"), `${path}.values`).flatMap(([field, allowed]) => {
+        const at = `${path}.values.${field}`
+        const allows = conditionFrom(reader, layout, { [field]: allowed }, at)
+        return [{ field: Number.parseInt(field, 10), allows }]
+      })
+    }
+    const response = reader.text(rule, "response", path)
+    if (response === undefined) continue
+    const echoed = own(rule, "echo") ?? echo
+    responses.set(mti, {
+      mti: response,
+      echo: bitsOf(fieldsFrom(reader, layout, echoed, `${path}.echo`))
+    })
+  }
+  for (const [mti, { mti: response }] of responses) {
+    if (rules[Number(response)] === undefined) {
+      reader.fault(`messages.${mti}.response`, `${response} is no message of the dialect`)
+    }
+  }
+  if (rules.every((rule) => rule === undefined)) reader.fault("messages", "has no message")
+  return { rules, responses, mandatory }
+}
+
+const conditionalKeys: ReadonlySet<string> = new Set(["field", "when"])
+
+function conditionalFrom(
+  reader: SourceReader,
+  layout: Layout,
+  value: unknown,
+  path: string
+): PresenceRule["conditional"] {
+  return reader.list(value, path).map((each, index) => {
+    const at = `${path}[${index}]`
+    const rule = reader.record(each, at)
+    reader.known(rule, conditionalKeys, at)
+    const [field = 2] = fieldsFrom(reader, layout, [own(rule, "field")], `${at}.field`)
+    return { field, when: conditionFrom(reader, layout, own(rule, "when"), `${at}.when`) }
+  })
+}
+
+function fieldsFrom(
+  reader: SourceReader,
+  layout: Layout,
+  value: unknown,
+  path: string
+): ReadonlyArray<number> {
+  return reader.list(value, path).flatMap((field, index) => {
+    if (Number.isInteger(field) && layout.entries[field as number] !== undefined) {
+      return [field as number]
+    }
+    reader.fault(`${path}[${index}]`, "is no field of the dialect")
+    return []
+  })
+}

@@ -1,0 +1,120 @@
+/**
+ * Conditions on a message, as a dialect file writes them:
+ *
+ *     when: { mti: "0200", "3": "00????", "60.1": ["22", "23"], "59.A3": present, "2": absent }
+ *
+ * All must hold; of a list one must. `?` is any character. `direction` is request or response.
+ */
+
+import type { Access, Layout } from "./layout.ts"
+import { join, type SourceReader } from "./source-reader.ts"
+
+/** Looks at a message through its index; `base` is where its body begins within `bytes`. */
+export type Condition = (
+  bytes: Uint8Array,
+  base: number,
+  index: Int32Array,
+  mti: number
+) => boolean
+
+export const always: Condition = () => true
+
+/** What a condition asks of one path, for those who make messages that meet it. */
+export interface Demand {
+  readonly path: string
+  readonly patterns: ReadonlyArray<string>
+}
+
+export function demandsFrom(
+  reader: SourceReader,
+  value: unknown,
+  path: string
+): ReadonlyArray<Demand> {
+  return reader.entries(value, path).map(([key, wanted]) => {
+    const patterns = reader.texts(wanted, join(path, key))
+    if (patterns.length === 0) reader.fault(join(path, key), "asks for nothing")
+    return { path: key, patterns }
+  })
+}
+
+/** `below`: only fields under this number may be asked for. */
+export function conditionFrom(
+  reader: SourceReader,
+  layout: Layout,
+  value: unknown,
+  path: string,
+  below = Infinity
+): Condition {
+  const tests = demandsFrom(reader, value, path).map((demand) =>
+    testOf(reader, layout, demand, join(path, demand.path), below)
+  )
+  if (tests.length === 0) return always
+  if (tests.length === 1) return tests[0]!
+  return (bytes, base, index, mti) => {
+    for (const test of tests) if (!test(bytes, base, index, mti)) return false
+    return true
+  }
+}
+
+function testOf(
+  reader: SourceReader,
+  layout: Layout,
+  demand: Demand,
+  path: string,
+  below: number
+): Condition {
+  if (demand.path === "direction") {
+    const wanted = demand.patterns[0] === "response" ? 1 : 0
+    if (!/^(?:request|response)$/.test(demand.patterns.join())) {
+      reader.fault(path, "must be request or response")
+    }
+    return (_bytes, _base, _index, mti) => (Math.trunc(mti / 10) & 1) === wanted
+  }
+  const matches = matcher(demand.patterns)
+  if (demand.path === "mti") return (_bytes, _base, _index, mti) => matches(mtiText(mti))
+  const access = layout.access(demand.path)
+  if (access === undefined) {
+    reader.fault(path, "names no field of the dialect")
+    return always
+  }
+  if (access.field >= below) reader.fault(path, `must be a field before ${below}`)
+  return presence(access, demand.patterns) ??
+    ((bytes, base, index, mti) => matches(access.text(bytes, base, index, mti)))
+}
+
+function presence(access: Access, patterns: ReadonlyArray<string>): Condition | undefined {
+  if (patterns.length !== 1) return undefined
+  if (patterns[0] === "present") {
+    return (bytes, base, index, mti) => access.text(bytes, base, index, mti) !== undefined
+  }
+  if (patterns[0] !== "absent") return undefined
+  return (bytes, base, index, mti) => access.text(bytes, base, index, mti) === undefined
+}
+
+/** Does a text fit one of the patterns? An absent one fits none. */
+export function matcher(
+  patterns: ReadonlyArray<string>
+): (text: string | undefined) => boolean {
+  const exact = new Set(patterns.filter((pattern) => !pattern.includes("?")))
+  const loose = patterns.filter((pattern) => pattern.includes("?"))
+  if (loose.length === 0) return (text) => text !== undefined && exact.has(text)
+  return (text) =>
+    text !== undefined && (exact.has(text) || loose.some((pattern) => fits(pattern, text)))
+}
+
+function fits(pattern: string, text: string): boolean {
+  if (pattern.length !== text.length) return false
+  for (let at = 0; at < pattern.length; at++) {
+    if (pattern[at] !== "?" && pattern[at] !== text[at]) return false
+  }
+  return true
+}
+
+const mtiTexts: ReadonlyArray<string> = Array.from(
+  { length: 10_000 },
+  (_, mti) => String(mti).padStart(4, "0")
+)
+
+export function mtiText(mti: number): string {
+  return mtiTexts[mti]!
+}

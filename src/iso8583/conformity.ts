@@ -1,0 +1,169 @@
+/**
+ * May these bytes stand in this field? One numbered test for each kind of content, so that the
+ * indexer can keep them in a table. Only what cannot be mistaken is judged: digits, track data, hex
+ * and signs; text is anybody's.
+ */
+
+import { bytesOf, countOf, isHex, sizeOf } from "./field-size.ts"
+import type { FieldShape } from "./field.ts"
+import { hexValue, prefixCode, readPrefix } from "./length-prefix.ts"
+
+const anything = 0
+const asciiDigits = 1
+const ebcdicDigits = 2
+const packedDigits = 3
+const packedTrack = 4
+const packedFill = 5
+const asciiTrack = 6
+const asciiHex = 7
+const signedAscii = 8
+const signedEbcdic = 9
+const signedPacked = 10
+const overpunchedAscii = 11
+/** Added to a packed test whose odd half byte stands on the left. */
+const fillLeft = 16
+
+/** The number of the test that a shape's bytes must pass. */
+export function conformityOf(shape: FieldShape): number {
+  const { encoding, type } = shape
+  const side = shape.fillLeft ? fillLeft : 0
+  if (encoding === "hex") return asciiHex
+  if (encoding === "binary" || encoding === "gbk" || encoding === "ebcdic-hex") return anything
+  if (encoding === "bcd") {
+    if (type === "x+n") return signedPacked
+    if (shape.unchecked) return packedFill + side
+    return (type === "z" ? packedTrack : packedDigits) + side
+  }
+  if (shape.unchecked) return anything
+  const ascii = encoding === "ascii"
+  if (type === "n") return ascii ? asciiDigits : ebcdicDigits
+  if (type === "z") return ascii ? asciiTrack : anything
+  if (type !== "x+n") return anything
+  if (shape.overpunch) return ascii ? overpunchedAscii : anything
+  return ascii ? signedAscii : signedEbcdic
+}
+
+/** Offset of the first byte that may not stand there, or -1. `odd`: a half byte is fill. */
+export function misfit(
+  test: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  odd: boolean
+): number {
+  switch (test) {
+    case anything:
+      return -1
+    case asciiDigits:
+      return digits(bytes, start, end, 0x30)
+    case ebcdicDigits:
+      return digits(bytes, start, end, 0xf0)
+    case asciiTrack:
+      for (let at = start; at < end; at++) {
+        const byte = bytes[at]!
+        if (byte < 0x30 || byte > 0x39 && byte !== 0x3d && byte !== 0x44) return at
+      }
+      return -1
+    case asciiHex:
+      for (let at = start; at < end; at++) if (hexValue(bytes[at]!) < 0) return at
+      return -1
+    case signedAscii:
+    case signedPacked:
+      if (end > start && bytes[start] !== 0x43 && bytes[start] !== 0x44) return start
+      return test === signedAscii
+        ? digits(bytes, start + 1, end, 0x30)
+        : packed(bytes, start + 1, end, 9)
+    case signedEbcdic:
+      if (end > start && bytes[start] !== 0xc3 && bytes[start] !== 0xc4) return start
+      return digits(bytes, start + 1, end, 0xf0)
+    case overpunchedAscii:
+      return overpunch(bytes, start, end)
+    default:
+      return packedWithFill(test, bytes, start, end, odd)
+  }
+}
+
+function digits(bytes: Uint8Array, start: number, end: number, zero: number): number {
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - zero
+    if (digit < 0 || digit > 9) return at
+  }
+  return -1
+}
+
+function packed(bytes: Uint8Array, start: number, end: number, highest: number): number {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!
+    const high = byte >> 4
+    const low = byte & 0x0f
+    if (high > 9 && high !== highest || low > 9 && low !== highest) return at
+  }
+  return -1
+}
+
+/** The fill is 0 or F; what is not fill is a digit, or D in track data. */
+function packedWithFill(
+  test: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  odd: boolean
+): number {
+  const left = test >= fillLeft
+  const kind = left ? test - fillLeft : test
+  const highest = kind === packedTrack ? 0x0d : 9
+  const edge = left ? start : end - 1
+  if (!odd || end === start) return kind === packedFill ? -1 : packed(bytes, start, end, highest)
+  const byte = bytes[edge]!
+  const fill = left ? byte >> 4 : byte & 0x0f
+  if (fill !== 0 && fill !== 0x0f) return edge
+  if (kind === packedFill) return -1
+  const digit = left ? byte & 0x0f : byte >> 4
+  if (digit > 9 && digit !== highest) return edge
+  return left ? packed(bytes, start + 1, end, highest) : packed(bytes, start, end - 1, highest)
+}
+
+function overpunch(bytes: Uint8Array, start: number, end: number): number {
+  if (end === start) return -1
+  const bad = digits(bytes, start, end - 1, 0x30)
+  if (bad >= 0) return bad
+  const last = bytes[end - 1]!
+  const digit = last >= 0x30 && last <= 0x39
+  const sign = last >= 0x41 && last <= 0x52 || last === 0x7b || last === 0x7d
+  return digit || sign ? -1 : end - 1
+}
+
+/** Does the count of the prefix stand within the field's own limits? */
+export function countsOf(shape: FieldShape): { readonly least: number; readonly most: number } {
+  if (shape.prefix === undefined) return { least: 0, most: 0 }
+  const least = countOf(shape, shape.min, sizeOf(shape, shape.min))
+  return { least, most: countOf(shape, shape.max, sizeOf(shape, shape.max)) }
+}
+
+/**
+ * The end of a value of this shape that begins, prefix first, at `at`; or the offset of the byte
+ * that is wrong, less one and negated.
+ */
+export function measure(shape: FieldShape, bytes: Uint8Array, at: number, limit: number): number {
+  const { prefix } = shape
+  if (shape.rest) return limit
+  let start = at
+  let units = shape.fixed
+  if (prefix !== undefined) {
+    start = at + prefix.bytes
+    if (start > limit) return -1 - at
+    units = readPrefix(prefixCode[prefix.encoding], bytes, at, prefix.bytes)
+    const { least, most } = countsOf(shape)
+    if (units < least || units > most) return -1 - at
+    if (isHex(shape.encoding) && prefix.counts !== "octets" && units % 2 !== 0) return -1 - at
+  }
+  const end = start + bytesOf(shape, units)
+  if (end > limit) return -1 - at
+  const bad = misfit(conformityOf(shape), bytes, start, end, isOdd(shape, units))
+  return bad < 0 ? end : -1 - bad
+}
+
+/** Does BCD of so many units leave a half byte over? */
+export function isOdd(shape: FieldShape, units: number): boolean {
+  return (units & 1) === 1 && (shape.prefix === undefined || shape.prefix.counts !== "bytes")
+}

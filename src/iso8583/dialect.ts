@@ -1,0 +1,238 @@
+/**
+ * A compiled dialect. Must hold: it is made once, from plain data, and never changes; the same data
+ * under the same number gives the same dialect on every thread.
+ */
+
+import { invariant } from "../domain/invariant.ts"
+import type { Kind } from "../domain/kind.ts"
+import type { Assembler, Draft } from "./assembler.ts"
+import { bitsOf, clearBit, hasBit } from "./bitmap.ts"
+import { mtiText } from "./condition.ts"
+import { faultFrom } from "./fault-report.ts"
+import type { BuildFault, CodecFault } from "./fault.ts"
+import { indexCapacity, type Indexer } from "./indexer.ts"
+import type { Layout } from "./layout.ts"
+import { isRepeatMti, isResponseMti, mtiBytes, type MtiEncoding, readMti } from "./message-type.ts"
+import { MessageView } from "./message-view.ts"
+import type { Dialect, Message, MessageForm, Role, Values } from "./message.ts"
+import { keyOf, type Semantics } from "./semantics.ts"
+
+/** What the compiler hands over. */
+export interface DialectParts {
+  readonly name: string
+  readonly number: number
+  readonly title: string
+  readonly source: unknown
+  readonly mtiEncoding: MtiEncoding
+  readonly layout: Layout
+  readonly indexer: Indexer
+  readonly assembler: Assembler
+  readonly semantics: Semantics
+  readonly reversal: Dialect["reversal"]
+  readonly refer: Dialect["refer"]
+  readonly pushPath: string | undefined
+  /** Fields that a response echoes where its message type says nothing else. */
+  readonly echo: Int32Array
+  /** By message type: that of the response, and the fields it echoes. */
+  readonly responses: ReadonlyMap<
+    string,
+    { readonly mti: string; readonly echo: Int32Array }
+  >
+  /** By message type: mandatory fields. */
+  readonly mandatory: ReadonlyMap<string, ReadonlyArray<number>>
+}
+
+const everything = bitsOf(Array.from({ length: 192 }, (_, index) => index + 1))
+
+export class CompiledDialect implements Dialect {
+  readonly name: string
+  readonly number: number
+  readonly title: string
+  readonly source: unknown
+  readonly layout: Layout
+  readonly semantics: Semantics
+  readonly reversal: Dialect["reversal"]
+  readonly refer: Dialect["refer"]
+  readonly mandatory: DialectParts["mandatory"]
+  readonly pushPath?: string
+  readonly #parts: DialectParts
+  readonly #scratch = new Int32Array(indexCapacity)
+
+  constructor(parts: DialectParts) {
+    this.name = parts.name
+    this.number = parts.number
+    this.title = parts.title
+    this.source = parts.source
+    this.layout = parts.layout
+    this.semantics = parts.semantics
+    this.reversal = parts.reversal
+    this.refer = parts.refer
+    this.mandatory = parts.mandatory
+    if (parts.pushPath !== undefined) this.pushPath = parts.pushPath
+    this.#parts = parts
+  }
+
+  get mac() {
+    return this.semantics.mac
+  }
+
+  get approvals() {
+    return this.semantics.approvals
+  }
+
+  get partialApprovals() {
+    return this.semantics.partialApprovals
+  }
+
+  index(bytes: Uint8Array, start: number, end: number, out: Int32Array): number {
+    return this.#parts.indexer.index(bytes, start, end, out)
+  }
+
+  fault(bytes: Uint8Array, start: number, out: Int32Array): CodecFault {
+    return faultFrom(this.layout, bytes, start, out)
+  }
+
+  read(bytes: Uint8Array): Message | CodecFault {
+    const out = this.#scratch
+    const count = this.#parts.indexer.index(bytes, 0, bytes.length, out)
+    if (count < 0) return this.fault(bytes, 0, out)
+    return this.view(bytes, out.slice(0, 1 + 3 * count))
+  }
+
+  salvage(bytes: Uint8Array): Message | undefined {
+    const out = this.#scratch
+    this.#parts.indexer.index(bytes, 0, bytes.length, out)
+    const size = mtiBytes(this.#parts.mtiEncoding)
+    if (bytes.length < size || readMti(this.#parts.mtiEncoding, bytes, 0) < 0) return undefined
+    return this.view(bytes, out.slice(0, 1 + 3 * out[0]!))
+  }
+
+  view(bytes: Uint8Array, index: Int32Array): MessageView {
+    const mti = readMti(this.#parts.mtiEncoding, bytes, 0)
+    invariant(mti >= 0, "an index was made of a message with a type")
+    return new MessageView(this, bytes, index, mti)
+  }
+
+  encode(
+    mti: string,
+    values: Values,
+    mac = false,
+    bitmaps = 1
+  ): Buffer | BuildFault {
+    return this.#make(mti, { values: [values], mac: this.#macField(mac), bitmaps })
+  }
+
+  /**
+   * Values in layers, later ones win; a mandatory field that none of them gives is a fault.
+   */
+  encodeAll(mti: string, values: ReadonlyArray<Values>, mac: boolean): Buffer | BuildFault {
+    const body = this.#make(mti, { values, mac: this.#macField(mac) })
+    if (!(body instanceof Uint8Array)) return body
+    const out = this.#scratch
+    if (this.index(body, 0, body.length, out) >= 0) return body
+    const { expected, path } = this.fault(body, 0, out)
+    return { path, problem: `needs ${expected}` }
+  }
+
+  build(mti: string, values: Values, mac = false): Buffer {
+    return made(this.encode(mti, values, mac))
+  }
+
+  tryPatch(message: Message, change: Parameters<Dialect["patch"]>[1]): Buffer | BuildFault {
+    const keep = everything.slice()
+    for (const field of change.drop ?? []) clearBit(keep, field)
+    if (this.mac !== undefined) clearBit(keep, this.mac.field)
+    return this.#make(change.mti ?? message.mti, {
+      source: message,
+      keep,
+      values: change.set === undefined ? [] : [change.set],
+      mac: this.#macField(change.mac ?? false),
+      bitmaps: this.#parts.assembler.bitmapsOf(message.bytes)
+    })
+  }
+
+  patch(message: Message, change: Parameters<Dialect["patch"]>[1]): Buffer {
+    return made(this.tryPatch(message, change))
+  }
+
+  respond(request: Message, response: string, values: Values, mac: boolean): Buffer {
+    const rule = this.#parts.responses.get(request.mti) ??
+      { mti: mtiText((Number(request.mti) + 10) % 10_000), echo: this.#parts.echo }
+    const path = this.pathOf("response")
+    return made(this.#make(rule.mti, {
+      source: request,
+      keep: rule.echo,
+      values: path === undefined ? [values] : [{ [path]: response }, values],
+      mac: this.#macField(mac)
+    }))
+  }
+
+  #make(mti: string, draft: Omit<Draft, "mti">): Buffer | BuildFault {
+    if (!/^[0-9]{4}$/.test(mti)) return { path: "mti", problem: "must be 4 digits" }
+    return this.#parts.assembler.assemble({ ...draft, mti: Number(mti) })
+  }
+
+  #macField(wanted: boolean): number {
+    return wanted ? this.mac?.field ?? 0 : 0
+  }
+
+  /** Bitmaps the message was sent with. */
+  bitmapsOf(message: Message): number {
+    return this.#parts.assembler.bitmapsOf(message.bytes)
+  }
+
+  pathOf(role: Role): string | undefined {
+    const access = this.semantics.roles[role][0]
+    if (access === undefined) return undefined
+    return access.tail === undefined ? String(access.field) : `${access.field}.${access.tail}`
+  }
+
+  responseMti(mti: string): string | undefined {
+    return this.#parts.responses.get(mti)?.mti
+  }
+
+  /** Does a response of this type repeat the field from its request? */
+  isEcho(response: string, field: number): boolean {
+    for (const { echo, mti } of this.#parts.responses.values()) {
+      if (mti === response && hasBit(echo, field)) return true
+    }
+    return false
+  }
+
+  transactionKey(message: Message): string {
+    return keyOf(this.semantics, message)
+  }
+
+  isRepeat(message: Message): boolean {
+    return isRepeatMti(Number(message.mti))
+  }
+
+  isResponse(message: Message): boolean {
+    return isResponseMti(Number(message.mti))
+  }
+
+  channel(message: Message): string {
+    return this.semantics.channel(message)
+  }
+
+  responseCode(code1987: string): string {
+    return this.semantics.toOwn.get(code1987) ?? code1987
+  }
+
+  response1987(code: string): string {
+    return this.semantics.to1987.get(code) ?? code
+  }
+
+  form(kind: Kind): MessageForm | undefined {
+    return this.semantics.form(kind)
+  }
+
+  keyDownload(message: Message) {
+    return this.semantics.keyDownload(message)
+  }
+}
+
+function made(result: Buffer | BuildFault): Buffer {
+  if (result instanceof Uint8Array) return result
+  invariant(false, `field ${result.path} ${result.problem}`)
+}

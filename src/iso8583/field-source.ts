@@ -1,0 +1,188 @@
+/**
+ * A field's definition in a dialect file, checked and made a shape. Definitions build on named
+ * shapes (`is: ll-bcd`), whose keys they may replace. Every mistake is reported with its path.
+ */
+
+import { compositeFrom, compositeKeys } from "./composite-source.ts"
+import type { Composite } from "./composite.ts"
+import { countsOf } from "./conformity.ts"
+import { type Encoding, encodings, type FieldShape, type FieldType, fieldTypes } from "./field.ts"
+import {
+  type LengthPrefix,
+  prefixBytes,
+  prefixEncodings,
+  prefixLimit,
+  prefixUnits
+} from "./length-prefix.ts"
+import { masks } from "./mask.ts"
+import { join, own, type Source, type SourceReader } from "./source-reader.ts"
+
+const ownKeys = [
+  "is",
+  "name",
+  "type",
+  "encoding",
+  "length",
+  "min",
+  "max",
+  "prefix",
+  "rest",
+  "align",
+  "fill",
+  "pad",
+  "overpunch",
+  "unchecked",
+  "mask",
+  "neverStored",
+  "lenient"
+] as const
+const knownKeys: ReadonlySet<string> = new Set([...ownKeys, ...compositeKeys, "cases"])
+const prefixKeys: ReadonlySet<string> = new Set(["width", "encoding", "counts"])
+const padKeys: ReadonlySet<string> = new Set(["side", "with"])
+
+/** Longest value any field may declare: six digits of length. */
+const longest = 999_999
+
+/** What definitions are read with: faults, and the shapes they may build on. */
+export interface FieldContext {
+  readonly reader: SourceReader
+  readonly shapes: Source
+  /** Reads the fields inside of a field. */
+  readonly field: (
+    context: FieldContext,
+    value: unknown,
+    path: string,
+    fieldPath: string,
+    inherit: Source
+  ) => FieldShape
+}
+
+/** The definition with everything it builds on folded in; `seen` stops a circle. */
+export function resolve(
+  context: FieldContext,
+  value: unknown,
+  path: string,
+  seen: ReadonlyArray<string> = []
+): Source {
+  const { reader, shapes } = context
+  const source = reader.record(value, path)
+  reader.known(source, knownKeys, path)
+  const base = reader.text(source, "is", path)
+  if (base === undefined) return source
+  if (seen.includes(base) || !Object.hasOwn(shapes, base)) {
+    reader.fault(join(path, "is"), seen.includes(base) ? "builds on itself" : "names no shape")
+    return source
+  }
+  return { ...resolve(context, shapes[base], `shapes.${base}`, [...seen, base]), ...source }
+}
+
+/**
+ * `inherit` gives encoding and the like to parts of a field that leave them out.
+ */
+export function fieldFrom(
+  context: FieldContext,
+  value: unknown,
+  path: string,
+  fieldPath: string,
+  inherit: Source
+): FieldShape {
+  const { reader } = context
+  const source = { ...inherit, ...resolve(context, value, path) }
+  const type = reader.oneOf(source, "type", path, fieldTypes) ?? "ans"
+  if (own(source, "type") === undefined) reader.fault(join(path, "type"), "is missing")
+  const encoding = reader.oneOf(source, "encoding", path, encodings) ??
+    (type === "b" ? "binary" : "ascii")
+  const prefix = prefixFrom(context, source, path)
+  const fixed = reader.integer(source, "length", path, 0, longest) ?? -1
+  const rest = reader.flag(source, "rest", path)
+  const max = fixed >= 0 ? fixed : reader.integer(source, "max", path, 0, longest) ?? longest
+  const shape: FieldShape & { composite: Composite | undefined } = {
+    path: fieldPath,
+    name: reader.text(source, "name", path) ?? `field ${fieldPath}`,
+    type,
+    encoding,
+    fixed,
+    min: fixed >= 0 ? fixed : reader.integer(source, "min", path, 0, max) ?? 0,
+    max,
+    prefix,
+    rest,
+    fillLeft: (reader.oneOf(source, "align", path, ["left", "right"]) ??
+      (fixed >= 0 ? "right" : "left")) === "right",
+    fill: reader.integer(source, "fill", path, 0, 15) ?? 0,
+    ...padFrom(context, source, path, type),
+    overpunch: reader.flag(source, "overpunch", path),
+    unchecked: reader.flag(source, "unchecked", path),
+    mask: reader.oneOf(source, "mask", path, masks) ?? "none",
+    neverStored: reader.flag(source, "neverStored", path),
+    lenient: reader.flag(source, "lenient", path),
+    composite: undefined
+  }
+  shape.composite = compositeFrom(context, source, path, shape)
+  checkShape(context, source, path, shape)
+  return shape
+}
+
+function prefixFrom(context: FieldContext, source: Source, path: string): LengthPrefix | undefined {
+  const value = own(source, "prefix")
+  if (value === undefined) return undefined
+  const { reader } = context
+  const at = join(path, "prefix")
+  const map = reader.record(value, at)
+  reader.known(map, prefixKeys, at)
+  const encoding = reader.oneOf(map, "encoding", at, prefixEncodings) ?? "ascii"
+  const width = reader.integer(map, "width", at, 1, encoding === "binary" ? 4 : 6)
+  if (own(map, "width") === undefined) reader.fault(join(at, "width"), "is missing")
+  const counts = reader.oneOf(map, "counts", at, prefixUnits) ?? "digits"
+  return { encoding, width: width ?? 1, counts, bytes: prefixBytes(encoding, width ?? 1) }
+}
+
+function padFrom(
+  context: FieldContext,
+  source: Source,
+  path: string,
+  type: FieldType
+): { readonly padLeft: boolean; readonly pad: number | undefined } {
+  const { reader } = context
+  const numeric = type === "n" || type === "x+n"
+  const value = own(source, "pad")
+  const natural = type === "b" || type === "z" ? undefined : numeric ? 0x30 : 0x20
+  if (value === undefined) return { padLeft: numeric, pad: natural }
+  if (value === false) return { padLeft: numeric, pad: undefined }
+  const at = join(path, "pad")
+  const map = reader.record(value, at)
+  reader.known(map, padKeys, at)
+  const side = reader.oneOf(map, "side", at, ["left", "right"]) ?? (numeric ? "left" : "right")
+  const padWith = own(map, "with")
+  const code = typeof padWith === "string" && padWith.length === 1
+    ? padWith.charCodeAt(0)
+    : typeof padWith === "number" && Number.isInteger(padWith) && padWith >= 0 && padWith <= 255
+    ? padWith
+    : undefined
+  if (code === undefined) reader.fault(join(at, "with"), "must be one character, or a byte 0-255")
+  return { padLeft: side === "left", pad: code ?? natural }
+}
+
+const byteEncodings: ReadonlySet<Encoding> = new Set(["binary", "hex", "ebcdic-hex"])
+
+function checkShape(context: FieldContext, source: Source, path: string, shape: FieldShape): void {
+  const { reader } = context
+  const { encoding, fixed, prefix, rest, type } = shape
+  const ways = (fixed >= 0 ? 1 : 0) + (prefix === undefined ? 0 : 1) + (rest ? 1 : 0)
+  if (ways === 0) reader.fault(path, "needs a length, a prefix or rest")
+  if (ways > 1) reader.fault(path, "may have only one of length, prefix and rest")
+  if (prefix !== undefined && own(source, "max") === undefined) {
+    reader.fault(join(path, "max"), "is missing")
+  }
+  if (byteEncodings.has(encoding) !== (type === "b")) {
+    reader.fault(join(path, "encoding"), `${encoding} does not go with type ${type}`)
+  }
+  if (encoding === "bcd" && !["n", "z", "x+n"].includes(type)) {
+    reader.fault(join(path, "encoding"), `bcd does not go with type ${type}`)
+  }
+  if (encoding === "bcd" && type === "x+n" && shape.overpunch) {
+    reader.fault(join(path, "overpunch"), "needs a character for every digit")
+  }
+  if (prefix !== undefined && countsOf(shape).most > prefixLimit(prefix)) {
+    reader.fault(join(path, "max"), "is more than its length prefix can say")
+  }
+}

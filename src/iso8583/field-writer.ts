@@ -1,0 +1,232 @@
+/**
+ * Writes one value, prefix first, into a buffer that the caller owns. Must hold: a value that does
+ * not fit its field is named as a problem, never cut and never written past the end.
+ */
+
+import { type CodePage, ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
+import { nibbleOf, overpunched } from "./digits.ts"
+import { bytesOf, countOf, isHex, sizeOf, unitsOfText } from "./field-size.ts"
+import type { FieldShape } from "./field.ts"
+import { hexValue, prefixLimit, writePrefix } from "./length-prefix.ts"
+
+/** The offset behind the value, or what is wrong with it. */
+export function writeField(
+  shape: FieldShape,
+  value: string | Uint8Array,
+  out: Uint8Array,
+  at: number
+): number | string {
+  if (typeof value !== "string") return writeRaw(shape, value, out, at)
+  if (shape.encoding === "gbk") return writeGbk(shape, value, out, at)
+  const text = shape.overpunch ? overpunched(value) : value
+  if (text === undefined) return "must be C or D and digits"
+  const given = unitsOfText(shape, text)
+  const units = shape.fixed < 0 ? given : shape.fixed
+  if (given > shape.max) return `must be ${limitOf(shape)}, not ${given}`
+  if (given < shape.fixed && shape.pad === undefined || given < shape.min && shape.fixed < 0) {
+    return `must be ${limitOf(shape)}, not ${given}`
+  }
+  const size = sizeOf(shape, units)
+  const prefix = shape.prefix
+  const start = prefix === undefined ? at : at + prefix.bytes
+  if (start + size > out.length) return "makes the message too long"
+  if (prefix !== undefined) {
+    const count = countOf(shape, units, size)
+    if (count > prefixLimit(prefix)) return `is longer than its length prefix can say`
+    writePrefix(prefix, count, out, at)
+  }
+  return writeText(shape, text, units, out, start) ? start + size : expectation(shape)
+}
+
+function limitOf(shape: FieldShape): string {
+  const unit = shape.type === "b" ? "bytes" : "characters"
+  return shape.fixed >= 0 ? `${shape.fixed} ${unit}` : `${shape.min} to ${shape.max} ${unit}`
+}
+
+function writeText(
+  shape: FieldShape,
+  text: string,
+  units: number,
+  out: Uint8Array,
+  at: number
+): boolean {
+  switch (shape.encoding) {
+    case "bcd":
+      return shape.type === "x+n"
+        ? writeSigned(shape, text, units, out, at)
+        : writePacked(shape, text, units, out, at)
+    case "binary":
+      return writeBinary(text, out, at)
+    case "ebcdic":
+    case "ebcdic-hex":
+      return writeCharacters(shape, text, units, out, at, ebcdic037)
+    case "ebcdic1047":
+      return writeCharacters(shape, text, units, out, at, ebcdic1047)
+    default:
+      return writeCharacters(shape, text, units, out, at, undefined)
+  }
+}
+
+function writeCharacters(
+  shape: FieldShape,
+  text: string,
+  units: number,
+  out: Uint8Array,
+  at: number,
+  page: CodePage | undefined
+): boolean {
+  const width = isHex(shape.encoding) ? units * 2 : units
+  const before = shape.padLeft ? width - text.length : 0
+  const pad = page === undefined ? shape.pad! : page.fromLatin1[shape.pad! & 0xff]!
+  for (let index = 0; index < before; index++) out[at + index] = pad
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0xff || !allowed(shape, code, index)) return false
+    out[at + before + index] = page === undefined ? code : page.fromLatin1[code]!
+  }
+  for (let index = before + text.length; index < width; index++) out[at + index] = pad
+  return true
+}
+
+/** May this character stand there? Only digits, track data and hex are judged. */
+function allowed(shape: FieldShape, code: number, index: number): boolean {
+  switch (shape.type) {
+    case "n":
+      return code >= 0x30 && code <= 0x39
+    case "z":
+      return code >= 0x30 && code <= 0x39 || code === 0x3d || code === 0x44
+    case "b":
+      return !isHex(shape.encoding) || hexValue(code) >= 0
+    case "x+n":
+      return shape.overpunch || code >= 0x30 && code <= 0x39 ||
+        index === 0 && (code === 0x43 || code === 0x44)
+    default:
+      return true
+  }
+}
+
+function writePacked(
+  shape: FieldShape,
+  text: string,
+  units: number,
+  out: Uint8Array,
+  at: number
+): boolean {
+  const size = (units + 1) >> 1
+  const pad = shape.pad === undefined ? 0 : shape.pad & 0x0f
+  const missing = units - text.length
+  const first = (units & 1) === 1 && shape.fillLeft ? 1 : 0
+  const lead = first + (shape.padLeft ? missing : 0)
+  for (let index = 0; index < size; index++) {
+    const high = nibbleAt(text, 2 * index - lead, shape)
+    const low = nibbleAt(text, 2 * index + 1 - lead, shape)
+    if (high === -1 || low === -1) return false
+    out[at + index] = ((high < 0 ? pad : high) << 4) | (low < 0 ? pad : low)
+  }
+  if ((units & 1) === 1) {
+    const edge = shape.fillLeft ? at : at + size - 1
+    out[edge] = shape.fillLeft
+      ? (shape.fill << 4) | (out[edge]! & 0x0f)
+      : (out[edge]! & 0xf0) | shape.fill
+  }
+  return true
+}
+
+/** -2 outside of the text, -1 where no digit stands. */
+function nibbleAt(text: string, index: number, shape: FieldShape): number {
+  return index < 0 || index >= text.length ? -2 : nibbleOf(text.charCodeAt(index), shape)
+}
+
+/** A sign as one character, then packed digits with leading zeros. */
+function writeSigned(
+  shape: FieldShape,
+  text: string,
+  units: number,
+  out: Uint8Array,
+  at: number
+): boolean {
+  const sign = text.charCodeAt(0)
+  if (sign !== 0x43 && sign !== 0x44) return false
+  out[at] = sign
+  return writePacked({ ...shape, type: "n", padLeft: true }, text.slice(1), units - 1, out, at + 1)
+}
+
+function writeBinary(text: string, out: Uint8Array, at: number): boolean {
+  if (text.length % 2 !== 0) return false
+  for (let index = 0; index < text.length; index += 2) {
+    const high = hexValue(text.charCodeAt(index))
+    const low = hexValue(text.charCodeAt(index + 1))
+    if (high < 0 || low < 0) return false
+    out[at + (index >> 1)] = (high << 4) | low
+  }
+  return true
+}
+
+function writeGbk(
+  shape: FieldShape,
+  value: string,
+  out: Uint8Array,
+  at: number
+): number | string {
+  const bytes = gbkBytes(value)
+  if (bytes === undefined) return "must be text of GBK"
+  if (shape.fixed < 0 || bytes.length >= shape.fixed) return writeRaw(shape, bytes, out, at)
+  if (shape.pad === undefined) return `must be ${limitOf(shape)}, not ${bytes.length}`
+  const padded = new Uint8Array(shape.fixed).fill(shape.pad)
+  padded.set(bytes, shape.padLeft ? shape.fixed - bytes.length : 0)
+  return writeRaw(shape, padded, out, at)
+}
+
+/**
+ * Bytes as they are on the wire; an odd count of digits shows by a fill of F. A hex field of fixed
+ * length takes the bytes behind its hex as well: the two cannot be confused.
+ */
+function writeRaw(
+  shape: FieldShape,
+  value: Uint8Array,
+  out: Uint8Array,
+  at: number
+): number | string {
+  const { prefix } = shape
+  if (shape.fixed > 0 && isHex(shape.encoding) && value.length === shape.fixed) {
+    return writeField(shape, hex(value, 0, value.length).toUpperCase(), out, at)
+  }
+  if (shape.fixed >= 0) {
+    if (value.length !== bytesOf(shape, shape.fixed)) return `must be ${limitOf(shape)}`
+  } else {
+    const units = isHex(shape.encoding) ? value.length / 2 : rawUnits(shape, value)
+    if (units > shape.max || units < shape.min) return `must be ${limitOf(shape)}`
+  }
+  const start = prefix === undefined ? at : at + prefix.bytes
+  if (start + value.length > out.length) return "makes the message too long"
+  if (prefix !== undefined) {
+    const units = isHex(shape.encoding) ? value.length / 2 : rawUnits(shape, value)
+    const count = countOf(shape, units, value.length)
+    if (count > prefixLimit(prefix)) return `is longer than its length prefix can say`
+    writePrefix(prefix, count, out, at)
+  }
+  out.set(value, start)
+  return start + value.length
+}
+
+function rawUnits(shape: FieldShape, value: Uint8Array): number {
+  if (shape.encoding !== "bcd") return value.length
+  if (value.length === 0) return 0
+  const edge = shape.fillLeft ? value[0]! >> 4 : value.at(-1)! & 0x0f
+  const odd = edge > 9 && shape.prefix?.counts !== "bytes" && !(shape.type === "z" && edge === 0xd)
+  return value.length * 2 - (odd ? 1 : 0)
+}
+
+/** What a value of this shape looks like, in words. */
+export function expectation(shape: FieldShape): string {
+  const what = {
+    n: "digits",
+    a: "letters",
+    an: "letters and digits",
+    ans: "text",
+    z: "track digits",
+    b: "hex digits in pairs",
+    "x+n": "C or D and digits"
+  }[shape.type]
+  return `must be ${what}`
+}

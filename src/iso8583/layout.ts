@@ -1,0 +1,135 @@
+/**
+ * All fields of a dialect, and paths into them. A field may have several shapes: the first case
+ * whose condition holds, else its own. Must hold: a condition looks only at the message type and at
+ * fields that stand before, so that a message can be read, and written, from left to right.
+ */
+
+import type { PartReader } from "./composite.ts"
+import type { Condition } from "./condition.ts"
+import { type FieldShape, textOf } from "./field.ts"
+
+export interface FieldCase {
+  readonly when: Condition
+  readonly shape: FieldShape
+}
+
+export interface FieldEntry {
+  readonly shape: FieldShape
+  readonly cases: ReadonlyArray<FieldCase>
+}
+
+export const maxField = 192
+
+export class Layout {
+  /** By field number; 0 is not used. */
+  readonly entries: ReadonlyArray<FieldEntry | undefined>
+  readonly #accesses = new Map<string, Access | undefined>()
+
+  constructor(entries: ReadonlyArray<FieldEntry | undefined>) {
+    this.entries = entries
+  }
+
+  /** Undefined: the dialect has no such field, or the field no such part. */
+  access(path: string): Access | undefined {
+    const known = this.#accesses.get(path)
+    if (known !== undefined) return known
+    const made = this.#resolve(path)
+    // Paths come from configurations and from people; what is asked again and again is few.
+    if (this.#accesses.size < 4096) this.#accesses.set(path, made)
+    return made
+  }
+
+  #resolve(path: string): Access | undefined {
+    const match = /^([1-9][0-9]{0,2})(?:\.(.+))?$/.exec(path)
+    const field = Number(match?.[1])
+    const entry = this.entries[field]
+    if (match === null || entry === undefined) return undefined
+    const access = new Access(entry, field, match[2])
+    return access.exists ? access : undefined
+  }
+}
+
+/** Where a field stands in an index, or 0. */
+export function find(index: Int32Array, field: number): number {
+  const last = index[0]! * 3
+  for (let at = 1; at < last; at += 3) {
+    const each = index[at]!
+    if (each === field) return at
+    if (each > field) return 0
+  }
+  return 0
+}
+
+/** The shape that holds in this message. `base` is the offset of the body within `bytes`. */
+export function shapeIn(
+  entry: FieldEntry,
+  bytes: Uint8Array,
+  base: number,
+  index: Int32Array,
+  mti: number
+): FieldShape {
+  for (const each of entry.cases) {
+    if (each.when(bytes, base, index, mti)) return each.shape
+  }
+  return entry.shape
+}
+
+/** A path, resolved once, read often. */
+export class Access {
+  readonly field: number
+  /** What follows the field's number; undefined for the whole field. */
+  readonly tail: string | undefined
+  readonly entry: FieldEntry
+  /** The shape outside of any case. */
+  readonly shape: FieldShape
+  readonly #reader: PartReader | undefined
+  readonly #others: ReadonlyMap<FieldShape, PartReader> | undefined
+
+  constructor(entry: FieldEntry, field: number, tail: string | undefined) {
+    this.field = field
+    this.tail = tail
+    this.entry = entry
+    this.#reader = tail === undefined ? undefined : entry.shape.composite?.part(tail)
+    const others = new Map<FieldShape, PartReader>()
+    if (tail !== undefined) {
+      for (const { shape } of entry.cases) {
+        const reader = shape.composite?.part(tail)
+        if (reader !== undefined) others.set(shape, reader)
+      }
+    }
+    this.#others = entry.cases.length === 0 ? undefined : others
+    this.shape = this.#reader?.shape ?? others.values().next().value?.shape ?? entry.shape
+  }
+
+  get exists(): boolean {
+    return this.tail === undefined || this.#reader !== undefined || (this.#others?.size ?? 0) > 0
+  }
+
+  text(bytes: Uint8Array, base: number, index: Int32Array, mti: number): string | undefined {
+    const at = find(index, this.field)
+    if (at === 0) return undefined
+    const start = base + index[at + 1]!
+    const end = base + index[at + 2]!
+    if (this.#others === undefined) {
+      return this.tail === undefined
+        ? textOf(this.entry.shape, bytes, start, end)
+        : this.#reader!.text(bytes, start, end)
+    }
+    const shape = shapeIn(this.entry, bytes, base, index, mti)
+    if (this.tail === undefined) return textOf(shape, bytes, start, end)
+    return this.#readerFor(shape)?.text(bytes, start, end)
+  }
+
+  raw(bytes: Uint8Array, base: number, index: Int32Array, mti: number): Uint8Array | undefined {
+    const at = find(index, this.field)
+    if (at === 0) return undefined
+    const start = base + index[at + 1]!
+    const end = base + index[at + 2]!
+    if (this.tail === undefined) return bytes.subarray(start, end)
+    return this.#readerFor(shapeIn(this.entry, bytes, base, index, mti))?.raw(bytes, start, end)
+  }
+
+  #readerFor(shape: FieldShape): PartReader | undefined {
+    return shape === this.entry.shape ? this.#reader : this.#others?.get(shape)
+  }
+}

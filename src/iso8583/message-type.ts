@@ -1,0 +1,44 @@
+/**
+ * The message type indicator: four digits.
+ *
+ *     0200    version 0 (1987), class 2 (financial), function 0 (request), origin 0 (acquirer)
+ *
+ * An odd function is the answer to the even one before it; an odd origin repeats the even one.
+ */
+
+import { readPrefix } from "./length-prefix.ts"
+
+export const mtiEncodings = ["ascii", "bcd", "ebcdic"] as const
+export type MtiEncoding = typeof mtiEncodings[number]
+
+export function mtiBytes(encoding: MtiEncoding): number {
+  return encoding === "bcd" ? 2 : 4
+}
+
+const codes: Readonly<Record<MtiEncoding, number>> = { ascii: 0, bcd: 1, ebcdic: 2 }
+
+/** 0 to 9999, or -1 where no digits stand. */
+export function readMti(encoding: MtiEncoding, bytes: Uint8Array, at: number): number {
+  return readPrefix(codes[encoding], bytes, at, mtiBytes(encoding))
+}
+
+export function writeMti(encoding: MtiEncoding, mti: number, out: Uint8Array, at: number): void {
+  if (encoding === "bcd") {
+    out[at] = (Math.trunc(mti / 1000) << 4) | (Math.trunc(mti / 100) % 10)
+    out[at + 1] = (Math.trunc(mti / 10) % 10 << 4) | (mti % 10)
+    return
+  }
+  const zero = encoding === "ascii" ? 0x30 : 0xf0
+  out[at] = zero + Math.trunc(mti / 1000)
+  out[at + 1] = zero + Math.trunc(mti / 100) % 10
+  out[at + 2] = zero + Math.trunc(mti / 10) % 10
+  out[at + 3] = zero + mti % 10
+}
+
+export function isResponseMti(mti: number): boolean {
+  return (Math.trunc(mti / 10) & 1) === 1
+}
+
+export function isRepeatMti(mti: number): boolean {
+  return (mti & 1) === 1
+}

@@ -1,0 +1,316 @@
+/**
+ * What a dialect's messages mean: which field plays which role, what kind of transaction a message
+ * is, what makes a repeat a repeat, how a reversal names its original. All of it is read from the
+ * dialect's file; nothing here knows a dialect by name.
+ */
+
+import { type Channel, channels } from "../domain/channel.ts"
+import { type Kind, kinds } from "../domain/kind.ts"
+import type { WorkingKeyShape } from "../domain/ports/security-module.ts"
+import { type Condition, conditionFrom, type Demand, demandsFrom } from "./condition.ts"
+import type { Access, Layout } from "./layout.ts"
+import type { MacRule, Message, MessageForm, Role, Values } from "./message.ts"
+import { join, own, type Source, type SourceReader } from "./source-reader.ts"
+
+const roleNames: Readonly<Record<Role, true>> = {
+  pan: true,
+  expiry: true,
+  cardSequence: true,
+  track2: true,
+  pinBlock: true,
+  processingCode: true,
+  amount: true,
+  currency: true,
+  transmissionTime: true,
+  stan: true,
+  localTime: true,
+  localDate: true,
+  settlementDate: true,
+  entryMode: true,
+  condition: true,
+  acquirer: true,
+  forwarder: true,
+  rrn: true,
+  authCode: true,
+  response: true,
+  terminal: true,
+  merchant: true,
+  merchantName: true,
+  networkCode: true,
+  batch: true,
+  originalBatch: true,
+  originalStan: true,
+  originalDate: true,
+  payCode: true,
+  voucher: true,
+  ksn: true,
+  mac: true
+}
+export const roles = Object.keys(roleNames) as ReadonlyArray<Role>
+
+/** Roles whose values are secrets or card numbers: their fields must have a mask. */
+const maskedRoles: ReadonlyArray<Role> = ["pan", "track2", "pinBlock", "payCode"]
+
+export interface KindRule {
+  readonly kind: Kind
+  readonly when: Condition
+}
+
+export interface Semantics {
+  readonly roles: Readonly<Record<Role, ReadonlyArray<Access>>>
+  readonly kindOf: (message: Message) => Kind | undefined
+  readonly form: (kind: Kind) => MessageForm | undefined
+  readonly channel: (message: Message) => Channel
+  readonly key: ReadonlyArray<Role | "class">
+  readonly keyDownload: (
+    message: Message
+  ) => { readonly shape: WorkingKeyShape; readonly path: string } | undefined
+  readonly approvals: ReadonlySet<string>
+  readonly partialApprovals: ReadonlySet<string>
+  readonly mac: MacRule | undefined
+  readonly toOwn: ReadonlyMap<string, string>
+  readonly to1987: ReadonlyMap<string, string>
+}
+
+export function semanticsFrom(reader: SourceReader, source: Source, layout: Layout): Semantics {
+  const rolesRead = rolesFrom(reader, source, layout)
+  const kindTable = kindsFrom(reader, source, layout)
+  const [toOwn, to1987] = responsesFrom(reader, source)
+  const key = reader.texts(own(source, "key"), "key").flatMap((name, index) => {
+    if (name === "class" || name in roleNames) return [name as Role | "class"]
+    reader.fault(`key[${index}]`, "is no role")
+    return []
+  })
+  if (key.length === 0) reader.fault("key", "is missing")
+  return {
+    roles: rolesRead,
+    kindOf: kindTable.kindOf,
+    form: kindTable.form,
+    channel: channelsFrom(reader, source, layout),
+    key,
+    keyDownload: keyDownloadFrom(reader, source, layout),
+    approvals: new Set(reader.texts(own(source, "approvals") ?? "00", "approvals")),
+    partialApprovals: new Set(reader.texts(own(source, "partialApprovals"), "partialApprovals")),
+    mac: macFrom(reader, source, layout),
+    toOwn,
+    to1987
+  }
+}
+
+function rolesFrom(reader: SourceReader, source: Source, layout: Layout): Semantics["roles"] {
+  const found = Object.fromEntries(roles.map((role) => [role, [] as Array<Access>])) as Record<
+    Role,
+    Array<Access>
+  >
+  for (const [role, value] of reader.entries(own(source, "roles"), "roles")) {
+    if (!Object.hasOwn(roleNames, role)) {
+      reader.fault(`roles.${role}`, "is no role")
+      continue
+    }
+    for (const path of reader.texts(value, `roles.${role}`)) {
+      const access = layout.access(path)
+      if (access === undefined) reader.fault(`roles.${role}`, `${path} is no field of the dialect`)
+      else found[role as Role].push(access)
+    }
+  }
+  for (const role of maskedRoles) {
+    for (const { shape } of found[role]) {
+      if (shape.mask === "none") reader.fault(`roles.${role}`, `${shape.path} needs a mask`)
+    }
+  }
+  return found
+}
+
+interface KindTable {
+  readonly kindOf: (message: Message) => Kind | undefined
+  readonly form: (kind: Kind) => MessageForm | undefined
+}
+
+const kindKeys: ReadonlySet<string> = new Set(["kind", "mti", "when", "set"])
+
+function kindsFrom(reader: SourceReader, source: Source, layout: Layout): KindTable {
+  const byMti = new Map<string, Array<KindRule>>()
+  const forms = new Map<Kind, MessageForm>()
+  for (const [index, value] of reader.list(own(source, "kinds"), "kinds").entries()) {
+    const at = `kinds[${index}]`
+    const rule = reader.record(value, at)
+    reader.known(rule, kindKeys, at)
+    const kind = reader.oneOf(rule, "kind", at, kinds)
+    const types = reader.texts(own(rule, "mti"), `${at}.mti`)
+    const when = conditionFrom(reader, layout, own(rule, "when"), `${at}.when`)
+    const demands = demandsFrom(reader, own(rule, "when"), `${at}.when`)
+    if (kind === undefined || types.length === 0) {
+      reader.fault(at, "needs a kind and an mti")
+      continue
+    }
+    for (const mti of types) {
+      const list = byMti.get(mti) ?? []
+      list.push({ kind, when })
+      byMti.set(mti, list)
+    }
+    if (!forms.has(kind)) {
+      const values = { ...valuesMeeting(demands), ...textsFrom(reader, rule, `${at}.set`) }
+      forms.set(kind, { mti: types[0]!, values })
+    }
+  }
+  return {
+    kindOf: (message) => {
+      const index = message.index
+      for (const { kind, when } of byMti.get(message.mti) ?? []) {
+        if (when(message.bytes, 0, index, Number(message.mti))) return kind
+      }
+      return undefined
+    },
+    form: (kind) => forms.get(kind)
+  }
+}
+
+function textsFrom(reader: SourceReader, rule: Source, path: string): Values {
+  return Object.fromEntries(
+    reader.entries(own(rule, "set"), path).map(([key, value]) => {
+      if (typeof value !== "string") reader.fault(join(path, key), "must be text")
+      return [key, String(value)]
+    })
+  )
+}
+
+/** The plainest values that meet the demands: the first pattern of each, `?` as 0. */
+function valuesMeeting(demands: ReadonlyArray<Demand>): Values {
+  return Object.fromEntries(
+    demands.flatMap(({ path, patterns }) => {
+      const pattern = patterns[0]
+      if (pattern === undefined || pattern === "present" || pattern === "absent") return []
+      return path === "mti" || path === "direction" ? [] : [[path, pattern.replaceAll("?", "0")]]
+    })
+  )
+}
+
+const channelKeys: ReadonlySet<string> = new Set(["channel", "when"])
+
+function channelsFrom(
+  reader: SourceReader,
+  source: Source,
+  layout: Layout
+): (message: Message) => Channel {
+  const rules = reader.list(own(source, "channels"), "channels").map((value, index) => {
+    const at = `channels[${index}]`
+    const rule = reader.record(value, at)
+    reader.known(rule, channelKeys, at)
+    return {
+      channel: reader.oneOf(rule, "channel", at, channels) ?? "none",
+      when: conditionFrom(reader, layout, own(rule, "when"), `${at}.when`)
+    }
+  })
+  return (message) => {
+    const mti = Number(message.mti)
+    for (const { channel, when } of rules) {
+      if (when(message.bytes, 0, message.index, mti)) return channel
+    }
+    return "none"
+  }
+}
+
+const workingKeyShapes: ReadonlyArray<WorkingKeyShape> = [
+  "cup-24",
+  "cup-40",
+  "cup-56",
+  "cup-57-sm4",
+  "cup-60",
+  "cup-84",
+  "iso87-single",
+  "iso87-double"
+]
+const downloadKeys: ReadonlySet<string> = new Set(["mti", "by", "path", "shapes"])
+
+function keyDownloadFrom(
+  reader: SourceReader,
+  source: Source,
+  layout: Layout
+): Semantics["keyDownload"] {
+  const value = own(source, "keyDownload")
+  if (value === undefined) return () => undefined
+  const rule = reader.record(value, "keyDownload")
+  reader.known(rule, downloadKeys, "keyDownload")
+  const types = new Set(reader.texts(own(rule, "mti"), "keyDownload.mti"))
+  const by = reader.text(rule, "by", "keyDownload") ?? ""
+  const path = reader.text(rule, "path", "keyDownload") ?? ""
+  for (const each of [by, path]) {
+    if (layout.access(each) === undefined) {
+      reader.fault("keyDownload", `${each} is no field of the dialect`)
+    }
+  }
+  const list = reader.record(own(rule, "shapes"), "keyDownload.shapes")
+  const shapes = new Map<string, WorkingKeyShape>()
+  for (const code of Object.keys(list)) {
+    const shape = reader.oneOf(list, code, "keyDownload.shapes", workingKeyShapes)
+    if (shape !== undefined) shapes.set(code, shape)
+  }
+  return (message) => {
+    if (!types.has(message.mti)) return undefined
+    const shape = shapes.get(message.text(by) ?? "")
+    return shape === undefined ? undefined : { shape, path }
+  }
+}
+
+const macKeys: ReadonlySet<string> = new Set(["field", "algorithm", "form"])
+const algorithmKeys: ReadonlySet<string> = new Set(["name", "padding"])
+
+function macFrom(reader: SourceReader, source: Source, layout: Layout): MacRule | undefined {
+  const value = own(source, "mac")
+  if (value === undefined) return undefined
+  const rule = reader.record(value, "mac")
+  reader.known(rule, macKeys, "mac")
+  const algorithm = reader.record(own(rule, "algorithm"), "mac.algorithm")
+  reader.known(algorithm, algorithmKeys, "mac.algorithm")
+  const name = reader.oneOf(algorithm, "name", "mac.algorithm", [
+    "cup-ecb",
+    "cup-ecb-sm4",
+    "cup-cbc",
+    "x9.9",
+    "x9.19",
+    "aes-cmac",
+    "hmac-sha256",
+    "sm4-cbc"
+  ])
+  const padding = reader.integer(algorithm, "padding", "mac.algorithm", 1, 3)
+  const field = reader.integer(rule, "field", "mac", 1, 192) ?? 64
+  const form = reader.oneOf(rule, "form", "mac", ["binary", "hex"]) ?? "binary"
+  if ((layout.entries[field]?.shape.fixed ?? -1) <= 0) {
+    reader.fault("mac.field", "must be a field of fixed length")
+  }
+  if (name === undefined) reader.fault("mac.algorithm.name", "is missing")
+  return {
+    field,
+    form,
+    algorithm: {
+      name: name ?? "x9.9",
+      ...(padding === undefined ? {} : { padding: padding as 1 | 2 | 3 })
+    }
+  }
+}
+
+/** `responses: { "96": "909" }`: our code of 1987, and the dialect's; the first goes back. */
+function responsesFrom(
+  reader: SourceReader,
+  source: Source
+): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
+  const toOwn = new Map<string, string>()
+  const to1987 = new Map<string, string>()
+  for (const [code, value] of reader.entries(own(source, "responses"), "responses")) {
+    for (const each of reader.texts(value, `responses.${code}`)) {
+      if (!toOwn.has(code)) toOwn.set(code, each)
+      if (!to1987.has(each)) to1987.set(each, code)
+    }
+  }
+  return [toOwn, to1987]
+}
+
+/** What the transaction key is made of, joined by bars; parts that are absent are empty. */
+export function keyOf(semantics: Semantics, message: Message): string {
+  let key = ""
+  for (const part of semantics.key) {
+    key += part === "class" ? message.mti[1]! : message.role(part) ?? ""
+    key += "|"
+  }
+  return key
+}

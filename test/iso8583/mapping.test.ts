@@ -1,0 +1,107 @@
+/** A terminal in one dialect, a host in another, and one dialect with itself. */
+
+import { describe, expect, it } from "vitest"
+import { compileMapping, identityMapping } from "../../src/iso8583/compile-mapping.ts"
+import { captured, dialect, mapping, read, source } from "./shipped.ts"
+
+const cup = dialect("cup-pos")
+const iso = dialect("iso87-ascii")
+const stamp = { "7": "1126134400", "11": "000777", "37": "000000000777" }
+
+function bytes(result: unknown): string {
+  if (!(result instanceof Uint8Array)) throw new Error(JSON.stringify(result))
+  return Buffer.from(result).toString("hex")
+}
+
+describe("China UnionPay to 1987", () => {
+  const across = mapping(cup, iso)
+  const sale = read(cup, captured["mac-c"]!)
+
+  it("carries what is named, and nothing else", () => {
+    const there = read(iso, bytes(across.forward(sale, stamp, true)))
+    expect(there.mti).toBe("0200")
+    expect(there.kind()).toBe("sale")
+    expect(there.role("pan")).toBe("6235013452200000069")
+    expect(there.text("35")).toBe("6235013452200000069=26112207788010000")
+    expect(there.text("55")).toBe(sale.text("55"))
+    expect(there.text("11")).toBe("000777")
+    expect([there.has(52), there.has(53), there.has(60)]).toEqual([false, false, false])
+    expect(there.raw("64")).toEqual(Buffer.alloc(8))
+  })
+
+  it("takes the card number of a swipe from its track", () => {
+    const swipe = read(cup, captured["sample-7"]!)
+    const there = read(iso, bytes(across.forward(swipe, stamp, false)))
+    expect(there.text("2")).toBe("6221550999400728")
+    expect(there.has(64)).toBe(false)
+  })
+
+  it("brings back what the answer adds", () => {
+    const there = read(iso, bytes(across.forward(sale, stamp, false)))
+    const answer = read(iso, iso.respond(there, "00", { "38": "A1B2C3" }, false).toString("hex"))
+    expect(across.back(answer)).toMatchObject({ "38": "A1B2C3", "37": "000000000777" })
+    expect(across.back(answer)).not.toHaveProperty("11")
+  })
+
+  it("names the field that a request cannot fill", () => {
+    expect(across.forward(sale, {}, true)).toMatchObject({ path: "11" })
+    const answer = read(cup, captured["sample-19"]!)
+    expect(across.forward(answer, stamp, true)).toMatchObject({ path: "mti" })
+  })
+
+  it("is refused at load for each mistake, all at once", () => {
+    const file = source("mappings", "cup-pos-to-iso87-ascii") as {
+      stamp: Array<string>
+      forward: Record<string, unknown>
+    }
+    const { "41": _terminal, ...forward } = file.forward
+    const faults = compileMapping(
+      {
+        ...file,
+        stamp: ["7", "52"],
+        forward: { ...forward, "35": "35", "48": "track2", "200": "3", "60": "nothing" }
+      },
+      cup,
+      iso
+    )
+    const paths = (faults as ReadonlyArray<{ path: string }>).map(({ path }) => path)
+    expect(paths).toContain("stamp")
+    expect(paths).toContain("forward.35")
+    expect(paths).toContain("forward.48")
+    expect(paths).toContain("forward.200")
+    expect(paths).toContain("forward.60")
+    expect(paths).toContain("forward.41")
+    expect(paths).toContain("forward.11")
+  })
+})
+
+describe("1987 to China UnionPay", () => {
+  it("makes a sale of the same kind", () => {
+    const there = mapping(cup, iso).forward(read(cup, captured["mac-c"]!), stamp, false)
+    const sale = read(iso, bytes(there))
+    const back = mapping(iso, cup).forward(sale, { "11": "000001", "60.2": "000009" }, true)
+    const message = read(cup, bytes(back))
+    expect(message.kind()).toBe("sale")
+    expect(message.text("60")).toBe("22000009")
+    expect(message.text("35")).toBe("6235013452200000069=26112207788010000")
+  })
+})
+
+describe("one dialect with itself", () => {
+  it("leaves every byte that the stamp does not touch", () => {
+    const sale = read(cup, captured["mac-c"]!)
+    const there = read(cup, bytes(identityMapping(cup).forward(sale, { "11": "000999" }, true)))
+    for (const field of sale.fields()) {
+      if (field !== 11 && field !== 64) {
+        expect(there.raw(String(field))).toEqual(sale.raw(String(field)))
+      }
+    }
+  })
+
+  it("brings back what a response would not echo", () => {
+    const sale = read(cup, captured["mac-c"]!)
+    const answer = cup.respond(sale, "00", { "38": "123456", "37": "000000000012" }, true)
+    const back = identityMapping(cup).back(read(cup, answer.toString("hex")))
+    expect(Object.keys(back)).toEqual(["4", "37", "38"])
+  })
+})

@@ -13,12 +13,14 @@ import { makeLocalClock } from "../domain/business-day.ts"
 import type { UpstreamConfig } from "../domain/config.ts"
 import { invariant } from "../domain/invariant.ts"
 import { Codec } from "../domain/ports/codec.ts"
+import { Http } from "../domain/ports/http.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
 import { type UpstreamAnswer, Upstreams } from "../domain/ports/upstream.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect } from "../iso8583/message.ts"
+import type { Wallet } from "../qr/wallet.ts"
 import type { BreakerStatus } from "./breaker.ts"
 import type { ControlledGroup } from "./group.ts"
 import { type GroupServices, IsoGroup } from "./iso-group.ts"
@@ -26,6 +28,8 @@ import { IsoPlanner, type PlannerServices } from "./iso-planner.ts"
 import type { UpstreamMeter } from "./meter.ts"
 import { makeSeal } from "./seal.ts"
 import { RrnAllocator } from "./stan-allocator.ts"
+import { makeCaller } from "./wallet-caller.ts"
+import { WalletGroup } from "./wallet-group.ts"
 
 export interface UpstreamsOptions {
   /** Name of this node: part of every RRN. */
@@ -39,6 +43,8 @@ export interface UpstreamsOptions {
   readonly mappings: ReadonlyMap<string, Mapping>
   /** By upstream name: the key of its MACs. Without one nothing is sealed and nothing checked. */
   readonly macKeys?: ReadonlyMap<string, KeyHandle>
+  /** By account name: see `qr/wallet-keys.ts`. */
+  readonly wallets?: ReadonlyMap<string, Wallet>
   readonly maxFrameBytes: number
   readonly meter: UpstreamMeter
 }
@@ -96,6 +102,7 @@ const builder = Effect.fnUntraced(function*(
 ) {
   const time = yield* Time
   const codec = yield* Codec
+  const http = yield* Http
   const services: GroupServices = {
     time,
     transport: yield* Transport,
@@ -113,7 +120,15 @@ const builder = Effect.fnUntraced(function*(
     local: makeLocalClock(options.timeZone),
     utc: makeLocalClock("UTC")
   }
+  const walletGroup = (config: UpstreamConfig): ControlledGroup => {
+    const wallet = options.wallets?.get(config.account ?? "")
+    invariant(wallet !== undefined, `upstream ${config.name} has an account`)
+    invariant(config.url !== undefined, `upstream ${config.name} has a URL`)
+    const ask = makeCaller(config.url, http, time, services.random)
+    return new WalletGroup(config, { ...services, rrns: planning.rrns }, wallet, ask)
+  }
   return (config: UpstreamConfig): ControlledGroup => {
+    if (config.kind === "wallet") return walletGroup(config)
     const dialect = options.dialects.get(config.dialect)
     const framing = options.framings.get(config.framing)
     invariant(dialect !== undefined, `upstream ${config.name} has a dialect`)

@@ -6,6 +6,7 @@ import { Timers } from "../../src/actor/timers.ts"
 import type { MerchantId, Stan, TerminalId, TransactionId } from "../../src/domain/brand.ts"
 import type { UpstreamConfig } from "../../src/domain/config.ts"
 import { Codec, type CodecShape } from "../../src/domain/ports/codec.ts"
+import { Http, type HttpShape } from "../../src/domain/ports/http.ts"
 import { Random } from "../../src/domain/ports/time.ts"
 import {
   type Ending,
@@ -90,6 +91,8 @@ const noCodec = Layer.succeed(
   Codec.of({ lane: () => ({ id: 1, pending: () => 0, close: () => {} }) } as unknown as CodecShape)
 )
 
+const noHttp = Layer.succeed(Http, Http.of({} as HttpShape))
+
 export class Station {
   readonly time = new ManualTime()
   readonly transport = new FakeTransport(this.time)
@@ -106,13 +109,15 @@ export class Station {
 
   constructor(
     change: Partial<UpstreamConfig> = {},
-    options: Partial<UpstreamsOptions> & { readonly codec?: Layer.Layer<Codec> } = {},
+    options: Partial<UpstreamsOptions> & { readonly codec?: Layer.Layer<Codec> } & {
+      readonly http?: Layer.Layer<Http>
+    } = {},
     dialect = fakeDialect(),
     ports: Readonly<Record<number, "accept" | "refuse" | "silent">> = {}
   ) {
     this.dialect = dialect
     for (const [port, how] of Object.entries(ports)) this.transport.ports.set(Number(port), how)
-    const { codec, ...rest } = options
+    const { codec, http, ...rest } = options
     const random = Layer.sync(
       Random,
       () => Random.of({ next: () => this.chance, bytes: (length) => new Uint8Array(length) })
@@ -130,7 +135,13 @@ export class Station {
     }).pipe(
       Layer.provide(HotActors.layer),
       Layer.provide(Timers.layer),
-      Layer.provide([this.time.layer, random, this.transport.layer, codec ?? noCodec])
+      Layer.provide([
+        this.time.layer,
+        random,
+        this.transport.layer,
+        codec ?? noCodec,
+        http ?? noHttp
+      ])
     )
     const services = built(layer)
     this.upstreams = services.get(Upstreams)

@@ -1,0 +1,63 @@
+/**
+ * An account at a wallet with its secrets in hand. Keys come as PEM (PKCS#8 or PKCS#1 private keys;
+ * SPKI public keys or certificates); a key that cannot be read throws, and the error repeats none
+ * of it.
+ */
+
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
+import type { AccountConfig } from "../domain/config.ts"
+import { alipayWallet } from "./alipay-request.ts"
+import { hmacWallet } from "./hmac-request.ts"
+import { unionpayWallet } from "./unionpay-request.ts"
+import type { Wallet, WalletKeys } from "./wallet.ts"
+import { wechatWallet } from "./wechat-request.ts"
+
+/** The texts that the account's references resolve to. */
+export interface AccountSecrets {
+  readonly secret?: string
+  readonly privateKey?: string
+  readonly publicKeys?: Readonly<Record<string, string>>
+}
+
+export class AccountKeyUnreadable extends Error {
+  override readonly name = "AccountKeyUnreadable"
+}
+
+export function walletKeys(account: AccountConfig, secrets: AccountSecrets): WalletKeys {
+  const read = (what: string, make: () => KeyObject): KeyObject => {
+    try {
+      return make()
+    } catch {
+      // The cause may quote the key: it goes no further.
+      // oxlint-disable-next-line preserve-caught-error
+      throw new AccountKeyUnreadable(`account ${account.name}: ${what} is no PEM key`)
+    }
+  }
+  const { privateKey, publicKeys = {}, secret } = secrets
+  return {
+    merchantId: account.merchantId,
+    appId: account.appId ?? "",
+    serial: account.serial ?? "",
+    privateKey: privateKey === undefined
+      ? undefined
+      : read("privateKey", () => createPrivateKey(privateKey)),
+    publicKeys: new Map(
+      Object.entries(publicKeys).map(([serial, text]) => [
+        serial,
+        read(`publicKeys.${serial}`, () => createPublicKey(text))
+      ])
+    ),
+    secret: Buffer.from(secret ?? "")
+  }
+}
+
+const makers: Readonly<Record<AccountConfig["scheme"], (keys: WalletKeys) => Wallet>> = {
+  wechat: wechatWallet,
+  alipay: alipayWallet,
+  unionpay: unionpayWallet,
+  hmac: hmacWallet
+}
+
+export function walletOf(scheme: AccountConfig["scheme"], keys: WalletKeys): Wallet {
+  return makers[scheme](keys)
+}

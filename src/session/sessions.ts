@@ -10,6 +10,7 @@ import { Timers } from "../actor/timers.ts"
 import { TurnFlush } from "../actor/turn-writer.ts"
 import { makeLocalClock } from "../domain/business-day.ts"
 import type { ListenerConfig } from "../domain/config.ts"
+import { invariant } from "../domain/invariant.ts"
 import { Codec } from "../domain/ports/codec.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { Push } from "../domain/ports/push.ts"
@@ -18,9 +19,12 @@ import { Terminals } from "../domain/ports/terminals.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transactions } from "../domain/ports/transactions.ts"
 import { type Connection, Transport } from "../domain/ports/transport.ts"
+import { compileFraming } from "../frame/compile.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import { Owners } from "./binding.ts"
+import { DeviceDesk, type DeviceSettings } from "./device-desk.ts"
+import { DeviceSession } from "./device-session.ts"
 import { EndedSessions } from "./ended-sessions.ts"
 import {
   type SessionHooks,
@@ -140,6 +144,33 @@ export const listenSessions = Effect.fnUntraced(function*(options: SessionsOptio
 
 export const sessionsLayer = (options: SessionsOptions) =>
   Layer.effectDiscard(listenSessions(options))
+
+export interface DevicesOptions {
+  readonly config: ListenerConfig
+  readonly settings: DeviceSettings
+  readonly balancers?: ReadonlyArray<string>
+}
+
+/** Sessions of MessagePack devices, until the scope closes. Gives the bound port. */
+export const listenDevices = Effect.fnUntraced(function*(options: DevicesOptions) {
+  const house = yield* SessionHouse
+  const desk = new DeviceDesk(house, yield* Transactions, options.settings)
+  const room = new ListenerRoom(house, options.config, deviceFraming())
+  return yield* serve(
+    room,
+    options.balancers,
+    (connection) => new DeviceSession(room, connection, desk)
+  )
+})
+
+export const devicesLayer = (options: DevicesOptions) => Layer.effectDiscard(listenDevices(options))
+
+/** Two bytes of length, big-endian, and nothing else. */
+function deviceFraming(): Framing {
+  const framing = compileFraming({ name: "devices", length: { bytes: 2, encoding: "binary" } })
+  invariant("encode" in framing, "the framing of devices is one")
+  return framing
+}
 
 /** Accepts until the scope closes; then drains. */
 const serve = Effect.fnUntraced(function*<L extends RoomLine>(

@@ -4,12 +4,14 @@
  */
 
 import { Effect, Layer } from "effect"
+import { createHmac } from "node:crypto"
 import { HotActors } from "../../src/actor/hot-actor.ts"
 import { Timers } from "../../src/actor/timers.ts"
 import type { KeyHandle, MerchantId, TerminalId } from "../../src/domain/brand.ts"
 import { channels } from "../../src/domain/channel.ts"
 import type { ListenerConfig } from "../../src/domain/config.ts"
 import { kinds } from "../../src/domain/kind.ts"
+import type { OrderRecord } from "../../src/domain/order.ts"
 import { Codec, type CodecShape } from "../../src/domain/ports/codec.ts"
 import { Journal } from "../../src/domain/ports/journal.ts"
 import { Push, type PushShape } from "../../src/domain/ports/push.ts"
@@ -18,6 +20,7 @@ import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import { Random } from "../../src/domain/ports/time.ts"
 import {
   type Asker,
+  type OrderRequest,
   type PreparedAnswer,
   type Submission,
   Transactions,
@@ -33,7 +36,7 @@ import type { Dialect } from "../../src/iso8583/message.ts"
 import { EstateControl, terminalsLayer } from "../../src/session/estate.ts"
 import type { AuditEvent, SessionHooks, SessionSettings } from "../../src/session/house.ts"
 import { SessionsView, type SessionsViewShape } from "../../src/session/sessions-view.ts"
-import { sessionHouseLayer, sessionsLayer } from "../../src/session/sessions.ts"
+import { devicesLayer, sessionHouseLayer, sessionsLayer } from "../../src/session/sessions.ts"
 import { built } from "../actor/built.ts"
 import { ManualTime } from "../actor/manual-time.ts"
 import { fakeFraming } from "../upstream/fake-dialect.ts"
@@ -99,7 +102,14 @@ export interface PlaceOptions {
   readonly journal?: MemoryJournal
   readonly time?: ManualTime
   readonly codec?: CodecShape
+  /** The listener is one of MessagePack devices. */
+  readonly devices?: boolean
   readonly security?: Layer.Layer<SecurityModule>
+}
+
+/** What the fake security module makes of a key's number. */
+export function fakeMac(key: number, bytes: Uint8Array): Buffer {
+  return createHmac("sha256", String(key)).update(bytes).digest().subarray(0, 8)
 }
 
 /** Keys are numbers in blocks of text: `k7`. New ones count from 100. */
@@ -111,8 +121,7 @@ const fakeSecurity = Layer.sync(SecurityModule, () => {
     derive: () => "mac-wrong",
     release: () => {},
     exportToWorker: () => undefined,
-    makeMac: (handle, _, bytes, done) =>
-      done(Buffer.from(`${handle}/${Buffer.from(bytes).toString("latin1")}`, "latin1")),
+    makeMac: (handle, _, bytes, done) => done(fakeMac(handle, bytes)),
     translatePin: (_, done) => done("mac-wrong"),
     issueWorkingKeys: () =>
       Effect.sync(() => {
@@ -128,6 +137,8 @@ export class Place {
   readonly codec: FakeCodec
   /** What sessions submitted, oldest first. */
   readonly submitted: Array<Submitted> = []
+  /** Orders that devices asked for; each is answered at once. */
+  readonly orders: Array<OrderRequest> = []
   readonly audited: Array<AuditEvent> = []
   readonly view: SessionsViewShape
   readonly push: PushShape
@@ -181,7 +192,11 @@ export class Place {
       hooks: { ...this.#hooks(), ...options.hooks },
       timeZone: "Asia/Shanghai"
     })
-    const sessions = sessionsLayer({
+    const devices = devicesLayer({
+      config: { ...listener, name: "qr", kind: "devices", ...options.listener },
+      settings: { codeLifetimeMs: 60_000, codeOf: (order) => `https://pay.example/${order}` }
+    })
+    const sessions = options.devices === true ? devices : sessionsLayer({
       config: { ...listener, ...options.listener },
       dialect: options.dialect ?? jsonDialect(),
       framing: options.framing ?? fakeFraming
@@ -225,7 +240,11 @@ export class Place {
       submit: (submission, asker) => void this.submitted.push(new Submitted(submission, asker)),
       inFlight: () => 0,
       drain: () => {},
-      openOrder: (_, done) => done("no-route"),
+      openOrder: (request, done) => {
+        this.orders.push(request)
+        const expiresMs = this.time.wall + request.lifetimeMs
+        done({ order: `order-${this.orders.length}`, expiresMs } as OrderRecord)
+      },
       book: () => {
         throw new Error("nobody notifies here")
       }

@@ -16,7 +16,7 @@ export const listenerShape = record({
   port: required(port, "0 takes a free one."),
   framing: defaulted(
     name,
-    "length-2",
+    "length2",
     "Framing description: framings/<name>.yaml beside this file, or one that comes along."
   ),
   dialect: defaulted(

@@ -65,7 +65,7 @@ export const upstreamShape = record({
   name: required(name, "What routes call it."),
   kind: defaulted(choice(["iso8583", "wallet"]), "iso8583", "How it is spoken to."),
   links: defaulted(list(link), [], "ISO 8583: one or more connections to keep."),
-  framing: defaulted(name, "length-2", "ISO 8583: its framing description."),
+  framing: defaulted(name, "length2", "ISO 8583: its framing description."),
   dialect: defaulted(name, "iso87-ascii", "ISO 8583: what it speaks."),
   mappings: defaulted(
     table(name),

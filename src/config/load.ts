@@ -1,0 +1,225 @@
+/**
+ * A configuration file to a `LoadedConfig`: read, shaped, checked, and every file that it names
+ * read and compiled. What must hold: all faults are found in one go, and nothing half-loaded ever
+ * leaves.
+ */
+
+import { Effect } from "effect"
+import { dirname, resolve } from "node:path"
+import type { SecretReference, SwitchConfig } from "../domain/config.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import { compileFraming } from "../frame/compile.ts"
+import type { Framing } from "../frame/framing.ts"
+import { compileMapping, identityMapping } from "../iso8583/compile-mapping.ts"
+import { compileDialect } from "../iso8583/compile.ts"
+import type { Mapping } from "../iso8583/mapping.ts"
+import type { Dialect } from "../iso8583/message.ts"
+import { ConfigInvalid, inOrder } from "./config-invalid.ts"
+import type { ConfigFault, LoadedConfig } from "./loaded.ts"
+import { NamedFiles, readText } from "./named-files.ts"
+import { checkRelations } from "./relations.ts"
+import { readAt } from "./shape.ts"
+import { switchShape } from "./switch-shape.ts"
+import { parseTerminals } from "./terminals-file.ts"
+import { YamlSource } from "./yaml-source.ts"
+
+type Settings = Omit<SwitchConfig, "version">
+
+/**
+ * Relative paths in the file are relative to its folder. The version is one above
+ * `previousVersion`.
+ */
+export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previousVersion = 0) {
+  const file = resolve(path)
+  const text = yield* readText(file).pipe(
+    Effect.mapError((why) =>
+      new ConfigInvalid({ faults: [unreadable(path, why, "give another one with --config")] })
+    )
+  )
+  const source = new YamlSource(path, text)
+  const read = source.faults.length === 0 ? readAt(switchShape, source.root, "", source) : undefined
+  if (read === undefined) return yield* new ConfigInvalid({ faults: inOrder(source.faults) })
+  const settings = withAbsolutePaths(read, dirname(file))
+  const fault = (at: string, problem: string) => void source.fault(at, problem)
+  checkRelations(settings, fault)
+  const files = new NamedFiles(dirname(file))
+  const framings = yield* loadFramings(settings, files, fault)
+  const dialects = yield* loadDialects(settings, files, fault)
+  const mappings = yield* loadMappings(settings, dialects, files, fault)
+  const terminals = yield* loadTerminals(settings.terminalsFile)
+  const faults = inOrder([...source.faults, ...files.faults, ...terminals.faults])
+  if (faults.length > 0) return yield* new ConfigInvalid({ faults })
+  const loaded: LoadedConfig = {
+    config: { ...settings, version: previousVersion + 1 },
+    framings,
+    dialects,
+    mappings,
+    terminals: terminals.profiles,
+    digests: files.digests
+  }
+  return loaded
+})
+
+type Fault = (path: string, problem: string) => void
+
+function unreadable(file: string, why: string, advice: string): ConfigFault {
+  const words = why === "NotFound" ? "no such file" : why
+  return { file, line: 0, path: "", problem: `cannot be read: ${words}; ${advice}` }
+}
+
+/** Every place of the file that names something to load: the name and the path of its key. */
+function references(
+  { listeners, upstreams }: Settings,
+  key: "framing" | "dialect"
+): Map<string, string> {
+  const found = new Map<string, string>()
+  const add = (name: string, path: string) => found.has(name) || found.set(name, path)
+  listeners.forEach((listener, index) =>
+    listener.kind === "iso8583" && add(listener[key], `listeners[${index}].${key}`)
+  )
+  upstreams.forEach((upstream, index) =>
+    upstream.kind === "iso8583" && add(upstream[key], `upstreams[${index}].${key}`)
+  )
+  return found
+}
+
+const loadFramings = Effect.fnUntraced(
+  function*(settings: Settings, files: NamedFiles, fault: Fault) {
+    const framings = new Map<string, Framing>()
+    for (const [name, path] of references(settings, "framing")) {
+      const framing = yield* files.load("framings", name, { path, fault }, compileFraming)
+      if (framing !== undefined) framings.set(name, framing)
+    }
+    return framings
+  }
+)
+
+const loadDialects = Effect.fnUntraced(
+  function*(settings: Settings, files: NamedFiles, fault: Fault) {
+    const dialects = new Map<string, Dialect>()
+    for (const [name, path] of references(settings, "dialect")) {
+      const compile = (source: unknown) => compileDialect(source, dialects.size + 1)
+      const dialect = yield* files.load("dialects", name, { path, fault }, compile)
+      if (dialect !== undefined) dialects.set(name, dialect)
+    }
+    return dialects
+  }
+)
+
+/** One for every pair of a listener's and an upstream's dialect, or a fault. */
+const loadMappings = Effect.fnUntraced(function*(
+  settings: Settings,
+  dialects: ReadonlyMap<string, Dialect>,
+  files: NamedFiles,
+  fault: Fault
+) {
+  const mappings = new Map<string, Mapping>()
+  const chosen = new Map<string, { readonly name: string; readonly index: number }>()
+  const spoken = new Set(
+    settings.listeners.filter(({ kind }) => kind === "iso8583").map(({ dialect }) => dialect)
+  )
+  for (const [index, upstream] of settings.upstreams.entries()) {
+    if (upstream.kind !== "iso8583") continue
+    for (const dialect of spoken) {
+      const path = `upstreams[${index}].mappings.${dialect}`
+      const from = dialects.get(dialect)
+      const to = dialects.get(upstream.dialect)
+      const key = `${dialect}>${upstream.dialect}`
+      const name = upstream.mappings[dialect]
+      const before = chosen.get(key)
+      if (name !== undefined && before === undefined) chosen.set(key, { name, index })
+      if (dialect === upstream.dialect) {
+        if (from !== undefined) mappings.set(key, identityMapping(from))
+      } else if (name === undefined) {
+        fault(path, `no mapping from ${dialect} to ${upstream.dialect}, which terminals need`)
+      } else if (before !== undefined) {
+        if (before.name !== name) {
+          fault(path, `upstreams[${before.index}] maps this pair by ${before.name}; use one`)
+        }
+      } else if (from !== undefined && to !== undefined) {
+        const mapping = yield* files.load(
+          "mappings",
+          name,
+          { path, fault },
+          (source) => compileMapping(source, from, to)
+        )
+        if (mapping !== undefined) mappings.set(key, mapping)
+      }
+    }
+  }
+  return mappings
+})
+
+const loadTerminals = Effect.fnUntraced(function*(file: string) {
+  const none: ReadonlyArray<TerminalProfile> = []
+  const text = yield* readText(file).pipe(Effect.result)
+  if (text._tag === "Failure") {
+    const advice = "name another one with terminalsFile"
+    return { profiles: none, faults: [unreadable(file, text.failure, advice)] }
+  }
+  const parsed = parseTerminals(file, text.success)
+  return "faults" in parsed
+    ? { profiles: none, faults: parsed.faults }
+    : { profiles: parsed, faults: [] }
+})
+
+/** So that nothing else needs to know where the file lies. */
+function withAbsolutePaths(settings: Settings, folder: string): Settings {
+  const at = (path: string) => resolve(folder, path)
+  const secret = (reference: SecretReference) =>
+    "file" in reference ? { file: at(reference.file) } : reference
+  const { journal, keyStore, ledger } = settings
+  return {
+    ...settings,
+    terminalsFile: at(settings.terminalsFile),
+    keyStore: {
+      ...keyStore,
+      file: at(keyStore.file),
+      masterKey: secret(keyStore.masterKey)
+    },
+    journal: { ...journal, path: at(journal.path) },
+    ledger: {
+      ...ledger,
+      dataPath: at(ledger.dataPath),
+      ...(ledger.url === undefined ? {} : { url: secret(ledger.url) })
+    },
+    listeners: settings.listeners.map((listener) =>
+      listener.tls === undefined ? listener : { ...listener, tls: tlsPaths(listener.tls, at) }
+    ),
+    public: {
+      ...settings.public,
+      accounts: settings.public.accounts.map((account) => accountPaths(account, secret))
+    }
+  }
+}
+
+type Tls = NonNullable<SwitchConfig["listeners"][number]["tls"]>
+
+function tlsPaths(tls: Tls, at: (path: string) => string): Tls {
+  return {
+    ...tls,
+    keyFile: at(tls.keyFile),
+    certificateFile: at(tls.certificateFile),
+    ...(tls.authorityFile === undefined ? {} : { authorityFile: at(tls.authorityFile) }),
+    ...(tls.revocationFile === undefined ? {} : { revocationFile: at(tls.revocationFile) })
+  }
+}
+
+type Account = SwitchConfig["public"]["accounts"][number]
+
+function accountPaths(
+  account: Account,
+  secret: (reference: SecretReference) => SecretReference
+): Account {
+  const { privateKey, publicKeys } = account
+  return {
+    ...account,
+    ...(account.secret === undefined ? {} : { secret: secret(account.secret) }),
+    ...(privateKey === undefined ? {} : { privateKey: secret(privateKey) }),
+    ...(publicKeys === undefined ? {} : {
+      publicKeys: Object.fromEntries(
+        Object.entries(publicKeys).map(([serial, each]) => [serial, secret(each)])
+      )
+    })
+  }
+}

@@ -1,0 +1,162 @@
+/** Loading whole configurations: the file, the files it names, and all of their faults. */
+
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { expect, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Redacted } from "effect"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { afterAll, beforeAll, describe } from "vitest"
+import { diffConfig } from "../../src/config/changes.ts"
+import { loadConfig } from "../../src/config/load.ts"
+import { bundledFolder } from "../../src/config/named-files.ts"
+import { resolveSecret } from "../../src/config/secrets.ts"
+import { small } from "./settings.ts"
+
+let folder = ""
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pointsman-config-"))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Writes files into a folder of their own, and gives the path of the first. */
+function written(name: string, files: Readonly<Record<string, string>>): string {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name, path)), { recursive: true })
+    writeFileSync(join(folder, name, path), text)
+  }
+  return join(folder, name, Object.keys(files)[0]!)
+}
+
+const terminals = "terminal,merchant\nT1,M1\n"
+const load = (path: string, version?: number) =>
+  loadConfig(path, version).pipe(Effect.provide(NodeFileSystem.layer))
+const faults = (path: string) =>
+  load(path).pipe(
+    Effect.flip,
+    Effect.map(({ message }) => message.replaceAll(`${folder}/`, "").split("\n"))
+  )
+
+describe("a configuration", () => {
+  it.live("that comes along is good, and brings its dialects, mappings and terminals", () =>
+    Effect.gen(function*() {
+      const loaded = yield* load(join(bundledFolder, "pointsman.yaml"))
+      expect([...loaded.dialects.keys()].toSorted()).toEqual(["cup-pos", "iso87-ascii"])
+      expect([...loaded.framings.keys()].toSorted()).toEqual(["cup-tpdu", "length2"])
+      expect([...loaded.mappings.keys()].toSorted()).toEqual([
+        "cup-pos>cup-pos",
+        "cup-pos>iso87-ascii",
+        "iso87-ascii>cup-pos",
+        "iso87-ascii>iso87-ascii"
+      ])
+      expect(loaded.terminals.length).toBeGreaterThan(200)
+      expect(loaded.config.version).toBe(1)
+    }))
+
+  it.live("has paths relative to its own folder, and the next version", () =>
+    Effect.gen(function*() {
+      const path = written("paths", {
+        "a.yaml": `${small}keyStore: { masterKey: { file: m.key } }\njournal: { path: j }\n`,
+        "terminals.csv": terminals
+      })
+      const first = yield* load(path)
+      expect(first.config.journal.path).toBe(join(folder, "paths", "j"))
+      expect(first.config.keyStore.masterKey).toEqual({ file: join(folder, "paths", "m.key") })
+      const second = yield* load(path, first.config.version)
+      expect(second.config.version).toBe(2)
+      expect(diffConfig(first, second)).toEqual([])
+    }))
+
+  it.live("may bring a framing of its own, which wins, and a reload sees that it changed", () =>
+    Effect.gen(function*() {
+      const own = "# Ours.\nname: length2\nlength: { bytes: 2, encoding: bcd }\n"
+      const path = written("own", { "a.yaml": small, "terminals.csv": terminals })
+      const before = yield* load(path)
+      written("own", { "framings/length2.yaml": own })
+      const after = yield* load(path)
+      expect(diffConfig(before, after).map((each) => each.path)).toEqual([
+        "files.framings/length2.yaml"
+      ])
+      const frame = after.framings.get("length2")?.encode(Buffer.of(), Buffer.alloc(36))
+      expect(frame?.subarray(0, 2).toString("hex")).toBe("0036")
+    }))
+})
+
+describe("faults", () => {
+  it.live("of all files come at once, each with file, line and path", () =>
+    Effect.gen(function*() {
+      const text = small
+        .replace("port: 8583", "port: 8583, framing: mine, dialect: iso88")
+        .concat("timeouts: { terminalMs: 20000 }\nterminalsFile: t.csv\n")
+      const path = written("many", {
+        "a.yaml": text,
+        "framings/mine.yaml": "name: mine\nlength: { bytes: 2, encoding: rot13 }\n",
+        "t.csv": "terminal,merchant\n\nT123456789,M1\n"
+      })
+      const found = yield* faults(path)
+      expect(found).toHaveLength(5)
+      expect(found[0]).toMatch(/a\.yaml:2: listeners\[0\]\.dialect: there is no dialects\/iso88/)
+      expect(found[0]).toContain("there are cup-pos, iso87-ascii")
+      expect(found[1]).toMatch(/a\.yaml:4: upstreams\[0\]\.timeoutMs: 25000/)
+      expect(found[2]).toMatch(/a\.yaml:4: upstreams\[0\]\.mappings\.iso88: no mapping from iso88/)
+      expect(found[3]).toMatch(/mine\.yaml:2: length\.encoding: /)
+      expect(found[4]).toMatch(/t\.csv:3: terminal: /)
+    }))
+
+  it.live("are given for files that are not there, are folders, or are not YAML", () =>
+    Effect.gen(function*() {
+      expect(yield* faults(join(folder, "absent.yaml"))).toEqual([
+        "absent.yaml: cannot be read: no such file; give another one with --config"
+      ])
+      expect((yield* faults(folder)).join()).toContain("is a folder")
+      const path = written("broken", { "a.yaml": "listeners: [\n", "terminals.csv": terminals })
+      expect((yield* faults(path))[0]).toMatch(/a\.yaml:\d: /)
+      const without = written("without", { "a.yaml": small })
+      expect((yield* faults(without)).join()).toContain(
+        "terminals.csv: cannot be read: no such file"
+      )
+    }))
+
+  it.live("are given when two upstreams of one dialect want different mappings", () =>
+    Effect.gen(function*() {
+      const text = small
+        .replace("port: 8583", "port: 8583, dialect: cup-pos, framing: cup-tpdu")
+        .replace("links:", "mappings: { cup-pos: cup-pos-to-iso87-ascii }\n    links:")
+        .replace(
+          "routes:",
+          "  - { name: b, links: [{ port: 2 }], mappings: { cup-pos: other } }\nroutes:"
+        )
+      const path = written("two", { "a.yaml": text, "terminals.csv": terminals })
+      expect((yield* faults(path)).join()).toContain(
+        "a.yaml:7: upstreams[1].mappings.cup-pos: upstreams[0] maps this pair by cup-pos-to-iso87"
+      )
+    }))
+})
+
+describe("a secret", () => {
+  const resolved = (reference: { file: string } | { env: string }) =>
+    resolveSecret(reference).pipe(
+      Effect.provide(NodeFileSystem.layer),
+      Effect.provide(
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord({ THERE: "s3cret", EMPTY: "" }))
+      )
+    )
+
+  it.live("is read where its reference says, and prints as nothing", () =>
+    Effect.gen(function*() {
+      const path = written("secret", { "key": "0011\n" })
+      const fromFile = yield* resolved({ file: path })
+      expect(Redacted.value(fromFile)).toBe("0011")
+      expect(JSON.stringify({ fromFile, text: String(fromFile) })).not.toContain("0011")
+      expect(Redacted.value(yield* resolved({ env: "THERE" }))).toBe("s3cret")
+    }))
+
+  it.live("that is not there is named with what to do", () =>
+    Effect.gen(function*() {
+      const advice = (reference: { file: string } | { env: string }) =>
+        resolved(reference).pipe(Effect.flip, Effect.map((error) => error.advice))
+      expect(yield* advice({ env: "ABSENT" })).toBe("set the environment variable ABSENT")
+      expect(yield* advice({ env: "EMPTY" })).toContain("EMPTY")
+      expect(yield* advice({ file: join(folder, "no") })).toContain("cannot read the secret file")
+    }))
+})

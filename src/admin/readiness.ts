@@ -1,0 +1,38 @@
+/**
+ * Is the switch ready? Only if a new transaction could complete (I13). What must hold: each reason
+ * names what stands in the way, and readiness never waits for PostgreSQL.
+ */
+
+import type { JournalHealth } from "../domain/ports/journal.ts"
+import type { UpstreamStatus } from "../domain/ports/upstream.ts"
+
+/** What readiness is made of; handed in by the wiring. */
+export interface Readiness {
+  /** The journal was read and everything in flight at the last end was taken up. */
+  readonly recovered: () => boolean
+  readonly draining: () => boolean
+  /** At least one listener accepts. */
+  readonly listening: () => boolean
+  readonly journal: () => JournalHealth
+  readonly upstreams: () => ReadonlyArray<UpstreamStatus>
+}
+
+/** Why a new transaction could not complete; empty: it could. */
+export function obstacles(readiness: Readiness): Array<string> {
+  const found: Array<string> = []
+  if (!readiness.recovered()) found.push("recovery is not finished")
+  if (readiness.draining()) found.push("the switch is draining")
+  if (!readiness.listening()) found.push("no listener accepts")
+  const { level } = readiness.journal()
+  if (level === "full") found.push("the journal is full: bring PostgreSQL back or give space")
+  if (level === "failed") found.push("the journal failed: restart, recovery decides")
+  if (!readiness.upstreams().some(couldAnswer)) {
+    found.push("no upstream can take a request: look at links and breakers")
+  }
+  return found
+}
+
+function couldAnswer({ breaker, kind, links }: UpstreamStatus): boolean {
+  if (breaker === "open" || breaker === "forced-open") return false
+  return kind === "wallet" || links.some(({ state }) => state === "up")
+}

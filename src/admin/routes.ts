@@ -1,0 +1,179 @@
+/**
+ * The admin API as a table: what is asked, and what happens. Reads are GET and change nothing;
+ * everything else is POST with a JSON body, which no web page of a stranger can send.
+ */
+
+import { Effect } from "effect"
+import type { HttpResponse } from "../domain/ports/http.ts"
+import { prometheusContentType } from "../observe/prometheus-text.ts"
+import { jsonAnswer, refusal, textAnswer } from "./answers.ts"
+import type { AdminFaces, TransactionQuery, Unavailable } from "./faces.ts"
+import { obstacles } from "./readiness.ts"
+
+/** One question, taken apart. */
+export interface Asked {
+  /** Values of the `:names` in the path. */
+  readonly names: ReadonlyMap<string, string>
+  readonly query: URLSearchParams
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export type Answer = HttpResponse | Effect.Effect<HttpResponse>
+
+export interface Route {
+  readonly method: "GET" | "POST"
+  /** Segments that begin with a colon are names. */
+  readonly path: string
+  /** One sentence for the reference. */
+  readonly about: string
+  readonly answer: (faces: AdminFaces, asked: Asked) => Answer
+}
+
+/** Rows of one answer; more are asked for with `limit`, up to `mostRows`. */
+const usualRows = 100
+const mostRows = 10_000
+
+const get = (path: string, about: string, answer: Route["answer"]): Route =>
+  Object.freeze({ method: "GET", path, about, answer })
+const post = (path: string, about: string, answer: Route["answer"]): Route =>
+  Object.freeze({ method: "POST", path, about, answer })
+
+export const routes: ReadonlyArray<Route> = [
+  get(
+    "/metrics",
+    "Prometheus text.",
+    ({ scrape }) => textAnswer(scrape(), 200, prometheusContentType)
+  ),
+  get("/livez", "200 while the event loop turns.", () => textAnswer("alive\n")),
+  get("/readyz", "200 when a new transaction could complete, or why it could not.", (faces) => {
+    const found = obstacles(faces.readiness)
+    return found.length === 0
+      ? textAnswer("ready\n")
+      : textAnswer(found.map((line) => `${line}\n`).join(""), 503)
+  }),
+  get("/healthz", "Journal mode, versions, and invariants that were given up.", (faces) => {
+    const found = obstacles(faces.readiness)
+    const journal = faces.readiness.journal()
+    return jsonAnswer({ ready: found.length === 0, obstacles: found, journal, ...faces.health() })
+  }),
+
+  get(
+    "/api/sessions",
+    "Sessions; `terminal`, `limit`.",
+    ({ sessions }, { query }) =>
+      jsonAnswer(sessions.list(query.get("terminal") ?? undefined, limitOf(query)))
+  ),
+  get("/api/sessions/ended", "Why the last ones ended; `terminal`, `limit`.", (
+    { sessions },
+    { query }
+  ) => jsonAnswer(sessions.ended(query.get("terminal") ?? undefined, limitOf(query)))),
+  post(
+    "/api/sessions/:terminal/close",
+    "Ends a terminal's session.",
+    ({ sessions }, { names }) =>
+      done(sessions.close(names.get("terminal")!), "that terminal has no session")
+  ),
+
+  get(
+    "/api/upstreams",
+    "Links, breakers, windows.",
+    ({ upstreams }) => jsonAnswer(upstreams.list())
+  ),
+  post("/api/upstreams/:name/breaker", "`{to}`: open, closed or auto.", (
+    { upstreams },
+    { body, names }
+  ) => {
+    const to = (["open", "closed", "auto"] as const).find((each) => each === body["to"])
+    if (to === undefined) return refusal(400, "to: expected open, closed or auto")
+    return done(upstreams.force(names.get("name")!, to), "there is no such upstream")
+  }),
+  post("/api/upstreams/:name/links/:link/drain", "Takes a link out of service gently.", (
+    { upstreams },
+    { names }
+  ) => done(upstreams.drain(names.get("name")!, linkOf(names)), "there is no such link")),
+  post("/api/upstreams/:name/links/:link/resume", "Lets a drained link back.", (
+    { upstreams },
+    { names }
+  ) => done(upstreams.resume(names.get("name")!, linkOf(names)), "there is no such link")),
+
+  get("/api/advices", "Reversals and other advices not yet taken; `limit`.", (
+    { advices },
+    { query }
+  ) => jsonAnswer(advices.list(limitOf(query)))),
+  get(
+    "/api/exceptions",
+    "What was handed to a human; `limit`.",
+    ({ exceptions }, { query }) =>
+      orAway(exceptions.list(limitOf(query)).pipe(Effect.map((rows) => jsonAnswer(rows))))
+  ),
+  post("/api/exceptions/:id/resolve", "`{note}`: closes an exception with a reason.", (
+    { exceptions },
+    { body, names }
+  ) => {
+    const note = body["note"]
+    if (typeof note !== "string" || note.trim() === "") {
+      return refusal(400, "note: say in a sentence how it was resolved")
+    }
+    const resolved = exceptions.resolve(names.get("id")!, note)
+    return orAway(resolved.pipe(
+      Effect.map((found) => done(found, "there is no open exception of that id"))
+    ))
+  }),
+  get("/api/transactions", "Search by `id`, `rrn`, `stan`, `terminal`, `day`; `limit`.", (
+    { transactions },
+    { query }
+  ) => {
+    const asked = queryOf(query)
+    if (Object.keys(asked).length === 1) {
+      return refusal(400, "give one of id, rrn, stan, terminal, day")
+    }
+    return orAway(transactions.search(asked).pipe(Effect.map((rows) => jsonAnswer(rows))))
+  }),
+
+  post(
+    "/api/reload",
+    "Reads the configuration again; all of it is applied, or none.",
+    (faces) =>
+      faces.reload.pipe(
+        Effect.map((report) => jsonAnswer(report, report.refused.length === 0 ? 200 : 409))
+      )
+  ),
+  post(
+    "/api/drain",
+    "Stops accepting, lets what is in flight end, and ends the process.",
+    (faces) => faces.drain.pipe(Effect.as(jsonAnswer({ draining: true }, 202)))
+  )
+]
+
+function done(found: boolean, advice: string): HttpResponse {
+  return found ? jsonAnswer({ done: true }) : refusal(404, advice)
+}
+
+function orAway(
+  answer: Effect.Effect<HttpResponse, Unavailable>
+): Effect.Effect<HttpResponse> {
+  return answer.pipe(
+    Effect.catch(({ advice }) =>
+      Effect.succeed(refusal(503, advice ?? "PostgreSQL is away; ask again when it is back"))
+    )
+  )
+}
+
+function limitOf(query: URLSearchParams): number {
+  const limit = Number(query.get("limit") ?? usualRows)
+  return Number.isSafeInteger(limit) && limit > 0 ? Math.min(limit, mostRows) : usualRows
+}
+
+function linkOf(names: ReadonlyMap<string, string>): number {
+  const text = names.get("link")!
+  return /^\d{1,4}$/.test(text) ? Number(text) : -1
+}
+
+function queryOf(query: URLSearchParams): TransactionQuery {
+  const keys = ["id", "rrn", "stan", "terminal", "day"] as const
+  const given = keys.map((key) => [key, query.get(key) ?? ""] as const)
+  return {
+    ...Object.fromEntries(given.filter(([, value]) => value !== "")),
+    limit: limitOf(query)
+  }
+}

@@ -5,13 +5,17 @@
 
 /** Files that wrap the machine's clock, chance, environment or console for everybody else. */
 export const adapters: Readonly<Record<string, string>> = {
+  "src/cli/machine-streams.ts": "gives verbs the process's streams, environment and signals",
   "src/ledger/server-process.ts": "starts, signals and identifies PostgreSQL's processes",
   "src/listen/machine-time.ts": "binds Time and Random to the machine's clocks, turns and chance",
-  "src/observe/process-health.ts": "reads the process's resident memory, for a gauge"
+  "src/observe/process-health.ts": "reads the process's resident memory, for a gauge",
+  "src/main.ts": "takes the words of the command line and sets the exit code"
 }
 
 /** Files whose framework demands a default export. */
 export const defaultExports: Readonly<Record<string, string>> = {}
 
 /** Files of `src` that are started, not imported. */
-export const entries: Readonly<Record<string, string>> = {}
+export const entries: Readonly<Record<string, string>> = {
+  "src/main.ts": "is what bin/pointsman.js runs"
+}

@@ -1,0 +1,88 @@
+/** `pointsman route explain`: where a transaction would go, and why not elsewhere. */
+
+import type { MerchantId, TerminalId } from "../domain/brand.ts"
+import { channels, schemes } from "../domain/channel.ts"
+import { kinds } from "../domain/kind.ts"
+import type { RouteFacts } from "../domain/ports/router.ts"
+import { explanationLines } from "../route/route-table.ts"
+import { checkedRoutes } from "./checked-routes.ts"
+import { configPath, loadedConfig } from "./configuration.ts"
+import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
+
+function facts(call: Call): RouteFacts {
+  const { number, text } = call
+  const digits = call.parameters[0]
+  if (digits !== undefined && !/^\d{1,19}$/.test(digits)) {
+    throw new Refusal(2, "expected the first digits of a card or a pay code")
+  }
+  const amount = number("amount")
+  const currency = text("currency")
+  return {
+    kind: kinds.find((each) => each === text("kind"))!,
+    channel: channels.find((each) => each === text("channel"))!,
+    scheme: schemes.find((each) => each === text("scheme"))!,
+    ...(digits === undefined ? {} : { digits }),
+    ...(amount === undefined ? {} : { amount }),
+    ...(currency === undefined ? {} : { currency }),
+    terminal: (text("terminal") ?? "").padEnd(8) as TerminalId,
+    merchant: (text("merchant") ?? "").padEnd(15) as MerchantId,
+    group: text("group") ?? "default",
+    minuteOfDay: minutes(text("at") ?? "12:00")
+  }
+}
+
+function minutes(time: string): number {
+  const match = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(time)
+  if (match === null) throw new Refusal(2, `--at ${time}: expected HH:MM`)
+  return Number(match[1]) * 60 + Number(match[2])
+}
+
+export const verb: Verb = {
+  about: "Routing, from the configuration alone.",
+  actions: {
+    explain: {
+      about: "Says where a transaction would go, and why it would not go elsewhere.",
+      parameters: [{ name: "digits", about: "first digits of the card", presence: "optional" }],
+      flags: {
+        config: configFlag,
+        kind: {
+          type: "text",
+          value: "<kind>",
+          about: "what is asked for",
+          choices: kinds,
+          fallback: "sale"
+        },
+        channel: {
+          type: "text",
+          value: "<channel>",
+          about: "how it is paid",
+          choices: channels,
+          fallback: "chip"
+        },
+        scheme: {
+          type: "text",
+          value: "<scheme>",
+          about: "card or code",
+          choices: schemes,
+          fallback: "card"
+        },
+        amount: { type: "number", value: "<minor>", about: "in minor units" },
+        currency: { type: "text", value: "<code>", about: "ISO 4217, three digits" },
+        terminal: { type: "text", value: "<id>", about: "terminal id" },
+        merchant: { type: "text", value: "<id>", about: "merchant id" },
+        group: { type: "text", value: "<group>", about: "group of the terminal" },
+        at: { type: "text", value: "<HH:MM>", about: "local time", fallback: "12:00" }
+      },
+      examples: [["route explain 622202 --channel chip --amount 1000", "a UnionPay card, 10.00"]],
+      run: async (call) => {
+        const asked = facts(call)
+        const { config } = await loadedConfig(call)
+        const explanation = checkedRoutes(configPath(call), config).explain(asked)
+        if (call.format === "json") {
+          call.streams.out(`${JSON.stringify(explanation, null, 2)}\n`)
+        } else call.streams.out(`${explanationLines(explanation).join("\n")}\n`)
+        return explanation.decision.route === undefined ? 1 : 0
+      }
+    }
+  }
+}

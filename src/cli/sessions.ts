@@ -1,0 +1,64 @@
+/** `pointsman sessions`: who is connected, why the last ones left, and ending one. */
+
+import { adminFlag, askSwitch, limitFlag, rowsOf } from "./running-switch.ts"
+import { writeRows } from "./table.ts"
+import type { Call, Flag, Verb } from "./verb.ts"
+
+const terminal: Flag = { type: "text", value: "<id>", about: "only this terminal" }
+const flags = { admin: adminFlag, terminal, limit: limitFlag }
+
+function listed(path: string, columns: ReadonlyArray<readonly [string, string]>) {
+  return async (call: Call): Promise<0> => {
+    const query = new URLSearchParams({ limit: String(call.number("limit")) })
+    const one = call.text("terminal")
+    if (one !== undefined) query.set("terminal", one)
+    writeRows(call, rowsOf(await askSwitch(call, "GET", `${path}?${query}`)), columns)
+    return 0
+  }
+}
+
+export const verb: Verb = {
+  about: "Terminal sessions of a running switch.",
+  actions: {
+    list: {
+      about: "Lists sessions.",
+      parameters: [],
+      flags,
+      examples: [["sessions list --terminal 65465423", "where is that terminal?"]],
+      run: listed("/api/sessions", [
+        ["terminal", "terminal"],
+        ["listener", "listener"],
+        ["remote", "remote"],
+        ["state", "state"],
+        ["in flight", "inFlight"],
+        ["messages", "messages"]
+      ])
+    },
+    ended: {
+      about: "Lists the last sessions that ended, with the reason of each.",
+      parameters: [],
+      flags,
+      examples: [["sessions ended --terminal 65465423", "why did it leave?"]],
+      run: listed("/api/sessions/ended", [
+        ["terminal", "terminal"],
+        ["listener", "listener"],
+        ["remote", "remote"],
+        ["reason", "reason"],
+        ["messages", "messages"],
+        ["ended", "endedMs"]
+      ])
+    },
+    close: {
+      about: "Ends a terminal's session; it may come back at once.",
+      parameters: [{ name: "terminal", about: "terminal id", presence: "one" }],
+      flags: { admin: adminFlag },
+      examples: [],
+      run: async (call) => {
+        const id = encodeURIComponent(call.parameters[0]!)
+        await askSwitch(call, "POST", `/api/sessions/${id}/close`)
+        call.streams.say(`${call.parameters[0]}: session ended`)
+        return 0
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * `pointsman start`: loads the configuration, runs the switch, ends when it is told to. SIGTERM and
+ * SIGINT drain; SIGHUP reloads. The wiring is `src/switch.ts`, loaded here alone.
+ */
+
+import { Cause, Effect, Exit, Fiber } from "effect"
+import type { LoadedConfig } from "../config/loaded.ts"
+import { checkedRoutes } from "./checked-routes.ts"
+import { configPath, loadedConfig } from "./configuration.ts"
+import { type Call, configFlag, type ExitCode, Refusal, type Verb } from "./verb.ts"
+
+/** What a run of the switch is told. */
+export interface SwitchRun {
+  /** Where the configuration was read, for reloads. */
+  readonly path: string
+  readonly loaded: LoadedConfig
+  /** Lines of the log: `info` and above, or everything. */
+  readonly verbose: boolean
+  /** Which transactions get a story line. */
+  readonly stories: "all" | "failures"
+  /** Hears every SIGHUP. */
+  readonly onHangup: (listener: () => void) => void
+}
+
+/** Never ends by itself, unless it was drained by an operator; interrupting it drains. */
+export type RunSwitch = (run: SwitchRun) => Effect.Effect<void, { readonly message: string }>
+
+export const verb: Verb = {
+  about: "Runs the switch. Its log goes to standard error, one JSON object a line. SIGTERM stops " +
+    "accepting, lets what is in flight end, and ends; SIGHUP reads the configuration again.",
+  parameters: [],
+  flags: {
+    config: configFlag,
+    verbose: { type: "yes", about: "log details of what the switch does with itself" },
+    stories: {
+      type: "text",
+      value: "<which>",
+      about: "transactions that get a story line in the log",
+      choices: ["all", "failures"],
+      fallback: "failures"
+    }
+  },
+  examples: [["start --config config/pointsman.yaml", "on its usual ports"]],
+  run: async (call) => {
+    const loaded = await loadedConfig(call)
+    const path = configPath(call)
+    checkedRoutes(path, loaded.config)
+    return runUntilEnded(call, path, loaded)
+  }
+}
+
+async function runUntilEnded(call: Call, path: string, loaded: LoadedConfig): Promise<ExitCode> {
+  const wiring = new URL("../switch.ts", import.meta.url).href
+  const { runSwitch } = await import(wiring) as { readonly runSwitch: RunSwitch }
+  const hangups: Array<() => void> = []
+  const fiber = Effect.runFork(runSwitch({
+    path,
+    loaded,
+    verbose: call.yes("verbose"),
+    stories: call.text("stories") === "all" ? "all" : "failures",
+    onHangup: (listener) => void hangups.push(listener)
+  }))
+  call.streams.signals(
+    () => {
+      call.streams.say("draining; a second signal ends at once")
+      Effect.runFork(Fiber.interrupt(fiber))
+    },
+    () => {
+      for (const listener of hangups) listener()
+    }
+  )
+  const exit = await Effect.runPromise(Fiber.await(fiber))
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
+  const failure = exit.cause.reasons.find(Cause.isFailReason)
+  if (failure === undefined) throw Cause.squash(exit.cause)
+  throw new Refusal(3, failure.error.message)
+}

@@ -1,0 +1,37 @@
+/** Rows for people as aligned columns, for programs as JSON. */
+
+import type { Call } from "./verb.ts"
+
+type Row = Readonly<Record<string, unknown>>
+
+/** Writes rows in the form that was asked for. `columns`: heading and key. */
+export function writeRows(
+  { format, streams }: Call,
+  rows: ReadonlyArray<Row>,
+  columns: ReadonlyArray<readonly [heading: string, key: string]>
+): void {
+  if (format === "json") return streams.out(`${JSON.stringify(rows, null, 2)}\n`)
+  if (rows.length === 0) return streams.say("nothing")
+  const cells = rows.map((row) => columns.map(([, key]) => cell(row[key])))
+  const all = [columns.map(([heading]) => heading), ...cells]
+  const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]!.length)))
+  const lines = all.map((row) =>
+    row.map((word, index) => word.padEnd(widths[index]!)).join("  ").trimEnd()
+  )
+  streams.out(`${lines.join("\n")}\n`)
+}
+
+/** One thing, key by key. */
+export function writeRecord({ format, streams }: Call, record: Row): void {
+  if (format === "json") return streams.out(`${JSON.stringify(record, null, 2)}\n`)
+  const entries = Object.entries(record).filter(([, value]) => value !== undefined)
+  const width = Math.max(0, ...entries.map(([key]) => key.length))
+  streams.out(entries.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}\n`).join(""))
+}
+
+function cell(value: unknown): string {
+  if (value === undefined || value === null || value === "") return "-"
+  if (Array.isArray(value)) return value.map(cell).join(" ")
+  if (typeof value !== "object") return String(value)
+  return Object.entries(value).map(([key, each]) => `${key}=${cell(each)}`).join(" ")
+}

@@ -1,0 +1,84 @@
+/**
+ * The verbs, in the order in which help lists them. A verb that lives elsewhere (a simulator) is
+ * one line here: its module exports `verb`.
+ */
+
+import type { Verb } from "./verb.ts"
+
+export const verbGroups = {
+  run: "Run the switch",
+  message: "Look at messages",
+  estate: "Routes, terminals, keys",
+  operate: "A running switch",
+  books: "What is on disk",
+  simulate: "Simulators and load"
+} as const
+
+export interface VerbEntry {
+  readonly group: keyof typeof verbGroups
+  readonly summary: string
+  readonly load: () => Promise<{ readonly verb: Verb }>
+}
+
+export const verbs: Readonly<Record<string, VerbEntry>> = {
+  start: {
+    group: "run",
+    summary: "run the switch until SIGTERM, which drains it",
+    load: () => import("./start.ts")
+  },
+  check: {
+    group: "run",
+    summary: "check a configuration and every file it names",
+    load: () => import("./check.ts")
+  },
+  route: {
+    group: "estate",
+    summary: "explain where a transaction would go",
+    load: () => import("./route.ts")
+  },
+  estate: {
+    group: "estate",
+    summary: "terminals and merchants: import, list, show",
+    load: () => import("./estate.ts")
+  },
+  sessions: {
+    group: "operate",
+    summary: "who is connected, and why the last ones left",
+    load: () => import("./sessions.ts")
+  },
+  upstreams: {
+    group: "operate",
+    summary: "links and breakers: list, force, drain, resume",
+    load: () => import("./upstreams.ts")
+  },
+  advices: {
+    group: "operate",
+    summary: "reversals that are not yet acknowledged",
+    load: () => import("./advices.ts")
+  },
+  exceptions: {
+    group: "operate",
+    summary: "what was handed to a human: list, resolve",
+    load: () => import("./exceptions.ts")
+  },
+  transactions: {
+    group: "operate",
+    summary: "find transactions by RRN, STAN or terminal",
+    load: () => import("./transactions.ts")
+  },
+  reload: {
+    group: "operate",
+    summary: "apply the changed configuration, or say what stands in the way",
+    load: () => import("./reload.ts")
+  },
+  drain: {
+    group: "operate",
+    summary: "stop accepting, finish what is in flight, end",
+    load: () => import("./drain.ts")
+  },
+  health: {
+    group: "operate",
+    summary: "is it alive, is it ready (for HEALTHCHECK)",
+    load: () => import("./health.ts")
+  }
+}

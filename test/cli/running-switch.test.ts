@@ -1,0 +1,75 @@
+/** The verbs that ask a running switch, against its real admin listener. */
+
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Timers } from "../../src/actor/timers.ts"
+import { serveAdmin } from "../../src/admin/admin-server.ts"
+import type { AdminFaces } from "../../src/admin/faces.ts"
+import { MachineHttp } from "../../src/listen/machine-http.ts"
+import { MachineTime } from "../../src/listen/machine-time.ts"
+import { makeFaces } from "../admin/faces.ts"
+import { type Ended, pointsman } from "./process.ts"
+
+const machine = MachineHttp.pipe(
+  Layer.provideMerge(Timers.layer),
+  Layer.provideMerge(MachineTime)
+)
+
+const against = (
+  faces: AdminFaces,
+  body: (run: (...words: Array<string>) => Effect.Effect<Ended>) => Effect.Effect<void>
+) =>
+  Effect.gen(function*() {
+    const { port } = yield* serveAdmin({ host: "127.0.0.1", port: 0 }, faces)
+    yield* body((...words) =>
+      Effect.promise(() => pointsman([...words, "--admin", `127.0.0.1:${port}`]))
+    )
+  }).pipe(Effect.scoped, Effect.provide(machine))
+
+it.live("data goes out as a table or as JSON, talk is said", () => {
+  const { calls, faces } = makeFaces()
+  return against(faces, (run) =>
+    Effect.gen(function*() {
+      const table = yield* run("upstreams", "list")
+      expect(table.out).toMatch(/^upstream +kind +breaker +links +in flight +window\n/)
+      expect(table.out).toMatch(/acquirer +iso8583 +closed +up +3 +256\n/)
+      const json = yield* run("upstreams", "list", "--format", "json")
+      expect(JSON.parse(json.out)).toMatchObject([{ name: "acquirer", window: 256 }])
+      const found = yield* run("transactions", "--rrn", "5", "--format", "json")
+      expect(found.out).toContain("411111******1111")
+      const forced = yield* run("upstreams", "force", "acquirer", "open")
+      expect(forced).toMatchObject({ exit: 0, out: "", talk: "acquirer: breaker forced open\n" })
+      const wrong = yield* run("upstreams", "force", "acquirer", "ajar")
+      expect(wrong.exit).toBe(2)
+      const absent = yield* run("sessions", "close", "T9")
+      expect(absent.exit).toBe(1)
+      expect(absent.talk).toBe("pointsman: that terminal has no session\n")
+      expect((yield* run("health", "--alive")).exit).toBe(0)
+      expect((yield* run("health")).exit).toBe(0)
+      expect((yield* run("drain")).exit).toBe(0)
+      expect(calls).toEqual([
+        "search {\"rrn\":\"5\",\"limit\":100}",
+        "force acquirer open",
+        "close T9",
+        "drain"
+      ])
+    }))
+}, 60_000)
+
+it.live("a reload that is refused says why, by name", () => {
+  const refused = ["listeners.terminals.port needs a restart"]
+  const reload = Effect.succeed({ version: 1, changes: [], refused })
+  const { faces } = makeFaces({
+    reload,
+    readiness: { ...makeFaces().faces.readiness, draining: () => true }
+  })
+  return against(faces, (run) =>
+    Effect.gen(function*() {
+      const { exit, talk } = yield* run("reload")
+      expect(exit).toBe(1)
+      expect(talk).toBe(`${refused[0]}\nnothing was applied; version 1 stays in force\n`)
+      const health = yield* run("health")
+      expect(health.exit).toBe(1)
+      expect(health.out).toContain("the switch is draining")
+    }))
+}, 60_000)

@@ -1,0 +1,124 @@
+/**
+ * `npm run docs`: writes `docs/reference` from what the code declares: configuration keys, limits,
+ * failures, metrics, the admin API and the command line. `test/contract` says when it is stale.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { routes } from "../src/admin/routes.ts"
+import { actionHelp, programHelp } from "../src/cli/help.ts"
+import { verbs } from "../src/cli/verbs.ts"
+import { type Field, type Shape } from "../src/config/shape.ts"
+import { switchShape } from "../src/config/switch-shape.ts"
+import { failures } from "../src/domain/failures.ts"
+import { metricDefinitions, metricPrefix } from "../src/observe/metrics.ts"
+
+/** Every generated document, by its path from the root. */
+export async function documents(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ["docs/reference/configuration.md", configuration()],
+    ["docs/reference/failures.md", failureTable()],
+    ["docs/reference/metrics.md", metricTable()],
+    ["docs/reference/admin-api.md", adminTable()],
+    ["docs/reference/command-line.md", await commandLine()]
+  ])
+}
+
+const made = "<!-- Made by `npm run docs`; changes here are overwritten. -->"
+
+function page(title: string, intro: string, rows: ReadonlyArray<string>): string {
+  return [`# ${title}`, "", made, "", intro, "", ...rows, ""].join("\n")
+}
+
+function row(...cells: ReadonlyArray<string>): string {
+  return `| ${
+    cells.map((each) => each.replaceAll("|", "\\|").replaceAll("<", "&lt;")).join(" | ")
+  } |`
+}
+
+function configuration(): string {
+  const lines = [
+    row("key", "what it may be", "default", "reload", "what it is for"),
+    row("---", "---", "---", "---", "---")
+  ]
+  const walk = (shape: Shape<unknown>, path: string): void => {
+    for (const [name, field] of Object.entries(shape.fields ?? {})) {
+      const at = path === "" ? name : `${path}.${name}`
+      lines.push(row(`\`${at}\``, field.shape.words, fallback(field), field.change, field.about))
+      const element = field.shape.element
+      walk(field.shape, at)
+      if (element !== undefined) walk(element, `${at}[]`)
+    }
+  }
+  walk(switchShape, "")
+  const intro = "Keys of the configuration file. `[]` stands for each item of a list. A reload " +
+    "applies changes of `live` keys; it refuses the others by name."
+  return page("Configuration keys", intro, lines)
+}
+
+function fallback(field: Field<unknown>): string {
+  if (field.presence === "optional") return "absent"
+  if (field.presence === "required") return field.shape.absent === undefined ? "required" : ""
+  return `\`${JSON.stringify(field.fallback)}\``
+}
+
+function failureTable(): string {
+  const rows = Object.values(failures).map(({ action, code, meaning, response, seen }) =>
+    row(`\`${code}\``, meaning, response === "" ? "no answer" : response, seen, action)
+  )
+  const intro = "Every way in which a message, a session or a send can fail: the name in logs, " +
+    "metrics, journal and PostgreSQL; the response code told to the terminal (in the words of " +
+    "1987 and China UnionPay); whether the upstream may have seen the request; what to do."
+  return page("Failures", intro, [
+    row("code", "meaning", "response", "upstream saw it", "what an operator does"),
+    row("---", "---", "---", "---", "---"),
+    ...rows
+  ])
+}
+
+function metricTable(): string {
+  const rows = Object.entries(metricDefinitions).map(([name, { help, labels, type }]) =>
+    row(`\`${metricPrefix}${name}\``, type, labels.map((each) => `\`${each}\``).join(" "), help)
+  )
+  return page("Metrics", "What `/metrics` of the admin listener shows.", [
+    row("name", "type", "labels", "meaning"),
+    row("---", "---", "---", "---"),
+    ...rows
+  ])
+}
+
+function adminTable(): string {
+  const rows = routes.map(({ about, method, path }) => row(method, `\`${path}\``, about))
+  const intro = "HTTP on the admin listener. Answers are JSON but for `/metrics` and the probes; " +
+    "POST takes a JSON object as `application/json`. Errors are `{\"error\": …}`."
+  return page("Admin API", intro, [
+    row("method", "path", "what"),
+    row("---", "---", "---"),
+    ...rows
+  ])
+}
+
+async function commandLine(): Promise<string> {
+  const blocks = ["```text", programHelp().trimEnd(), "```"]
+  for (const [name, { load }] of Object.entries(verbs)) {
+    const { verb } = await load()
+    const actions = "actions" in verb
+      ? Object.entries(verb.actions).map(([each, action]) => [`${name} ${each}`, action] as const)
+      : [[name, verb] as const]
+    blocks.push("", `## ${name}`)
+    if ("actions" in verb) blocks.push("", verb.about)
+    for (const [words, action] of actions) {
+      blocks.push("", "```text", actionHelp(words, action).trimEnd(), "```")
+    }
+  }
+  return page("Command line", "As `--help` says it.", blocks)
+}
+
+if (import.meta.main) {
+  const root = dirname(import.meta.dirname)
+  for (const [path, text] of await documents()) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+    process.stderr.write(`${path}\n`)
+  }
+}

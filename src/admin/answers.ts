@@ -1,4 +1,4 @@
-/** Answers of the admin listener. What must hold: no card number and no key leaves in any of them. */
+/** Answers of the admin listener. What must hold: none of them has a card number or a key in it. */
 
 import { maskText } from "../domain/pan.ts"
 import type { HttpResponse } from "../domain/ports/http.ts"
@@ -24,7 +24,7 @@ export function refusal(status: number, advice: string): HttpResponse {
   return jsonAnswer({ error: advice }, status)
 }
 
-/** Byte strings are sealed content and stay inside; sets and maps get the form JSON has for them. */
+/** Byte strings are sealed content and stay inside; sets and maps get the form JSON has. */
 function shown(_: string, value: unknown): unknown {
   if (value instanceof Uint8Array) return undefined
   if (value instanceof Set) return [...value] as unknown

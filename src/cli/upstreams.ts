@@ -1,4 +1,4 @@
-/** `pointsman upstreams`: links and breakers of a running switch, and the operator's hand on them. */
+/** `pointsman upstreams`: links and breakers of a running switch, and the hand on them. */
 
 import { adminFlag, askSwitch, rowsOf } from "./running-switch.ts"
 import { writeRows } from "./table.ts"

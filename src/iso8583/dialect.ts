@@ -156,15 +156,24 @@ export class CompiledDialect implements Dialect {
   }
 
   respond(request: Message, response: string, values: Values, mac: boolean): Buffer {
+    return made(this.answer(request, response, values, mac))
+  }
+
+  answer(
+    request: Message,
+    response: string,
+    values: Values,
+    mac: boolean
+  ): Buffer | BuildFault {
     const rule = this.#parts.responses.get(request.mti) ??
       { mti: mtiText((Number(request.mti) + 10) % 10_000), echo: this.#parts.echo }
     const path = this.pathOf("response")
-    return made(this.#make(rule.mti, {
+    return this.#make(rule.mti, {
       source: request,
       keep: rule.echo,
       values: path === undefined ? [values] : [{ [path]: response }, values],
       mac: this.#macField(mac)
-    }))
+    })
   }
 
   #make(mti: string, draft: Omit<Draft, "mti">): Buffer | BuildFault {

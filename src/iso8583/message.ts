@@ -171,6 +171,13 @@ export interface Dialect {
    * the response-code field, then `values`. The MAC field is left zero when `mac` is true.
    */
   readonly respond: (request: Message, response: string, values: Values, mac: boolean) => Buffer
+  /** As `respond`, for values that came from elsewhere: which of them the dialect cannot carry. */
+  readonly answer: (
+    request: Message,
+    response: string,
+    values: Values,
+    mac: boolean
+  ) => Buffer | { readonly path: string; readonly problem: string }
   /** Path of the field that plays a role, for building: the first the dialect lists. */
   readonly pathOf: (role: Role) => string | undefined
   /** What makes a repeat a repeat (design rule 9). */

@@ -34,8 +34,8 @@ export class Ask implements Asker {
     const theirs = verdict.failure === undefined ? theirCode(message, verdict.values) : undefined
     const code = theirs ?? message.dialect.responseCode(verdict.response1987)
     const own = ownValues(session, message, code, verdict)
-    const values = { ...verdict.values, ...session.piggyback(spoken), ...own }
-    return new Prepared(this, message.dialect.respond(message, code, values, mac), mac)
+    const back = { ...verdict.values, ...session.piggyback(spoken) }
+    return new Prepared(this, compose(message, code, back, own, mac), mac)
   }
 
   repeat(stored: Uint8Array): PreparedAnswer {
@@ -59,7 +59,26 @@ export class Ask implements Asker {
   }
 }
 
-const nothing = new Uint8Array(0)
+const nothing: Uint8Array = new Uint8Array(0)
+
+/**
+ * The answer's body. Values that came from elsewhere and do not fit the terminal's dialect stay
+ * behind: the decision is told all the same. Empty when not even our own values fit.
+ */
+export function compose(
+  message: Message,
+  code: string,
+  back: Values,
+  own: Values,
+  mac: boolean
+): Uint8Array {
+  const { dialect } = message
+  for (const values of [{ ...back, ...own }, own, {}]) {
+    const body = dialect.answer(message, code, values, mac)
+    if (body instanceof Uint8Array) return body
+  }
+  return nothing
+}
 
 /** Ready, or still being sealed; delivered once both its outcome and its MAC are there. */
 class Prepared implements PreparedAnswer {

@@ -13,7 +13,7 @@ import { managementKinds } from "../domain/kind.ts"
 import type { CodecLane, Decoded, MacVerdict } from "../domain/ports/codec.ts"
 import type { Connection } from "../domain/ports/transport.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
-import { ownValues, wantsMac } from "./answer.ts"
+import { compose, ownValues, wantsMac } from "./answer.ts"
 import { Arrival, type Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
 import type { IsoDesk } from "./iso-desk.ts"
@@ -211,7 +211,7 @@ export class IsoSession extends Line<Arrival> {
 
   #whoSpeaks(arrival: Arrival, message: Message): Spoken | FailureCode {
     const terminal = message.role("terminal")
-    if (terminal === undefined || message.role("stan") === undefined) return "field-missing"
+    if (terminal === undefined) return "field-missing"
     const profile = this.room.house.terminals.find(terminal)
     if (profile === undefined) return "terminal-unknown"
     const merchant = message.role("merchant")
@@ -320,13 +320,13 @@ export class IsoSession extends Line<Arrival> {
     const mac = wantsMac(spoken)
     const code = message.dialect.responseCode(response1987)
     const own = ownValues(this, message, code)
-    const body = message.dialect.respond(message, code, { ...own, ...values }, mac)
+    const body = compose(message, code, {}, { ...own, ...values }, mac)
     const leave = (sealed: Uint8Array | undefined) => {
-      if (sealed === undefined) handed?.(false)
+      if (sealed === undefined || sealed.length === 0) handed?.(false)
       else this.reply(spoken.arrival, sealed, handed)
       this.settled()
     }
-    if (mac) this.seal(spoken.profile.terminal, body, leave)
+    if (mac && body.length > 0) this.seal(spoken.profile.terminal, body, leave)
     else leave(body)
   }
 
@@ -400,8 +400,8 @@ export class IsoSession extends Line<Arrival> {
       this.room.house.hooks.meter.unanswerable(this.listener)
     } else {
       const code = this.dialect.responseCode(response)
-      const own = ownValues(this, message, code)
-      this.reply(arrival, this.dialect.respond(message, code, own, false), undefined)
+      const body = compose(message, code, {}, ownValues(this, message, code), false)
+      if (body.length > 0) this.reply(arrival, body, undefined)
     }
     this.settled()
   }

@@ -75,6 +75,7 @@ export function fakeDialect(options: FakeOptions = {}): Dialect {
         39: response,
         ...texts(values)
       }),
+    answer: (request, response, values, mac) => dialect.respond(request, response, values, mac),
     pathOf: (role) => paths[role],
     transactionKey: (message) => `${message.role("terminal")}:${message.role("stan")}`,
     isRepeat: (message) => message.mti.endsWith("1"),

@@ -98,26 +98,56 @@ export function newWorkingKeys(shape: WorkingKeyShape, random: RandomBytes): Cle
   return keys
 }
 
+/** The keys that a shape needs, with the bytes that we issue. */
+export function issuedLengths(
+  shape: WorkingKeyShape
+): ReadonlyArray<{ readonly purpose: KeyPurpose; readonly length: number }> {
+  return layouts[shape].parts.map(({ purpose, issued }) => ({ purpose, length: issued }))
+}
+
+/** A key as it travels: cryptogram and check value, of which the shape uses the first bytes. */
+export interface Cryptogram {
+  readonly bytes: Uint8Array
+  readonly checkValue: Uint8Array
+}
+
+/** Puts cryptograms together; fault `key-length`: one is missing or longer than its place. */
+export function assembleDownload(
+  shape: WorkingKeyShape,
+  cryptograms: Readonly<Partial<Record<KeyPurpose, Cryptogram>>>
+): Buffer | SecurityFault {
+  const { checkBytes, parts } = layouts[shape]
+  const download = Buffer.alloc(downloadLength(shape))
+  let at = 0
+  for (const part of parts) {
+    const cryptogram = cryptograms[part.purpose]
+    if (cryptogram === undefined || cryptogram.bytes.length > part.bytes) {
+      return fault("key-length")
+    }
+    download.set(cryptogram.bytes, at)
+    download.set(cryptogram.checkValue.subarray(0, checkBytes), at + part.bytes)
+    at += part.bytes + checkBytes
+  }
+  return download
+}
+
 /** Fault `key-length`: a key is missing, or it or the master key does not fit the shape. */
 export function writeDownload(
   shape: WorkingKeyShape,
   master: Uint8Array,
   keys: ClearKeys
 ): Buffer | SecurityFault {
-  const { algorithm, checkBytes, parts } = layouts[shape]
+  const { algorithm, checkBytes } = layouts[shape]
   if (!isMaster(algorithm, master)) return fault("key-length")
-  const download = Buffer.alloc(downloadLength(shape))
-  let at = 0
-  for (const part of parts) {
-    const key = keys[part.purpose]
-    if (key === undefined || key.length > part.bytes) return fault("key-length")
+  const cryptograms: Partial<Record<KeyPurpose, Cryptogram>> = {}
+  for (const purpose of ["pin", "mac", "track"] as const) {
+    const key = keys[purpose]
+    if (key === undefined) continue
     const check = checkValue(algorithm, key, "ecb", checkBytes)
     if (isFault(check)) return check
-    download.set(encryptBlocks(algorithm, master, key), at)
-    download.set(check, at + part.bytes)
-    at += part.bytes + checkBytes
+    cryptograms[purpose] = { bytes: encryptBlocks(algorithm, master, key), checkValue: check }
   }
-  return download
+  return assembleDownload(shape, cryptograms)
 }
 
 /**

@@ -6,6 +6,11 @@ import type { JournalHealth } from "../../src/domain/ports/journal.ts"
 import type { UpstreamStatus } from "../../src/domain/ports/upstream.ts"
 
 export const goodJournal: JournalHealth = {
+  mode: "strict",
+  givenUp: [],
+  records: 10,
+  maxRecords: 1_000,
+  waitingMs: 0,
   bytes: 1000,
   maxBytes: 1_000_000,
   level: "open",

@@ -55,11 +55,16 @@ export class MemoryJournal {
     },
     onFeed: (listener) => void this.#listeners.push(listener),
     health: () => ({
+      mode: "strict",
+      givenUp: [],
       bytes: 0,
       maxBytes: 1,
+      records: 0,
+      maxRecords: 1,
       level: "open",
       feedPending: this.#feed.length,
       oldestFeedMs: undefined,
+      waitingMs: 0,
       commitP50Ms: 0,
       commitP99Ms: 0
     })

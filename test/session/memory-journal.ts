@@ -50,11 +50,16 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
     feedWritten: () => {},
     onFeed: () => {},
     health: () => ({
+      mode: "strict",
+      givenUp: [],
       bytes: 0,
       maxBytes: 1,
+      records: 0,
+      maxRecords: 1,
       level: "open",
       feedPending: 0,
       oldestFeedMs: undefined,
+      waitingMs: 0,
       commitP50Ms: 0,
       commitP99Ms: 0
     })

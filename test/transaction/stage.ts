@@ -99,16 +99,19 @@ export class FakeJournal implements JournalShape {
 
   health(): JournalHealth {
     return {
+      mode: "strict",
+      givenUp: [],
       bytes: 0,
       maxBytes: 1,
+      records: 0,
+      maxRecords: 1,
       level: this.level,
       feedPending: 0,
       oldestFeedMs: undefined,
+      waitingMs: 0,
       commitP50Ms: 0,
-      commitP99Ms: 0,
-      mode: "strict",
-      givenUp: []
-    } as JournalHealth
+      commitP99Ms: 0
+    }
   }
 
   #table(name: string): Map<string, unknown> {

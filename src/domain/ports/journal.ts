@@ -1,7 +1,7 @@
 /**
  * The journal: what must be on disk before anyone is told. `Journal` is what stations use;
  * `JournalStore` is the disk below it, bound to LMDB in production and to a disk that loses what
- * was not synced in the seeded world. Both sides of the same log code.
+ * was not synced in the seeded world.
  */
 
 import { Context, type Effect, Schema, type Scope } from "effect"
@@ -116,29 +116,45 @@ export interface JournalShape {
     feed: ReadonlyArray<LedgerEntry>
   ) => void
   readonly get: <T extends JournalTable>(table: T, key: string) => JournalTables[T] | undefined
-  /** All live entries of a table, oldest first. For recovery and for people, not for the road. */
+  /**
+   * All live entries of a table, in the order of the log; who needs another order sorts by key.
+   * Values are decoded one by one and not kept. For recovery and for people, not for the road.
+   */
   readonly entries: <T extends JournalTable>(
     table: T
   ) => Iterable<readonly [key: string, value: JournalTables[T]]>
-  /** Up to `limit` feed entries after `sequence`, in order. */
+  /** Up to `limit` feed entries after `sequence`, in order; only such as are on disk. */
   readonly feedAfter: (
     sequence: number,
     limit: number
   ) => ReadonlyArray<{ readonly sequence: number; readonly entry: LedgerEntry }>
   /** Everything up to and including `sequence` is in PostgreSQL. */
   readonly feedWritten: (sequence: number) => void
-  /** Called at the end of every turn in which the feed grew. */
+  /** Called after every sync with which the feed grew. */
   readonly onFeed: (listener: () => void) => void
+  /** The same object every time; its properties are read from the journal when looked at. */
   readonly health: () => JournalHealth
 }
 
 export interface JournalHealth {
+  readonly mode: "strict" | "outcome" | "relaxed"
+  /** The invariants that the mode gives up, one line each; empty when `strict`. */
+  readonly givenUp: ReadonlyArray<string>
   readonly bytes: number
   readonly maxBytes: number
-  /** `open`: all well. `alarm`: above 50 %. `full`: above 90 %, new transactions are refused. */
+  /** Live keys and feed entries. */
+  readonly records: number
+  readonly maxRecords: number
+  /**
+   * `open`: all well. `alarm`: above 50 % of bytes or records. `full`: above 90 %, or the disk does
+   * not keep up: new transactions are refused. `failed`: nothing is acknowledged any more.
+   */
   readonly level: "open" | "alarm" | "full" | "failed"
   readonly feedPending: number
+  /** Age of the oldest entry that PostgreSQL does not have. */
   readonly oldestFeedMs: number | undefined
+  /** How long the oldest commit has been waiting for its sync; 0 when none waits. */
+  readonly waitingMs: number
   readonly commitP50Ms: number
   readonly commitP99Ms: number
 }
@@ -148,7 +164,7 @@ export class Journal
 {}
 
 export class JournalUnusable extends Schema.TaggedError<JournalUnusable>()("JournalUnusable", {
-  /** `owned`, `newer-format`, `corrupt`, `missing`, `read-only`, `no-space`. */
+  /** `owned`, `newer-format`, `corrupt`, `missing`, `read-only`, `no-space`, `unsafe`. */
   reason: Schema.String,
   /** One line that says what to do. */
   advice: Schema.String
@@ -167,7 +183,8 @@ export interface OpenLog {
   readonly replay: (each: (sequence: number, bytes: Uint8Array) => void) => void
   /**
    * Appends one group and removes others, in one durable step. `done` is called after the sync,
-   * in order; with false when the commit failed, after which every later call fails too.
+   * in order; with false when the commit failed, after which every later call fails too. The bytes
+   * must not change before that.
    */
   readonly append: (
     sequence: number,
@@ -175,6 +192,7 @@ export interface OpenLog {
     removed: ReadonlyArray<number>,
     done: (durable: boolean) => void
   ) => void
+  /** One group; the bytes stay as they are. */
   readonly read: (sequence: number) => Uint8Array | undefined
   readonly usedBytes: () => number
   readonly maxBytes: number

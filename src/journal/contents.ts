@@ -1,0 +1,225 @@
+/**
+ * The journal's tables and feed in memory: for every live key where its value lies in the log, and
+ * the value itself while it is warm. Rebuilt by replaying the log; values are decoded when someone
+ * asks. Must hold: what is here equals what a replay of the log would give, plus what is open.
+ */
+
+import { invariant } from "../domain/invariant.ts"
+import type { JournalTable, JournalTables, LedgerEntry, OpenLog } from "../domain/ports/journal.ts"
+import { Feed, type FeedSlot } from "./feed.ts"
+import {
+  asBuffer,
+  feedKeyBytes,
+  type GroupFault,
+  groupFault,
+  type GroupWriter,
+  readHeader,
+  recordWeight,
+  visitRecords
+} from "./group.ts"
+import { type LogGroup, LogGroups, newGroup } from "./log-groups.ts"
+import { decodeFeed, decodeRow, tableNames, tableNumber, undeliveredTable } from "./rows.ts"
+import { type Slot, WarmValues } from "./warm-values.ts"
+
+export interface ReplayFault {
+  readonly reason: GroupFault
+  readonly what: string
+}
+
+export class Contents {
+  readonly feed = new Feed()
+  readonly groups = new LogGroups()
+  readonly warm: WarmValues
+  readonly #tables: ReadonlyArray<Map<string, Slot>> = tableNames.map(() => new Map())
+  readonly #log: OpenLog
+  /** The group read last: neighbours in a table are mostly neighbours in the log. */
+  #readGroup: LogGroup | undefined
+  #readBytes: Buffer = Buffer.alloc(0)
+
+  constructor(log: OpenLog, warmValues: number) {
+    this.#log = log
+    this.warm = new WarmValues(warmValues)
+  }
+
+  get records(): number {
+    return this.#tables.reduce((sum, table) => sum + table.size, this.feed.pending)
+  }
+
+  slot(table: number, key: string): Slot | undefined {
+    return this.#tables[table]!.get(key)
+  }
+
+  /** Puts or replaces a value; returns its slot. */
+  set(
+    table: number,
+    key: string,
+    group: LogGroup,
+    offset: number,
+    length: number,
+    value: unknown
+  ): Slot {
+    this.groups.needs(group, recordWeight(key.length, length))
+    const slot = this.#tables[table]!.get(key)
+    if (slot === undefined) {
+      const added = { group, offset, length, value }
+      this.#tables[table]!.set(key, added)
+      return added
+    }
+    this.groups.frees(slot.group, recordWeight(key.length, slot.length))
+    slot.group = group
+    slot.offset = offset
+    slot.length = length
+    slot.value = value
+    return slot
+  }
+
+  /** Returns whether there was anything to remove. */
+  remove(table: number, key: string): boolean {
+    const slot = this.#tables[table]!.get(key)
+    if (slot === undefined) return false
+    this.groups.frees(slot.group, recordWeight(key.length, slot.length))
+    this.#tables[table]!.delete(key)
+    return true
+  }
+
+  get<T extends Exclude<JournalTable, "feed">>(
+    table: T,
+    key: string
+  ): JournalTables[T] | undefined {
+    const number = tableNumber(table)
+    const slot = this.#tables[number]!.get(key)
+    if (slot === undefined) return undefined
+    if (slot.value === undefined) {
+      slot.value = this.#decode(number, slot)
+      this.warm.keep(slot)
+    }
+    // A slot holds a value of its table: only commits and the replay set any.
+    return slot.value as JournalTables[T]
+  }
+
+  *entries<T extends Exclude<JournalTable, "feed">>(
+    table: T
+  ): Generator<readonly [string, JournalTables[T]]> {
+    const number = tableNumber(table)
+    for (const [key, slot] of this.#tables[number]!) {
+      yield [key, (slot.value ?? this.#decode(number, slot)) as JournalTables[T]]
+    }
+  }
+
+  *feedEntries(): Generator<readonly [string, LedgerEntry]> {
+    for (let sequence = this.feed.watermark + 1; sequence < this.feed.next; sequence++) {
+      yield [String(sequence).padStart(16, "0"), this.entry(this.feed.at(sequence)!)]
+    }
+  }
+
+  /** The content of a feed slot; not kept, since it is read once. */
+  entry(slot: FeedSlot): LedgerEntry {
+    if (slot.value === undefined) {
+      return decodeFeed(slot.table, this.#bytesOf(slot))
+    }
+    return { table: tableNames[slot.table], row: slot.value } as LedgerEntry
+  }
+
+  /** Writes what is still needed of the oldest group into `writer`, which becomes `group`. */
+  moveOldest(writer: GroupWriter, group: LogGroup): void {
+    const from = this.groups.oldest()!
+    const bytes = this.#read(from)
+    /** New places by old ones, so that what was shared stays shared. */
+    const moved = new Map<number, number>()
+    visitRecords(bytes, {
+      record: (table, key, offset, length) => {
+        const slot = this.slot(table, key)
+        if (slot === undefined || slot.group !== from || slot.offset !== offset) return
+        const place = writer.value(table, key, bytes.subarray(offset, offset + length))
+        moved.set(offset, place)
+        this.set(table, key, group, place, length, undefined)
+      },
+      removed: () => {},
+      feed: (table, sequence, offset, length) => {
+        const slot = this.feed.at(sequence)
+        if (slot === undefined || slot.group !== from) return
+        const shared = moved.get(offset)
+        const value = bytes.subarray(offset, offset + length)
+        if (shared !== undefined) writer.feedSame(table, sequence, shared, length)
+        this.groups.frees(from, slot.weight)
+        slot.weight = shared === undefined ? feedWeight(length) : 0
+        slot.offset = shared ?? writer.feed(table, sequence, value)
+        slot.group = group
+        slot.value = undefined
+        this.groups.needs(group, slot.weight)
+      }
+    })
+    invariant(from.live === 0, "a group whose live records have moved is not needed")
+  }
+
+  /** Reads the whole log once. Returns what makes it unusable; undefined: all is well. */
+  replay(): ReplayFault | undefined {
+    const found: Array<FeedSlot> = []
+    let watermark = 0
+    let next = 1
+    let fault: ReplayFault | undefined
+    this.#log.replay((sequence, raw) => {
+      if (fault !== undefined) return
+      const reason = groupFault(raw, sequence)
+      if (reason !== undefined) {
+        fault = { reason, what: `group ${sequence}` }
+        return
+      }
+      const bytes = asBuffer(raw)
+      const header = readHeader(bytes)
+      watermark = Math.max(watermark, header.watermark)
+      next = Math.max(next, header.nextFeed)
+      this.#replayGroup(bytes, header.wallMs, sequence, found)
+    })
+    if (fault !== undefined) return fault
+    const missing = this.feed.restore(found, watermark, next, this.groups)
+    return missing === undefined
+      ? undefined
+      : { reason: "corrupt", what: `feed entry ${missing} is missing` }
+  }
+
+  #replayGroup(bytes: Buffer, wallMs: number, of: number, found: Array<FeedSlot>): void {
+    const group = newGroup(of)
+    group.wallMs = wallMs
+    group.bytes = bytes.length
+    group.durable = true
+    this.groups.add(group)
+    visitRecords(bytes, {
+      record: (table, key, offset, length) =>
+        void this.set(table, key, group, offset, length, undefined),
+      removed: (table, key) => void this.remove(table, key),
+      feed: (table, sequence, offset, length, shared) => {
+        const weight = shared ? 0 : feedWeight(length)
+        const value = undefined
+        found.push({ sequence, table, group, offset, length, value, atMs: wallMs, weight })
+      }
+    })
+  }
+
+  #decode(table: number, slot: Slot): JournalTables[JournalTable] {
+    if (table === undeliveredTable) return true
+    return decodeRow(table, this.#bytesOf(slot))
+  }
+
+  /** Plain bytes, so that what is decoded from them is plain too. */
+  #bytesOf(slot: Slot): Uint8Array {
+    const { buffer, byteOffset } = this.#read(slot.group)
+    return new Uint8Array(buffer, byteOffset + slot.offset, slot.length)
+  }
+
+  #read(group: LogGroup): Buffer {
+    if (this.#readGroup !== group) {
+      const bytes = group.unsynced ?? this.#log.read(group.sequence)
+      invariant(bytes !== undefined, "a group that is needed is in the log")
+      invariant(groupFault(bytes, group.sequence) === undefined, "a group read back is whole")
+      this.#readBytes = asBuffer(bytes)
+      this.#readGroup = group
+    }
+    return this.#readBytes
+  }
+}
+
+/** What a feed entry takes that shares its value with nobody. */
+export function feedWeight(length: number): number {
+  return recordWeight(feedKeyBytes, length)
+}

@@ -1,0 +1,165 @@
+/**
+ * A disk in memory for tests and for the seeded world: what was not synced is lost when the power
+ * is cut, and it fails, fills up or slows down on command. It outlives the journals opened on it.
+ * Nothing happens but through `Time`, so one seed gives one course of events.
+ */
+
+import { Effect, Layer, type Scope } from "effect"
+import { JournalStore, type JournalUnusable, type OpenLog } from "../domain/ports/journal.ts"
+import { Time, type TimeShape } from "../domain/ports/time.ts"
+import { refuse } from "./refusals.ts"
+
+interface Write {
+  readonly sequence: number
+  readonly bytes: Uint8Array
+  readonly removed: ReadonlyArray<number>
+  readonly done: (durable: boolean) => void
+}
+
+export class MemoryDisk {
+  readonly maxBytes: number
+  /** How long a sync takes; 0: until the end of the turn. */
+  slowMs = 0
+  /** Every sync fails from now on, as with EIO. */
+  failing = false
+  /** Kept for a test to look at or to damage. */
+  readonly groups = new Map<number, Uint8Array>()
+  #unsynced: Array<Write> = []
+  #used = 0
+  #owner: MemoryLog | undefined
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes
+  }
+
+  get usedBytes(): number {
+    return this.#used
+  }
+
+  get unsynced(): number {
+    return this.#unsynced.length
+  }
+
+  /** False: another journal is open on it. */
+  own(log: MemoryLog): boolean {
+    if (this.#owner !== undefined) return false
+    this.#owner = log
+    return true
+  }
+
+  /** Its journal closed; what it had handed over and was not synced is lost. */
+  release(log: MemoryLog): void {
+    if (this.#owner !== log) return
+    this.#owner = undefined
+    this.#unsynced = []
+  }
+
+  /**
+   * The power goes: of what was not synced only the first `kept` writes are there, and nobody is
+   * told about any of them. The journal that was open is dead; another may open.
+   */
+  powerCut(kept = 0): void {
+    for (const write of this.#unsynced.slice(0, kept)) this.#apply(write)
+    this.#unsynced = []
+    this.#owner = undefined
+  }
+
+  write(write: Write): void {
+    this.#unsynced.push(write)
+  }
+
+  /** One write after the other, in order. A failed one is in doubt: here it is not on the disk. */
+  sync(owner: MemoryLog): void {
+    const write = this.#owner === owner ? this.#unsynced.shift() : undefined
+    if (write === undefined) return
+    const fits = this.#used + write.bytes.length <= this.maxBytes
+    const durable = !this.failing && fits
+    if (durable) this.#apply(write)
+    write.done(durable)
+  }
+
+  #apply({ bytes, removed, sequence }: Write): void {
+    this.#set(sequence, bytes)
+    for (const old of removed) this.#set(old, undefined)
+  }
+
+  #set(sequence: number, bytes: Uint8Array | undefined): void {
+    this.#used += (bytes?.length ?? 0) - (this.groups.get(sequence)?.length ?? 0)
+    if (bytes === undefined) this.groups.delete(sequence)
+    else this.groups.set(sequence, bytes)
+  }
+}
+
+export const memoryStoreLayer = (disk: MemoryDisk): Layer.Layer<JournalStore, never, Time> =>
+  Layer.effect(
+    JournalStore,
+    Effect.map(Time, (time) => JournalStore.of({ open: open(disk, time) }))
+  )
+
+const open = Effect.fnUntraced(function*(
+  disk: MemoryDisk,
+  time: TimeShape
+): Effect.fn.Return<OpenLog, JournalUnusable, Scope.Scope> {
+  const log = new MemoryLog(disk, time)
+  if (!disk.own(log)) return yield* refuse("owned", "memory")
+  yield* Effect.addFinalizer(() => Effect.sync(() => log.close()))
+  return log
+})
+
+class MemoryLog implements OpenLog {
+  readonly maxBytes: number
+  readonly #disk: MemoryDisk
+  readonly #time: TimeShape
+  #failed = false
+
+  constructor(disk: MemoryDisk, time: TimeShape) {
+    this.#disk = disk
+    this.#time = time
+    this.maxBytes = disk.maxBytes
+  }
+
+  replay(each: (sequence: number, bytes: Uint8Array) => void): void {
+    const sequences = [...this.#disk.groups.keys()].sort((left, right) => left - right)
+    for (const sequence of sequences) each(sequence, this.#disk.groups.get(sequence)!)
+  }
+
+  append(
+    sequence: number,
+    bytes: Uint8Array,
+    removed: ReadonlyArray<number>,
+    done: (durable: boolean) => void
+  ): void {
+    const ended = (durable: boolean) => {
+      if (!durable) this.#failed = true
+      done(durable && !this.#failed)
+    }
+    if (this.#failed) this.#time.defer(() => ended(false))
+    else {
+      this.#disk.write({ sequence, bytes: bytes.slice(), removed, done: ended })
+      this.#later(() => this.#disk.sync(this))
+    }
+  }
+
+  read(sequence: number): Uint8Array | undefined {
+    return this.#disk.groups.get(sequence)
+  }
+
+  usedBytes(): number {
+    return this.#disk.usedBytes
+  }
+
+  close(): void {
+    this.#disk.release(this)
+  }
+
+  #later(task: () => void): void {
+    if (this.#disk.slowMs === 0) {
+      this.#time.defer(task)
+      return
+    }
+    const stop = this.#time.every(this.#disk.slowMs, () => {
+      stop()
+      task()
+    })
+  }
+}

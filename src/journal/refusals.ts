@@ -1,0 +1,44 @@
+/** Why a journal cannot be used, and one line each that says what to do about it. */
+
+import { JournalUnusable } from "../domain/ports/journal.ts"
+
+export const refusals = {
+  owned: "another process runs on this journal: stop it, or give this one a folder of its own",
+  "newer-format":
+    "written by a newer version: start that version again, or drain it there before going back",
+  corrupt:
+    "keep the folder, run `pointsman journal verify` on it, and restore what it names from " +
+    "PostgreSQL before starting on an empty folder",
+  missing: "PostgreSQL knows this node, and its journal is not there: mount the right disk, or " +
+    "say that it is lost by starting with an empty folder on purpose",
+  "read-only": "the folder cannot be written to: check its mount and its owner",
+  "no-space": "the disk has no room for the journal's maximum: free some, or lower `maxBytes`",
+  unsafe: "this mode gives up promises about money: say `unsafe: true`, or use `strict`"
+} as const
+
+export type RefusalReason = keyof typeof refusals
+
+/** `what` names the place, where there is one. */
+export function refuse(reason: RefusalReason, what?: string): JournalUnusable {
+  const advice = what === undefined ? refusals[reason] : `${what}: ${refusals[reason]}`
+  return new JournalUnusable({ reason, advice })
+}
+
+const reasons: Readonly<Record<string, RefusalReason>> = {
+  EROFS: "read-only",
+  EACCES: "read-only",
+  EPERM: "read-only",
+  ENOSPC: "no-space",
+  EDQUOT: "no-space"
+}
+
+/** What an error of the file system or of LMDB means for the journal at `path`. */
+export function refusalOf(error: unknown, path: string): JournalUnusable {
+  const { code, message } = error as NodeJS.ErrnoException
+  const text = String(message)
+  const named = reasons[code ?? ""] ??
+    (/read-only|permission denied/i.test(text) ? "read-only" : undefined) ??
+    (/no space|quota/i.test(text) ? "no-space" : undefined) ??
+    (/version mismatch/i.test(text) ? "newer-format" : "corrupt")
+  return refuse(named, `${path}: ${text}`)
+}

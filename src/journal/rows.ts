@@ -1,0 +1,237 @@
+/**
+ * Records as MessagePack: an array of cells in a fixed order of columns, absent ones nil. A new
+ * column is added at the end and never moves, so that an older record still reads; what changes
+ * otherwise needs a new group format.
+ */
+
+import { Packr } from "msgpackr"
+import type { AdviceRecord } from "../domain/advice.ts"
+import type { NotificationRecord, OrderRecord, PushRecord } from "../domain/order.ts"
+import type {
+  BatchRow,
+  ExceptionRow,
+  JournalTable,
+  JournalTables,
+  LedgerEntry,
+  TerminalState
+} from "../domain/ports/journal.ts"
+import type { StateTimes, TransactionRecord } from "../domain/transaction.ts"
+
+/** Tables by their number in a group. Only ever extended at the end. */
+export const tableNames = [
+  "transactions",
+  "undelivered",
+  "advices",
+  "orders",
+  "notifications",
+  "pushes",
+  "terminals",
+  "state",
+  "exceptions",
+  "batches"
+] as const satisfies ReadonlyArray<Exclude<JournalTable, "feed"> | LedgerEntry["table"]>
+
+export type TableName = typeof tableNames[number]
+
+/** `undelivered` has no content and `state` any; the others have columns. */
+type ColumnTable = Exclude<TableName, "undelivered" | "state">
+
+interface Rows {
+  readonly transactions: TransactionRecord
+  readonly advices: AdviceRecord
+  readonly orders: OrderRecord
+  readonly notifications: NotificationRecord
+  readonly pushes: PushRecord
+  readonly terminals: TerminalState
+  readonly exceptions: ExceptionRow
+  readonly batches: BatchRow
+}
+
+const times = [
+  "receivedMs",
+  "forwardedMs",
+  "upstreamAnsweredMs",
+  "answeredMs",
+  "timedOutMs",
+  "reversedMs"
+] as const satisfies ReadonlyArray<keyof StateTimes>
+
+const columns = {
+  transactions: [
+    "id",
+    "version",
+    "state",
+    "kind",
+    "channel",
+    "scheme",
+    "day",
+    "key",
+    "fingerprint",
+    "terminal",
+    "merchant",
+    "session",
+    "mti",
+    "processingCode",
+    "entryMode",
+    "stan",
+    "batch",
+    "rrn",
+    "localTime",
+    "amount",
+    "currency",
+    "approvedAmount",
+    "panMask",
+    "sealed",
+    "route",
+    "upstream",
+    "link",
+    "upstreamStan",
+    "upstreamRrn",
+    "upstreamTime",
+    "walletReference",
+    "configVersion",
+    "response",
+    "upstreamResponse",
+    "approved",
+    "authCode",
+    "failure",
+    "original",
+    "taken",
+    "times",
+    "ownMs",
+    "upstreamMs"
+  ],
+  advices: [
+    "transaction",
+    "kind",
+    "upstream",
+    "reason",
+    "stan",
+    "attempts",
+    "createdMs",
+    "nextMs",
+    "state",
+    "lastResponse"
+  ],
+  orders: [
+    "order",
+    "transaction",
+    "terminal",
+    "merchant",
+    "scheme",
+    "channel",
+    "amount",
+    "currency",
+    "createdMs",
+    "expiresMs",
+    "state"
+  ],
+  notifications: [
+    "id",
+    "scheme",
+    "payment",
+    "order",
+    "counter",
+    "event",
+    "amount",
+    "currency",
+    "merchantAccount",
+    "payerMask",
+    "paidMs",
+    "receivedMs"
+  ],
+  pushes: [
+    "terminal",
+    "sequence",
+    "transaction",
+    "body",
+    "createdMs",
+    "expiresMs",
+    "attempts",
+    "state"
+  ],
+  terminals: ["keys", "keysChangedMs", "batch", "highStan", "pushSequence"],
+  exceptions: ["id", "transaction", "reason", "detail", "atMs"],
+  batches: [
+    "id",
+    "terminal",
+    "merchant",
+    "batch",
+    "closedMs",
+    "balanced",
+    "declared",
+    "counted"
+  ]
+} as const satisfies { readonly [T in ColumnTable]: ReadonlyArray<keyof Rows[T]> }
+
+/** Fails to compile when a record has a field that its columns leave out. */
+type Forgotten =
+  | {
+    [T in ColumnTable]: Exclude<keyof Rows[T], (typeof columns)[T][number]>
+  }[ColumnTable]
+  | Exclude<keyof StateTimes, typeof times[number]>
+const forgotten: [Forgotten] extends [never] ? true : never = true
+void forgotten
+
+const numbers = new Map<string, number>(tableNames.map((name, number) => [name, number]))
+
+export const undeliveredTable = tableNames.indexOf("undelivered")
+
+export function tableNumber(table: TableName): number {
+  return numbers.get(table)!
+}
+
+type Fields = Record<string, unknown>
+
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, copyBuffers: true })
+const nothing = new Uint8Array(0)
+
+/** The bytes stay as they are until they were copied into a group in the same turn. */
+export function encodeRow(table: number, value: unknown): Uint8Array {
+  if (table === undeliveredTable) return nothing
+  const names = columnsOf(table)
+  return packr.pack(names === undefined ? value : cells(value as Fields, names))
+}
+
+export function decodeRow<T extends JournalTable>(
+  table: number,
+  bytes: Uint8Array
+): JournalTables[T] {
+  if (table === undeliveredTable) return true as JournalTables[T]
+  const value: unknown = packr.unpack(bytes)
+  const names = columnsOf(table)
+  // The bytes passed their checksum, so they are what `encodeRow` made of a value of this table.
+  if (names === undefined) return value as JournalTables[T]
+  return fields(value as Array<unknown>, names) as unknown as JournalTables[T]
+}
+
+export function decodeFeed(table: number, bytes: Uint8Array): LedgerEntry {
+  const row = decodeRow(table, bytes)
+  return { table: tableNames[table], row } as LedgerEntry
+}
+
+function columnsOf(table: number): ReadonlyArray<string> | undefined {
+  const name = tableNames[table]!
+  return name === "state" || name === "undelivered" ? undefined : columns[name]
+}
+
+function cells(row: Fields, names: ReadonlyArray<string>): Array<unknown> {
+  const out: Array<unknown> = []
+  for (const name of names) {
+    const value = row[name]
+    out.push(name === "times" ? cells(value as Fields, times) : value)
+  }
+  return out
+}
+
+function fields(row: ReadonlyArray<unknown>, names: ReadonlyArray<string>): Fields {
+  const out: Fields = {}
+  const length = Math.min(row.length, names.length)
+  for (let index = 0; index < length; index++) {
+    const value = row[index]
+    if (value === null || value === undefined) continue
+    const name = names[index]!
+    out[name] = name === "times" ? fields(value as Array<unknown>, times) : value
+  }
+  return out
+}

@@ -1,0 +1,223 @@
+/** The host-command client and module under a security module that is slow, wrong or gone. */
+
+import { Effect, Layer } from "effect"
+import { afterEach, describe, expect, it } from "vitest"
+import type { KeyHandle } from "../../src/domain/brand.ts"
+import { SecurityModule } from "../../src/domain/ports/security-module.ts"
+import { diagnostics, echo } from "../../src/security/hsm-command.ts"
+import { hsmModule, hsmModuleLayer } from "../../src/security/hsm-module.ts"
+import { fault, isFault, type SecurityFault } from "../../src/security/security-fault.ts"
+import { goodHsmTemper, type HsmMood } from "../../src/simulate/hsm.ts"
+import { built } from "../actor/built.ts"
+import { demoStore } from "./demo-store.ts"
+import { type HsmRig, hsmRig, machine, until } from "./hsm-rig.ts"
+
+let rig: HsmRig | undefined
+
+afterEach(async () => {
+  await rig?.close()
+  rig = undefined
+})
+
+function ask(from: HsmRig, body: Buffer): Promise<string | SecurityFault> {
+  return new Promise((resolve) => from.client.send(body, resolve))
+}
+
+function mood(of: HsmRig, name: HsmMood): void {
+  of.hsm.temper = { ...goodHsmTemper, shares: { [name]: 1 }, slowMs: 100 }
+}
+
+const gone = fault("hsm-unavailable")
+
+describe("the client", () => {
+  it("speaks to the module: diagnostics and the published echo", async () => {
+    rig = await hsmRig()
+    expect(await ask(rig, diagnostics())).toMatch(/^[0-9A-F]{16}0007-E000$/)
+    expect(echo("PING").toString()).toBe("B20004PING")
+    expect(await ask(rig, echo("PING"))).toBe("PING")
+  })
+
+  it("keeps answers apart, however many are under way, and queues what is above the windows", async () => {
+    rig = await hsmRig({ connections: 2, window: 4, queue: 500 })
+    const asked = rig
+    const texts = Array.from({ length: 500 }, (_, index) => `number ${index}`)
+    const answers = texts.map((text) => ask(asked, echo(text)))
+    expect(asked.client.counts()).toMatchObject({ outstanding: 8, queued: 492 })
+    expect(await Promise.all(answers)).toEqual(texts)
+    expect(asked.client.counts()).toMatchObject({ outstanding: 0, queued: 0, timeouts: 0 })
+  })
+
+  it("declines what neither windows nor queue can hold", async () => {
+    rig = await hsmRig({ connections: 1, window: 2, queue: 3 })
+    const asked = rig
+    const answers = await Promise.all(Array.from({ length: 8 }, () => ask(asked, echo("x"))))
+    expect(answers.filter((answer) => answer === gone)).toHaveLength(3)
+    expect(answers.filter((answer) => answer === "x")).toHaveLength(5)
+  })
+
+  it("waits for a slow module, and gives up on a silent one", async () => {
+    rig = await hsmRig({ timeoutMs: 400 })
+    mood(rig, "slow")
+    expect(await ask(rig, echo("late but in time"))).toBe("late but in time")
+    mood(rig, "silent")
+    expect(await ask(rig, echo("x"))).toBe(gone)
+    expect(rig.client.counts()).toMatchObject({ timeouts: 1, outstanding: 0, links: 2 })
+  })
+
+  it("drops an answer that comes after its time, and goes on", async () => {
+    rig = await hsmRig({ connections: 1, timeoutMs: 50 })
+    const asked = rig
+    mood(asked, "slow")
+    expect(await ask(asked, echo("too late"))).toBe(gone)
+    asked.hsm.temper = goodHsmTemper
+    expect(await ask(asked, echo("well"))).toBe("well")
+    await until(() => asked.hsm.commands === 2)
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    expect(asked.client.counts().links).toBe(1)
+    expect(await ask(asked, echo("still well"))).toBe("still well")
+  })
+
+  it("leaves a connection whose whole window timed out", async () => {
+    rig = await hsmRig({ connections: 1, window: 2, timeoutMs: 50 })
+    const asked = rig
+    mood(asked, "silent")
+    await Promise.all([ask(asked, echo("a")), ask(asked, echo("b"))])
+    await until(() => asked.client.counts().links === 0)
+    asked.hsm.temper = goodHsmTemper
+    await until(() => asked.client.counts().links === 1)
+    expect(await ask(asked, echo("back"))).toBe("back")
+  })
+
+  it.each<readonly [HsmMood, SecurityFault, number]>([
+    ["wrong-header", gone, 0],
+    ["wrong-command", fault("hsm-answer"), 1],
+    ["half", gone, 0],
+    ["gone", gone, 0]
+  ])(
+    "ends the connection of a module that is %s, and comes back",
+    async (name, refusal, misfits) => {
+      rig = await hsmRig({ connections: 1 })
+      const asked = rig
+      mood(asked, name)
+      expect(await ask(asked, echo("x"))).toBe(refusal)
+      expect(asked.client.counts().misfits).toBe(misfits)
+      await until(() => asked.client.counts().links === 0)
+      asked.hsm.temper = goodHsmTemper
+      await until(() => asked.client.counts().links === 1)
+      expect(await ask(asked, echo("back"))).toBe("back")
+    }
+  )
+
+  it("knows an error code from a broken module", async () => {
+    rig = await hsmRig()
+    mood(rig, "failed")
+    expect(await ask(rig, echo("x"))).toBe(fault("hsm-refused"))
+    expect(rig.client.counts().links).toBe(2)
+  })
+
+  it("refuses at once when there is no link, and nothing when it comes back", async () => {
+    rig = await hsmRig()
+    const asked = rig
+    asked.hsm.temper = { ...goodHsmTemper, refuses: true }
+    asked.hsm.drop()
+    await until(() => asked.client.counts().links === 0)
+    expect(await ask(asked, echo("x"))).toBe(gone)
+    asked.hsm.temper = goodHsmTemper
+    await until(() => asked.client.counts().links === 2)
+    expect(await ask(asked, echo("x"))).toBe("x")
+  })
+
+  it("opens its breaker on a sick module and probes it with diagnostics", async () => {
+    rig = await hsmRig({ timeoutMs: 30, window: 1000 }, 10)
+    const asked = rig
+    mood(asked, "silent")
+    await Promise.all(Array.from({ length: 10 }, () => ask(asked, echo("x"))))
+    const sent = asked.client.counts().sent
+    expect(await ask(asked, echo("refused"))).toBe(gone)
+    expect(asked.client.counts().sent).toBe(sent)
+    asked.hsm.temper = goodHsmTemper
+    let answer: string | SecurityFault = gone
+    for (let round = 0; round < 500 && isFault(answer); round++) {
+      answer = await ask(asked, echo("well again"))
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    expect(answer).toBe("well again")
+  })
+
+  it("answers everything when it is closed", async () => {
+    rig = await hsmRig({ connections: 1, window: 1 })
+    mood(rig, "silent")
+    const answers = [ask(rig, echo("a")), ask(rig, echo("b"))]
+    rig.client.close()
+    expect(await Promise.all(answers)).toEqual([gone, gone])
+    expect(await ask(rig, echo("c"))).toBe(gone)
+    expect(rig.client.counts()).toMatchObject({ links: 0, outstanding: 0, queued: 0 })
+  })
+
+  it("refuses a command that fits no frame", async () => {
+    rig = await hsmRig()
+    expect(await ask(rig, Buffer.alloc(70_000, 0x41))).toBe(fault("length-unfit"))
+  })
+})
+
+describe("the module", () => {
+  const block = Buffer.from(demoStore().current("mak-65465423")!.block, "latin1")
+
+  it("makes no MAC of a broken answer, and tells why", async () => {
+    rig = await hsmRig()
+    const seen: Array<string> = []
+    const onRefused = (refusal: SecurityFault) => seen.push(refusal.code)
+    const one = hsmModule({ ...rig.module, onRefused }, rig.client)
+    const handle = one.install(block, "mac") as KeyHandle
+    const mac = () =>
+      new Promise((resolve) =>
+        one.makeMac(handle, { name: "cup-ecb" }, Buffer.from("0200"), resolve)
+      )
+    mood(rig, "failed")
+    expect(await mac()).toBeUndefined()
+    mood(rig, "gone")
+    expect(await mac()).toBeUndefined()
+    expect(seen).toEqual(["hsm-refused", "hsm-unavailable"])
+  })
+
+  it("fails an issue of keys by name when the module is away", async () => {
+    rig = await hsmRig()
+    const one = hsmModule(rig.module, rig.client)
+    mood(rig, "gone")
+    const failure = await Effect.runPromise(Effect.flip(one.issueWorkingKeys("tmk-demo", "cup-40")))
+    expect(failure).toBe("hsm-unavailable")
+  })
+
+  it("refuses what no host command does", async () => {
+    rig = await hsmRig()
+    const one = hsmModule({ ...rig.module, maxKeys: 1 }, rig.client)
+    expect(one.derive("bdk-demo-tdes", Buffer.alloc(10), "mac-request")).toBe("key-missing")
+    expect(one.install(block, "mac")).toBe(1)
+    const other = Buffer.from(demoStore().current("zpk-demo")!.block, "latin1")
+    expect(one.install(other, "pin")).toBe("overloaded")
+    const sm4 = await Effect.runPromise(
+      Effect.flip(one.issueWorkingKeys("tmk-demo-sm4", "cup-57-sm4"))
+    )
+    expect(sm4).toBe("key-missing")
+  })
+
+  it("stands as a layer and closes with its scope", async () => {
+    rig = await hsmRig()
+    const layer = hsmModuleLayer(rig.module).pipe(Layer.provide(machine))
+    const house = built(layer)
+    const one = house.get(SecurityModule)
+    expect(one.place).toBe("hsm")
+    const issued = await (async () => {
+      for (let round = 0; round < 200; round++) {
+        const result = await Effect.runPromise(
+          Effect.result(one.issueWorkingKeys("tmk-demo", "cup-40"))
+        )
+        if (result._tag === "Success") return result.success
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      return undefined
+    })()
+    expect(issued?.download).toHaveLength(40)
+    await house.close()
+  })
+})

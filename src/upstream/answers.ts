@@ -30,16 +30,19 @@ export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
   if (typeof read === "string") return read
   const ours = asked.message.role("amount")
   const theirs = answer.role("amount")
-  const values = asked.mapping.back(answer)
-  if (ours === undefined || theirs === undefined || Number(ours) === Number(theirs)) {
-    return { ...read, values }
-  }
+  const { mapping } = asked
+  // Within one dialect the terminal hears the very code.
+  const response1987 = mapping.from === mapping.to
+    ? answer.dialect.response1987(read.response)
+    : read.response1987
+  const whole = { ...read, response1987, values: mapping.back(answer) }
+  if (ours === undefined || theirs === undefined || Number(ours) === Number(theirs)) return whole
   const minor = Number(theirs)
   const lessApproved = answer.dialect.partialApprovals.has(read.response) &&
     asked.partialApproval && minor > 0 && minor < Number(ours)
   if (!lessApproved) return "amount altered"
   const currency = asked.message.role("currency") ?? ""
-  return { ...read, values, approvedAmount: { minor, currency } }
+  return { ...whole, approvedAmount: { minor, currency } }
 }
 
 /** An answer by itself, as a late one is read; in words what it lacks. */
@@ -66,12 +69,12 @@ function isApproval(dialect: Dialect, response: string): boolean {
 const declined = "05"
 
 /**
- * The upstream's code in the words of ISO 8583:1987. Most dialects share its two digits; codes of
- * their own become a plain approval or a plain decline.
+ * The upstream's code in the words of ISO 8583:1987. Codes that a dialect has beside them become a
+ * plain approval or a plain decline, because another dialect would take them for something else.
  */
 export function in1987(dialect: Dialect, response: string): string {
   if (dialect.partialApprovals.has(response)) return "10"
   if (dialect.approvals.has(response)) return "00"
-  const shared = /^\d\d$/.test(response) && dialect.responseCode(response) === response
-  return shared ? response : declined
+  const code = dialect.response1987(response)
+  return /^\d\d$/.test(code) ? code : declined
 }

@@ -134,6 +134,11 @@ export class IsoGroup implements ControlledGroup, Tower {
     const link = this.#pick(this.#config.window, this.#adviceWindow)
     if (typeof link === "string") return false
     const plan = this.#planner.advice(advice, link, this.breaker.observer())
+    if (typeof plan === "string") {
+      // Nobody will ever hear it in this dialect: the chain goes on until people end it.
+      this.#services.timers.after(0, () => ended({ _tag: "invalid", detail: plan }))
+      return true
+    }
     if (this.#correlation.isWaiting(plan.key)) return false
     // A chain that an earlier process began brings its STAN along.
     this.#stans.claim(parseStan(advice.stan))

@@ -10,8 +10,9 @@ import type { UpstreamConfig } from "../domain/config.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import type { TimeShape } from "../domain/ports/time.ts"
 import type { AdviceSend, UpstreamAnswer, UpstreamRequest } from "../domain/ports/upstream.ts"
+import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
-import type { Dialect, Message, Values } from "../iso8583/message.ts"
+import type { Dialect, Message, OriginalFacts, Values } from "../iso8583/message.ts"
 import { judge, readAnswer } from "./answers.ts"
 import type { Outcome, Permit } from "./breaker.ts"
 import { correlationKey } from "./correlation.ts"
@@ -74,9 +75,7 @@ export class IsoPlanner {
     const stamps = stamp(this.#paths, this.#stamps(stan, this.#services.rrns.take()), message)
     const values: Values = original === undefined ? stamps : {
       ...stamps,
-      ...this.dialect.refer(
-        originalFacts(original, facts, this.dialect, this.#config.acquirerId)
-      )
+      ...this.dialect.refer(this.#original(original, facts))
     }
     const body = mapping.forward(message, values, this.#sealed)
     if (!(body instanceof Uint8Array)) return "untranslatable"
@@ -98,17 +97,21 @@ export class IsoPlanner {
     }
   }
 
-  /** A reversal of the record, under its chain's STAN unless the dialect repeats the original's. */
-  advice(advice: AdviceSend, link: Link, permit: Permit): FlightPlan {
+  /**
+   * A reversal of the record, under its chain's STAN unless the dialect repeats the original's. In
+   * words what cannot be said in the dialect.
+   */
+  advice(advice: AdviceSend, link: Link, permit: Permit): FlightPlan | string {
     const { reversal } = this.dialect
-    const { acquirerId } = this.#config
-    const facts = originalFacts(advice.record, advice.facts, this.dialect, acquirerId)
+    const facts = this.#original(advice.record, advice.facts)
     const stamps = this.#stamps(advice.stan, facts.rrn ?? "")
     const composed = reversal.compose(facts, advice.reason)
     const values = { ...stamp(this.#paths, stamps, undefined), ...composed }
     const repeat = advice.attempt > 0 ? reversal.repeatMti : undefined
     const mti = repeat ?? reversal.mti
     const stan = parseStan(stampedText(values, this.#paths.stan)) || parseStan(advice.stan)
+    const body = this.dialect.encode(mti, values, this.#sealed)
+    if (!(body instanceof Uint8Array)) return `${body.path} ${body.problem}`
     return {
       advice: true,
       transaction: advice.record.id,
@@ -116,7 +119,7 @@ export class IsoPlanner {
       permit,
       key: correlationKey(mti, stan),
       stan: advice.stan,
-      body: this.dialect.build(mti, values, this.#sealed),
+      body,
       rrn: undefined,
       time: undefined,
       judge: (answer) => this.#acknowledged(answer),
@@ -139,7 +142,30 @@ export class IsoPlanner {
         ? {}
         : { [transmissionTime]: this.#services.utc.stamp(this.#services.time.wallMs()) })
     }
-    return { mti: form.mti, body: this.dialect.build(form.mti, values, false) }
+    const body = this.#complete(form.mti, values)
+    return body === undefined ? undefined : { mti: form.mti, body }
+  }
+
+  /** Hosts that want a card acceptor in network messages hear our acquirer id there. */
+  #complete(mti: string, values: Values): Buffer | undefined {
+    const { acquirerId } = this.#config
+    const [terminal, merchant] = [this.dialect.pathOf("terminal"), this.dialect.pathOf("merchant")]
+    const named: Values = {
+      ...values,
+      ...(terminal === undefined ? {} : { [terminal]: acquirerId.slice(-8).padStart(8, "0") }),
+      ...(merchant === undefined ? {} : { [merchant]: acquirerId.padStart(15, "0") })
+    }
+    for (const attempt of [values, named]) {
+      const body = this.dialect.encode(mti, attempt, false)
+      if (body instanceof Uint8Array && !("failure" in this.dialect.read(body))) return body
+    }
+    return undefined
+  }
+
+  #original(record: TransactionRecord, facts: SealedFacts): OriginalFacts {
+    const sentMs = record.times.forwardedMs ?? record.times.receivedMs
+    const sentTime = this.#services.local.stamp(sentMs)
+    return originalFacts(record, facts, this.dialect, this.#config.acquirerId, sentTime)
   }
 
   #stamps(stan: Stan, rrn: string): Stamps {

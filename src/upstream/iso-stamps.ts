@@ -66,22 +66,24 @@ export function originalFacts(
   record: TransactionRecord,
   facts: SealedFacts,
   dialect: Dialect,
-  acquirer: string
+  acquirer: string,
+  /** MMDDhhmmss, local: when it was sent, for dialects whose field 7 does not say. */
+  sentTime: string
 ): OriginalFacts {
-  const { amount, authCode, batch, currency, entryMode, upstreamTime } = record
+  const { amount, authCode, batch, currency, entryMode } = record
   const rrn = record.rrn ?? record.upstreamRrn
   return {
     kind: record.kind,
     mti: dialect.form(record.kind)?.mti ?? record.mti,
     stan: record.upstreamStan ?? record.stan,
     processingCode: record.processingCode,
+    transmissionTime: record.upstreamTime ?? sentTime,
     terminal: record.terminal,
     merchant: record.merchant,
     ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0") }),
     ...(currency === undefined ? {} : { currency }),
     ...(batch === undefined ? {} : { batch }),
     ...(entryMode === undefined ? {} : { entryMode }),
-    ...(upstreamTime === undefined ? {} : { transmissionTime: upstreamTime }),
     ...(rrn === undefined ? {} : { rrn }),
     ...(authCode === undefined ? {} : { authCode }),
     ...(acquirer === "" ? {} : { acquirer }),

@@ -96,6 +96,9 @@ const marking = "marked AS (INSERT INTO watermarks AS held (node, lane, sequence
   "DO UPDATE SET sequence = excluded.sequence, written_at = excluded.written_at " +
   "WHERE excluded.sequence > held.sequence)"
 
+/** Read in the snapshot from before this statement. */
+const heldMark = "(SELECT sequence::float8 FROM watermarks WHERE node = $1 AND lane = $2) AS held"
+
 const texts = new Map<string, string>()
 
 export function statementText(names: ReadonlyArray<TableName>): string {
@@ -109,7 +112,7 @@ export function statementText(names: ReadonlyArray<TableName>): string {
     return part
   })
   const counts = names.map((name) => `(SELECT count(*)::int4 FROM ${name}_written) AS ${name}`)
-  const text = `WITH ${[...parts, marking].join(", ")} SELECT ${["1 AS one", ...counts].join(", ")}`
+  const text = `WITH ${[...parts, marking].join(", ")} SELECT ${[heldMark, ...counts].join(", ")}`
   texts.set(id, text)
   return text
 }

@@ -5,7 +5,7 @@
  * from what the journal still holds.
  */
 
-import { Effect, Semaphore } from "effect"
+import { Effect } from "effect"
 import type { JournalShape, LedgerEntry } from "../domain/ports/journal.ts"
 import type { LedgerMark, LedgerStoreShape, LedgerUnavailable } from "../domain/ports/ledger.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
@@ -49,10 +49,8 @@ export class BatchWriting {
   }
   readonly #services: WriterServices
   readonly #chunkRows: number
+  /** The last mark that PostgreSQL confirmed, by lane. */
   readonly #confirmed = new Map<number, number>()
-  readonly #rewinding = Semaphore.makeUnsafe(1)
-  /** The connection broke since the marks were compared last. */
-  #suspect = false
 
   constructor(services: WriterServices, chunkRows: number) {
     this.#services = services
@@ -71,20 +69,17 @@ export class BatchWriting {
   }
 
   #write(entries: ReadonlyArray<LedgerEntry>, mark?: LedgerMark): Effect.Effect<void> {
-    const { store, time } = this.#services
-    return Effect.andThen(this.#compareMarks, store.write(entries, mark)).pipe(
+    const { store } = this.#services
+    return store.write(entries, mark).pipe(
       Effect.matchEffect({
-        onSuccess: ({ conflicts, rows }) => {
+        onSuccess: ({ conflicts, heldMark, rows }) => {
           this.counts.writtenRows += rows
           this.counts.connected = true
           this.counts.trouble = undefined
-          if (conflicts.length === 0) return Effect.void
-          this.counts.conflicts += conflicts.length
-          const raised = conflicts.map((each) => contradictingRow(each, time.wallMs()))
-          return Effect.andThen(
-            Effect.logError(`the ledger holds other content for ${conflicts.length} rows`),
-            this.#raise(raised)
-          )
+          const held = mark === undefined ? Effect.void : this.#checkHeld(mark.lane, heldMark)
+          return conflicts.length === 0
+            ? held
+            : Effect.andThen(held, this.#contradicted(conflicts))
         },
         onFailure: (error) =>
           error._tag === "LedgerRejected"
@@ -104,7 +99,6 @@ export class BatchWriting {
         this.counts.connected = false
         this.counts.trouble = error.reason
         this.counts.retries++
-        this.#suspect = true
         const sleepMs = pauseMs * (0.5 + this.#services.random.next())
         pauseMs = Math.min(maxPauseMs, pauseMs * 2)
         return Effect.logWarning(`the ledger is unavailable: ${error.reason}`).pipe(
@@ -136,6 +130,15 @@ export class BatchWriting {
     return mark === undefined ? placed : Effect.andThen(placed, this.#write([], mark))
   }
 
+  #contradicted(conflicts: ReadonlyArray<string>): Effect.Effect<void> {
+    this.counts.conflicts += conflicts.length
+    const atMs = this.#services.time.wallMs()
+    return Effect.andThen(
+      Effect.logError(`the ledger holds other content for ${conflicts.length} rows`),
+      this.#raise(conflicts.map((each) => contradictingRow(each, atMs)))
+    )
+  }
+
   #refuse(entry: LedgerEntry, reason: string): Effect.Effect<void> {
     this.counts.refusedRows++
     return Effect.andThen(
@@ -159,25 +162,17 @@ export class BatchWriting {
   }
 
   /**
-   * After a lost connection: does PostgreSQL still hold what it had confirmed? A replica that took
-   * over without the last rows does not.
+   * Does PostgreSQL still hold what it had confirmed on this lane? A replica that took over without
+   * the last rows does not, and nothing else would say so.
    */
-  get #compareMarks(): Effect.Effect<void, LedgerUnavailable> {
-    return Effect.suspend(() => this.#suspect ? this.#comparing : Effect.void)
-  }
-
-  get #comparing(): Effect.Effect<void, LedgerUnavailable> {
-    const compare = Effect.gen({ self: this }, function*() {
-      if (!this.#suspect) return
-      const marks = yield* this.#services.store.marks
-      this.#suspect = false
-      const lost = [...this.#confirmed].some(([lane, mark]) => (marks.get(lane) ?? 0) < mark)
-      if (!lost) return
-      this.counts.rewinds++
-      yield* Effect.logError("the ledger lost rows that it had confirmed; writing them again")
-      yield* this.#rewrite
-    })
-    return this.#rewinding.withPermit(compare)
+  #checkHeld(lane: number, heldMark: number): Effect.Effect<void> {
+    if (heldMark >= (this.#confirmed.get(lane) ?? 0)) return Effect.void
+    this.counts.rewinds++
+    this.#confirmed.clear()
+    return Effect.andThen(
+      Effect.logError("the ledger lost rows that it had confirmed; writing them again"),
+      this.#patiently(this.#rewrite)
+    )
   }
 
   /** Everything that the journal still holds of what was written before. Harmless when held. */

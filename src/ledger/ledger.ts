@@ -89,24 +89,22 @@ const prepare = Effect.fnUntraced(
   })
 )
 
-/** Prepares until it succeeds, then keeps partitions ahead of the days. */
+/** Prepares again until it succeeds, then keeps partitions ahead of the days. */
 const upkeep = (options: LedgerOptions, ready: Latch.Latch, meter: Meter) =>
   Effect.gen(function*() {
     while (true) {
+      yield* Effect.sleep(meter.trouble === undefined ? upkeepMs : retryMs)
       const result = yield* Effect.result(prepare(options, ready))
-      const failure = result._tag === "Failure" ? result.failure : undefined
-      const trouble = failure === undefined
-        ? undefined
-        : failure._tag === "LedgerUnusable"
-        ? failure.advice
-        : failure.reason
+      const trouble = result._tag === "Success" ? undefined : wordsOf(result.failure)
       if (trouble !== undefined && trouble !== meter.trouble) {
         yield* Effect.logError(`the ledger is not ready: ${trouble}`)
       }
       meter.trouble = trouble
-      yield* Effect.sleep(trouble === undefined ? upkeepMs : retryMs)
     }
   })
+
+const wordsOf = (failure: LedgerUnusable | LedgerUnavailable): string =>
+  failure._tag === "LedgerUnusable" ? failure.advice : failure.reason
 
 /** What cannot be waited out fails the start; what can, only if the database is required. */
 const atStart = Effect.fnUntraced(function*(

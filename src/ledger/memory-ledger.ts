@@ -97,7 +97,8 @@ class Books implements MemoryLedgerShape {
         }
       }
     }
-    if (mark !== undefined && mark.sequence > (this.marks.get(mark.lane) ?? 0)) {
+    const heldMark = mark === undefined ? 0 : this.marks.get(mark.lane) ?? 0
+    if (mark !== undefined && mark.sequence > heldMark) {
       undos.push(set(this.marks, mark.lane, mark.sequence))
     }
     this.#undos.push(undos)
@@ -106,7 +107,7 @@ class Books implements MemoryLedgerShape {
       this.#losses--
       return new LedgerUnavailable({ reason: "connection" })
     }
-    return { rows: count, conflicts }
+    return { rows: count, conflicts, heldMark }
   }
 
   #table(table: TableName): Map<string, LedgerEntry["row"]> {

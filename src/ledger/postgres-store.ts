@@ -35,7 +35,8 @@ export interface PostgresStoreOptions {
 
 const noMark: LedgerMark = { lane: -1, sequence: 0 }
 
-type Counts = Readonly<Record<string, number>>
+/** Rows written by table, and `held`: the lane's mark from before. */
+type Counts = Readonly<Record<string, number | null>>
 
 export const postgresStoreLayer = (options: PostgresStoreOptions) =>
   Layer.effect(
@@ -86,7 +87,7 @@ const write = Effect.fnUntraced(function*(
     if (count === group.rows.length) continue
     conflicts.push(...yield* Effect.mapError(contradictions(sql, group), unavailable))
   }
-  const written: LedgerWritten = { rows, conflicts }
+  const written: LedgerWritten = { rows, conflicts, heldMark: counts["held"] ?? 0 }
   return written
 })
 

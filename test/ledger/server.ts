@@ -2,13 +2,12 @@
 
 import type { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
-import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { BusinessDay } from "../../src/domain/brand.ts"
 import type { LedgerConfig } from "../../src/domain/config.ts"
-import type { Journal } from "../../src/domain/ports/journal.ts"
+
 import type { Random, Time } from "../../src/domain/ports/time.ts"
 import { embeddedDatabaseLayer } from "../../src/ledger/database.ts"
 import { EmbeddedServer, embeddedServerLayer } from "../../src/ledger/embedded-server.ts"
@@ -85,10 +84,3 @@ export const until = (holds: () => boolean, what: string, rounds = 2000) =>
     }
     return yield* Effect.die(new Error(`never happened: ${what}`))
   })
-
-export type Services = Journal | Time | Random
-
-/** Runs a program of ours under this Node, for the tests that kill it. */
-export function runNode(script: string, args: ReadonlyArray<string>) {
-  return spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"] })
-}

@@ -33,8 +33,10 @@ export interface LedgerMark {
 
 export interface LedgerWritten {
   readonly rows: number
-  /** Ids whose stored content contradicts what was written at the same version. */
+  /** `table:key` of rows whose stored content contradicts what was to be written. */
   readonly conflicts: ReadonlyArray<string>
+  /** What the mark's lane had written before this batch; 0 without a mark. */
+  readonly heldMark: number
 }
 
 export class LedgerStore

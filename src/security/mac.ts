@@ -7,6 +7,8 @@
  *
  *     M1 ^ M2 ^ … ^ Mn = R        R as text: | H1 8 hex | H2 8 hex |
  *     E1 = E(H1)   X = E1 ^ H2   E2 = E(X)   field 64 = first 8 hex characters of E2
+ *
+ *   which is the last block of a chain (CBC) over H1 ‖ H2 from zero: one call instead of two.
  */
 
 import { createHmac, timingSafeEqual } from "node:crypto"
@@ -42,9 +44,9 @@ export function makeMac(
   const padding = algorithm.padding ?? 1
   switch (algorithm.name) {
     case "cup-ecb":
-      return unionPay(cache, key, "tdesEncrypt", bytes)
+      return unionPay(cache, key, "tdesChain", bytes)
     case "cup-ecb-sm4":
-      return unionPay(cache, key, "sm4Encrypt", bytes)
+      return unionPay(cache, key, "sm4Chain", bytes)
     case "cup-cbc":
       return cache.lengthOf(key) === 8
         ? chained(cache, key, "tdesChain", 1, bytes)
@@ -104,11 +106,7 @@ export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
  * in a chain from zero is E2, which is how a security module that knows no such form makes it.
  */
 export function unionPayDigest(bytes: Uint8Array): Buffer {
-  const folded = Buffer.alloc(8)
-  fold(folded, bytes)
-  const text = Buffer.allocUnsafe(16)
-  writeHex(text, 0, folded, 0, 8)
-  return text
+  return folded(bytes, 8)
 }
 
 /** The whole CMAC (NIST SP 800-38B): 16 bytes with AES, 8 with triple DES. */
@@ -161,17 +159,16 @@ function unionPay(
   bytes: Uint8Array
 ): Uint8Array | SecurityFault {
   const live = cache.live(key, kind)
-  if (isFault(live)) return live
-  const size = live.block
-  const half = size / 2
-  const folded = Buffer.alloc(size)
-  fold(folded, bytes)
-  const block = Buffer.allocUnsafe(size)
-  writeHex(block, 0, folded, 0, half)
-  const first = live.apply(block)
-  writeHex(block, 0, folded, half, size)
-  for (let index = 0; index < size; index++) block[index]! ^= first[index]!
-  return unionPayField(live.apply(block))
+  return isFault(live) ? live : unionPayField(live.chain(folded(bytes, live.block)))
+}
+
+/** H1 ‖ H2: the XOR of all blocks of this size, as text. */
+function folded(bytes: Uint8Array, size: 8 | 16): Buffer {
+  const sum = Buffer.alloc(size)
+  fold(sum, bytes)
+  const text = Buffer.allocUnsafe(size * 2)
+  writeHex(text, 0, sum, 0, size)
+  return text
 }
 
 /** Field 64 from E2: its first 8 hex characters. */

@@ -1,6 +1,7 @@
 /** `pointsman estate`: terminals and merchants of the configuration's file. */
 
-import { readFileSync } from "node:fs"
+import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { basename } from "node:path"
 import { ConfigInvalid } from "../config/config-invalid.ts"
 import { parseTerminals } from "../config/terminals-file.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
@@ -61,23 +62,37 @@ export const verb: Verb = {
       }
     },
     import: {
-      about: "Checks a terminals file line by line before it takes the place of the old one; a " +
-        "reload then applies it.",
+      about:
+        "Puts a terminals file in the place of the configuration's, when every line of it is " +
+        "good. A running switch takes it at its next reload.",
       parameters: [{ name: "file", about: "CSV", presence: "one" }],
-      flags: {},
+      flags: { config: configFlag },
       examples: [["estate import new-terminals.csv", "every bad line is named"]],
-      run: async ({ parameters: [file], streams }) => {
-        let text: string
-        try {
-          text = readFileSync(file!, "utf8")
-        } catch {
-          throw new Refusal(3, `${file}: cannot be read`)
-        }
-        const parsed = parseTerminals(file!, text)
-        if ("faults" in parsed) throw new Refusal(1, new ConfigInvalid(parsed).message)
-        streams.say(`${file}: ${parsed.length} terminals, all good`)
-        return 0
-      }
+      run: imported
     }
   }
+}
+
+async function imported(call: Call): Promise<0> {
+  const file = call.parameters[0]!
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch {
+    throw new Refusal(3, `${file}: cannot be read`)
+  }
+  const parsed = parseTerminals(file, text)
+  if ("faults" in parsed) throw new Refusal(1, new ConfigInvalid(parsed).message)
+  const { terminalsFile } = (await loadedConfig(call)).config
+  // Whole or not at all: a reload in between reads the old file.
+  const beside = `${terminalsFile}.new`
+  try {
+    writeFileSync(beside, text)
+    renameSync(beside, terminalsFile)
+  } catch {
+    throw new Refusal(3, `${terminalsFile}: cannot be written`)
+  }
+  const name = basename(terminalsFile)
+  call.streams.say(`${parsed.length} terminals in ${name}; \`pointsman reload\` applies them`)
+  return 0
 }

@@ -21,7 +21,8 @@ function facts(call: Call): RouteFacts {
     kind: kinds.find((each) => each === text("kind"))!,
     channel: channels.find((each) => each === text("channel"))!,
     scheme: schemes.find((each) => each === text("scheme"))!,
-    ...(digits === undefined ? {} : { digits }),
+    // Tables look at the first twelve digits of a whole number.
+    ...(digits === undefined ? {} : { digits: digits.padEnd(12, "0") }),
     ...(amount === undefined ? {} : { amount }),
     ...(currency === undefined ? {} : { currency }),
     terminal: (text("terminal") ?? "").padEnd(8) as TerminalId,
@@ -42,7 +43,11 @@ export const verb: Verb = {
   actions: {
     explain: {
       about: "Says where a transaction would go, and why it would not go elsewhere.",
-      parameters: [{ name: "digits", about: "first digits of the card", presence: "optional" }],
+      parameters: [{
+        name: "digits",
+        about: "first digits of the card; those that are missing count as 0",
+        presence: "optional"
+      }],
       flags: {
         config: configFlag,
         kind: {

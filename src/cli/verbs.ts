@@ -31,6 +31,26 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "check a configuration and every file it names",
     load: () => import("./check.ts")
   },
+  decode: {
+    group: "message",
+    summary: "explain a message field by field, masked",
+    load: () => import("./decode.ts")
+  },
+  encode: {
+    group: "message",
+    summary: "make a message from its values",
+    load: () => import("./encode.ts")
+  },
+  diff: {
+    group: "message",
+    summary: "compare two messages field by field",
+    load: () => import("./diff.ts")
+  },
+  doctor: {
+    group: "message",
+    summary: "which dialect and framing fit these bytes?",
+    load: () => import("./doctor.ts")
+  },
   route: {
     group: "estate",
     summary: "explain where a transaction would go",

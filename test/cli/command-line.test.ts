@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { verbs } from "../../src/cli/verbs.ts"
-import { pointsman } from "./process.ts"
+import { pointsman, pointsmanProcess } from "./process.ts"
 
 describe("help", () => {
   it("lists every verb with what it does, on standard output", async () => {
@@ -69,10 +69,24 @@ describe("wrong usage", () => {
   }
 })
 
-it("a switch that does not run is the environment's fault, in one line", async () => {
-  const { exit, talk } = await pointsman(["drain", "--admin", "127.0.0.1:1"])
-  expect(exit).toBe(3)
-  expect(talk).toBe(
-    "pointsman: no switch answers on 127.0.0.1:1: is it running? name it with --admin\n"
-  )
+describe("the process", () => {
+  it("ends with the verb's exit code, data and talk apart", async () => {
+    const help = await pointsmanProcess(["--help"])
+    expect([help.exit, help.talk]).toEqual([0, ""])
+    expect(help.out).toContain("pointsman <verb>")
+    const wrong = await pointsmanProcess(["chekc"])
+    expect([wrong.exit, wrong.out]).toEqual([2, ""])
+    expect(wrong.talk).toBe("pointsman: chekc: no such verb. Did you mean check? See --help\n")
+    const bad = await pointsmanProcess(["decode", "--dialect", "cup-pos", "-"], "0800")
+    expect(bad.exit).toBe(1)
+    expect(bad.talk).toMatch(/^message-format: mti at byte 2 of 2: expected/)
+  })
+
+  it("tells a switch that does not run in one line; the environment's fault", async () => {
+    const { exit, talk } = await pointsmanProcess(["drain", "--admin", "127.0.0.1:1"])
+    expect(exit).toBe(3)
+    expect(talk).toBe(
+      "pointsman: no switch answers on 127.0.0.1:1: is it running? name it with --admin\n"
+    )
+  })
 })

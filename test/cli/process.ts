@@ -1,7 +1,12 @@
-/** The command line as people run it: a process, its exit code and what it wrote. */
+/**
+ * The command line: as people run it, a process with its exit code and what it wrote; and the same
+ * words inside this process, which is many times faster and knows no other difference.
+ */
 
 import { spawn } from "node:child_process"
 import { join } from "node:path"
+import { runCommandLine } from "../../src/cli/run.ts"
+import { maskText } from "../../src/domain/pan.ts"
 
 export const root = join(import.meta.dirname, "..", "..")
 
@@ -11,7 +16,7 @@ export interface Ended {
   readonly talk: string
 }
 
-export function pointsman(
+export function pointsmanProcess(
   words: ReadonlyArray<string>,
   input?: string | Uint8Array
 ): Promise<Ended> {
@@ -28,4 +33,23 @@ export function pointsman(
     child.stdin.on("error", () => {})
     child.stdin.end(input)
   })
+}
+
+/** As {@link pointsmanProcess}, without a process. */
+export async function pointsman(
+  words: ReadonlyArray<string>,
+  input: string | Uint8Array = ""
+): Promise<Ended> {
+  let out = ""
+  let talk = ""
+  const exit = await runCommandLine(words, {
+    out: (text) => out += maskText(text),
+    raw: (bytes) =>
+      out += typeof bytes === "string" ? bytes : Buffer.from(bytes).toString("latin1"),
+    say: (line) => talk += `${maskText(line)}\n`,
+    input: async () => Buffer.from(input),
+    environment: () => undefined,
+    signals: () => {}
+  })
+  return { exit, out, talk }
 }

@@ -54,7 +54,7 @@ it.live("data goes out as a table or as JSON, talk is said", () => {
         "drain"
       ])
     }))
-}, 60_000)
+})
 
 it.live("a reload that is refused says why, by name", () => {
   const refused = ["listeners.terminals.port needs a restart"]
@@ -72,4 +72,4 @@ it.live("a reload that is refused says why, by name", () => {
       expect(health.exit).toBe(1)
       expect(health.out).toContain("the switch is draining")
     }))
-}, 60_000)
+})

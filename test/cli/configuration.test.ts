@@ -1,0 +1,106 @@
+/** The verbs that read a configuration, on the one that comes along and on bad ones. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { small } from "../config/settings.ts"
+import { pointsman, root } from "./process.ts"
+
+const shipped = join(root, "config", "pointsman.yaml")
+let folder = ""
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pointsman-cli-"))
+  writeFileSync(join(folder, "terminals.csv"), "terminal,merchant\nT1,M1\n")
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text)
+  return join(folder, name)
+}
+
+describe("check", () => {
+  it("finds the configuration that comes along good", async () => {
+    const { exit, out, talk } = await pointsman(["check", shipped, "--format", "json"])
+    expect([exit, talk]).toEqual([0, "the configuration is good\n"])
+    expect(JSON.parse(out)).toMatchObject({
+      routes: 3,
+      upstreams: ["acquirer", "unionpay", "wallet"]
+    })
+  })
+
+  it("names every fault with file, line and path; exit code 1", async () => {
+    const path = file("bad.yaml", `${small.replace("port: 8583", "prot: 1")}jurnal: 1\n`)
+    const { exit, out, talk } = await pointsman(["check", path])
+    expect([exit, out]).toEqual([1, ""])
+    expect(talk.replaceAll(path, "bad.yaml")).toBe(
+      "pointsman: bad.yaml:2: listeners[0].prot: unknown key. Did you mean port?\n" +
+        "bad.yaml:2: listeners[0].port: missing: expected a whole number from 0 to 65535\n" +
+        "bad.yaml:8: jurnal: unknown key. Did you mean journal?\n"
+    )
+  })
+
+  it("names a route that could never win, with its line", async () => {
+    const path = file("routes.yaml", `${small}  - { name: never, to: [acquirer] }\n`)
+    const { exit, talk } = await pointsman(["check", "--config", path])
+    expect(exit).toBe(1)
+    expect(talk).toMatch(/routes\.yaml:8: routes\[1\]: never can never match/)
+  })
+
+  it("tells a file that is not there from a bad one; exit code 3", async () => {
+    const { exit, talk } = await pointsman(["check", join(folder, "absent.yaml")])
+    expect(exit).toBe(3)
+    expect(talk).toContain("absent.yaml: no such file; name one with --config")
+  })
+})
+
+describe("route explain", () => {
+  const explain = (...words: Array<string>) =>
+    pointsman(["route", "explain", "--config", shipped, ...words])
+
+  it("says which route a card takes, and why not another", async () => {
+    const { exit, out } = await explain("622202", "--amount", "100")
+    expect(exit).toBe(0)
+    expect(out).toContain("→ unionpay-cards (2 digits): matches")
+    expect(out).toContain("route unionpay-cards leads to unionpay, then acquirer")
+    const code = await explain("134567890123456789", "--channel", "qr-customer")
+    expect(code.out).toContain("route codes leads to wallet")
+  })
+
+  it("refuses what is no card and no kind", async () => {
+    expect((await explain("62x")).exit).toBe(2)
+    expect((await explain("62", "--kind", "sail")).talk).toContain("--kind sail: use one of sale")
+  })
+})
+
+describe("estate", () => {
+  it("lists and shows terminals", async () => {
+    const shown = await pointsman([
+      "estate",
+      "show",
+      "65465423",
+      "--config",
+      shipped,
+      "--format",
+      "json"
+    ])
+    expect(JSON.parse(shown.out)).toMatchObject({ terminal: "65465423", identity: "mac" })
+    const none = await pointsman(["estate", "show", "nobody", "--config", shipped])
+    expect([none.exit, none.talk]).toEqual([1, "pointsman: nobody: not in the terminals file\n"])
+  })
+
+  it("checks a file line by line before it takes the old one's place", async () => {
+    const config = file("estate.yaml", small)
+    const bad = file("new.csv", "terminal,merchant\nT1,M1\nT123456789,M1\n")
+    const refused = await pointsman(["estate", "import", bad, "--config", config])
+    expect(refused.exit).toBe(1)
+    expect(refused.talk).toContain("new.csv:3: terminal: T123456789: expected 1 to 8")
+    const good = file("new.csv", "terminal,merchant\nT7,M1\nT8,M1\n")
+    const taken = await pointsman(["estate", "import", good, "--config", config])
+    expect(taken).toMatchObject({ exit: 0, out: "" })
+    expect(taken.talk).toContain("2 terminals in terminals.csv; `pointsman reload` applies them")
+    const listed = await pointsman(["estate", "list", "--config", config, "--format", "json"])
+    expect(JSON.parse(listed.out)).toMatchObject([{ terminal: "T7" }, { terminal: "T8" }])
+  })
+})

@@ -1,0 +1,144 @@
+/** The verbs that look at messages, on captured ones. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { pointsman } from "./process.ts"
+
+/** China UnionPay sale with its own MAC (code456.com/article/3628193.html), whole frame. */
+const sale =
+  "011660001400006031003100060200702406C020C09A1119623501345220000006900000000000000000580003" +
+  "172611071000000012376235013452200000069D261122077880100000363534363534323339343131333036353939" +
+  "3939393235313536FF0C47F016D61C79260000000000000001459F2608AE60C8CABA4C02F99F2701809F1013070201" +
+  "03A0A002010A010000001100B96D058B9F3704329971469F36020391950500A00470009A031903199C01009F020600" +
+  "00000000005F2A02015682027C009F1A0201569F03060000000000009F3303E0F0C89F34030203009F3501228408A0" +
+  "000003330101019F090200009F4104000007259F1E0836353436353432330014220001050006014132354434343436"
+
+/** A sign-on (Ajsgn `QuickStart.java`), whole frame. */
+const signOn =
+  "0041600000000060220000000008000038000000C00012000172170510051035303038303030313330" +
+  "3933313030383339383530303800110000017200300003435550"
+
+let folder = ""
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pointsman-cli-"))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe("decode", () => {
+  it("explains every field, and shows no card, track or PIN block", async () => {
+    const { exit, out, talk } = await pointsman(["decode", "--dialect", "cup-pos", sale])
+    expect(exit).toBe(0)
+    expect(talk).toBe("")
+    expect(out).toContain("0200 · sale · China UnionPay POS · header 6000140000603100310006")
+    for (
+      const row of [
+        /11 +10 {2}2 +card number +623501\*{9}0069/,
+        /24 +6 {2}4 +amount +000000000058/,
+        /61 +8 {2}41 +terminal +65465423/,
+        /55\.9F26 +application cryptogram +AE60C8CABA4C02F9/,
+        /60\.2 +batch +000105/,
+        /PIN block +\*{4}\n/,
+        /discretionary part +\*{4}\n/
+      ]
+    ) expect(out).toMatch(row)
+    expect(out).not.toMatch(/6235013452200000069|FF0C47F016D61C79|2611220778801/)
+  })
+
+  it(
+    "takes hex with spaces, base64, binary, files and standard input, and guesses what fits",
+    async () => {
+      const bytes = Buffer.from(signOn, "hex")
+      const binary = join(folder, "a.bin")
+      writeFileSync(binary, bytes)
+      const spaced = signOn.replace(/(..)/g, "$1 ").toLowerCase()
+      const ways: ReadonlyArray<readonly [ReadonlyArray<string>, Buffer | string | undefined]> = [
+        [[spaced], undefined],
+        [[bytes.toString("base64")], undefined],
+        [[binary], undefined],
+        [["-"], bytes],
+        [[], `${signOn}\n`]
+      ]
+      for (const [words, input] of ways) {
+        const { exit, out, talk } = await pointsman(["decode", ...words], input)
+        expect([exit, talk]).toEqual([0, "read as cup-pos, framed by cup-tpdu\n"])
+        expect(out).toContain("0800 · sign-on")
+      }
+    },
+    60_000
+  )
+
+  it("gives JSON for programs, masked too", async () => {
+    const { out } = await pointsman(["decode", "--format", "json", "--dialect", "cup-pos", sale])
+    const decoded = JSON.parse(out) as { kind: string; fields: ReadonlyArray<{ path: string }> }
+    expect(decoded).toMatchObject({ dialect: "cup-pos", framing: "cup-tpdu", kind: "sale" })
+    expect(decoded.fields).toContainEqual({
+      path: "60.2",
+      name: "batch",
+      depth: 1,
+      offset: 253,
+      bytes: 0,
+      value: "000105"
+    })
+    expect(out).not.toContain("6235013452200000069")
+  })
+
+  it("names the byte at which a message is cut short, and shows what came before", async () => {
+    const words = ["--dialect", "cup-pos", "--framing", "none"]
+    const { exit, out, talk } = await pointsman(["decode", ...words, sale.slice(26, 26 + 150)])
+    expect(exit).toBe(1)
+    expect(out).toContain("STAN")
+    expect(talk).toMatch(/field-?\w*|message-format: 42 at byte \d+ of 75: expected/)
+  })
+
+  it("says what is wrong with input that is no message at all", async () => {
+    const odd = await pointsman(["decode", "0800ABC"])
+    expect([odd.exit, odd.talk]).toEqual([
+      2,
+      "pointsman: 7 hex digits: one is missing or one too many (neither base64, nor a file's name)\n"
+    ])
+    const dialect = await pointsman(["decode", "--dialect", "cup-pso", "0800"])
+    expect(dialect.exit).toBe(2)
+    expect(dialect.talk).toContain("cup-pso: no such dialect. Did you mean cup-pos?")
+    expect((await pointsman(["decode", "-"], "")).exit).toBe(2)
+  })
+})
+
+describe("doctor", () => {
+  it("puts what fits first, and says where the others stopped", async () => {
+    const { exit, out } = await pointsman(["doctor", sale, "--format", "json", "--rows", "3"])
+    expect(exit).toBe(0)
+    const rows = JSON.parse(out) as ReadonlyArray<Record<string, unknown>>
+    expect(rows[0]).toMatchObject({ fits: "yes", dialect: "cup-pos", framing: "cup-tpdu" })
+    expect(rows[1]).toMatchObject({ fits: "no" })
+    expect(rows[1]?.["fault"]).toContain("at byte")
+  })
+})
+
+describe("encode and diff", () => {
+  const echo = (stan: string) =>
+    JSON.stringify({ mti: "0800", fields: { 7: "0102030405", 11: stan, 70: "301" } })
+  const encoded = async (stan: string, ...more: Array<string>) =>
+    (await pointsman(["encode", "--dialect", "iso87-ascii", ...more], echo(stan))).out.trim()
+
+  it("make a message that decode reads, and name the field in which two differ", async () => {
+    const one = await encoded("000001")
+    const two = await encoded("000002", "--framing", "length2")
+    expect(Buffer.from(one, "hex").toString("latin1")).toMatch(/^0800.*0102030405000001301$/s)
+    const words = ["--dialect", "iso87-ascii", one, two]
+    const different = await pointsman(["diff", "--format", "json", ...words])
+    expect(different.exit).toBe(1)
+    expect(JSON.parse(different.out)).toEqual([{ field: "11", left: "000001", right: "000002" }])
+    const same = await pointsman(["diff", "--dialect", "iso87-ascii", one, one])
+    expect([same.exit, same.talk]).toEqual([0, "the same\n"])
+  })
+
+  it("refuse values that do not fit, by field", async () => {
+    const { exit, talk } = await pointsman(["encode"], echo("12345678"))
+    expect(exit).toBe(1)
+    expect(talk).toMatch(/^pointsman: 11: /)
+    expect((await pointsman(["encode"], "{}")).talk).toBe("pointsman: mti: four digits\n")
+    expect((await pointsman(["encode"], "mti=0800")).exit).toBe(2)
+  })
+})

@@ -64,8 +64,9 @@ export class MemoryDisk {
     this.#owner = undefined
   }
 
-  write(write: Write): void {
-    this.#unsynced.push(write)
+  /** What comes from a journal that is dead or closed goes nowhere. */
+  write(owner: MemoryLog, write: Write): void {
+    if (this.#owner === owner) this.#unsynced.push(write)
   }
 
   /** One write after the other, in order. A failed one is in doubt: here it is not on the disk. */
@@ -135,7 +136,7 @@ class MemoryLog implements OpenLog {
     }
     if (this.#failed) this.#time.defer(() => ended(false))
     else {
-      this.#disk.write({ sequence, bytes: bytes.slice(), removed, done: ended })
+      this.#disk.write(this, { sequence, bytes: bytes.slice(), removed, done: ended })
       this.#later(() => this.#disk.sync(this))
     }
   }

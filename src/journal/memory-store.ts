@@ -22,6 +22,8 @@ export class MemoryDisk {
   slowMs = 0
   /** Every sync fails from now on, as with EIO. */
   failing = false
+  /** Where it is full, whatever the journal was promised: a write that does not fit fails. */
+  fullAtBytes: number
   /** Kept for a test to look at or to damage. */
   readonly groups = new Map<number, Uint8Array>()
   #unsynced: Array<Write> = []
@@ -30,6 +32,7 @@ export class MemoryDisk {
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes
+    this.fullAtBytes = maxBytes
   }
 
   get usedBytes(): number {
@@ -73,7 +76,7 @@ export class MemoryDisk {
   sync(owner: MemoryLog): void {
     const write = this.#owner === owner ? this.#unsynced.shift() : undefined
     if (write === undefined) return
-    const fits = this.#used + write.bytes.length <= this.maxBytes
+    const fits = this.#used + write.bytes.length <= this.fullAtBytes
     const durable = !this.failing && fits
     if (durable) this.#apply(write)
     write.done(durable)

@@ -18,7 +18,14 @@ import {
   visitRecords
 } from "./group.ts"
 import { type LogGroup, LogGroups, newGroup } from "./log-groups.ts"
-import { decodeFeed, decodeRow, tableNames, tableNumber, undeliveredTable } from "./rows.ts"
+import {
+  decodeFeed,
+  decodeRow,
+  type TableName,
+  tableNames,
+  tableNumber,
+  undeliveredTable
+} from "./rows.ts"
 import { type Slot, WarmValues } from "./warm-values.ts"
 
 export interface ReplayFault {
@@ -43,6 +50,12 @@ export class Contents {
 
   get records(): number {
     return this.#tables.reduce((sum, table) => sum + table.size, this.feed.pending)
+  }
+
+  /** Live keys by table. */
+  sizes(): Record<TableName, number> {
+    const sizes = tableNames.map((name, number) => [name, this.#tables[number]!.size])
+    return Object.fromEntries(sizes) as Record<TableName, number>
   }
 
   slot(table: number, key: string): Slot | undefined {

@@ -62,6 +62,11 @@ export class LogGroups {
     return this.#groups[this.#first]
   }
 
+  /** Wall time of the oldest and of the newest. */
+  wallMs(): readonly [number | undefined, number | undefined] {
+    return [this.oldest()?.wallMs, this.#groups.at(-1)?.wallMs]
+  }
+
   /** A group whose records are being gathered; its bytes count once it is closed. */
   add(group: LogGroup): void {
     this.#groups.push(group)

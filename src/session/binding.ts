@@ -28,8 +28,6 @@ export class Binding {
   /** Transactions that have not been answered yet. */
   inFlight = 0
   wrongMacs = 0
-  /** Frame header for messages that nobody asked for, where several terminals share the line. */
-  header: Uint8Array | undefined
 
   constructor(terminal: TerminalId, bearer: Bearer, generation: number, boundMs: number) {
     this.terminal = terminal

@@ -154,7 +154,7 @@ export class DeviceSession extends Line<DeviceMail> implements PushTarget {
     }
     const key = house.keys.mac(profile.terminal)
     if (key === undefined) {
-      this.refuse("not-signed-on", undefined)
+      this.refuse("key-missing", undefined)
       return
     }
     const input = proofInput("device", this.#challenge, hello.nonce, profile.terminal)
@@ -174,10 +174,10 @@ export class DeviceSession extends Line<DeviceMail> implements PushTarget {
     const key = house.keys.mac(terminal)
     this.#wrongProofs = 0
     const input = proofInput("switch", hello.nonce, this.#challenge, terminal)
-    if (key === undefined) return this.refuse("not-signed-on", undefined)
+    if (key === undefined) return this.refuse("key-missing", undefined)
     house.security.makeMac(key, { name: "hmac-sha256" }, input, (proof) => {
       if (!this.alive) return
-      if (proof === undefined) return this.refuse("not-signed-on", undefined)
+      if (proof === undefined) return this.refuse("hsm-unavailable", undefined)
       this.tell({ type: "welcome", proof, timeMs: house.time.wallMs() })
       this.settled()
       if (this.#binding !== undefined) return

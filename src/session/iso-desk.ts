@@ -63,7 +63,6 @@ export class IsoDesk {
       session.refuse(spoken, stranger)
       return
     }
-    if (session.seats.shared) binding.header = spoken.arrival.header.slice()
     if (managementKinds.has(kind)) {
       if (profile.kinds.has(kind)) this.#management.take(session, spoken, binding)
       else session.refuse(spoken, "kind-forbidden")

@@ -249,7 +249,7 @@ export class IsoSession extends Line<Arrival> {
     }
     const key = this.room.house.keys.mac(profile.terminal)
     if (key === undefined) {
-      if (demanded) this.refuse(spoken, "not-signed-on")
+      if (demanded) this.refuse(spoken, "key-missing")
       else this.#desk.take(this, spoken, false)
     } else if (arrival.asked || (arrival.key === key && verdict !== "unchecked")) {
       this.#macChecked(spoken, verdict)

@@ -111,9 +111,16 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
     waiting,
     rooms: new Set(),
     run: (effect, done) => {
+      const told = Effect.catchDefect(
+        effect,
+        (cause) =>
+          Effect.logError("the security module failed", cause).pipe(
+            Effect.andThen(Effect.fail("hsm-unavailable" as const))
+          )
+      )
       Effect.runForkWith(context)(
         Effect.map(
-          Effect.result(effect),
+          Effect.result(told),
           (result) => done(Result.isSuccess(result) ? result.success : result.failure)
         )
       )

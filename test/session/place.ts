@@ -3,7 +3,7 @@
  * connect and speak, a transaction station that answers when the test says so.
  */
 
-import { Effect, Layer } from "effect"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { createHmac } from "node:crypto"
 import { HotActors } from "../../src/actor/hot-actor.ts"
 import { Timers } from "../../src/actor/timers.ts"
@@ -33,11 +33,13 @@ import {
 } from "../../src/domain/ports/transport.ts"
 import type { Framing } from "../../src/frame/framing.ts"
 import type { Dialect } from "../../src/iso8583/message.ts"
+import { MachineTime } from "../../src/listen/machine-time.ts"
+import { MachineTransport } from "../../src/listen/machine-transport.ts"
 import { EstateControl, terminalsLayer } from "../../src/session/estate.ts"
 import type { AuditEvent, SessionHooks, SessionSettings } from "../../src/session/house.ts"
 import { SessionsView, type SessionsViewShape } from "../../src/session/sessions-view.ts"
 import { devicesLayer, sessionHouseLayer, sessionsLayer } from "../../src/session/sessions.ts"
-import { built } from "../actor/built.ts"
+import { type Built, built } from "../actor/built.ts"
 import { ManualTime } from "../actor/manual-time.ts"
 import { fakeFraming } from "../upstream/fake-dialect.ts"
 import { Caller } from "./caller.ts"
@@ -104,6 +106,10 @@ export interface PlaceOptions {
   readonly codec?: CodecShape
   /** The listener is one of MessagePack devices. */
   readonly devices?: boolean
+  /** On the machine's clock and its loopback sockets; see `listen`. */
+  readonly machine?: boolean
+  /** Hears of every submission. */
+  readonly onSubmit?: (submitted: Submitted) => void
   readonly security?: Layer.Layer<SecurityModule>
 }
 
@@ -140,23 +146,44 @@ export class Place {
   /** Orders that devices asked for; each is answered at once. */
   readonly orders: Array<OrderRequest> = []
   readonly audited: Array<AuditEvent> = []
-  readonly view: SessionsViewShape
-  readonly push: PushShape
-  readonly swap: (profiles: ReadonlyArray<TerminalProfile>) => void
-  readonly close: () => Promise<void>
+  view!: SessionsViewShape
+  push!: PushShape
+  swap!: (profiles: ReadonlyArray<TerminalProfile>) => void
+  close!: () => Promise<void>
+  readonly #options: PlaceOptions
   readonly #counted = new Map<string, number>()
   #accept: ((connection: Connection) => ConnectionHandler | undefined) | undefined
   #lastId = 0
 
   constructor(options: PlaceOptions = {}) {
     this.time = options.time ?? new ManualTime()
-    this.journal = options.journal ?? memoryJournal(this.time.shape.defer)
-    this.codec = new FakeCodec(this.time.shape.defer)
+    const defer = options.machine === true
+      ? (task: () => void) => void setImmediate(task)
+      : this.time.shape.defer
+    this.journal = options.journal ?? memoryJournal(defer)
+    this.codec = new FakeCodec(defer)
+    this.#options = options
+    if (options.machine === true) return
     const house = built(Layer.orDie(this.#layer(options)))
-    this.view = house.get(SessionsView)
-    this.push = house.get(Push)
-    this.swap = house.get(EstateControl).swap
+    this.#opened(house.get)
     this.close = house.close
+  }
+
+  /** For a place on the machine's own clock and sockets; gives the port. */
+  async listen(): Promise<number> {
+    const scope = Effect.runSync(Scope.make())
+    const context = await Effect.runPromise(
+      Layer.buildWithScope(Layer.orDie(this.#layer(this.#options)), scope)
+    )
+    this.#opened((service) => Context.get(context, service))
+    this.close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+    return this.view.listeners()[0]!.port
+  }
+
+  #opened(get: Built<SessionsView | Push | EstateControl>["get"]): void {
+    this.view = get(SessionsView)
+    this.push = get(Push)
+    this.swap = get(EstateControl).swap
   }
 
   /** How often the meter heard of it: `ended idle`, `refused mac-wrong`, `answered`. */
@@ -210,18 +237,21 @@ export class Place {
         next: () => 0.5,
         bytes: (length) => new Uint8Array(length).fill(7)
       }),
-      this.#transport(),
       this.#transactions()
     )
-    const timed = HotActors.layer.pipe(
-      Layer.provideMerge(Timers.layer),
-      Layer.provideMerge(this.time.layer)
-    )
-    return sessions.pipe(
-      Layer.provideMerge(house),
-      Layer.provideMerge(ports),
-      Layer.provideMerge(timed)
-    )
+    const base = ports.pipe(Layer.provideMerge(HotActors.layer))
+    const above = sessions.pipe(Layer.provideMerge(house), Layer.provideMerge(base))
+    return options.machine === true
+      ? above.pipe(
+        Layer.provideMerge(MachineTransport),
+        Layer.provideMerge(Timers.layer),
+        Layer.provideMerge(MachineTime)
+      )
+      : above.pipe(
+        Layer.provideMerge(this.#transport()),
+        Layer.provideMerge(Timers.layer),
+        Layer.provideMerge(this.time.layer)
+      )
   }
 
   #transport() {
@@ -237,7 +267,11 @@ export class Place {
 
   #transactions() {
     return Layer.succeed(Transactions, {
-      submit: (submission, asker) => void this.submitted.push(new Submitted(submission, asker)),
+      submit: (submission, asker) => {
+        const submitted = new Submitted(submission, asker)
+        this.submitted.push(submitted)
+        this.#options.onSubmit?.(submitted)
+      },
       inFlight: () => 0,
       drain: () => {},
       openOrder: (request, done) => {
@@ -275,6 +309,8 @@ export class Submitted {
   /** Whether the answer went to a live socket; undefined until that is known. */
   live: boolean | undefined
   heardOften = 0
+  /** The test has given its word. */
+  asked = false
 
   constructor(submission: Submission, asker: Asker) {
     this.submission = submission
@@ -290,6 +326,7 @@ export class Submitted {
   }
 
   #deliver(prepared: PreparedAnswer): PreparedAnswer {
+    this.asked = true
     prepared.deliver((live) => {
       this.live = live
       this.heardOften++

@@ -83,7 +83,7 @@ export const metricDefinitions = {
   exceptions_total: counter("What was handed to a human.", "reason"),
 
   journal_bytes: gauge("Bytes in use of the journal's maximum."),
-  journal_sync_seconds: histogram("A group's commit, with its sync to disk."),
+  journal_sync_seconds: gauge("Commits of late, with their sync to disk.", "quantile"),
   journal_lag_records: gauge("Records that PostgreSQL does not have yet."),
   store_batch_rows: gauge("Rows of the last batch to PostgreSQL."),
   store_batch_seconds: histogram("One batch to PostgreSQL.", "result"),

@@ -1,10 +1,52 @@
-/** Gauges that are read off stations whenever somebody looks: for `Observatory.onScrape`. */
+/**
+ * Gauges that are read off the stations whenever somebody looks: what they are asked for, beside
+ * what their meters are told.
+ */
 
+import type { AdviceRecord } from "../domain/advice.ts"
 import type { JournalHealth } from "../domain/ports/journal.ts"
 import type { UpstreamStatus } from "../domain/ports/upstream.ts"
 import type { Metrics } from "./metrics.ts"
+import type { ObservatoryShape } from "./observatory.ts"
 
-export function showUpstreams(metrics: Metrics, status: ReadonlyArray<UpstreamStatus>): void {
+/** What is looked at; handed in by the wiring. */
+export interface Watched {
+  readonly journal: () => JournalHealth
+  readonly upstreams: () => ReadonlyArray<UpstreamStatus>
+  /** Chains that are pending. */
+  readonly advices: () => Iterable<AdviceRecord>
+  /** Sessions by state. */
+  readonly sessions: () => Readonly<Record<string, number>>
+  readonly configVersion: () => number
+  readonly wallMs: () => number
+}
+
+/** The words of the metric for the states of a session. */
+const sessionStates: Readonly<Record<string, string>> = {
+  new: "connected",
+  proven: "signed_on",
+  quarantined: "quarantined",
+  closing: "draining"
+}
+
+/** Brings all of them up to date before every scrape. */
+export function watchStations(
+  { metrics, onScrape }: Pick<ObservatoryShape, "metrics" | "onScrape">,
+  watched: Watched
+): void {
+  onScrape(() => {
+    const status = watched.upstreams()
+    showUpstreams(metrics, status)
+    showJournal(metrics, watched.journal())
+    showAdvices(metrics, status.map(({ name }) => name), watched.advices(), watched.wallMs())
+    for (const [state, count] of Object.entries(watched.sessions())) {
+      metrics.sessions.of(sessionStates[state] ?? state).set(count)
+    }
+    metrics.config_version.of().set(watched.configVersion())
+  })
+}
+
+function showUpstreams(metrics: Metrics, status: ReadonlyArray<UpstreamStatus>): void {
   for (const { inFlight, links, name, window } of status) {
     metrics.upstream_inflight.of(name).set(inFlight)
     metrics.upstream_window.of(name).set(window)
@@ -14,30 +56,35 @@ export function showUpstreams(metrics: Metrics, status: ReadonlyArray<UpstreamSt
   }
 }
 
-export function showJournal(metrics: Metrics, health: JournalHealth, wallMs: number): void {
+function showJournal(metrics: Metrics, health: JournalHealth): void {
   metrics.journal_bytes.of().set(health.bytes)
   metrics.journal_lag_records.of().set(health.feedPending)
-  const { oldestFeedMs } = health
-  const lagMs = oldestFeedMs === undefined ? 0 : Math.max(0, wallMs - oldestFeedMs)
-  metrics.store_watermark_lag_seconds.of().set(lagMs / 1000)
+  metrics.journal_sync_seconds.of("0.5").set(health.commitP50Ms / 1000)
+  metrics.journal_sync_seconds.of("0.99").set(health.commitP99Ms / 1000)
+  metrics.store_watermark_lag_seconds.of().set((health.oldestFeedMs ?? 0) / 1000)
+  metrics.queue_depth.of("journal-records").set(health.records)
+  metrics.queue_capacity.of("journal-records").set(health.maxRecords)
+  metrics.queue_age_seconds.of("journal-sync").set(health.waitingMs / 1000)
 }
 
-/** `oldestMs`: wall time of the oldest pending advice by upstream, where there is one. */
-export function showAdvices(
+/** Upstreams without a pending chain show zero, so that an alert on them ends. */
+function showAdvices(
   metrics: Metrics,
-  pending: ReadonlyMap<string, number>,
-  oldestMs: ReadonlyMap<string, number>,
+  upstreams: ReadonlyArray<string>,
+  advices: Iterable<AdviceRecord>,
   wallMs: number
 ): void {
-  for (const [upstream, count] of pending) {
-    metrics.advices_pending.of(upstream).set(count)
-    const oldest = oldestMs.get(upstream)
-    const ageMs = oldest === undefined ? 0 : Math.max(0, wallMs - oldest)
-    metrics.advice_age_seconds.of(upstream).set(ageMs / 1000)
+  const chains = new Map(upstreams.map((name) => [name, { count: 0, oldestMs: wallMs }]))
+  for (const { createdMs, state, upstream } of advices) {
+    if (state !== "pending") continue
+    const known = chains.get(upstream) ?? { count: 0, oldestMs: wallMs }
+    chains.set(upstream, {
+      count: known.count + 1,
+      oldestMs: Math.min(known.oldestMs, createdMs)
+    })
   }
-}
-
-export function showQueue(metrics: Metrics, queue: string, depth: number, capacity: number): void {
-  metrics.queue_depth.of(queue).set(depth)
-  metrics.queue_capacity.of(queue).set(capacity)
+  for (const [upstream, { count, oldestMs }] of chains) {
+    metrics.advices_pending.of(upstream).set(count)
+    metrics.advice_age_seconds.of(upstream).set((wallMs - oldestMs) / 1000)
+  }
 }

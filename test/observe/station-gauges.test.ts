@@ -1,0 +1,41 @@
+/** Gauges of the stations, as a scrape shows them. */
+
+import { expect, it } from "vitest"
+import type { AdviceRecord } from "../../src/domain/advice.ts"
+import { makeMetrics } from "../../src/observe/metrics.ts"
+import { prometheusText } from "../../src/observe/prometheus-text.ts"
+import { watchStations } from "../../src/observe/station-gauges.ts"
+import { goodJournal, goodUpstream } from "../admin/faces.ts"
+
+it("shows upstreams, journal, advices, sessions and the configuration", () => {
+  const metrics = makeMetrics()
+  const updates: Array<() => void> = []
+  let pending: Array<AdviceRecord> = []
+  const chain = (createdMs: number, state: AdviceRecord["state"] = "pending") =>
+    ({ upstream: "acquirer", createdMs, state }) as AdviceRecord
+  watchStations({ metrics, onScrape: (update) => void updates.push(update) }, {
+    journal: () => ({ ...goodJournal, feedPending: 4, oldestFeedMs: 1500 }),
+    upstreams: () => [goodUpstream],
+    advices: () => pending,
+    sessions: () => ({ proven: 7 }),
+    configVersion: () => 3,
+    wallMs: () => 10_000
+  })
+  const scrape = () => {
+    for (const update of updates) update()
+    return prometheusText(metrics)
+  }
+  pending = [chain(9000), chain(4000), chain(1000, "acknowledged")]
+  const text = scrape()
+  expect(text).toContain("pointsman_upstream_up{upstream=\"acquirer\",link=\"0\"} 1\n")
+  expect(text).toContain("pointsman_upstream_inflight{upstream=\"acquirer\"} 3\n")
+  expect(text).toContain("pointsman_journal_lag_records 4\n")
+  expect(text).toContain("pointsman_store_watermark_lag_seconds 1.5\n")
+  expect(text).toContain("pointsman_journal_sync_seconds{quantile=\"0.99\"} 0.002\n")
+  expect(text).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 2\n")
+  expect(text).toContain("pointsman_advice_age_seconds{upstream=\"acquirer\"} 6\n")
+  expect(text).toContain("pointsman_sessions{state=\"signed_on\"} 7\n")
+  expect(text).toContain("pointsman_config_version 3\n")
+  pending = []
+  expect(scrape()).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 0\n")
+})

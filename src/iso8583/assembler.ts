@@ -37,6 +37,8 @@ export interface Draft {
   readonly mac: number
   /** Bitmaps to send even when they are empty. */
   readonly bitmaps?: number
+  /** Words of the fields that must be there. */
+  readonly required?: Int32Array | undefined
 }
 
 type PartMap = Map<string, string | Uint8Array | undefined>
@@ -48,7 +50,9 @@ export class Assembler {
   readonly #hasCases: boolean
   readonly #out = Buffer.alloc(maxMessageBytes)
   readonly #slots: Array<string | Uint8Array | undefined> = Array.from({ length: 193 })
-  readonly #parts: Array<PartMap | undefined> = Array.from({ length: 193 })
+  readonly #touched = new Int32Array(1024)
+  #touchedCount = 0
+  #parts: Map<number, PartMap> | undefined
   readonly #words = new Int32Array(wordCount)
   readonly #built = new Int32Array(indexCapacity)
 
@@ -64,64 +68,78 @@ export class Assembler {
     words.fill(0)
     const { keep, source } = draft
     if (source !== undefined && keep !== undefined) {
-      for (let at = 1; at < source.index[0]! * 3; at += 3) {
-        const field = source.index[at]!
+      const index = source.index
+      for (let at = 1, last = index[0]! * 3; at < last; at += 3) {
+        const field = index[at]!
         if (hasBit(keep, field)) setBit(words, field)
       }
     }
-    try {
-      for (const values of draft.values) {
-        const fault = this.#take(values)
-        if (fault !== undefined) return fault
-      }
-      if (draft.mac > 0) {
-        setBit(words, draft.mac)
-        const { shape } = this.#layout.entries[draft.mac]!
-        this.#slots[draft.mac] = "00".repeat(shape.fixed)
-      }
-      return this.#write(draft)
-    } finally {
-      this.#forget()
-    }
+    let fault: BuildFault | undefined
+    for (const values of draft.values) fault ??= this.#take(values)
+    if (draft.mac > 0) this.#put(draft.mac, "00".repeat(this.#shapeOf(draft.mac).fixed))
+    fault ??= this.#missing(draft)
+    const result = fault ?? this.#write(draft)
+    this.#forget()
+    return result
+  }
+
+  #shapeOf(field: number) {
+    return this.#layout.entries[field]!.shape
   }
 
   #take(values: Values): BuildFault | undefined {
     for (const path in values) {
       const value = values[path]
       if (value === undefined) continue
+      const field = plainField(path)
+      if (field > 0 && this.#layout.entries[field] !== undefined) {
+        this.#put(field, value)
+        continue
+      }
       const access = this.#layout.access(path)
-      if (access === undefined) return { path, problem: "is no field of the dialect" }
-      const { field, tail } = access
-      setBit(this.#words, field)
-      if (tail === undefined) this.#slots[field] = value
-      else (this.#parts[field] ??= new Map()).set(tail, value)
+      if (access?.tail === undefined) return { path, problem: "is no field of the dialect" }
+      setBit(this.#words, access.field)
+      this.#parts ??= new Map()
+      const parts = this.#parts.get(access.field) ?? new Map()
+      this.#parts.set(access.field, parts.set(access.tail, value))
     }
     return undefined
   }
 
+  #put(field: number, value: string | Uint8Array): void {
+    setBit(this.#words, field)
+    this.#slots[field] = value
+    this.#touched[this.#touchedCount++] = field
+  }
+
   #forget(): void {
-    for (let field = 1; field < 193; field++) {
-      this.#slots[field] = undefined
-      this.#parts[field] = undefined
+    for (let at = 0; at < this.#touchedCount; at++) this.#slots[this.#touched[at]!] = undefined
+    this.#touchedCount = 0
+    this.#parts = undefined
+  }
+
+  #missing({ required }: Draft): BuildFault | undefined {
+    if (required === undefined) return undefined
+    for (let word = 0; word < wordCount; word++) {
+      const missing = required[word]! & ~this.#words[word]!
+      if (missing === 0) continue
+      const field = word * 32 + Math.clz32(missing) + 1
+      return { path: String(field), problem: `is missing: ${this.#shapeOf(field).name}` }
     }
+    return undefined
   }
 
   #write(draft: Draft): Buffer | BuildFault {
     const { source } = draft
     const words = this.#words
     const out = this.#out
-    const size = blockBytes(this.#bitmap)
-    const blocks = announce(this.#bitmap, words, draft.bitmaps ?? 1)
-    let at = mtiBytes(this.#mtiEncoding)
-    writeMti(this.#mtiEncoding, draft.mti, out, 0)
-    for (let block = 0; block < blocks; block++) {
-      writeBlock(this.#bitmap, words, block * 2, out, at)
-      at += size
-    }
-    if (blocks > 1) clearBit(words, 1)
-    if (blocks > 2) clearBit(words, 65)
+    let at = this.#head(draft)
     this.#built[0] = 0
     let cursor = 1
+    // Bytes of the source that are to be copied in one go: [runFrom, runTo) to runAt.
+    let runFrom = 0
+    let runTo = 0
+    let runAt = at
     for (let word = 0; word < wordCount; word++) {
       let bits = words[word]!
       while (bits !== 0) {
@@ -129,34 +147,56 @@ export class Assembler {
         bits &= ~(0x80000000 >>> lead)
         const field = word * 32 + lead + 1
         if (source !== undefined) cursor = skipTo(source.index, cursor, field)
-        const next = this.#isKept(field, draft)
-          ? this.#copy(source!, cursor, at)
-          : this.#encode(field, draft, cursor, at)
+        if (this.#isKept(field, draft)) {
+          const { bytes, index } = source!
+          const from = cursor === 1 ? this.dataStart(bytes) : index[cursor - 1]!
+          const to = index[cursor + 2]!
+          if (at + to - from > out.length) return tooLong(field)
+          if (from !== runTo) {
+            copyRun(bytes, runFrom, runTo, out, runAt)
+            runFrom = from
+            runAt = at
+          }
+          runTo = to
+          // A condition may look at it.
+          if (this.#hasCases) {
+            copyRun(bytes, runFrom, runTo, out, runAt)
+            this.#note(field, at + index[cursor + 1]! - from, at + to - from)
+          }
+          at += to - from
+          continue
+        }
+        const next = this.#encode(field, draft, cursor, at)
         if (typeof next !== "number") return next
         at = next
       }
     }
-    return Buffer.from(out.subarray(0, at))
+    if (source !== undefined) copyRun(source.bytes, runFrom, runTo, out, runAt)
+    const made = Buffer.allocUnsafe(at)
+    copyRun(out, 0, at, made, 0)
+    return made
+  }
+
+  /** Message type and bitmaps; returns where the fields begin. */
+  #head(draft: Draft): number {
+    const words = this.#words
+    const size = blockBytes(this.#bitmap)
+    const blocks = announce(this.#bitmap, words, draft.bitmaps ?? 1)
+    let at = mtiBytes(this.#mtiEncoding)
+    writeMti(this.#mtiEncoding, draft.mti, this.#out, 0)
+    for (let block = 0; block < blocks; block++) {
+      writeBlock(this.#bitmap, words, block * 2, this.#out, at)
+      at += size
+    }
+    if (blocks > 1) clearBit(words, 1)
+    if (blocks > 2) clearBit(words, 65)
+    return at
   }
 
   #isKept(field: number, draft: Draft): boolean {
-    if (this.#slots[field] !== undefined || this.#parts[field] !== undefined) return false
+    if (this.#slots[field] !== undefined || this.#parts?.has(field) === true) return false
     return !this.#hasCases || this.#layout.entries[field]!.cases.length === 0 ||
       draft.mti === Number(draft.source?.mti)
-  }
-
-  /** Copies the field at `cursor` of the source's index, with its prefix. */
-  #copy(source: Message, cursor: number, at: number): number | BuildFault {
-    const { bytes, index } = source
-    const from = cursor === 1 ? this.dataStart(bytes) : index[cursor - 1]!
-    const to = index[cursor + 2]!
-    if (at + to - from > this.#out.length) return tooLong(index[cursor]!)
-    const out = this.#out
-    if (to - from < 32) {
-      for (let byte = from; byte < to; byte++) out[at + byte - from] = bytes[byte]!
-    } else out.set(bytes.subarray(from, to), at)
-    if (this.#hasCases) this.#note(index[cursor]!, at + index[cursor + 1]! - from, at + to - from)
-    return at + to - from
   }
 
   #encode(field: number, draft: Draft, cursor: number, at: number): number | BuildFault {
@@ -167,7 +207,7 @@ export class Assembler {
       ? shapeIn(entry, this.#out, 0, this.#built, draft.mti)
       : entry.shape
     const existing = this.#slots[field] ?? keptValue(draft, field, cursor, this.#layout)
-    const parts = this.#parts[field]
+    const parts = this.#parts?.get(field)
     let value = existing
     if (parts !== undefined) {
       if (shape.composite === undefined) return { path, problem: "has no parts in this message" }
@@ -199,6 +239,35 @@ export class Assembler {
   bitmapsOf(bytes: Uint8Array): number {
     return blocksAt(this.#bitmap, bytes, mtiBytes(this.#mtiEncoding))
   }
+}
+
+/** The number of a path that is a whole field; 0 for every other path. */
+function plainField(path: string): number {
+  const size = path.length
+  if (size > 3) return 0
+  let field = 0
+  for (let at = 0; at < size; at++) {
+    const digit = path.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9 || digit + field === 0) return 0
+    field = field * 10 + digit
+  }
+  return field
+}
+
+/** Short runs byte by byte: a call into the engine costs more. */
+function copyRun(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  out: Uint8Array,
+  at: number
+): void {
+  if (to - from < 48) {
+    for (let byte = from; byte < to; byte++) {
+      out[at + byte - from] = bytes[byte]!
+    }
+  } else if (from === 0 && to === bytes.length) out.set(bytes, at)
+  else out.set(bytes.subarray(from, to), at)
 }
 
 function skipTo(index: Int32Array, from: number, field: number): number {

@@ -88,7 +88,9 @@ export function compileDialect(
     pushPath,
     responses: messages.responses,
     echo: bitsOf(fieldsFrom(new SourceReader(), layout, own(file, "echo"), "echo")),
-    mandatory: messages.mandatory
+    mandatory: messages.mandatory,
+    names: messages.names,
+    required: new Map([...messages.mandatory].map(([mti, fields]) => [mti, bitsOf(fields)]))
   })
 }
 
@@ -145,6 +147,7 @@ interface Messages {
   readonly rules: ReadonlyArray<PresenceRule | undefined>
   readonly responses: Map<string, { readonly mti: string; readonly echo: Int32Array }>
   readonly mandatory: Map<string, ReadonlyArray<number>>
+  readonly names: Map<string, string>
 }
 
 const messageKeys: ReadonlySet<string> = new Set([
@@ -161,6 +164,7 @@ function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messa
   const rules: Array<PresenceRule | undefined> = Array.from({ length: 10_000 })
   const responses: Messages["responses"] = new Map()
   const mandatory: Messages["mandatory"] = new Map()
+  const names: Messages["names"] = new Map()
   const echo = own(file, "echo")
   for (const [mti, value] of reader.entries(own(file, "messages"), "messages")) {
     const path = `messages.${mti}`
@@ -172,6 +176,8 @@ function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messa
     reader.known(rule, messageKeys, path)
     const must = fieldsFrom(reader, layout, own(rule, "mandatory"), `${path}.mandatory`)
     mandatory.set(mti, must)
+    const name = reader.text(rule, "name", path)
+    if (name !== undefined) names.set(mti, name)
     rules[Number(mti)] = {
       mandatory: bitsOf(must),
       forbidden: bitsOf(fieldsFrom(reader, layout, own(rule, "forbidden"), `${path}.forbidden`)),
@@ -196,7 +202,7 @@ function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messa
     }
   }
   if (rules.every((rule) => rule === undefined)) reader.fault("messages", "has no message")
-  return { rules, responses, mandatory }
+  return { rules, responses, mandatory, names }
 }
 
 const conditionalKeys: ReadonlySet<string> = new Set(["field", "when"])

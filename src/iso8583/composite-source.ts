@@ -5,7 +5,7 @@ import type { Composite } from "./composite.ts"
 import { emvTags } from "./emv-tags.ts"
 import { isHex } from "./field-size.ts"
 import type { FieldContext } from "./field-source.ts"
-import type { FieldShape } from "./field.ts"
+import { FieldShape } from "./field.ts"
 import { HexComposite } from "./hex-composite.ts"
 import { ByteParts, DigitParts } from "./positional.ts"
 import { join, own, type Source } from "./source-reader.ts"
@@ -87,7 +87,7 @@ function tagShapes(context: FieldContext, source: Source, path: string, whole: F
   const { reader } = context
   const shapes = new Map<string, FieldShape>()
   for (const [tag, { mask, name, neverStored }] of emvTags) {
-    shapes.set(tag, { ...bytesPart(whole, tag), name, mask, neverStored })
+    shapes.set(tag, bytesPart(whole, tag).with({ name, mask, neverStored }))
   }
   for (const [tag, value] of reader.entries(own(source, "tags"), join(path, "tags"))) {
     const at = `${path}.tags.${tag}`
@@ -129,23 +129,18 @@ function named(
   return new Map(
     Object.entries(parts).map(([id, mask]) => [
       id,
-      { ...textPart(whole, id, mask), name: partNames[id] ?? id, neverStored: mask === "hidden" }
+      textPart(whole, id, mask).with({ name: partNames[id] ?? id, neverStored: mask === "hidden" })
     ])
   )
 }
 
 function textPart(whole: FieldShape, id: string, mask: FieldShape["mask"]): FieldShape {
-  return {
-    ...bytesPart(whole, id),
-    type: "ans",
-    encoding: "ascii",
-    mask
-  }
+  return bytesPart(whole, id).with({ type: "ans", encoding: "ascii", mask })
 }
 
 /** A value that takes all of its container. */
 function bytesPart(whole: FieldShape, id: string): FieldShape {
-  return {
+  return new FieldShape({
     path: `${whole.path}.${id}`,
     name: `tag ${id}`,
     type: "b",
@@ -165,5 +160,5 @@ function bytesPart(whole: FieldShape, id: string): FieldShape {
     neverStored: false,
     composite: undefined,
     lenient: true
-  }
+  })
 }

@@ -40,6 +40,9 @@ export interface DialectParts {
   >
   /** By message type: mandatory fields. */
   readonly mandatory: ReadonlyMap<string, ReadonlyArray<number>>
+  readonly names: ReadonlyMap<string, string>
+  /** The mandatory fields as words. */
+  readonly required: ReadonlyMap<string, Int32Array>
 }
 
 const everything = bitsOf(Array.from({ length: 192 }, (_, index) => index + 1))
@@ -126,12 +129,8 @@ export class CompiledDialect implements Dialect {
    * Values in layers, later ones win; a mandatory field that none of them gives is a fault.
    */
   encodeAll(mti: string, values: ReadonlyArray<Values>, mac: boolean): Buffer | BuildFault {
-    const body = this.#make(mti, { values, mac: this.#macField(mac) })
-    if (!(body instanceof Uint8Array)) return body
-    const out = this.#scratch
-    if (this.index(body, 0, body.length, out) >= 0) return body
-    const { expected, path } = this.fault(body, 0, out)
-    return { path, problem: `needs ${expected}` }
+    const required = this.#parts.required.get(mti)
+    return this.#make(mti, { values, mac: this.#macField(mac), required })
   }
 
   build(mti: string, values: Values, mac = false): Buffer {
@@ -194,6 +193,15 @@ export class CompiledDialect implements Dialect {
     const access = this.semantics.roles[role][0]
     if (access === undefined) return undefined
     return access.tail === undefined ? String(access.field) : `${access.field}.${access.tail}`
+  }
+
+  get mtiLength(): number {
+    return mtiBytes(this.#parts.mtiEncoding)
+  }
+
+  /** What people call messages of this type. */
+  nameOf(mti: string): string | undefined {
+    return this.#parts.names.get(mti)
   }
 
   responseMti(mti: string): string | undefined {

@@ -5,13 +5,8 @@
  *     021, fill left    00 21         overpunched -123   "12L"  ({ABC… plus, }JKL… minus)
  */
 
-import { hex } from "./character-set.ts"
 import type { FieldShape } from "./field.ts"
-
-const pairs: ReadonlyArray<string> = Array.from(
-  { length: 256 },
-  (_, byte) => byte.toString(16).padStart(2, "0")
-)
+import { shortHex } from "./short-text.ts"
 
 /** Track data writes its separator as half byte D. */
 const separator = /D/g
@@ -25,29 +20,16 @@ export function bcdText(
 ): string {
   if (shape.type === "x+n") {
     const rest = end - start - 1
-    const text = packedText(bytes, start + 1, end)
+    const text = shortHex(bytes, start + 1, end)
     return String.fromCharCode(bytes[start]!) + cut(text, rest * 2, digits - 1, shape.fillLeft)
   }
-  const text = cut(packedText(bytes, start, end), (end - start) * 2, digits, shape.fillLeft)
+  const text = cut(shortHex(bytes, start, end), (end - start) * 2, digits, shape.fillLeft)
   return shape.type === "z" ? text.toUpperCase().replace(separator, "=") : text
 }
 
 function cut(text: string, present: number, digits: number, fillLeft: boolean): string {
   if (digits === present) return text
   return fillLeft ? text.slice(present - digits) : text.slice(0, digits)
-}
-
-function packedText(bytes: Uint8Array, start: number, end: number): string {
-  switch (end - start) {
-    case 1:
-      return pairs[bytes[start]!]!
-    case 2:
-      return pairs[bytes[start]!]! + pairs[bytes[start + 1]!]!
-    case 3:
-      return pairs[bytes[start]!]! + pairs[bytes[start + 1]!]! + pairs[bytes[start + 2]!]!
-    default:
-      return hex(bytes, start, end)
-  }
 }
 
 /** The half byte of a digit; in track data also of `=`, and of A to F where it is enciphered. */

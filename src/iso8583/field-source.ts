@@ -4,9 +4,8 @@
  */
 
 import { compositeFrom, compositeKeys } from "./composite-source.ts"
-import type { Composite } from "./composite.ts"
 import { countsOf } from "./conformity.ts"
-import { type Encoding, encodings, type FieldShape, type FieldType, fieldTypes } from "./field.ts"
+import { type Encoding, encodings, FieldShape, type FieldType, fieldTypes } from "./field.ts"
 import {
   type LengthPrefix,
   prefixBytes,
@@ -96,7 +95,7 @@ export function fieldFrom(
   const fixed = reader.integer(source, "length", path, 0, longest) ?? -1
   const rest = reader.flag(source, "rest", path)
   const max = fixed >= 0 ? fixed : reader.integer(source, "max", path, 0, longest) ?? longest
-  const shape: FieldShape & { composite: Composite | undefined } = {
+  const shape = new FieldShape({
     path: fieldPath,
     name: reader.text(source, "name", path) ?? `field ${fieldPath}`,
     type,
@@ -116,7 +115,7 @@ export function fieldFrom(
     neverStored: reader.flag(source, "neverStored", path),
     lenient: reader.flag(source, "lenient", path),
     composite: undefined
-  }
+  })
   shape.composite = compositeFrom(context, source, path, shape)
   checkShape(context, source, path, shape)
   return shape

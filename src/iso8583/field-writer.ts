@@ -3,10 +3,10 @@
  * not fit its field is named as a problem, never cut and never written past the end.
  */
 
-import { type CodePage, ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
+import { ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
 import { nibbleOf, overpunched } from "./digits.ts"
 import { bytesOf, countOf, isHex, sizeOf, unitsOfText } from "./field-size.ts"
-import type { FieldShape } from "./field.ts"
+import { characterTest, encodingCode, type FieldShape } from "./field.ts"
 import { hexValue, prefixLimit, writePrefix } from "./length-prefix.ts"
 
 /** The offset behind the value, or what is wrong with it. */
@@ -50,59 +50,72 @@ function writeText(
   out: Uint8Array,
   at: number
 ): boolean {
-  switch (shape.encoding) {
-    case "bcd":
+  switch (shape.code) {
+    case encodingCode.bcd:
       return shape.type === "x+n"
         ? writeSigned(shape, text, units, out, at)
         : writePacked(shape, text, units, out, at)
-    case "binary":
+    case encodingCode.binary:
       return writeBinary(text, out, at)
-    case "ebcdic":
-    case "ebcdic-hex":
-      return writeCharacters(shape, text, units, out, at, ebcdic037)
-    case "ebcdic1047":
-      return writeCharacters(shape, text, units, out, at, ebcdic1047)
-    default:
-      return writeCharacters(shape, text, units, out, at, undefined)
+    case encodingCode.ascii:
+    case encodingCode.hex: {
+      const width = shape.code === encodingCode.hex ? units * 2 : units
+      return writeCharacters(shape, text, width, out, at)
+    }
+    default: {
+      const width = shape.code === encodingCode["ebcdic-hex"] ? units * 2 : units
+      if (!writeCharacters(shape, text, width, out, at)) return false
+      const page = shape.code === encodingCode.ebcdic1047 ? ebcdic1047 : ebcdic037
+      for (let index = at; index < at + width; index++) out[index] = page.fromLatin1[out[index]!]!
+      return true
+    }
   }
 }
 
+/** Latin1, padded to `width`. */
 function writeCharacters(
   shape: FieldShape,
   text: string,
-  units: number,
+  width: number,
   out: Uint8Array,
-  at: number,
-  page: CodePage | undefined
+  at: number
 ): boolean {
-  const width = isHex(shape.encoding) ? units * 2 : units
-  const before = shape.padLeft ? width - text.length : 0
-  const pad = page === undefined ? shape.pad! : page.fromLatin1[shape.pad! & 0xff]!
-  for (let index = 0; index < before; index++) out[at + index] = pad
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code > 0xff || !allowed(shape, code, index)) return false
-    out[at + before + index] = page === undefined ? code : page.fromLatin1[code]!
+  const size = text.length
+  let from = at
+  if (size < width) {
+    const pad = shape.pad!
+    if (shape.padLeft) {
+      from = at + width - size
+      for (let index = at; index < from; index++) out[index] = pad
+    } else for (let index = at + size; index < at + width; index++) out[index] = pad
   }
-  for (let index = before + text.length; index < width; index++) out[at + index] = pad
-  return true
+  if (shape.test === characterTest.digits) {
+    for (let index = 0; index < size; index++) {
+      const code = text.charCodeAt(index)
+      if (code < 0x30 || code > 0x39) return false
+      out[from + index] = code
+    }
+    return true
+  }
+  for (let index = 0; index < size; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0xff) return false
+    out[from + index] = code
+  }
+  return shape.test === characterTest.any || allAllowed(shape.test, out, from, from + size)
 }
 
-/** May this character stand there? Only digits, track data and hex are judged. */
-function allowed(shape: FieldShape, code: number, index: number): boolean {
-  switch (shape.type) {
-    case "n":
-      return code >= 0x30 && code <= 0x39
-    case "z":
-      return code >= 0x30 && code <= 0x39 || code === 0x3d || code === 0x44
-    case "b":
-      return !isHex(shape.encoding) || hexValue(code) >= 0
-    case "x+n":
-      return shape.overpunch || code >= 0x30 && code <= 0x39 ||
-        index === 0 && (code === 0x43 || code === 0x44)
-    default:
-      return true
+/** Track data, hex and signs, looked at once they are written. */
+function allAllowed(test: number, out: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const code = out[at]!
+    if (code >= 0x30 && code <= 0x39) continue
+    if (test === characterTest.hex && hexValue(code) >= 0) continue
+    if (test === characterTest.track && (code === 0x3d || code === 0x44)) continue
+    if (test === characterTest.signed && at === start && (code === 0x43 || code === 0x44)) continue
+    return false
   }
+  return true
 }
 
 function writePacked(
@@ -116,7 +129,7 @@ function writePacked(
   const pad = shape.pad === undefined ? 0 : shape.pad & 0x0f
   const missing = units - text.length
   const first = (units & 1) === 1 && shape.fillLeft ? 1 : 0
-  const lead = first + (shape.padLeft ? missing : 0)
+  const lead = first + (shape.padLeft || shape.type === "x+n" ? missing : 0)
   for (let index = 0; index < size; index++) {
     const high = nibbleAt(text, 2 * index - lead, shape)
     const low = nibbleAt(text, 2 * index + 1 - lead, shape)
@@ -148,7 +161,7 @@ function writeSigned(
   const sign = text.charCodeAt(0)
   if (sign !== 0x43 && sign !== 0x44) return false
   out[at] = sign
-  return writePacked({ ...shape, type: "n", padLeft: true }, text.slice(1), units - 1, out, at + 1)
+  return writePacked(shape, text.slice(1), units - 1, out, at + 1)
 }
 
 function writeBinary(text: string, out: Uint8Array, at: number): boolean {

@@ -14,6 +14,7 @@ import { bcdText, signedText } from "./digits.ts"
 import { digitsOf } from "./field-size.ts"
 import type { LengthPrefix } from "./length-prefix.ts"
 import type { Mask } from "./mask.ts"
+import { shortText } from "./short-text.ts"
 
 export const fieldTypes = ["n", "a", "an", "ans", "z", "b", "x+n"] as const
 /** n digits, a/an/ans text, z track digits with `=`, b bytes, x+n digits with C or D first. */
@@ -31,7 +32,7 @@ export const encodings = [
 ] as const
 export type Encoding = typeof encodings[number]
 
-export interface FieldShape {
+export interface ShapeParts {
   readonly path: string
   readonly name: string
   readonly type: FieldType
@@ -62,23 +63,106 @@ export interface FieldShape {
   readonly lenient: boolean
 }
 
+/** Numbers of the encodings, for switches that are taken for every value. */
+export const encodingCode = {
+  ascii: 0,
+  bcd: 1,
+  ebcdic: 2,
+  ebcdic1047: 3,
+  binary: 4,
+  hex: 5,
+  "ebcdic-hex": 6,
+  gbk: 7
+} as const satisfies Record<Encoding, number>
+
+/** What characters a value may hold, as a number. */
+export const characterTest = { any: 0, digits: 1, track: 2, hex: 3, signed: 4 } as const
+
+/**
+ * A shape with what is asked of it for every message worked out. One class for all, so that the
+ * engine sees one kind of object wherever a value is read or written.
+ */
+export class FieldShape implements ShapeParts {
+  readonly path: string
+  readonly name: string
+  readonly type: FieldType
+  readonly encoding: Encoding
+  readonly fixed: number
+  readonly min: number
+  readonly max: number
+  readonly prefix: LengthPrefix | undefined
+  readonly rest: boolean
+  readonly fillLeft: boolean
+  readonly fill: number
+  readonly padLeft: boolean
+  readonly pad: number | undefined
+  readonly overpunch: boolean
+  readonly unchecked: boolean
+  readonly mask: Mask
+  readonly neverStored: boolean
+  /** Set once, by the compiler, before anybody else sees the shape. */
+  composite: Composite | undefined
+  readonly lenient: boolean
+  readonly code: number
+  readonly test: number
+  readonly prefixBytes: number
+
+  constructor(parts: ShapeParts) {
+    this.path = parts.path
+    this.name = parts.name
+    this.type = parts.type
+    this.encoding = parts.encoding
+    this.fixed = parts.fixed
+    this.min = parts.min
+    this.max = parts.max
+    this.prefix = parts.prefix
+    this.rest = parts.rest
+    this.fillLeft = parts.fillLeft
+    this.fill = parts.fill
+    this.padLeft = parts.padLeft
+    this.pad = parts.pad
+    this.overpunch = parts.overpunch
+    this.unchecked = parts.unchecked
+    this.mask = parts.mask
+    this.neverStored = parts.neverStored
+    this.composite = parts.composite
+    this.lenient = parts.lenient
+    this.code = encodingCode[parts.encoding]
+    this.test = testOf(parts)
+    this.prefixBytes = parts.prefix?.bytes ?? 0
+  }
+
+  with(changes: Partial<ShapeParts>): FieldShape {
+    return new FieldShape({ ...this, ...changes })
+  }
+}
+
+function testOf({ encoding, overpunch, type }: ShapeParts): number {
+  if (type === "n") return characterTest.digits
+  if (type === "z") return characterTest.track
+  if (type === "b") return encoding === "binary" ? characterTest.any : characterTest.hex
+  return type === "x+n" && !overpunch ? characterTest.signed : characterTest.any
+}
+
 /** The value as people write it. */
 export function textOf(shape: FieldShape, bytes: Uint8Array, start: number, end: number): string {
-  switch (shape.encoding) {
-    case "ascii":
-      return shape.overpunch ? signedText(latin1(bytes, start, end)) : latin1(bytes, start, end)
-    case "bcd":
+  switch (shape.code) {
+    case encodingCode.ascii:
+      return shape.overpunch
+        ? signedText(shortText(bytes, start, end))
+        : shortText(bytes, start, end)
+    case encodingCode.bcd:
       return bcdText(shape, bytes, start, end, digitsOf(shape, bytes, start, end))
-    case "binary":
+    case encodingCode.binary:
       return hex(bytes, start, end).toUpperCase()
-    case "hex":
+    case encodingCode.hex:
       return latin1(bytes, start, end)
-    case "ebcdic-hex":
+    case encodingCode["ebcdic-hex"]:
       return ebcdic(ebcdic037, bytes, start, end)
-    case "gbk":
+    case encodingCode.gbk:
       return gbk(bytes, start, end)
     default: {
-      const page = shape.encoding === "ebcdic" ? ebcdic037 : ebcdic1047
+      const page = shape.code === encodingCode.ebcdic ? ebcdic037 : ebcdic1047
       const text = ebcdic(page, bytes, start, end)
       return shape.overpunch ? signedText(text) : text
     }

@@ -6,18 +6,23 @@
 import { ebcdic037 } from "./character-set.ts"
 import type { Composite, Part, PartReader, PartValues } from "./composite.ts"
 import type { BuildFault } from "./fault.ts"
-import { hexValue } from "./length-prefix.ts"
+import { hexValues } from "./length-prefix.ts"
+
+const ebcdicHexValues = Int8Array.from(
+  { length: 256 },
+  (_, byte) => hexValues[ebcdic037.toLatin1[byte]!]!
+)
 
 /** No message is longer, so no value is. */
 const scratch = new Uint8Array(32_768)
 
 export class HexComposite implements Composite {
   readonly #inner: Composite
-  readonly #ebcdic: boolean
+  readonly #values: Int8Array
 
   constructor(inner: Composite, ebcdic: boolean) {
     this.#inner = inner
-    this.#ebcdic = ebcdic
+    this.#values = ebcdic ? ebcdicHexValues : hexValues
   }
 
   check(bytes: Uint8Array, start: number, end: number): number {
@@ -80,15 +85,15 @@ export class HexComposite implements Composite {
   }
 
   #decode(bytes: Uint8Array, start: number, end: number, out: Uint8Array): number {
+    const values = this.#values
     const size = (end - start) >> 1
     if ((end - start) % 2 !== 0 || size > out.length) return -1
     for (let index = 0; index < size; index++) {
-      const first = bytes[start + 2 * index]!
-      const second = bytes[start + 2 * index + 1]!
-      const high = hexValue(this.#ebcdic ? ebcdic037.toLatin1[first]! : first)
-      const low = hexValue(this.#ebcdic ? ebcdic037.toLatin1[second]! : second)
-      if (high < 0 || low < 0) return -1
-      out[index] = (high << 4) | low
+      const high = values[bytes[start + 2 * index]!]!
+      const low = values[bytes[start + 2 * index + 1]!]!
+      const byte = (high << 4) | low
+      if (byte < 0) return -1
+      out[index] = byte
     }
     return size
   }

@@ -103,6 +103,8 @@ export class Indexer {
     const at = row * stride
     const { least, most } = countsOf(shape)
     const { fixed, prefix } = shape
+    // A layout behind hex looks at every character itself.
+    const checked = shape.lenient ? undefined : shape.composite
     const hexPairs = isHex(shape.encoding) && prefix?.counts !== "octets" ? 2 : 1
     this.#table.set([
       shape.rest ? opRest : prefix === undefined ? opFixed : opVariable,
@@ -112,10 +114,10 @@ export class Indexer {
       factorOf(shape),
       least,
       most,
-      conformityOf(shape),
+      checked === undefined || !isHex(shape.encoding) ? conformityOf(shape) : 0,
       fixed >= 0 ? Number(isOdd(shape, fixed)) : prefix?.counts === "bytes" ? 0 : 2
     ], at)
-    this.#composites[row] = shape.lenient ? undefined : shape.composite
+    this.#composites[row] = checked
   }
 
   /**

@@ -103,9 +103,13 @@ export function writePrefix(
   return at + bytes
 }
 
-/** The value of an ASCII hex character, or -1. */
-export function hexValue(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const letter = byte | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+/** The value of each ASCII hex character; -1 for every other byte. */
+export const hexValues = Int8Array.from({ length: 256 }, (_, byte) => {
+  const digit = "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase())
+  return byte < 0x80 ? digit : -1
+})
+
+/** The value of an ASCII hex character, or -1; characters above 255 are none. */
+export function hexValue(code: number): number {
+  return code < 256 ? hexValues[code]! : -1
 }

@@ -166,6 +166,9 @@ export class Assembler {
           at += to - from
           continue
         }
+        // What is written here parts the run, though its bytes may have stood together.
+        if (source !== undefined) copyRun(source.bytes, runFrom, runTo, out, runAt)
+        runFrom = runTo = -1
         const next = this.#encode(field, draft, cursor, at)
         if (typeof next !== "number") return next
         at = next

@@ -1,6 +1,7 @@
 /**
- * What differs between two messages, and a message carried into another dialect: the pure side of
- * the verbs `diff` and `convert`. Must hold: differences are found in clear values and shown masked.
+ * What differs between two messages, and a message carried into another dialect: the pure side
+ * of the verbs `diff` and `convert`. Must hold: differences are found in clear values and shown
+ * masked.
  */
 
 import { describe, type Leaf, leaves, printable, type Row } from "./describe.ts"

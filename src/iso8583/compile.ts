@@ -90,7 +90,7 @@ export function compileDialect(
     echo: bitsOf(fieldsFrom(new SourceReader(), layout, own(file, "echo"), "echo")),
     mandatory: messages.mandatory,
     names: messages.names,
-    required: new Map([...messages.mandatory].map(([mti, fields]) => [mti, bitsOf(fields)]))
+    required: new Map([...messages.mandatory].map(([type, must]) => [type, bitsOf(must)]))
   })
 }
 

@@ -3,9 +3,9 @@
  *
  *     { "mti": "0200", "fields": { "2": "6235…", "22": "051", "52": { "hex": "FF0C…" } } }
  *
- * Must hold: a document made from a message makes the same bytes again. A value whose text would not
- * (another fill, lower-case hex, text outside its character set) stands as the hex of its bytes.
- * A document is clear text: it is what `encode` reads, not what `decode` shows.
+ * Must hold: a document made from a message makes the same bytes again. A value whose text would
+ * not (another fill, lower-case hex, text outside its character set) stands as the hex of its
+ * bytes. A document is clear text: it is what `encode` reads, not what `decode` shows.
  */
 
 import { hex } from "./character-set.ts"

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { highestStan } from "../../src/upstream/stan-allocator.ts"
-import { links, Station } from "./station.ts"
+import { links, record, Station } from "./station.ts"
 
 function tripByCode(station: Station, code: string, count: number): void {
   for (let call = 0; call < count; call++) station.answer(station.send(), { 39: code })
@@ -114,13 +114,51 @@ describe("the numbers of an upstream", () => {
     const station = new Station({ window: 1_000 })
     const held = Array.from({ length: 10 }, () => station.reserve().stan)
     const advice = station.upstreams.adviceStan("bank")
-    const seen = new Set([...held, advice])
+    const inUse = new Set([...held, advice])
     for (let step = 0; step < highestStan - 11; step++) {
       const stan = station.upstreams.adviceStan("bank")
-      if (seen.has(stan)) throw new Error(`${stan} was given twice`)
-      seen.add(stan)
+      if (inUse.has(stan)) throw new Error(`${stan} was given twice`)
     }
-    expect(seen.size).toBe(highestStan)
     expect(station.upstreams.reserve("bank", station.sale())).toBe("window-full")
+  })
+
+  it("come back with every end of a request, and are given again", () => {
+    const station = new Station()
+    for (let step = 0; step < highestStan - 2; step++) station.upstreams.adviceStan("bank")
+    const stans = new Set<string>()
+    for (let call = 0; call < 12; call++) {
+      const sent = station.send()
+      stans.add(sent.reservation.stan)
+      if (call % 3 === 0) station.answer(sent)
+      else if (call % 3 === 1) station.time.pass(5100)
+      else {
+        station.peer().close("reset")
+        station.time.pass(9000)
+      }
+      station.reserve().release()
+    }
+    // Two were left, and each served again and again.
+    expect(stans.size).toBeLessThanOrEqual(2)
+  })
+
+  it("stay with an advice through all its repeats, until it is accepted", () => {
+    const station = new Station()
+    for (let step = 0; step < highestStan - 1; step++) station.upstreams.adviceStan("bank")
+    const stan = station.upstreams.adviceStan("bank")
+    const advice = { record: record("t1"), facts: {}, reason: "98", attempt: 0, stan }
+    const isFree = () => {
+      const reserved = station.upstreams.reserve("bank", station.sale())
+      if (typeof reserved === "string") return false
+      reserved.release()
+      return true
+    }
+    station.upstreams.advise("bank", advice, 3000, () => {})
+    station.time.pass(3100)
+    expect(isFree()).toBe(false)
+    station.upstreams.advise("bank", advice, 3000, () => {})
+    station.time.settle()
+    station.peer().answer(station.peer().of("0420").at(-1)!, { 39: "00" })
+    station.time.settle()
+    expect(isFree()).toBe(true)
   })
 })

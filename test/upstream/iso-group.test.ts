@@ -251,6 +251,17 @@ describe("an end in doubt", () => {
     expect(station.status.inFlight).toBe(0)
   })
 
+  it("is none when the link began to drain before dispatch", () => {
+    const station = new Station()
+    const reservation = station.reserve()
+    station.peer().say({ mti: "0800", 11: "000009", 70: "002" })
+    station.time.settle()
+    expect(reservation.dispatch(5000, () => {})).toBe(false)
+    station.time.settle()
+    expect(station.transport.peers[0]!.of("0200")).toEqual([])
+    expect(station.transport.peers[0]!.open).toBe(false)
+  })
+
   it("keeps an answer that came in the same turn as the end of the connection", () => {
     const station = new Station()
     const sent = station.send()

@@ -68,6 +68,12 @@ const rows = {
     "never",
     "check dialect and terminal software"
   ],
+  "codec-defect": [
+    "the codec failed on this message, twice",
+    "96",
+    "never",
+    "report the defect with the dialect's name"
+  ],
   "transaction-unknown": [
     "no transaction kind matches the message",
     "12",

@@ -19,6 +19,7 @@ export interface CodecLane {
   readonly close: () => void
 }
 
+/** `unchecked`: no key was given, or the MAC could not be made with it. */
 export type MacVerdict = "right" | "wrong" | "absent" | "unchecked"
 
 export type Decoded =

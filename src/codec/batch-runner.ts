@@ -1,0 +1,126 @@
+/**
+ * What a worker does with a batch. What must hold: one item's defect is told and costs no other
+ * item; keys are forgotten only after the batch that may still need them.
+ */
+
+import type { KeyHandle } from "../domain/brand.ts"
+import type { Dialect } from "../iso8583/message.ts"
+import type { NotificationAccount } from "../qr/notification-account.ts"
+import { verifyNotification } from "../qr/notification.ts"
+import { CipherCache } from "../security/cipher-cache.ts"
+import { type BatchTask, ends, itemWords, ops, ResultWriter } from "./batch.ts"
+import { checkMac, entryOf, macOver } from "./mac-check.ts"
+
+/** The part of a dialect that a worker needs. */
+export type WorkerDialect = Pick<Dialect, "index" | "mac">
+
+/** Int32s that the index of any message needs. */
+const indexCapacity = 1 + 3 * 192
+
+const noBytes = new Uint8Array(0)
+
+export class BatchRunner {
+  readonly #compile: (source: unknown, number: number) => WorkerDialect
+  readonly #dialects = new Map<number, WorkerDialect>()
+  readonly #accounts = new Map<string, NotificationAccount>()
+  readonly #cache = new CipherCache()
+  readonly #index = new Int32Array(indexCapacity)
+  readonly #writer = new ResultWriter()
+
+  constructor(compile: (source: unknown, number: number) => WorkerDialect) {
+    this.#compile = compile
+  }
+
+  run(task: BatchTask): Int32Array<ArrayBuffer> {
+    for (const { number, source } of task.dialects) {
+      this.#dialects.set(number, this.#compile(source, number))
+    }
+    for (const { handle, key } of task.keys) {
+      this.#cache.put(handle, key)
+      key.fill(0)
+    }
+    for (const { account, name } of task.accounts) {
+      if (account === undefined) this.#accounts.delete(name)
+      else this.#accounts.set(name, account as NotificationAccount)
+    }
+    const count = task.batch.byteLength === 0 ? 0 : new Int32Array(task.batch, 0, 1)[0]!
+    const words = new Int32Array(task.batch, 0, count === 0 ? 0 : 1 + itemWords * count)
+    for (let item = 0; item < count; item++) this.#attempt(task.batch, words, 1 + itemWords * item)
+    for (const handle of task.drops) this.#cache.drop(handle)
+    return this.#writer.take()
+  }
+
+  #attempt(batch: ArrayBuffer, words: Int32Array, at: number): void {
+    const before = this.#writer.length
+    try {
+      this.#item(batch, words, at)
+    } catch {
+      // Whatever it was, it came from bytes of others: it costs this item and nothing else (I12).
+      this.#writer.cut(before)
+      this.#writer.word(ends.threw)
+    }
+  }
+
+  #item(batch: ArrayBuffer, words: Int32Array, at: number): void {
+    const subject = words[at + 1]!
+    const key = words[at + 2]! as KeyHandle
+    const bytes = new Uint8Array(batch, words[at + 3]!, words[at + 4]!)
+    const cover = words[at + 5]!
+    switch (words[at]) {
+      case ops.decode:
+        return this.#decode(this.#dialect(subject), bytes, key)
+      case ops.verify: {
+        const rule = this.#dialect(subject).mac!
+        this.#writer.word(ends.done)
+        return this.#writer.word(
+          checkMac(this.#cache, rule, key, bytes.subarray(0, cover), bytes.subarray(cover))
+        )
+      }
+      case ops.seal: {
+        const mac = macOver(this.#cache, this.#dialect(subject).mac!, key, bytes)
+        this.#writer.word(ends.done)
+        return this.#writer.bytes(mac ?? noBytes)
+      }
+      case ops.notice:
+        return this.#notice(bytes.subarray(0, cover), bytes.subarray(cover))
+    }
+  }
+
+  #decode(dialect: WorkerDialect, bytes: Uint8Array, key: KeyHandle): void {
+    const index = this.#index
+    const count = dialect.index(bytes, 0, bytes.length, index)
+    if (count < 0) return this.#writer.word(ends.fault)
+    const rule = dialect.mac
+    const place = rule === undefined ? -1 : entryOf(index, count, rule.field)
+    let verdict = place < 0 ? 1 : 0
+    if (rule !== undefined && place >= 0 && key >= 0) {
+      const covered = bytes.subarray(0, index[place + 1])
+      const mac = bytes.subarray(index[place + 1], index[place + 2])
+      verdict = checkMac(this.#cache, rule, key, covered, mac)
+    }
+    this.#writer.word(ends.done)
+    this.#writer.word(verdict)
+    this.#writer.index(index, count)
+  }
+
+  #notice(head: Uint8Array, body: Uint8Array): void {
+    const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString()
+    const [account, headers, nowMs] = JSON.parse(text) as NoticeHead
+    const verdict = verifyNotification((name) => this.#accounts.get(name), {
+      account,
+      headers: new Map(headers),
+      body,
+      nowMs
+    })
+    this.#writer.word(ends.done)
+    this.#writer.bytes(Buffer.from(JSON.stringify(verdict)))
+  }
+
+  #dialect(number: number): WorkerDialect {
+    const dialect = this.#dialects.get(number)
+    if (dialect === undefined) throw new Error(`dialect ${number} was never sent`)
+    return dialect
+  }
+}
+
+type NoticeHead = readonly [string, ReadonlyArray<readonly [string, string]>, number]

@@ -1,0 +1,47 @@
+/**
+ * Which keys a thread has been given. A key leaves the security module once for each thread that
+ * needs it. What must hold: the number is bounded (the oldest goes); keys that the module keeps to
+ * itself are used there and nowhere else.
+ */
+
+import type { KeyHandle } from "../domain/brand.ts"
+import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
+
+/** Keys a thread holds: 10,000 terminals with a MAC key each, and those of before. */
+export const maxKnownKeys = 32_768
+
+export interface KeyReceiver {
+  readonly put: (handle: KeyHandle, key: Uint8Array) => void
+  readonly drop: (handle: KeyHandle) => void
+}
+
+export class KnownKeys {
+  readonly #module: SecurityModuleShape
+  readonly #receiver: KeyReceiver
+  readonly #max: number
+  readonly #known = new Set<KeyHandle>()
+
+  constructor(module: SecurityModuleShape, receiver: KeyReceiver, max: number = maxKnownKeys) {
+    this.#module = module
+    this.#receiver = receiver
+    this.#max = max
+  }
+
+  /** Makes sure that the receiver has the key; false when the module does not give it away. */
+  share(handle: KeyHandle): boolean {
+    if (this.#known.has(handle)) return true
+    const key = this.#module.exportToWorker(handle)
+    if (key === undefined) return false
+    this.#receiver.put(handle, key)
+    this.#known.add(handle)
+    if (this.#known.size > this.#max) this.#dropOldest()
+    return true
+  }
+
+  #dropOldest(): void {
+    for (const handle of this.#known) {
+      this.#known.delete(handle)
+      return this.#receiver.drop(handle)
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What is computed about a message, the same in every thread: where its fields stand, whether its
+ * MAC is right, which MAC it must carry. What must hold: no result depends on where or in which
+ * batch it was computed.
+ *
+ *   | MTI | bitmap | fields … | MAC |
+ *   └────── the MAC covers ──┘ └ its field is the last one
+ */
+
+import type { KeyHandle } from "../domain/brand.ts"
+import type { MacVerdict } from "../domain/ports/codec.ts"
+import type { Dialect, MacRule } from "../iso8583/message.ts"
+import type { CipherCache } from "../security/cipher-cache.ts"
+import { constantTimeEqual, macField, makeMac } from "../security/mac.ts"
+import { isFault } from "../security/security-fault.ts"
+
+/** Verdicts by the number that stands for them between threads. */
+export const verdicts: ReadonlyArray<MacVerdict> = ["unchecked", "absent", "right", "wrong"]
+
+/** The shortest MAC that is believed (ISO 8583:2003 sends four bytes). */
+const leastMacBytes = 4
+
+/** Bytes of a MAC field that `seal` fills. */
+export const macBytes = 8
+
+/** The MAC as the field carries it; undefined when the key is unknown or does not fit. */
+export function macOver(
+  cache: CipherCache,
+  rule: MacRule,
+  key: KeyHandle,
+  covered: Uint8Array
+): Uint8Array | undefined {
+  const mac = makeMac(cache, key, rule.algorithm, covered)
+  return isFault(mac) ? undefined : macField(mac, rule.algorithm, rule.form)
+}
+
+/** Number of the verdict over a MAC that stands in a message; 0 when it cannot be checked. */
+export function checkMac(
+  cache: CipherCache,
+  rule: MacRule,
+  key: KeyHandle,
+  covered: Uint8Array,
+  mac: Uint8Array
+): number {
+  const expected = macOver(cache, rule, key, covered)
+  return expected === undefined ? 0 : compareMac(expected, mac)
+}
+
+/** Number of the verdict when `expected`, as the field carries it, was made elsewhere. */
+export function compareMac(expected: Uint8Array, mac: Uint8Array): number {
+  if (mac.length < leastMacBytes || mac.length > expected.length) return 3
+  return constantTimeEqual(expected.subarray(0, mac.length), mac) ? 2 : 3
+}
+
+/** Where a field's entry stands in an index (`field, start, end`); -1 when it is not there. */
+export function entryOf(index: Int32Array, count: number, field: number): number {
+  // The MAC is the last field of a message that has one.
+  for (let at = 3 * count - 2; at > 0; at -= 3) {
+    if (index[at] === field) return at
+    if (index[at]! < field) return -1
+  }
+  return -1
+}
+
+/** Where the MAC's entry stands in an index; -1 when the message or the dialect has none. */
+export function placeOf(dialect: Dialect, index: Int32Array): number {
+  const field = dialect.mac?.field
+  return field === undefined ? -1 : entryOf(index, index[0]!, field)
+}
+
+/** The body with its MAC in its place at the end. */
+export function sealed(body: Uint8Array, mac: Uint8Array): Uint8Array {
+  body.set(mac.subarray(0, macBytes), body.length - macBytes)
+  return body
+}

@@ -1,0 +1,169 @@
+/**
+ * One worker thread and what it knows. Each thread is a pool of its own, because who holds which
+ * keys, and who dies over which batch, must be known. What must hold: at most two batches are in
+ * flight, and they end in the order in which they were sent; a thread that failed sends nothing
+ * more and says so once, with all its batches.
+ */
+
+import { Piscina } from "piscina"
+import type { KeyHandle } from "../domain/brand.ts"
+import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
+import type { Dialect } from "../iso8583/message.ts"
+import type { NotificationAccount, NotificationAccounts } from "../qr/notification-account.ts"
+import { type BatchTask, type Lessons, noKey, writeBatch } from "./batch.ts"
+import type { Job } from "./job.ts"
+import { KnownKeys } from "./known-keys.ts"
+
+/** So that a worker finds the next batch when it ends one. */
+export const batchesInFlight = 2
+
+/** A worker that was told to end has this long for what it is doing. */
+const closeMs = 1000
+
+/** Piscina's type is that of another form of `postMessage`. */
+type TransferList = NonNullable<NonNullable<Parameters<Piscina["run"]>[1]>["transferList"]>
+
+export interface Batch {
+  readonly jobs: ReadonlyArray<Job>
+  /** When the worker can have turned to it. */
+  startedMs: number
+  /** Seen late once; the next look ends the worker. */
+  late: boolean
+}
+
+export interface PoolWorkerHouse {
+  readonly file: URL
+  readonly module: SecurityModuleShape
+  readonly accounts: NotificationAccounts
+  readonly nowMs: () => number
+  readonly returned: (worker: PoolWorker, batch: Batch, results: Int32Array) => void
+  /** The thread is of no more use; its batches, the one it was at first. */
+  readonly failed: (worker: PoolWorker, batches: ReadonlyArray<Batch>) => void
+}
+
+export class PoolWorker {
+  readonly #house: PoolWorkerHouse
+  readonly #piscina: Piscina<BatchTask, Int32Array>
+  readonly #keys: KnownKeys
+  readonly #dialects = new Set<number>()
+  readonly #accounts = new Map<string, NotificationAccount | undefined>()
+  readonly #inFlight: Array<Batch> = []
+  #lessons: Lessons = noLessons()
+  #ready = false
+  #over = false
+  /** A suspected job is alone here: nothing is sent beside it. */
+  alone = false
+
+  constructor(house: PoolWorkerHouse) {
+    this.#house = house
+    this.#keys = new KnownKeys(house.module, {
+      put: (handle, key) => this.#lessons.keys.push({ handle, key }),
+      drop: (handle) => this.#lessons.drops.push(handle)
+    })
+    this.#piscina = new Piscina({
+      filename: house.file.href,
+      name: "runBatch",
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: batchesInFlight,
+      // Neither secrets of the environment nor flags of the main thread belong there.
+      env: {},
+      execArgv: [],
+      trackUnmanagedFds: false,
+      recordTiming: false,
+      closeTimeout: closeMs
+    })
+    this.#piscina.on("error", () => this.fail())
+  }
+
+  /** Resolves when the thread stands and has answered; rejects when it cannot. */
+  async start(): Promise<void> {
+    await this.#piscina.run({ ...noLessons(), batch: new ArrayBuffer(0) })
+    this.#ready = true
+  }
+
+  /** Did the thread ever stand? */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.length
+  }
+
+  /** May another batch be sent? */
+  get free(): boolean {
+    return this.#ready && !this.#over && !this.alone && this.#inFlight.length < batchesInFlight
+  }
+
+  send(jobs: ReadonlyArray<Job>): void {
+    const batch: Batch = { jobs, startedMs: this.#house.nowMs(), late: false }
+    const buffer = writeBatch(jobs, (key) => this.#keyOf(key))
+    for (const job of jobs) this.#teach(job)
+    const task: BatchTask = { ...this.#lessons, batch: buffer }
+    this.#lessons = noLessons()
+    this.#inFlight.push(batch)
+    const transferList = [buffer] as unknown as TransferList
+    this.#piscina.run(task, { transferList }).then(
+      (results) => this.#returned(batch, results),
+      () => this.fail()
+    )
+  }
+
+  /** Ends the thread and hands back what it had. Also when it hangs. */
+  fail(): void {
+    if (this.#over) return
+    this.#over = true
+    void this.#piscina.destroy()
+    this.#house.failed(this, this.#inFlight.splice(0))
+  }
+
+  /** The batch at the head is past its time, and was so at the last look too. */
+  hangs(nowMs: number, hungMs: number): boolean {
+    const [batch] = this.#inFlight
+    if (batch === undefined || nowMs - batch.startedMs < hungMs) return false
+    // Its result may have come while this thread was held: one more turn reads it.
+    if (batch.late) return true
+    batch.late = true
+    return false
+  }
+
+  async close(): Promise<void> {
+    this.#over = true
+    await this.#piscina.close()
+  }
+
+  #returned(batch: Batch, results: Int32Array): void {
+    if (this.#over) return
+    this.#inFlight.splice(this.#inFlight.indexOf(batch), 1)
+    const [next] = this.#inFlight
+    if (next !== undefined) next.startedMs = this.#house.nowMs()
+    this.#house.returned(this, batch, results)
+  }
+
+  #keyOf(key: KeyHandle): number {
+    return this.#keys.share(key) ? key : noKey
+  }
+
+  #teach(job: Job): void {
+    if (job.op === "notice") this.#teachAccount(job.notice.account)
+    else this.#teachDialect(job.dialect)
+  }
+
+  #teachDialect({ number, source }: Dialect): void {
+    if (this.#dialects.has(number)) return
+    this.#dialects.add(number)
+    this.#lessons.dialects.push({ number, source })
+  }
+
+  #teachAccount(name: string): void {
+    const account = this.#house.accounts(name)
+    if (this.#accounts.get(name) === account) return
+    this.#accounts.set(name, account)
+    this.#lessons.accounts.push({ name, account })
+  }
+}
+
+function noLessons(): Lessons {
+  return { dialects: [], keys: [], drops: [], accounts: [] }
+}

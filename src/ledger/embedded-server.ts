@@ -12,6 +12,7 @@ import { createServer } from "node:net"
 import { LedgerUnusable } from "../domain/ports/ledger.ts"
 import { Random } from "../domain/ports/time.ts"
 import {
+  homePaths,
   lastLine,
   type PidFile,
   prepareHome,
@@ -24,7 +25,7 @@ import { servesCluster, signalProcess, startServer } from "./server-process.ts"
 
 export interface EmbeddedOptions {
   readonly dataPath: string
-  /** 0: a free one. */
+  /** 0: that of the server which runs there already, else a free one. */
   readonly port: number
   /** False only for tests and benches: what the machine loses at a power cut does not matter. */
   readonly durable: boolean
@@ -70,7 +71,8 @@ export const embeddedServerLayer = (options: EmbeddedOptions) =>
     EmbeddedServer,
     Effect.gen(function*() {
       const random = yield* Random
-      const port = options.port === 0 ? yield* freePort : options.port
+      const found = runningServer(options.dataPath)?.port
+      const port = options.port !== 0 ? options.port : found ?? (yield* freePort)
       const watch: Watch = { home: undefined, running: undefined, starts: 0 }
       const first = yield* Deferred.make<void, LedgerUnusable>()
       const secret = () => Buffer.from(random.bytes(24)).toString("base64url")
@@ -97,6 +99,33 @@ export const embeddedServerLayer = (options: EmbeddedOptions) =>
       })
     })
   )
+
+/**
+ * For whoever only asks: the server that runs already, left as it is found; else one that is
+ * started and ends with the scope.
+ */
+export const visitedServerLayer = (options: EmbeddedOptions) =>
+  Layer.unwrap(Effect.sync(() => {
+    const running = runningServer(options.dataPath)
+    if (running === undefined) return embeddedServerLayer(options)
+    return Layer.succeed(
+      EmbeddedServer,
+      EmbeddedServer.of({
+        port: running.port,
+        passwordFile: () => homePaths(options.dataPath).passwordFile,
+        pid: () => running.pid,
+        restarts: () => 0,
+        adopted: () => false
+      })
+    )
+  }))
+
+/** The server that serves this folder now, whoever started it. */
+function runningServer(dataPath: string): PidFile | undefined {
+  const { cluster } = homePaths(dataPath)
+  const file = readPidFile(cluster)
+  return file !== undefined && servesCluster(file.pid, cluster) ? file : undefined
+}
 
 /** Starts, waits for the end, and starts again; the pause grows while starting fails. */
 const keepUp = Effect.fnUntraced(function*(

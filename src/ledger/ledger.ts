@@ -13,7 +13,7 @@ import { LedgerHealth, LedgerUnavailable, LedgerUnusable } from "../domain/ports
 import { Time } from "../domain/ports/time.ts"
 import { unavailable } from "./database-failure.ts"
 import { embeddedDatabaseLayer, externalDatabaseLayer, type PoolLimits } from "./database.ts"
-import { embeddedServerLayer } from "./embedded-server.ts"
+import { embeddedServerLayer, visitedServerLayer } from "./embedded-server.ts"
 import { postgresStoreLayer } from "./postgres-store.ts"
 import { ensurePartitions, ensureSchema } from "./schema.ts"
 import { startWriter } from "./writer.ts"
@@ -29,6 +29,8 @@ export interface LedgerOptions {
 
 const statementMs = 5000
 const lockMs = 2000
+/** A report over months may take its time. */
+const visitorMs = 120_000
 /** Above PostgreSQL's own bound, for when the network is dead. */
 const clientTimeoutMs = 10_000
 /** Connections beside the writer's lanes, for queries and upkeep. */
@@ -56,6 +58,21 @@ export const databaseLayer = (
       port: config.port,
       durable,
       required: config.required
+    })
+  )
+}
+
+/** A client for the commands: it leaves a running embedded server as it finds it. */
+export const visitorDatabaseLayer = (config: LedgerConfig) => {
+  const limits = { connections: 2, statementMs: visitorMs, lockMs }
+  if (config.url !== undefined) return externalDatabaseLayer(limits, config.url)
+  return Layer.provide(
+    embeddedDatabaseLayer(limits),
+    visitedServerLayer({
+      dataPath: config.dataPath,
+      port: config.port,
+      durable: true,
+      required: true
     })
   )
 }

@@ -129,24 +129,33 @@ function set<K, V>(map: Map<K, V>, key: K, value: V): Undo {
 
 const away = Effect.fail(new LedgerUnavailable({ reason: "connection" }))
 
+/** A ledger that outlives whoever writes to it: the store, and the handle on it. */
+export function makeMemoryLedger(): {
+  readonly store: LedgerStore["Service"]
+  readonly ledger: MemoryLedgerShape
+} {
+  const ledger = new Books()
+  /** A call that finds nobody, or takes its time. */
+  const called = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.suspend((): Effect.Effect<A, E | LedgerUnavailable> => {
+      if (ledger.isAway) return away
+      return ledger.delayMs === 0 ? effect : Effect.delay(effect, ledger.delayMs)
+    })
+  const store = LedgerStore.of({
+    write: (entries, mark) =>
+      called(Effect.suspend(() => {
+        const result = ledger.commit(entries, mark)
+        return "_tag" in result ? Effect.fail(result) : Effect.succeed(result)
+      })),
+    marks: called(Effect.sync(() => new Map(ledger.marks)))
+  })
+  return { store, ledger }
+}
+
 /** `LedgerStore` and the handle on it. */
 export const memoryLedgerLayer: Layer.Layer<LedgerStore | MemoryLedger> = Layer.effectContext(
   Effect.sync(() => {
-    const books = new Books()
-    /** A call that finds nobody, or takes its time. */
-    const called = <A, E>(effect: Effect.Effect<A, E>) =>
-      Effect.suspend((): Effect.Effect<A, E | LedgerUnavailable> => {
-        if (books.isAway) return away
-        return books.delayMs === 0 ? effect : Effect.delay(effect, books.delayMs)
-      })
-    const store = LedgerStore.of({
-      write: (entries, mark) =>
-        called(Effect.suspend(() => {
-          const result = books.commit(entries, mark)
-          return "_tag" in result ? Effect.fail(result) : Effect.succeed(result)
-        })),
-      marks: called(Effect.sync(() => new Map(books.marks)))
-    })
-    return Context.make(LedgerStore, store).pipe(Context.add(MemoryLedger, books))
+    const { ledger, store } = makeMemoryLedger()
+    return Context.make(LedgerStore, store).pipe(Context.add(MemoryLedger, ledger))
   })
 )

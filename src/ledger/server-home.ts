@@ -26,11 +26,24 @@ import { type Binaries, binariesPackage, runToEnd } from "./server-process.ts"
 export const database = "pointsman"
 export const superuser = "pointsman"
 
-export interface ServerHome {
+export interface HomePaths {
   readonly folder: string
   readonly cluster: string
   readonly passwordFile: string
   readonly logFile: string
+}
+
+export function homePaths(dataPath: string): HomePaths {
+  const folder = resolve(dataPath)
+  return {
+    folder,
+    cluster: join(folder, "cluster"),
+    passwordFile: join(folder, "password"),
+    logFile: join(folder, "server.log")
+  }
+}
+
+export interface ServerHome extends HomePaths {
   readonly account: ServerAccount
   readonly binaries: Binaries
 }
@@ -50,7 +63,8 @@ export const prepareHome = Effect.fnUntraced(function*(
   secret: () => string
 ) {
   const binaries = yield* findBinaries
-  const folder = resolve(dataPath)
+  const paths = homePaths(dataPath)
+  const { folder } = paths
   const account = yield* Effect.try({
     try: () => {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -59,14 +73,7 @@ export const prepareHome = Effect.fnUntraced(function*(
     catch: (error) => unusable("folder", `make ${folder} writable: ${(error as Error).message}`)
   })
   if (typeof account === "string") return yield* unusable("account", account)
-  const home: ServerHome = {
-    folder,
-    cluster: join(folder, "cluster"),
-    passwordFile: join(folder, "password"),
-    logFile: join(folder, "server.log"),
-    account,
-    binaries
-  }
+  const home: ServerHome = { ...paths, account, binaries }
   own(home, folder)
   if (existsSync(home.logFile) && statSync(home.logFile).size > maxLogBytes) {
     truncateSync(home.logFile)

@@ -11,7 +11,7 @@ import { afterAll, describe, expect, it } from "vitest"
 import { LedgerHealth } from "../../src/domain/ports/ledger.ts"
 import { embeddedDatabaseLayer } from "../../src/ledger/database.ts"
 import { EmbeddedServer } from "../../src/ledger/embedded-server.ts"
-import { ledgerLayer } from "../../src/ledger/ledger.ts"
+import { ledgerLayer, visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { accountOf } from "../../src/ledger/server-account.ts"
 import { lastLine } from "../../src/ledger/server-home.ts"
 import { MemoryJournal } from "./memory-journal.ts"
@@ -95,7 +95,7 @@ describe("the embedded server", () => {
         expect(server.pid()).toBe(left.pid)
         expect(yield* one).toEqual([{ one: 1 }])
       }),
-      left.port
+      0
     )
     expect(isAlive(left.pid)).toBe(false)
   })
@@ -116,13 +116,32 @@ describe("the embedded server", () => {
 
   it("ends an orphan that listens on another port, and starts its own", async () => {
     const left = await orphan()
+    const port = left.port === 65_535 ? left.port - 1 : left.port + 1
+    await run(
+      Effect.gen(function*() {
+        const server = yield* EmbeddedServer
+        expect(server.adopted()).toBe(false)
+        expect(yield* one).toEqual([{ one: 1 }])
+      }),
+      port
+    )
+    expect(isAlive(left.pid)).toBe(false)
+  })
+
+  it("lets a visitor ask without ending it, and serves one alone", async () => {
+    const visit = () =>
+      Effect.runPromise(
+        Effect.provide(one, visitorDatabaseLayer(ledgerConfig(folder)).pipe(Layer.provide(machine)))
+      )
     await run(Effect.gen(function*() {
       const server = yield* EmbeddedServer
-      expect(server.adopted()).toBe(false)
-      expect(server.port).not.toBe(left.port)
+      const pid = server.pid()
+      expect(yield* Effect.promise(visit)).toEqual([{ one: 1 }])
+      expect(server.pid()).toBe(pid)
+      expect(server.restarts()).toBe(0)
       expect(yield* one).toEqual([{ one: 1 }])
     }))
-    expect(isAlive(left.pid)).toBe(false)
+    expect(await visit()).toEqual([{ one: 1 }])
   })
 
   it("says which port is taken", async () => {

@@ -1,0 +1,173 @@
+/**
+ * A terminal's batch in sums: what it declares at its close (China UnionPay field 48), what our
+ * records add up to, and whether the two agree. Debit is what customers paid, credit what they got
+ * back.
+ *
+ *     field 48, n62, twice 31 digits: domestic cards, then foreign ones
+ *     debit amount 12 | debit count 3 | credit amount 12 | credit count 3 | flag 1
+ *     flag in the answer: 1 balanced, 2 not balanced, 3 error
+ */
+
+import type { TransactionId } from "./brand.ts"
+import { invariant } from "./invariant.ts"
+import type { BatchSums, BatchTotals } from "./ports/journal.ts"
+import type { TransactionRecord } from "./transaction.ts"
+
+export const batchFlags = { balanced: "1", unbalanced: "2", error: "3" } as const
+
+const half = 31
+
+/** Undefined: not 62 digits. */
+export function readBatchTotals(field48: string): BatchTotals | undefined {
+  if (!/^\d{62}$/.test(field48)) return undefined
+  return { domestic: readSums(field48), foreign: readSums(field48.slice(half)) }
+}
+
+const readSums = (text: string): BatchSums => ({
+  debit: Number(text.slice(0, 12)),
+  debits: Number(text.slice(12, 15)),
+  credit: Number(text.slice(15, 27)),
+  credits: Number(text.slice(27, 30))
+})
+
+/** The answer's field 48: the same totals, each half with its flag. */
+export function writeBatchTotals(totals: BatchTotals, flag: keyof typeof batchFlags): string {
+  return writeSums(totals.domestic) + batchFlags[flag] + writeSums(totals.foreign) +
+    batchFlags[flag]
+}
+
+function writeSums({ credit, credits, debit, debits }: BatchSums): string {
+  const text = digits(debit, 12) + digits(debits, 3) + digits(credit, 12) + digits(credits, 3)
+  invariant(text.length === half - 1, "the sums of a batch fit field 48")
+  return text
+}
+
+const digits = (value: number, length: number): string => String(value).padStart(length, "0")
+
+/** What counting a batch needs of a record. */
+export type Counted = Pick<
+  TransactionRecord,
+  | "id"
+  | "kind"
+  | "state"
+  | "approved"
+  | "amount"
+  | "approvedAmount"
+  | "panMask"
+  | "original"
+  | "scheme"
+>
+
+/** Money that a customer paid, or got back, unless it was reversed or never approved. */
+const debitKinds: ReadonlySet<string> = new Set(["sale", "completion", "offline-sale"])
+const creditKinds: ReadonlySet<string> = new Set(["refund"])
+const voidKinds: ReadonlySet<string> = new Set(["void", "completion-void"])
+const undone: ReadonlySet<string> = new Set(["timed-out", "reversing", "reversed", "refused"])
+
+/** A card is foreign when it is none of China UnionPay's own (BINs that begin with 62). */
+const isForeign = ({ panMask, scheme }: Counted): boolean =>
+  scheme === "card" && panMask !== undefined && !panMask.startsWith("62")
+
+/** Adds up a batch; a void takes its original out, or counts as credit when that is elsewhere. */
+export function addBatch(records: ReadonlyArray<Counted>): BatchTotals {
+  const standing = records.filter((record) => record.approved === true && !undone.has(record.state))
+  const ids = new Set<TransactionId>(standing.map(({ id }) => id))
+  const voided = new Set(
+    standing.flatMap(({ kind, original }) =>
+      voidKinds.has(kind) && original !== undefined ? [original] : []
+    )
+  )
+  const domestic = { debit: 0, debits: 0, credit: 0, credits: 0 }
+  const foreign = { debit: 0, debits: 0, credit: 0, credits: 0 }
+  for (const record of standing) {
+    if (voided.has(record.id)) continue
+    const sums = isForeign(record) ? foreign : domestic
+    const amount = record.approvedAmount ?? record.amount ?? 0
+    const lateVoid = voidKinds.has(record.kind) && record.original !== undefined &&
+      !ids.has(record.original)
+    if (debitKinds.has(record.kind)) {
+      sums.debit += amount
+      sums.debits++
+    } else if (creditKinds.has(record.kind) || lateVoid) {
+      sums.credit += amount
+      sums.credits++
+    }
+  }
+  return { domestic, foreign }
+}
+
+export function isBalanced(declared: BatchTotals, counted: BatchTotals): boolean {
+  return sumsAgree(declared.domestic, counted.domestic) &&
+    sumsAgree(declared.foreign, counted.foreign)
+}
+
+const sumsAgree = (a: BatchSums, b: BatchSums): boolean =>
+  a.debit === b.debit && a.debits === b.debits && a.credit === b.credit && a.credits === b.credits
+
+export interface BatchClose {
+  readonly counted: BatchTotals
+  readonly balanced: boolean
+  /** Unconfirmed deliveries that the terminal's totals include: it has the answer. */
+  readonly delivered: ReadonlyArray<TransactionId>
+  /** Unconfirmed deliveries that they leave out: the terminal never had it; a reversal is owed. */
+  readonly undelivered: ReadonlyArray<TransactionId>
+}
+
+/** More unconfirmed deliveries than this in one batch are left to the batch upload. */
+const maxDoubts = 10
+
+/**
+ * Closes a batch. Deliveries in doubt are decided by the terminal's own totals: the one way of
+ * counting them in or out that balances. When several ways balance, nothing is decided by it.
+ */
+export function closeBatch(declared: BatchTotals, records: ReadonlyArray<Counted>): BatchClose {
+  const doubts = records.filter(({ state }) => state === "delivery-unconfirmed")
+  const ways = doubts.length <= maxDoubts ? 1 << doubts.length : 1
+  const found: Array<BatchClose> = []
+  for (let way = 0; way < ways && found.length < 2; way++) {
+    // Bit set: this one never arrived. Way 0 counts them all.
+    const out = new Set(doubts.filter((_, index) => ((way >> index) & 1) === 1))
+    const counted = addBatch(records.filter((record) => !out.has(record)))
+    if (!isBalanced(declared, counted)) continue
+    const delivered = doubts.filter((record) => !out.has(record)).map(({ id }) => id)
+    found.push({ counted, balanced: true, delivered, undelivered: [...out].map(({ id }) => id) })
+  }
+  const [first, second] = found
+  if (first === undefined) {
+    return { counted: addBatch(records), balanced: false, delivered: [], undelivered: [] }
+  }
+  return second === undefined ? first : { ...first, delivered: [], undelivered: [] }
+}
+
+/** One line of a batch upload (0320): what the terminal says it did. */
+export interface UploadedDetail {
+  readonly stan: string
+  readonly amount: number
+}
+
+export interface UploadComparison {
+  /** The terminal has it and we do not. */
+  readonly unknown: ReadonlyArray<UploadedDetail>
+  /** Both have it, with other amounts. */
+  readonly differing: ReadonlyArray<TransactionId>
+  /** We hold it as approved and the terminal does not have it. */
+  readonly missing: ReadonlyArray<TransactionId>
+}
+
+/** Compares an upload with the records of the same batch, by STAN. */
+export function compareUpload(
+  uploaded: ReadonlyArray<UploadedDetail>,
+  records: ReadonlyArray<Counted & Pick<TransactionRecord, "stan">>
+): UploadComparison {
+  const standing = records.filter((record) => record.approved === true && !undone.has(record.state))
+  const byStan = new Map(standing.map((record) => [record.stan as string, record]))
+  const unknown: Array<UploadedDetail> = []
+  const differing: Array<TransactionId> = []
+  for (const detail of uploaded) {
+    const record = byStan.get(detail.stan)
+    if (record === undefined) unknown.push(detail)
+    else if ((record.approvedAmount ?? record.amount) !== detail.amount) differing.push(record.id)
+    byStan.delete(detail.stan)
+  }
+  return { unknown, differing, missing: [...byStan.values()].map(({ id }) => id) }
+}

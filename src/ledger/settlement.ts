@@ -1,0 +1,58 @@
+/**
+ * The batch of a terminal as the switch knows it: rows of PostgreSQL, overtaken by what the journal
+ * holds in newer versions. PostgreSQL away is a definite refusal: half a batch is no batch.
+ */
+
+import { PgClient } from "@effect/sql-pg"
+import { Effect } from "effect"
+import { type BatchClose, closeBatch, type Counted } from "../domain/batch-totals.ts"
+import type { Stan, TerminalId } from "../domain/brand.ts"
+import type { BatchTotals, JournalShape } from "../domain/ports/journal.ts"
+import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import { unavailable } from "./database-failure.ts"
+
+export interface BatchQuery {
+  readonly terminal: TerminalId
+  readonly batch: string
+  /** A terminal's batch numbers come round again: nothing older than this belongs to it. */
+  readonly sinceMs: number
+}
+
+export type BatchRecord = Counted & { readonly stan: Stan; readonly version: number }
+
+const columns = `id, version, kind, state, approved, amount::float8 AS amount, stan, scheme,
+  approved_amount::float8 AS "approvedAmount", pan_mask AS "panMask", original`
+
+/** Every transaction of the batch in its newest version, in the order of their ids. */
+export const batchRecords = (
+  query: BatchQuery,
+  journal: Pick<JournalShape, "entries">
+): Effect.Effect<ReadonlyArray<BatchRecord>, LedgerUnavailable, PgClient.PgClient> =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const rows = yield* sql<Record<string, unknown>>`SELECT ${sql.literal(columns)}
+      FROM transactions WHERE terminal = ${query.terminal} AND batch = ${query.batch}
+        AND received_at >= to_timestamp(${query.sinceMs}::float8 / 1000)
+        AND day >= to_timestamp(${query.sinceMs}::float8 / 1000)::date - 1`
+    const newest = new Map<string, BatchRecord>()
+    for (const row of rows) {
+      const record = Object.fromEntries(
+        Object.entries(row).filter(([, value]) => value !== null)
+      ) as unknown as BatchRecord
+      newest.set(record.id, record)
+    }
+    for (const [id, record] of journal.entries("transactions")) {
+      const belongs = record.terminal === query.terminal && record.batch === query.batch &&
+        record.times.receivedMs >= query.sinceMs
+      if (belongs && record.version >= (newest.get(id)?.version ?? 0)) newest.set(id, record)
+    }
+    return [...newest.values()].sort((a, b) => a.id < b.id ? -1 : 1)
+  }).pipe(Effect.mapError(unavailable))
+
+/** Compares the totals that a terminal declares with ours, and decides deliveries in doubt. */
+export const settle = (
+  query: BatchQuery,
+  declared: BatchTotals,
+  journal: Pick<JournalShape, "entries">
+): Effect.Effect<BatchClose, LedgerUnavailable, PgClient.PgClient> =>
+  Effect.map(batchRecords(query, journal), (records) => closeBatch(declared, records))

@@ -1,0 +1,84 @@
+/** Batch closes: field 48, sums, doubts decided by the terminal's own totals, uploads. */
+
+import { describe, expect, it } from "vitest"
+import {
+  addBatch,
+  closeBatch,
+  compareUpload,
+  readBatchTotals,
+  writeBatchTotals
+} from "../../src/domain/batch-totals.ts"
+import { idOf, sale } from "./records.ts"
+
+const none = { debit: 0, debits: 0, credit: 0, credits: 0 }
+const debit = (amount: number, count: number) => ({ ...none, debit: amount, debits: count })
+
+describe("field 48 of a batch close", () => {
+  it("is read as in the captured 0500 frame, and written back with a flag", () => {
+    // A captured 0500: seven debits of 0.07 in all, no credits, no foreign cards.
+    const text = `000000000007007${"0".repeat(47)}`
+    const totals = readBatchTotals(text)
+    expect(totals).toEqual({ domestic: debit(7, 7), foreign: none })
+    expect(writeBatchTotals(totals!, "balanced")).toBe(
+      `000000000007007${"0".repeat(15)}1${"0".repeat(30)}1`
+    )
+    expect(readBatchTotals("1234")).toBeUndefined()
+    expect(readBatchTotals(`${"0".repeat(61)}x`)).toBeUndefined()
+  })
+})
+
+describe("a batch", () => {
+  it("counts what stands: not declined, not reversed, not voided", () => {
+    const totals = addBatch([
+      sale(1, { amount: 100 }),
+      sale(2, { amount: 200, approvedAmount: 150 }),
+      sale(3, { amount: 400, approved: false }),
+      sale(4, { amount: 800, state: "reversed" }),
+      sale(5, { amount: 1600 }),
+      sale(6, { amount: 1600, kind: "void", original: idOf(5) }),
+      sale(7, { amount: 30, kind: "refund" }),
+      sale(8, { amount: 70, kind: "void", original: idOf(99) }),
+      sale(9, { amount: 9, panMask: "411111******1111" }),
+      sale(10, { amount: 5, scheme: "wechat", panMask: "100000****0001" })
+    ])
+    expect(totals).toEqual({
+      domestic: { debit: 255, debits: 3, credit: 100, credits: 2 },
+      foreign: debit(9, 1)
+    })
+  })
+
+  it("decides deliveries in doubt only where one way balances", () => {
+    const doubt = (n: number, amount: number) => sale(n, { amount, state: "delivery-unconfirmed" })
+    const records = [sale(1, { amount: 100 }), doubt(2, 10), doubt(3, 20)]
+    const close = (amount: number, count: number) =>
+      closeBatch({ domestic: debit(amount, count), foreign: none }, records)
+    expect(close(130, 3)).toMatchObject({
+      balanced: true,
+      delivered: [idOf(2), idOf(3)],
+      undelivered: []
+    })
+    expect(close(120, 2)).toMatchObject({ delivered: [idOf(3)], undelivered: [idOf(2)] })
+    expect(close(100, 1)).toMatchObject({ delivered: [], undelivered: [idOf(2), idOf(3)] })
+    expect(close(999, 1)).toMatchObject({ balanced: false, delivered: [], undelivered: [] })
+    const alike = [doubt(1, 10), doubt(2, 10)]
+    expect(closeBatch({ domestic: debit(10, 1), foreign: none }, alike)).toMatchObject({
+      balanced: true,
+      delivered: [],
+      undelivered: []
+    })
+  })
+
+  it("compares an upload line by line", () => {
+    const records = [sale(1, { amount: 100 }), sale(2, { amount: 200 }), sale(3, { amount: 300 })]
+    const uploaded = [
+      { stan: "000001", amount: 100 },
+      { stan: "000002", amount: 201 },
+      { stan: "000009", amount: 5 }
+    ]
+    expect(compareUpload(uploaded, records)).toEqual({
+      unknown: [{ stan: "000009", amount: 5 }],
+      differing: [idOf(2)],
+      missing: [idOf(3)]
+    })
+  })
+})

@@ -4,7 +4,7 @@
  * as digit values in buffers that the caller overwrites, and no fault repeats a digit.
  */
 
-import { decryptBlocks, encryptBlocks, xor } from "./block-cipher.ts"
+import { blockSize, decryptBlocks, encryptBlocks, keyFits, xor } from "./block-cipher.ts"
 import { constantTimeEqual } from "./mac.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
@@ -123,28 +123,39 @@ export function pinMatchesOffset(
 }
 
 /**
- * China UnionPay track encryption (protocol facts §1.9): of a packed track the 8 bytes that end one
- * byte before the last are enciphered in place. Faults `length-unfit`, `key-length`.
+ * China UnionPay track encryption (protocol facts §1.9): of a packed track the block that ends one
+ * byte before the last is enciphered in place; 8 bytes, with SM4 16 (inferred). Faults
+ * `length-unfit`, `key-length`.
  */
-export function encryptTrack(key: Uint8Array, track: Uint8Array): Buffer | SecurityFault {
-  return turnTrack(key, track, encryptBlocks)
+export function encryptTrack(
+  algorithm: "tdes" | "sm4",
+  key: Uint8Array,
+  track: Uint8Array
+): Buffer | SecurityFault {
+  return turnTrack(algorithm, key, track, encryptBlocks)
 }
 
 /** The inverse of `encryptTrack`. */
-export function decryptTrack(key: Uint8Array, track: Uint8Array): Buffer | SecurityFault {
-  return turnTrack(key, track, decryptBlocks)
+export function decryptTrack(
+  algorithm: "tdes" | "sm4",
+  key: Uint8Array,
+  track: Uint8Array
+): Buffer | SecurityFault {
+  return turnTrack(algorithm, key, track, decryptBlocks)
 }
 
 function turnTrack(
+  algorithm: "tdes" | "sm4",
   key: Uint8Array,
   track: Uint8Array,
   turn: typeof encryptBlocks
 ): Buffer | SecurityFault {
-  if (key.length !== 8 && key.length !== 16 && key.length !== 24) return fault("key-length")
-  if (track.length < 9) return fault("length-unfit")
+  if (!keyFits(algorithm, key.length)) return fault("key-length")
+  const size = blockSize(algorithm)
+  const start = track.length - 1 - size
+  if (start < 0) return fault("length-unfit")
   const result = Buffer.from(track)
-  const start = track.length - 9
-  result.set(turn("tdes", key, track.subarray(start, start + 8)), start)
+  result.set(turn(algorithm, key, track.subarray(start, start + size)), start)
   return result
 }
 

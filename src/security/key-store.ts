@@ -155,6 +155,15 @@ export function openKeyStore(bytes: Uint8Array, master: Uint8Array): KeyStore | 
   return empty.with(document.keys)
 }
 
+/**
+ * The keys of a document as they stand, none of them authenticated: for a security module that
+ * holds the master key itself and refuses a forged block on its own. Fault `store-format`.
+ */
+export function listedKeys(bytes: Uint8Array): ReadonlyArray<StoredKey> | SecurityFault {
+  const document = parse(bytes)
+  return isFault(document) ? document : document.keys
+}
+
 const seededPrefixes: ReadonlyArray<readonly [string, KeyPurpose]> = [
   ["mak-", "mac"],
   ["pik-", "pin"],

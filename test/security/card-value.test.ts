@@ -104,17 +104,29 @@ describe("track encryption", () => {
   it("enciphers the block before the last byte of track 2 and track 3, and back", () => {
     // 1234567890123456789=0508201781999168302, packed, `=` as D.
     const track2 = hex("1234567890123456789D0508201781999168302F")
-    const sealed = encryptTrack(key, track2) as Buffer
+    const sealed = encryptTrack("tdes", key, track2) as Buffer
     expect(sealed.toString("hex").toUpperCase())
       .toBe("1234567890123456789D054CFC20D6F04568AC2F")
-    expect(decryptTrack(key, sealed)).toEqual(track2)
+    expect(decryptTrack("tdes", key, sealed)).toEqual(track2)
     const track3 = Buffer.concat([Buffer.alloc(4, 0x99), hex("0000003D00000000"), hex("00")])
-    expect((encryptTrack(key, track3) as Buffer).subarray(4, 12).toString("hex").toUpperCase())
+    expect(
+      (encryptTrack("tdes", key, track3) as Buffer).subarray(4, 12).toString("hex").toUpperCase()
+    )
       .toBe("B95A14C2E036B091")
   })
 
+  it("goes there and back in a block of 16 bytes under SM4 (inferred)", () => {
+    const track = Buffer.from("1234567890123456789D0508201781999168302F", "hex")
+    const sealed = encryptTrack("sm4", key, track) as Buffer
+    expect(sealed.subarray(0, 3)).toEqual(track.subarray(0, 3))
+    expect(sealed.subarray(3, 19)).not.toEqual(track.subarray(3, 19))
+    expect(sealed[19]).toBe(0x2f)
+    expect(decryptTrack("sm4", key, sealed)).toEqual(track)
+    expect(encryptTrack("sm4", key, track.subarray(0, 16))).toBe(fault("length-unfit"))
+  })
+
   it("is refused for a track that is too short", () => {
-    expect(encryptTrack(key, Buffer.alloc(8))).toBe(fault("length-unfit"))
-    expect(encryptTrack(key.subarray(1), Buffer.alloc(20))).toBe(fault("key-length"))
+    expect(encryptTrack("tdes", key, Buffer.alloc(8))).toBe(fault("length-unfit"))
+    expect(encryptTrack("tdes", key.subarray(1), Buffer.alloc(20))).toBe(fault("key-length"))
   })
 })

@@ -65,20 +65,20 @@ describe("the client", () => {
   })
 
   it("drops an answer that comes after its time, and goes on", async () => {
-    rig = await hsmRig({ connections: 1, timeoutMs: 50 })
+    rig = await hsmRig({ connections: 1, timeoutMs: 300 })
     const asked = rig
-    mood(asked, "slow")
+    asked.hsm.temper = { ...goodHsmTemper, shares: { slow: 1 }, slowMs: 600 }
     expect(await ask(asked, echo("too late"))).toBe(gone)
     asked.hsm.temper = goodHsmTemper
     expect(await ask(asked, echo("well"))).toBe("well")
     await until(() => asked.hsm.commands === 2)
-    await new Promise((resolve) => setTimeout(resolve, 120))
+    await new Promise((resolve) => setTimeout(resolve, 600))
     expect(asked.client.counts().links).toBe(1)
     expect(await ask(asked, echo("still well"))).toBe("still well")
   })
 
   it("leaves a connection whose whole window timed out", async () => {
-    rig = await hsmRig({ connections: 1, window: 2, timeoutMs: 50 })
+    rig = await hsmRig({ connections: 1, window: 2, timeoutMs: 300 })
     const asked = rig
     mood(asked, "silent")
     await Promise.all([ask(asked, echo("a")), ask(asked, echo("b"))])
@@ -128,7 +128,7 @@ describe("the client", () => {
   })
 
   it("opens its breaker on a sick module and probes it with diagnostics", async () => {
-    rig = await hsmRig({ timeoutMs: 30, window: 1000 }, 10)
+    rig = await hsmRig({ timeoutMs: 200, window: 1000 }, 10)
     const asked = rig
     mood(asked, "silent")
     await Promise.all(Array.from({ length: 10 }, () => ask(asked, echo("x"))))
@@ -199,6 +199,25 @@ describe("the module", () => {
       Effect.flip(one.issueWorkingKeys("tmk-demo-sm4", "cup-57-sm4"))
     )
     expect(sm4).toBe("key-missing")
+  })
+
+  it("does not ask the module for a translation that the PIN table forbids", async () => {
+    rig = await hsmRig()
+    const one = hsmModule(rig.module, rig.client)
+    const pin = Buffer.from(demoStore().current("zpk-demo")!.block, "latin1")
+    const handle = one.install(pin, "pin") as KeyHandle
+    const answer = await new Promise((resolve) =>
+      one.translatePin({
+        from: handle,
+        to: handle,
+        fromFormat: 0,
+        toFormat: 1,
+        pan: "4012345678909",
+        block: Buffer.alloc(8)
+      }, resolve)
+    )
+    expect(answer).toBe("pin-refused")
+    expect(rig.hsm.commands).toBe(0)
   })
 
   it("stands as a layer and closes with its scope", async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import {
   emptyKeyStore,
   type KeyStore,
+  listedKeys,
   openKeyStore,
   readMasterKey,
   seededWorkingKeys,
@@ -42,6 +43,11 @@ describe("the demo's key store", () => {
     const block = Buffer.from(seeded.get("65465423")!.mac!).toString("latin1")
     const opened = store.unwrapBlock(block) as { readonly key: Buffer }
     expect(opened.key.toString("hex").toUpperCase()).toBe("C1A4AE89BAEAB029")
+  })
+
+  it("lists its keys without the master key", () => {
+    expect(listedKeys(bytes(store.serialise()))).toEqual(store.keys)
+    expect(listedKeys(bytes("no store"))).toBe(fault("store-format"))
   })
 
   it("shows no key when it is printed", () => {

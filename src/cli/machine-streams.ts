@@ -1,5 +1,7 @@
 /** The process as verbs see it: its streams, its environment, its signals. Masks what it prints. */
 
+import { createInterface } from "node:readline"
+import { Writable } from "node:stream"
 import { maskText } from "../domain/pan.ts"
 import { Refusal, type Streams } from "./verb.ts"
 
@@ -20,12 +22,43 @@ export const machineStreams: Streams = {
     }
     return Buffer.concat(chunks)
   },
+  ask: async (question, hidden) => {
+    process.stderr.write(question)
+    const line = await nextLine(hidden)
+    if (line === undefined) throw new Refusal(2, "standard input ended before it was answered")
+    return line
+  },
   environment: (name) => process.env[name],
   signals: (ended, hangup) => {
     process.once("SIGTERM", ended)
     process.once("SIGINT", ended)
     process.on("SIGHUP", hangup)
   }
+}
+
+/** Lines that came together with an earlier one, as they do from a pipe. */
+const waiting: Array<string> = []
+
+/** Undefined: standard input ended. */
+function nextLine(hidden: boolean): Promise<string | undefined> {
+  const ready = waiting.shift()
+  if (ready !== undefined) return Promise.resolve(ready)
+  return new Promise((resolve) => {
+    const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+    const terminal = process.stdin.isTTY && hidden
+    const lines = createInterface({ input: process.stdin, output: nowhere, terminal })
+    let first: string | undefined
+    lines.on("line", (line) => {
+      if (first !== undefined) return void waiting.push(line)
+      first = line.trim()
+      if (process.stdin.isTTY) lines.close()
+    })
+    lines.on("close", () => {
+      if (terminal) process.stderr.write("\n")
+      process.stdin.pause()
+      resolve(first)
+    })
+  })
 }
 
 /** `pointsman … | head` closes our output early, which is no failure. */

@@ -7,12 +7,12 @@ type Row = Readonly<Record<string, unknown>>
 /** Writes rows in the form that was asked for. `columns`: heading and key. */
 export function writeRows(
   { format, streams }: Call,
-  rows: ReadonlyArray<Row>,
+  rows: ReadonlyArray<object>,
   columns: ReadonlyArray<readonly [heading: string, key: string]>
 ): void {
   if (format === "json") return streams.out(`${JSON.stringify(rows, null, 2)}\n`)
   if (rows.length === 0) return streams.say("nothing")
-  const cells = rows.map((row) => columns.map(([, key]) => cell(row[key])))
+  const cells = rows.map((row) => columns.map(([, key]) => cell((row as Row)[key])))
   const all = [columns.map(([heading]) => heading), ...cells]
   const widths = columns.map((_, index) => Math.max(...all.map((row) => row[index]!.length)))
   const lines = all.map((row) =>

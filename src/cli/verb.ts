@@ -16,6 +16,8 @@ export interface Streams {
   readonly say: (line: string) => void
   /** All of standard input. */
   readonly input: () => Promise<Buffer>
+  /** One line of standard input after a question on standard error; `hidden`: not echoed. */
+  readonly ask: (question: string, hidden: boolean) => Promise<string>
   readonly environment: (name: string) => string | undefined
   /** Calls `ended` once for the first request to end, `hangup` for every SIGHUP. */
   readonly signals: (ended: () => void, hangup: () => void) => void

@@ -61,6 +61,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "terminals and merchants: import, list, show",
     load: () => import("./estate.ts")
   },
+  keys: {
+    group: "estate",
+    summary: "the key store, under dual control",
+    load: () => import("./keys.ts")
+  },
   sessions: {
     group: "operate",
     summary: "who is connected, and why the last ones left",

@@ -42,12 +42,17 @@ export async function pointsman(
 ): Promise<Ended> {
   let out = ""
   let talk = ""
+  const answers = Buffer.from(input).toString().split("\n")
   const exit = await runCommandLine(words, {
     out: (text) => out += maskText(text),
     raw: (bytes) =>
       out += typeof bytes === "string" ? bytes : Buffer.from(bytes).toString("latin1"),
     say: (line) => talk += `${maskText(line)}\n`,
     input: async () => Buffer.from(input),
+    ask: async (question) => {
+      talk += `${question}\n`
+      return answers.shift() ?? ""
+    },
     environment: () => undefined,
     signals: () => {}
   })

@@ -1,0 +1,111 @@
+/**
+ * The key store of a configuration for verbs: opened, changed, written back whole or not at all,
+ * and every use of it in an audit log whose lines are chained by their hashes.
+ */
+
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Layer, Redacted } from "effect"
+import { createHash } from "node:crypto"
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync
+} from "node:fs"
+import { describeSecret, resolveSecret } from "../config/secrets.ts"
+import type { SwitchConfig } from "../domain/config.ts"
+import { Random, Time } from "../domain/ports/time.ts"
+import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
+import type { KeyAudit, KeyCommandContext, KeyCommandResult } from "../security/key-commands.ts"
+import { emptyKeyStore, type KeyStore, openKeyStore, readMasterKey } from "../security/key-store.ts"
+import { isFault, type SecurityFault } from "../security/security-fault.ts"
+import { loadedConfig } from "./configuration.ts"
+import { type Call, Refusal } from "./verb.ts"
+
+export interface OpenedStore {
+  readonly file: string
+  readonly store: KeyStore
+  /** The clock and the randomness of this machine, and who is there. */
+  readonly context: (officers: ReadonlyArray<string>) => KeyCommandContext
+}
+
+/** A store that is not there yet is an empty one. */
+export async function openedStore(call: Call): Promise<OpenedStore> {
+  const { keyStore } = (await loadedConfig(call)).config
+  const { file } = keyStore
+  const master = await masterKey(keyStore)
+  const store = existsSync(file) ? openKeyStore(readFileSync(file), master) : emptyKeyStore(master)
+  if (isFault(store)) throw new Refusal(3, `${file}: ${store.meaning}`)
+  const { random, time } = await Effect.runPromise(
+    Effect.all({ random: Random, time: Time }).pipe(
+      Effect.provide(Layer.merge(MachineRandom, MachineTime))
+    )
+  )
+  return {
+    file,
+    store,
+    context: (officers) => ({ officers, wallMs: time.wallMs(), random: random.bytes })
+  }
+}
+
+async function masterKey({ masterKey: reference }: SwitchConfig["keyStore"]): Promise<Uint8Array> {
+  const secret = await Effect.runPromise(
+    resolveSecret(reference).pipe(Effect.provide(NodeFileSystem.layer), Effect.result)
+  )
+  if (secret._tag === "Failure") throw new Refusal(3, secret.failure.advice)
+  const key = readMasterKey(Redacted.value(secret.success))
+  if (isFault(key)) throw new Refusal(3, `${describeSecret(reference)}: expected 32 bytes in hex`)
+  return key
+}
+
+/** Writes the audit entry, then gives the result or refuses with its meaning. */
+export function audited<A>(
+  { file }: OpenedStore,
+  { audit, result }: KeyCommandResult<A | SecurityFault>
+): A {
+  appendAudit(`${file}.audit.jsonl`, audit)
+  if (isFault(result)) throw new Refusal(1, `${audit.key}: ${result.meaning} (${result.code})`)
+  return result as A
+}
+
+/** One JSON object a line; `hash` covers the line before and this one, so that none can be lost. */
+export function appendAudit(file: string, entry: KeyAudit): void {
+  const before = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n").at(-1)! : ""
+  const previous = before === "" ? "" : String((JSON.parse(before) as { hash?: unknown }).hash)
+  const text = JSON.stringify({ ...entry, previous })
+  const hash = createHash("sha256").update(text).digest("hex")
+  appendFileSync(file, `${text.slice(0, -1)},"hash":"${hash}"}\n`, { mode: 0o600 })
+}
+
+/** Number of the first line whose hash does not hold, from 1; undefined when all hold. */
+export function brokenAudit(text: string): number | undefined {
+  let previous = ""
+  const lines = text.trimEnd().split("\n")
+  for (const [index, line] of lines.entries()) {
+    const match = /^(.*),"hash":"([0-9a-f]{64})"\}$/.exec(line)
+    if (match === null) return index + 1
+    const content = `${match[1]}}`
+    const hash = createHash("sha256").update(content).digest("hex")
+    const linked = (JSON.parse(content) as { previous?: unknown }).previous === previous
+    if (hash !== match[2] || !linked) return index + 1
+    previous = hash
+  }
+  return undefined
+}
+
+/** On disk before it takes the old one's place. */
+export function writeStore(file: string, store: KeyStore): void {
+  const beside = `${file}.new`
+  const descriptor = openSync(beside, "w", 0o600)
+  try {
+    writeSync(descriptor, store.serialise())
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(beside, file)
+}

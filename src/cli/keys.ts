@@ -1,0 +1,232 @@
+/**
+ * `pointsman keys`: the key store, under dual control. No clear key is ever shown; a component that
+ * an officer types is neither echoed nor kept.
+ */
+
+import {
+  checkKey,
+  componentCheckValue,
+  exportBlock,
+  generateKey,
+  importComponents,
+  type KeyChange,
+  listKeys,
+  rotateKey
+} from "../security/key-commands.ts"
+import { type KeyKindName, keyKinds } from "../security/key-kind.ts"
+import { isFault } from "../security/security-fault.ts"
+import { audited, openedStore, writeStore } from "./key-store.ts"
+import { writeRecord, writeRows } from "./table.ts"
+import { type Call, configFlag, type Flag, type Parameter, Refusal, type Verb } from "./verb.ts"
+
+const key: Parameter = { name: "name", about: "name of the key in the store", presence: "one" }
+const officersFlag: Flag = {
+  type: "text",
+  value: "<a,b>",
+  about: "the two or more officers who are present"
+}
+const kindFlag: Flag = {
+  type: "text",
+  value: "<kind>",
+  about: "what the key is for",
+  choices: Object.keys(keyKinds)
+}
+
+/** Each officer who is named agrees in person. */
+async function officersOf(call: Call, what: string): Promise<ReadonlyArray<string>> {
+  const officers = (call.text("officers") ?? "").split(",").map((each) => each.trim())
+    .filter((each) => each !== "")
+  if (new Set(officers).size < 2) {
+    throw new Refusal(2, "--officers: name the two officers who are present, as --officers a,b")
+  }
+  for (const officer of officers) {
+    const word = await call.streams.ask(`${officer}, type your name to agree to ${what}: `, false)
+    if (word !== officer) throw new Refusal(1, `${officer} did not agree; nothing was changed`)
+  }
+  return officers
+}
+
+function kindOf(call: Call): KeyKindName {
+  const kind = call.text("kind")
+  if (kind === undefined) throw new Refusal(2, "--kind: say what the key is for; see --help")
+  return kind as KeyKindName
+}
+
+function writeChange(call: Call, file: string, change: KeyChange): 0 {
+  writeStore(file, change.store)
+  const { checkValue, name, version } = change.key
+  writeRecord(call, { name, version, checkValue })
+  return 0
+}
+
+async function generated(call: Call): Promise<0> {
+  const [name] = call.parameters
+  const kind = kindOf(call)
+  const opened = await openedStore(call)
+  const context = opened.context(await officersOf(call, `make ${name}`))
+  return writeChange(
+    call,
+    opened.file,
+    audited(opened, generateKey(opened.store, name!, kind, context))
+  )
+}
+
+async function imported(call: Call): Promise<0> {
+  const [name] = call.parameters
+  const kind = kindOf(call)
+  const opened = await openedStore(call)
+  const officers = await officersOf(call, `bring in ${name}`)
+  const components: Array<Buffer> = []
+  for (const officer of officers) components.push(await component(call, kind, officer))
+  const checkValue = call.text("check-value")
+  const given = {
+    components,
+    parity: "adjust" as const,
+    ...(checkValue === undefined ? {} : { checkValue })
+  }
+  const result = importComponents(opened.store, name!, kind, given, opened.context(officers))
+  for (const each of components) each.fill(0)
+  return writeChange(call, opened.file, audited(opened, result))
+}
+
+/** One component, typed unseen, and compared with the check value on its paper. */
+async function component(call: Call, kind: KeyKindName, officer: string): Promise<Buffer> {
+  const text = await call.streams.ask(`${officer}, type your component in hex: `, true)
+  const digits = text.replace(/\s/g, "")
+  if (!/^(?:[0-9A-Fa-f]{2})+$/.test(digits)) {
+    throw new Refusal(1, "a component is an even number of hex digits; nothing was changed")
+  }
+  const bytes = Buffer.from(digits, "hex")
+  const value = componentCheckValue(kind, bytes)
+  if (isFault(value)) throw new Refusal(1, `${value.meaning}; nothing was changed`)
+  const question = `${officer}, its check value is ${value}: is it the one on your paper? (yes) `
+  const word = await call.streams.ask(question, false)
+  if (word !== "yes") throw new Refusal(1, "the component was not confirmed; nothing was changed")
+  return bytes
+}
+
+async function rotated(call: Call): Promise<0> {
+  const [name] = call.parameters
+  const opened = await openedStore(call)
+  const context = opened.context(await officersOf(call, `replace ${name}`))
+  const graceMs = (call.number("grace-hours") ?? 0) * 3_600_000
+  return writeChange(
+    call,
+    opened.file,
+    audited(opened, rotateKey(opened.store, name!, graceMs, context))
+  )
+}
+
+async function exported(call: Call): Promise<0> {
+  const [name] = call.parameters
+  const under = call.text("under")
+  if (under === undefined) throw new Refusal(2, "--under: name the key that protects the block")
+  const opened = await openedStore(call)
+  const context = opened.context(await officersOf(call, `give away ${name} under ${under}`))
+  const block = audited(opened, exportBlock(opened.store, name!, under, context))
+  call.streams.raw(`${block}\n`)
+  return 0
+}
+
+async function checked(call: Call): Promise<0> {
+  const [name] = call.parameters
+  const opened = await openedStore(call)
+  const expected = call.text("check-value")
+  const result = checkKey(opened.store, name!, expected, opened.context([]))
+  const { checkValue, version } = audited(opened, result)
+  writeRecord(call, { name, version, checkValue })
+  return 0
+}
+
+async function listed(call: Call): Promise<0> {
+  const opened = await openedStore(call)
+  const rows = audited(opened, listKeys(opened.store, opened.context([])))
+  writeRows(call, rows, [
+    ["name", "name"],
+    ["version", "version"],
+    ["state", "state"],
+    ["usage", "usage"],
+    ["algorithm", "algorithm"],
+    ["mode", "mode"],
+    ["leaves", "exportability"],
+    ["check value", "checkValue"]
+  ])
+  return 0
+}
+
+const config = { config: configFlag }
+const dual = { ...config, officers: officersFlag }
+const checkValue: Flag = { type: "text", value: "<hex>", about: "check value it must have" }
+
+export const verb: Verb = {
+  about:
+    "The key store. Whatever makes, changes or gives away a key needs two officers, and every " +
+    "use is in the audit log beside the store.",
+  actions: {
+    list: {
+      about: "Lists keys by name, version, use and check value.",
+      parameters: [],
+      flags: config,
+      examples: [],
+      run: listed
+    },
+    check: {
+      about: "Opens a key's block and makes its check value anew.",
+      parameters: [key],
+      flags: { ...config, "check-value": checkValue },
+      examples: [["keys check tmk-demo", "is it the one on the paper?"]],
+      run: checked
+    },
+    generate: {
+      about: "Makes a new key from this machine's randomness.",
+      parameters: [key],
+      flags: { ...dual, kind: kindFlag },
+      examples: [[
+        "keys generate vault-data --kind vault-data --officers ada,ben",
+        "for the vault"
+      ]],
+      run: generated
+    },
+    import: {
+      about: "Joins a key from the components that its officers type, each their own.",
+      parameters: [key],
+      flags: { ...dual, kind: kindFlag, "check-value": checkValue },
+      examples: [[
+        "keys import tmk-a --kind terminal-master --officers ada,ben",
+        "from two papers"
+      ]],
+      run: imported
+    },
+    export: {
+      about: "Writes a key as a key block under a protection key of the store.",
+      parameters: [key],
+      flags: {
+        ...dual,
+        under: { type: "text", value: "<name>", about: "the key that protects the block" }
+      },
+      examples: [[
+        "keys export tmk-a --under zone-1 --officers ada,ben > tmk-a.block",
+        "for a peer"
+      ]],
+      run: exported
+    },
+    rotate: {
+      about: "Makes a new version of a key; the old one stays usable for a grace.",
+      parameters: [key],
+      flags: {
+        ...dual,
+        "grace-hours": {
+          type: "number",
+          value: "<hours>",
+          about: "of the old version",
+          fallback: 24
+        }
+      },
+      examples: [[
+        "keys rotate vault-digest --officers ada,ben",
+        "old digests stay readable for a day"
+      ]],
+      run: rotated
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/** The key store on the command line: dual control, no clear key, every use in the audit log. */
+
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { brokenAudit } from "../../src/cli/key-store.ts"
+import { small } from "../config/settings.ts"
+import { pointsman, root } from "./process.ts"
+
+let folder = ""
+let config = ""
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pointsman-keys-"))
+  config = join(folder, "a.yaml")
+  const store = "keyStore: { file: k.json, masterKey: { file: m.hex }, test: true }\n"
+  writeFileSync(config, `${small}${store}`)
+  writeFileSync(join(folder, "terminals.csv"), "terminal,merchant\nT1,M1\n")
+  copyFileSync(join(root, "config", "keys.test.json"), join(folder, "k.json"))
+  copyFileSync(join(root, "config", "test-master-key.hex"), join(folder, "m.hex"))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const keys = (words: string, answers: ReadonlyArray<string> = []) =>
+  pointsman(["keys", ...words.split(" "), "--config", config], answers.join("\n"))
+const names = async () => {
+  const { out } = await keys("list --format json")
+  return (JSON.parse(out) as ReadonlyArray<{ name: string }>).map(({ name }) => name)
+}
+const both = "--officers ada,ben"
+
+describe("keys", () => {
+  it("lists and checks without officers, and shows check values only", async () => {
+    expect(await names()).toContain("tmk-demo")
+    const { exit, out } = await keys("check tmk-demo")
+    expect(exit).toBe(0)
+    expect(out).toMatch(/checkValue +[0-9A-F]{6,}/)
+    const wrong = await keys("check tmk-demo --check-value 000000")
+    expect([wrong.exit, wrong.talk]).toEqual([1, expect.stringContaining("check-value-wrong")])
+    expect((await keys("check nobody")).talk).toContain("key-unknown")
+  })
+
+  it("makes, replaces and gives away a key when two officers agree", async () => {
+    const made = await keys(`generate tmk-new --kind terminal-master ${both}`, ["ada", "ben"])
+    expect(made.exit).toBe(0)
+    expect(await names()).toContain("tmk-new")
+    const rotated = await keys(`rotate tmk-new ${both}`, ["ada", "ben"])
+    expect(rotated.out).toMatch(/version +2/)
+    await keys(`generate zpk --kind block-protection ${both}`, ["ada", "ben"])
+    const { exit, out } = await keys(`export tmk-new --under zpk ${both}`, ["ada", "ben"])
+    expect([exit, out]).toEqual([0, expect.stringMatching(/^[BD]\d{4}K0TB/)])
+  })
+
+  it("changes nothing without the second officer", async () => {
+    const before = readFileSync(join(folder, "k.json"), "utf8")
+    const kind = "--kind mac"
+    expect((await keys(`generate x ${kind} --officers ada`)).exit).toBe(2)
+    expect((await keys(`generate x ${kind} --officers ada,ada`)).exit).toBe(2)
+    const refused = await keys(`generate x ${kind} ${both}`, ["ada", "no"])
+    expect([refused.exit, refused.talk]).toEqual([1, expect.stringContaining("ben did not agree")])
+    expect(readFileSync(join(folder, "k.json"), "utf8")).toBe(before)
+  })
+
+  it("joins components that are typed, and repeats none of them", async () => {
+    const one = "0123456789ABCDEFFEDCBA9876543210"
+    const two = "1032547698BADCFEEFCDAB8967452301"
+    const answers = ["ada", "ben", one, "yes", two, "yes"]
+    const { exit, out, talk } = await keys(
+      `import tmk-paper --kind terminal-master ${both}`,
+      answers
+    )
+    expect(exit).toBe(0)
+    expect(await names()).toContain("tmk-paper")
+    expect(`${out}${talk}`).not.toMatch(new RegExp(`${one}|${two}`))
+    const denied = await keys(`import other --kind terminal-master ${both}`, [
+      "ada",
+      "ben",
+      one,
+      "no"
+    ])
+    expect([denied.exit, denied.talk]).toEqual([1, expect.stringContaining("not confirmed")])
+    const odd = await keys(`import other --kind terminal-master ${both}`, ["ada", "ben", "0x12"])
+    expect(odd.talk).not.toContain("0x12")
+  })
+
+  it("keeps every use, refused ones too, in a log that shows when it was changed", () => {
+    const text = readFileSync(join(folder, "k.json.audit.jsonl"), "utf8")
+    const entries = text.trimEnd().split("\n").map((line) =>
+      JSON.parse(line) as { action: string; outcome: string; officers: ReadonlyArray<string> }
+    )
+    expect(entries.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(["list", "check", "generate", "rotate", "export", "import"])
+    )
+    expect(entries.some(({ outcome }) => outcome === "key-unknown")).toBe(true)
+    expect(brokenAudit(text)).toBeUndefined()
+    expect(brokenAudit(text.replace("\"ada\"", "\"eve\""))).toBeGreaterThan(0)
+    expect(brokenAudit(text.split("\n").toSpliced(2, 1).join("\n"))).toBe(3)
+  })
+
+  it("says what is wrong with a master key", async () => {
+    writeFileSync(join(folder, "m.hex"), "00".repeat(32))
+    const { exit, talk } = await keys("list")
+    expect([exit, talk]).toEqual([3, expect.stringContaining("the master key is not the one")])
+  })
+})

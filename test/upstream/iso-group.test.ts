@@ -229,6 +229,16 @@ describe("an end in doubt", () => {
     expect(station.late).toMatchObject([{ id: sent.id }])
   })
 
+  it("is lost when the link breaks in the very write (U4)", () => {
+    const station = new Station()
+    const peer = station.peer()
+    peer.write = () => {
+      peer.close("reset")
+      return false
+    }
+    expect(station.send().endings).toEqual([{ _tag: "lost" }])
+  })
+
   it("is none when the link broke before the end of the turn: nothing was written (U2)", () => {
     const station = new Station()
     const endings: Array<Ending> = []

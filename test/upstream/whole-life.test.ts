@@ -1,0 +1,228 @@
+/**
+ * Transaction, advice and upstream stations together, each the real one: what a terminal is told,
+ * what the upstreams hear, and that every doubt ends in one acknowledged chain.
+ */
+
+import { Layer } from "effect"
+import { describe, expect, it } from "vitest"
+import { Timers } from "../../src/actor/timers.ts"
+import { advicesLayer } from "../../src/advice/advices.ts"
+import type { UpstreamConfig } from "../../src/domain/config.ts"
+import { Advices } from "../../src/domain/ports/advices.ts"
+import { Journal } from "../../src/domain/ports/journal.ts"
+import { Random } from "../../src/domain/ports/time.ts"
+import type { Submission } from "../../src/domain/ports/transactions.ts"
+import { Upstreams } from "../../src/domain/ports/upstream.ts"
+import { Vault } from "../../src/domain/ports/vault.ts"
+import type { Message } from "../../src/iso8583/message.ts"
+import { Desk } from "../../src/transaction/desk.ts"
+import { built } from "../actor/built.ts"
+import { FakeAsker, FakeJournal, Stage } from "../transaction/stage.ts"
+import { encode, fakeDialect, type Fields } from "./fake-dialect.ts"
+import { Station, upstreamConfig } from "./station.ts"
+
+function bank(name: string, port: number, change: Partial<UpstreamConfig> = {}): UpstreamConfig {
+  return { ...upstreamConfig, name, links: [{ host: "127.0.0.1", port }], ...change }
+}
+
+class House {
+  readonly journal = new FakeJournal()
+  readonly stage = new Stage()
+  readonly station: Station
+  readonly desk: Desk
+
+  constructor(upstreams = [bank("a", 1), bank("b", 2)]) {
+    this.station = new Station({}, { upstreams }, fakeDialect({ repeatMti: "0421" }))
+    const { time } = this.station
+    const commit = this.journal.commit.bind(this.journal)
+    this.journal.commit = (writes, feed, done) => {
+      commit(writes, feed, done)
+      time.shape.defer(() => this.journal.sync())
+    }
+    const timers = built(Timers.layer.pipe(Layer.provide(time.layer))).get(Timers)
+    const advices = built(
+      advicesLayer({
+        lanes: new Map(upstreams.map(({ advice, name }) => [name, advice])),
+        meter: { sent: () => {}, ended: () => {}, alert: () => {} }
+      }).pipe(
+        Layer.provide([
+          time.layer,
+          Layer.succeed(Timers, timers),
+          Layer.succeed(Journal, Journal.of(this.journal)),
+          Layer.succeed(Upstreams, this.station.upstreams),
+          Layer.succeed(Random, Random.of({ next: () => 0.5, bytes: (n) => new Uint8Array(n) })),
+          Layer.succeed(
+            Vault,
+            Vault.of({ seal: (clear) => clear, open: (sealed) => sealed, digest: (text) => text })
+          )
+        ])
+      )
+    ).get(Advices)
+    const patience = new Map(upstreams.map(({ name, timeoutMs }) => [name, timeoutMs]))
+    this.desk = new Desk({
+      ...this.stage.room,
+      time: time.shape,
+      timers,
+      journal: this.journal,
+      upstreams: this.station.upstreams,
+      advices,
+      router: {
+        decide: () => ({
+          route: "r",
+          candidates: upstreams.map(({ name }) => name),
+          configVersion: 1
+        })
+      },
+      settings: { ...this.stage.room.settings, upstreamTimeoutMs: patience }
+    })
+  }
+
+  ask(change: Partial<Submission> = {}, fields: Fields = {}): FakeAsker {
+    const submission = this.stage.sale(change)
+    const bytes = encode({
+      mti: "0200",
+      3: "000000",
+      4: "000000000100",
+      11: submission.stan,
+      41: submission.terminal,
+      ...fields
+    })
+    const asker = new FakeAsker()
+    const message = this.station.dialect.read(bytes) as Message
+    this.desk.submit({ ...submission, message, arrivedMs: this.station.time.now }, asker)
+    this.station.time.settle()
+    return asker
+  }
+
+  heard(port: number, mti: string): Array<Fields> {
+    return this.station.transport.peers.filter((peer) => peer.port === port)
+      .flatMap((peer) => peer.of(mti))
+  }
+
+  answer(port: number, request: Fields, change: Fields): void {
+    this.station.transport.peer(port).answer(request, change)
+    this.station.time.settle()
+  }
+
+  get states(): Array<string> {
+    return [...this.journal.entries("transactions")].map(([, record]) => record.state)
+  }
+
+  get chains(): number {
+    return [...this.journal.entries("advices")].length
+  }
+}
+
+describe("a sale from the desk to an upstream", () => {
+  it("is answered", () => {
+    const house = new House()
+    const asker = house.ask()
+    house.answer(1, house.heard(1, "0200")[0]!, { 39: "00", 38: "A1B2C3" })
+    expect(asker.delivered).toEqual(["answer 00"])
+    expect(house.states).toEqual(["answered"])
+  })
+
+  it("goes to the next candidate when its link died before the write (U2)", () => {
+    const house = new House()
+    const submission = house.stage.sale()
+    const asker = new FakeAsker()
+    const message = house.station.dialect.read(
+      encode({ mti: "0200", 4: "000000000100", 41: submission.terminal })
+    ) as Message
+    house.desk.submit({ ...submission, message }, asker)
+    house.station.transport.peer(1).close("reset")
+    house.station.time.settle()
+    expect([house.heard(1, "0200"), house.heard(2, "0200")].map((each) => each.length)).toEqual([
+      0,
+      1
+    ])
+    house.answer(2, house.heard(2, "0200")[0]!, { 39: "00" })
+    expect(asker.delivered).toEqual(["answer 00"])
+  })
+
+  it("is refused at once when no candidate stands, and owes nothing (U1, U21)", () => {
+    const house = new House()
+    for (const port of [1, 2]) {
+      house.station.transport.ports.set(port, "refuse")
+      house.station.transport.peer(port).close("reset")
+    }
+    house.station.time.pass(100)
+    expect(house.ask().delivered).toEqual(["answer 91"])
+    expect([house.states, house.chains]).toEqual([["refused"], 0])
+  })
+
+  it("moves to the other upstream when the breaker of the first opens (U13)", () => {
+    const house = new House([bank("a", 1, { window: 50 }), bank("b", 2)])
+    house.station.control.force("a", "open")
+    house.ask()
+    expect(house.heard(2, "0200")).toHaveLength(1)
+  })
+})
+
+describe("a sale in doubt", () => {
+  it("is reversed at the same upstream until that says so, and never sent again (U5, U18)", () => {
+    const house = new House()
+    const asker = house.ask()
+    const [sale] = house.heard(1, "0200")
+    house.station.time.pass(5100)
+    expect(asker.delivered).toEqual(["answer 68"])
+    const [first] = house.heard(1, "0420")
+    expect(first).toMatchObject({ 90: `0200:${sale!["11"]}`, 37: sale!["37"], 60: "98" })
+    house.answer(1, first!, { 39: "96" })
+    house.station.time.pass(1100)
+    const [second] = house.heard(1, "0421")
+    expect(second).toMatchObject({ 11: first!["11"], 90: first!["90"] })
+    house.answer(1, second!, { 39: "00" })
+    expect([house.states, house.chains]).toEqual([["reversed"], 0])
+    expect([house.heard(1, "0200").length, house.heard(2, "0200").length]).toEqual([1, 0])
+  })
+
+  it("hears the late approval and tells nobody (U7)", () => {
+    const house = new House()
+    const asker = house.ask()
+    house.station.time.pass(5100)
+    house.answer(1, house.heard(1, "0200")[0]!, { 39: "00" })
+    house.answer(1, house.heard(1, "0420")[0]!, { 39: "00" })
+    expect(asker.delivered).toEqual(["answer 68"])
+    expect(house.states).toEqual(["reversed"])
+  })
+
+  it("waits for its upstream to come back, and reverses there (U3)", () => {
+    const house = new House()
+    house.ask()
+    house.station.transport.ports.set(1, "refuse")
+    house.station.transport.peer(1).close("reset")
+    house.station.time.pass(20_000)
+    expect([house.states, house.chains]).toEqual([["reversing"], 1])
+    house.station.transport.ports.set(1, "accept")
+    house.station.time.pass(9000)
+    const [reversal] = house.heard(1, "0420")
+    house.answer(1, reversal!, { 39: "00" })
+    expect([house.states, house.chains]).toEqual([["reversed"], 0])
+    expect(house.heard(2, "0420")).toEqual([])
+  })
+
+  it("is reversed when its answer was altered (U11)", () => {
+    const house = new House()
+    const asker = house.ask()
+    house.answer(1, house.heard(1, "0200")[0]!, { 39: "00", 4: "000000000900" })
+    expect(asker.delivered).toEqual(["answer 96"])
+    house.answer(1, house.heard(1, "0420")[0]!, { 39: "00" })
+    expect(house.states).toEqual(["reversed"])
+  })
+})
+
+describe("a void", () => {
+  it("goes to the upstream of its sale with that upstream's references", () => {
+    const house = new House()
+    const sale = house.stage.sale()
+    house.ask({ ...sale })
+    const [sent] = house.heard(1, "0200")
+    house.answer(1, sent!, { 39: "00", 38: "A1B2C3", 37: "HOSTRRN" })
+    house.ask({ kind: "void", key: "void", original: { stan: sale.stan } }, { 3: "020000" })
+    const voided = house.heard(1, "0200")[1]
+    expect(voided).toMatchObject({ 37: "HOSTRRN", 38: "A1B2C3", 90: `0200:${sent!["11"]}` })
+    house.answer(1, voided!, { 39: "00" })
+    expect(house.states.toSorted()).toEqual(["answered", "answered"])
+  })
+})

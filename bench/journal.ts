@@ -115,10 +115,8 @@ try {
   const { commits, syncs } = await lone(opened, folder.path, quick ? 500 : 2000)
   const sync = percentile(syncs, 0.5)
   const alone = percentile(commits, 0.5)
-  say(`bare fdatasync       p50 ${sync.toFixed(3)} ms  p99 ${percentile(syncs, 0.99).toFixed(3)}`)
-  say(
-    `a lone commit        p50 ${alone.toFixed(3)} ms  p99 ${percentile(commits, 0.99).toFixed(3)}`
-  )
+  say(`bare fdatasync   ${spread(syncs)}`)
+  say(`a lone commit    ${spread(commits)}`)
   for (const writers of [1, 64, 1000]) {
     const { cpu, ms, waits } = await crowd(opened, writers, quick ? 1000 : 4000)
     const perSecond = Math.round(waits.length / ms * 1000)

@@ -6,6 +6,7 @@
 
 import { invariant } from "../domain/invariant.ts"
 import type { JournalTable, JournalTables, LedgerEntry, OpenLog } from "../domain/ports/journal.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
 import { Feed, type FeedSlot } from "./feed.ts"
 import {
   asBuffer,
@@ -19,8 +20,10 @@ import {
 } from "./group.ts"
 import { type LogGroup, LogGroups, newGroup } from "./log-groups.ts"
 import {
+  columnPlaces,
   decodeFeed,
   decodeRow,
+  decodeSome,
   type TableName,
   tableNames,
   tableNumber,
@@ -116,6 +119,17 @@ export class Contents {
     const number = tableNumber(table)
     for (const [key, slot] of this.#tables[number]!) {
       yield [key, (slot.value ?? this.#decode(number, slot)) as JournalTables[T]]
+    }
+  }
+
+  /** Some fields of every transaction; other fields may be there or not. */
+  *glances<F extends keyof TransactionRecord>(
+    fields: ReadonlyArray<F>
+  ): Generator<readonly [string, Pick<TransactionRecord, F>]> {
+    const places = columnPlaces(fields)
+    for (const [key, slot] of this.#tables[tableNumber("transactions")]!) {
+      const value = slot.value as TransactionRecord | undefined
+      yield [key, value ?? decodeSome<F>(this.#read(slot.group), slot.offset, places)]
     }
   }
 

@@ -15,6 +15,7 @@ import {
   type OpenLog
 } from "../domain/ports/journal.ts"
 import { Time, type TimeShape } from "../domain/ports/time.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
 import { Committer } from "./committer.ts"
 import { Contents } from "./contents.ts"
 import { givenUp, type JournalMode } from "./modes.ts"
@@ -101,10 +102,12 @@ function openJournal(
       const slot = feed.at(Number(key))
       return slot === undefined ? undefined : contents.entry(slot) as JournalTables[T]
     },
-    entries: <T extends JournalTable>(table: T) =>
-      (table === "feed" ? contents.feedEntries() : contents.entries(table)) as Iterable<
-        readonly [string, JournalTables[T]]
-      >,
+    entries: <T extends JournalTable>(table: T, fields?: ReadonlyArray<keyof TransactionRecord>) =>
+      (fields !== undefined
+        ? contents.glances(fields)
+        : table === "feed"
+        ? contents.feedEntries()
+        : contents.entries(table)) as Iterable<readonly [string, JournalTables[T]]>,
     feedAfter: (sequence, limit) => {
       const first = Math.max(sequence, feed.watermark) + 1
       const last = Math.min(feed.durable, first + Math.min(limit, maxFeedEntries) - 1)

@@ -107,12 +107,13 @@ class LmdbLog implements OpenLog {
   constructor(groups: Groups, maxBytes: number) {
     this.#groups = groups
     this.maxBytes = maxBytes
-    for (const { key, value } of groups.getRange({ start: 1 })) this.#count(key, value.length)
-    groups.resetReadTxn()
   }
 
   replay(each: (sequence: number, bytes: Uint8Array) => void): void {
-    for (const { key, value } of this.#groups.getRange({ start: 1 })) each(key, value)
+    for (const { key, value } of this.#groups.getRange({ start: 1 })) {
+      this.#count(key, value.length)
+      each(key, value)
+    }
     this.#groups.resetReadTxn()
   }
 

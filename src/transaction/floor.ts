@@ -11,6 +11,19 @@ import type { TransactionRecord } from "../domain/transaction.ts"
 import type { Life } from "./life.ts"
 import { type RecentEntry, RecentTransactions } from "./recent.ts"
 
+/** What the recent window looks at in a record. */
+export const rememberedFields = [
+  "id",
+  "key",
+  "kind",
+  "stan",
+  "batch",
+  "terminal",
+  "walletReference"
+] as const satisfies ReadonlyArray<keyof TransactionRecord>
+
+export type Remembered = Pick<TransactionRecord, typeof rememberedFields[number]>
+
 export class Floor {
   /** Keys are unique per terminal; the terminal is part of each dialect's key. */
   readonly byKey = new Map<string, Life>()
@@ -35,7 +48,7 @@ export class Floor {
    * Remembers a transaction as the terminal's newest; returns the removal of what it pushed out.
    */
   remember(
-    record: TransactionRecord,
+    record: Remembered,
     isOwing: (id: TransactionId) => boolean
   ): Array<JournalWrite> {
     const fallen = this.recent.add(record.terminal, entryOf(record))
@@ -62,7 +75,7 @@ export class Floor {
   }
 }
 
-export function entryOf(record: TransactionRecord): RecentEntry {
+export function entryOf(record: Remembered): RecentEntry {
   return {
     key: record.key,
     id: record.id,

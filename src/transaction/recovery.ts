@@ -10,6 +10,7 @@ import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import { step, type TransactionRecord } from "../domain/transaction.ts"
 import { changed } from "./chains.ts"
 import type { Desk } from "./desk.ts"
+import { type Remembered, rememberedFields } from "./floor.ts"
 import type { Room } from "./room.ts"
 
 export interface Recovered {
@@ -19,39 +20,68 @@ export interface Recovered {
   readonly chains: number
 }
 
+const lookedAt = [...rememberedFields, "state", "approved"] as const
+
+/** What one record owes: one commit, and what to do once it is on disk. */
+interface Owed {
+  readonly writes: ReadonlyArray<JournalWrite>
+  readonly feed: ReadonlyArray<LedgerEntry>
+  readonly start: () => void
+}
+
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
-  const records = [...room.journal.entries("transactions")].map(([, record]) => record)
-  records.sort((left, right) => left.id < right.id ? -1 : 1)
-  const fallen: Array<JournalWrite> = []
-  for (const record of records) {
-    fallen.push(...desk.floor.remember(record, (id) => desk.chains.isOwing(id)))
-  }
   const chains = [...room.journal.entries("advices")].map(([, advice]) => advice)
-  let reversed = 0
-  let unconfirmed = 0
-  for (const record of records) {
-    if (isInDoubt(record)) {
-      yield* reverse(room, desk, record)
-      reversed++
-    } else if (
-      record.approved === true && record.state === "answered" && undelivered(room, record)
-    ) {
-      yield* unconfirm(room, desk, record)
-      unconfirmed++
-    }
+  const { inDoubt, remembered, unconfirmed } = read(room)
+  const fallen: Array<JournalWrite> = []
+  for (const each of remembered) {
+    fallen.push(...desk.floor.remember(each, (id) => desk.chains.isOwing(id)))
   }
-  if (fallen.length > 0) yield* commit(room, fallen, [])
+  // All at once: they share the syncs, and a day's worth takes no longer than a few.
+  yield* allDurable(room, [
+    ...inDoubt.map((record) => reverse(room, desk, record)),
+    ...unconfirmed.map((record) => unconfirm(room, desk, record)),
+    { writes: fallen, feed: [], start: () => {} }
+  ])
   for (const advice of chains) room.advices.start(again(advice))
-  return { records: records.length, reversed, unconfirmed, chains: chains.length }
+  return {
+    records: remembered.length,
+    reversed: inDoubt.length,
+    unconfirmed: unconfirmed.length,
+    chains: chains.length
+  }
 })
 
+/** Looks at every record once, and keeps of most only what the recent window needs; by age. */
+function read(room: Room) {
+  const remembered: Array<Remembered> = []
+  const inDoubt: Array<TransactionRecord> = []
+  const unconfirmed: Array<TransactionRecord> = []
+  for (const [id, seen] of room.journal.entries("transactions", lookedAt)) {
+    remembered.push(seen)
+    const owes = isInDoubt(seen)
+      ? inDoubt
+      : seen.approved === true && seen.state === "answered" && undelivered(room, seen)
+      ? unconfirmed
+      : undefined
+    const record = owes === undefined ? undefined : room.journal.get("transactions", id)
+    if (record !== undefined) owes?.push(record)
+  }
+  return {
+    remembered: remembered.sort(byAge),
+    inDoubt: inDoubt.sort(byAge),
+    unconfirmed: unconfirmed.sort(byAge)
+  }
+}
+
+const byAge = (left: Remembered, right: Remembered) => left.id < right.id ? -1 : 1
+
 /** Forwarded, and no outcome: the upstream may have approved. */
-function isInDoubt(record: TransactionRecord): boolean {
+function isInDoubt(record: Pick<TransactionRecord, "state">): boolean {
   return record.state === "forwarded" || record.state === "routed"
 }
 
-function undelivered(room: Room, record: TransactionRecord): boolean {
+function undelivered(room: Room, record: Remembered): boolean {
   return room.journal.get("undelivered", record.id) !== undefined
 }
 
@@ -60,7 +90,7 @@ function again(advice: AdviceRecord): AdviceRecord {
   return { ...advice, attempts: Math.max(1, advice.attempts) }
 }
 
-const reverse = Effect.fnUntraced(function*(room: Room, desk: Desk, record: TransactionRecord) {
+function reverse(room: Room, desk: Desk, record: TransactionRecord): Owed {
   const state = record.state === "routed" ? step("routed", "forwarded") : record.state
   const timedOut = changed({ ...record, state }, {
     state: step(state, "timed-out"),
@@ -68,34 +98,32 @@ const reverse = Effect.fnUntraced(function*(room: Room, desk: Desk, record: Tran
     failure: "restarted",
     times: { ...record.times, timedOutMs: room.time.wallMs() }
   })
-  const opened = desk.chains.owe(timedOut, "restarted")
-  yield* commit(room, opened.writes, opened.feed)
-  opened.start()
-})
+  return desk.chains.owe(timedOut, "restarted")
+}
 
-const unconfirm = Effect.fnUntraced(function*(room: Room, desk: Desk, record: TransactionRecord) {
+function unconfirm(room: Room, desk: Desk, record: TransactionRecord): Owed {
   const marked = changed(record, { state: step(record.state, "delivery-unconfirmed") })
   const reverses = room.terminals.find(record.terminal)?.reverseUnconfirmed === true
-  const opened = reverses ? desk.chains.owe(marked, "undeliverable") : undefined
-  const writes: ReadonlyArray<JournalWrite> = opened?.writes ??
-    [
+  if (reverses) return desk.chains.owe(marked, "undeliverable")
+  return {
+    writes: [
       { table: "transactions", key: record.id, value: marked },
       { table: "undelivered", key: record.id, value: undefined }
-    ]
-  const feed: ReadonlyArray<LedgerEntry> = opened?.feed ??
-    [{ table: "transactions", row: marked }]
-  yield* commit(room, writes, feed)
-  opened?.start()
-})
+    ],
+    feed: [{ table: "transactions", row: marked }],
+    start: () => {}
+  }
+}
 
 /** A failed commit never completes: the journal ends the process, and the next start recovers. */
-const commit = (
-  room: Room,
-  writes: ReadonlyArray<JournalWrite>,
-  feed: ReadonlyArray<LedgerEntry>
-): Effect.Effect<void> =>
+const allDurable = (room: Room, owed: ReadonlyArray<Owed>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    room.journal.commit(writes, feed, (failure) => {
-      if (failure === undefined) resume(Effect.void)
-    })
+    let waiting = owed.length
+    for (const each of owed) {
+      room.journal.commit(each.writes, each.feed, (failure) => {
+        if (failure !== undefined) return
+        each.start()
+        if (--waiting === 0) resume(Effect.void)
+      })
+    }
   })

@@ -120,9 +120,16 @@ export interface JournalShape {
    * All live entries of a table, in the order of the log; who needs another order sorts by key.
    * Values are decoded one by one and not kept. For recovery and for people, not for the road.
    */
-  readonly entries: <T extends JournalTable>(
-    table: T
-  ) => Iterable<readonly [key: string, value: JournalTables[T]]>
+  readonly entries: {
+    <T extends JournalTable>(
+      table: T
+    ): Iterable<readonly [key: string, value: JournalTables[T]]>
+    /** With `fields`, the others are not decoded, and may be absent. */
+    <F extends keyof TransactionRecord>(
+      table: "transactions",
+      fields: ReadonlyArray<F>
+    ): Iterable<readonly [key: string, value: Pick<TransactionRecord, F>]>
+  }
   /** Up to `limit` feed entries after `sequence`, in order; only such as are on disk. */
   readonly feedAfter: (
     sequence: number,
@@ -179,6 +186,7 @@ export interface JournalStoreShape {
 export interface OpenLog {
   /**
    * Every group that is on disk, oldest first; `bytes` may be reused after the callback returns.
+   * Called once, before the first append.
    */
   readonly replay: (each: (sequence: number, bytes: Uint8Array) => void) => void
   /**

@@ -9,22 +9,33 @@ import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect, Message, Role } from "../iso8583/message.ts"
 
+/** A field that an upstream echoes and must not alter, with its path in the dialect. */
+export interface Echo {
+  readonly role: Role
+  readonly path: string
+}
+
 /** What was asked, for comparing. */
 export interface Asked {
   readonly message: Message
   readonly mapping: Mapping
   readonly partialApproval: boolean
+  readonly echoes: ReadonlyArray<Echo>
 }
 
-/** Fields that an upstream echoes and must not alter. */
-const echoed: ReadonlyArray<Role> = ["terminal", "merchant", "currency"]
+/** Found once for each dialect. */
+export function echoesOf(dialect: Dialect): ReadonlyArray<Echo> {
+  const roles: ReadonlyArray<Role> = ["terminal", "merchant", "currency"]
+  return roles.flatMap((role) => {
+    const path = dialect.pathOf(role)
+    return path === undefined ? [] : [{ role, path }]
+  })
+}
 
 /** The answer to a request, or in words what contradicts it. */
 export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
-  for (const role of echoed) {
-    const ours = asked.message.role(role)?.trimEnd()
-    const theirs = answer.role(role)?.trimEnd()
-    if (ours !== undefined && theirs !== undefined && ours !== theirs) return `${role} altered`
+  for (const { path, role } of asked.echoes) {
+    if (isAltered(asked.message, answer, path)) return `${role} altered`
   }
   const read = readAnswer(answer)
   if (typeof read === "string") return read
@@ -43,6 +54,14 @@ export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
   if (!lessApproved) return "amount altered"
   const currency = asked.message.role("currency") ?? ""
   return { ...whole, approvedAmount: { minor, currency } }
+}
+
+/** The bytes are compared first, because they are nearly always the same. */
+function isAltered(asked: Message, answer: Message, path: string): boolean {
+  const ours = asked.raw(path)
+  const theirs = answer.raw(path)
+  if (ours === undefined || theirs === undefined || Buffer.compare(ours, theirs) === 0) return false
+  return asked.text(path)?.trimEnd() !== answer.text(path)?.trimEnd()
 }
 
 /** An answer by itself, as a late one is read; in words what it lacks. */

@@ -14,7 +14,6 @@ import type { Stan } from "../domain/brand.ts"
 import type { UpstreamConfig } from "../domain/config.ts"
 import type { EndReason } from "../domain/end-reasons.ts"
 import type { FailureCode } from "../domain/failures.ts"
-import { invariant } from "../domain/invariant.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { TransportShape } from "../domain/ports/transport.ts"
 import type {
@@ -26,6 +25,7 @@ import type {
 } from "../domain/ports/upstream.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Message } from "../iso8583/message.ts"
+import { AdviceStans } from "./advice-stans.ts"
 import { readAnswer } from "./answers.ts"
 import { BreakerProbe } from "./breaker-probe.ts"
 import { Breaker, type BreakerStatus } from "./breaker.ts"
@@ -67,6 +67,7 @@ export class IsoGroup implements ControlledGroup, Tower {
   readonly #seal: Seal | undefined
   readonly #probe: BreakerProbe
   readonly #stans: StanAllocator
+  readonly #adviceStans: AdviceStans
   readonly #correlation = new Correlation()
   readonly #adviceWindow: number
   #turn = 0
@@ -87,6 +88,7 @@ export class IsoGroup implements ControlledGroup, Tower {
     this.#framing = framing
     this.#seal = seal
     this.#stans = new StanAllocator(firstStan(services.time.wallMs()))
+    this.#adviceStans = new AdviceStans(this.#stans)
     this.#adviceWindow = Math.max(1, Math.floor(config.window * config.adviceShare))
     this.#probe = new BreakerProbe({
       time: services.time,
@@ -125,14 +127,13 @@ export class IsoGroup implements ControlledGroup, Tower {
   }
 
   adviceStan(): Stan {
-    const number = this.#stans.take()
-    invariant(number !== 0, "fewer advices are pending than there are STANs")
-    return formatStan(number)
+    return this.#adviceStans.take()
   }
 
   advise(advice: AdviceSend, timeoutMs: number, ended: (ending: Ending) => void): boolean {
     const link = this.#pick(this.#config.window, this.#adviceWindow)
     if (typeof link === "string") return false
+    if (!this.#adviceStans.hold(advice.stan)) return false
     const plan = this.#planner.advice(advice, link, this.breaker.observer())
     if (typeof plan === "string") {
       // Nobody will ever hear it in this dialect: the chain goes on until people end it.
@@ -140,8 +141,6 @@ export class IsoGroup implements ControlledGroup, Tower {
       return true
     }
     if (this.#correlation.isWaiting(plan.key)) return false
-    // A chain that an earlier process began brings its STAN along.
-    this.#stans.claim(parseStan(advice.stan))
     link.occupy(true)
     return new Flight(plan, this).dispatch(timeoutMs, ended)
   }
@@ -245,8 +244,8 @@ export class IsoGroup implements ControlledGroup, Tower {
     const waited = this.#correlation.end(flight, inDoubt)
     link.vacate(advice)
     // An advice keeps its STAN through all repeats, until it is accepted.
-    const over = !advice || ending._tag === "answered" && ending.answer.approved
-    if (over) this.#stans.free(parseStan(stan))
+    if (!advice) this.#stans.free(parseStan(stan))
+    else if (ending._tag === "answered" && ending.answer.approved) this.#adviceStans.free(stan)
     this.breaker.ended(permit, outcome, nowMs)
     if (!waited) return
     const kind = advice ? "advice" : "request"

@@ -13,7 +13,7 @@ import type { AdviceSend, UpstreamAnswer, UpstreamRequest } from "../domain/port
 import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect, Message, OriginalFacts, Values } from "../iso8583/message.ts"
-import { judge, readAnswer } from "./answers.ts"
+import { type Echo, echoesOf, judge, readAnswer } from "./answers.ts"
 import type { Outcome, Permit } from "./breaker.ts"
 import { correlationKey } from "./correlation.ts"
 import type { FlightPlan } from "./flight.ts"
@@ -46,6 +46,7 @@ export class IsoPlanner {
   readonly #sealed: boolean
   readonly #paths: StampPaths
   readonly #technical: ReadonlySet<string>
+  readonly #echoes: ReadonlyArray<Echo>
 
   constructor(
     config: UpstreamConfig,
@@ -61,6 +62,7 @@ export class IsoPlanner {
     this.#sealed = sealed
     this.#paths = stampPaths(dialect)
     this.#technical = new Set(config.breaker.technicalCodes)
+    this.#echoes = echoesOf(dialect)
   }
 
   request(
@@ -81,7 +83,12 @@ export class IsoPlanner {
     if (!(body instanceof Uint8Array)) return "untranslatable"
     const written = this.dialect.read(body)
     if ("failure" in written) return "untranslatable"
-    const asked = { message: written, mapping, partialApproval: partialApproval === true }
+    const asked = {
+      message: written,
+      mapping,
+      partialApproval: partialApproval === true,
+      echoes: this.#echoes
+    }
     return {
       advice: false,
       transaction: record.id,

@@ -21,6 +21,7 @@ import type {
 } from "../domain/ports/upstream.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { beijingStamp, type OrderFacts, type RefundOrder, type Wallet } from "../qr/wallet.ts"
+import { AdviceStans } from "./advice-stans.ts"
 import { BreakerProbe } from "./breaker-probe.ts"
 import { Breaker, type BreakerStatus, type Permit } from "./breaker.ts"
 import type { ControlledGroup, GroupEvents } from "./group.ts"
@@ -62,6 +63,7 @@ export class WalletGroup implements ControlledGroup {
   readonly #ask: Ask
   readonly #probe: BreakerProbe
   readonly #stans: StanAllocator
+  readonly #adviceStans: AdviceStans
   readonly #adviceWindow: number
   readonly #inquiry: NonNullable<UpstreamConfig["inquiry"]>
   #inFlight = 0
@@ -77,6 +79,7 @@ export class WalletGroup implements ControlledGroup {
     this.#ask = ask
     this.#inquiry = config.inquiry
     this.#stans = new StanAllocator(firstStan(services.time.wallMs()))
+    this.#adviceStans = new AdviceStans(this.#stans)
     this.#adviceWindow = Math.max(1, Math.floor(config.window * config.adviceShare))
     this.#probe = new BreakerProbe({
       time: services.time,
@@ -110,16 +113,14 @@ export class WalletGroup implements ControlledGroup {
   }
 
   adviceStan(): Stan {
-    const number = this.#stans.take()
-    invariant(number !== 0, "fewer advices are pending than there are STANs")
-    return formatStan(number)
+    return this.#adviceStans.take()
   }
 
   advise(advice: AdviceSend, timeoutMs: number, ended: (ending: Ending) => void): boolean {
     if (this.#held || this.#advices >= this.#adviceWindow) return false
     const { meter, time, timers } = this.#services
     const { record } = advice
-    this.#stans.claim(parseStan(advice.stan))
+    if (!this.#adviceStans.hold(advice.stan)) return false
     const sentMs = record.times.forwardedMs ?? record.times.receivedMs
     const isPayment = record.kind === "sale"
     // Too early for this wallet: it was not written, and the lane comes back.
@@ -132,7 +133,7 @@ export class WalletGroup implements ControlledGroup {
     meter.sent(this.name, "advice")
     const over = (end: UndoEnd) => {
       this.#advices--
-      if (end._tag === "accepted") this.#stans.free(parseStan(advice.stan))
+      if (end._tag === "accepted") this.#adviceStans.free(advice.stan)
       const ending = endingOf(end)
       meter.ended(this.name, "advice", ending._tag, (this.#nowMs() - beganMs) / 1000)
       ended(ending)

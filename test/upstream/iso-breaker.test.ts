@@ -141,6 +141,21 @@ describe("the numbers of an upstream", () => {
     expect(stans.size).toBeLessThanOrEqual(2)
   })
 
+  it("of a chain from before a restart wait for a request that holds them", () => {
+    const station = new Station()
+    const sent = station.send()
+    const { stan } = sent.reservation
+    const advice = { record: record("t0"), facts: {}, reason: "98", attempt: 1, stan }
+    const offer = () => station.upstreams.advise("bank", advice, 3000, () => {})
+    expect(offer()).toBe(false)
+    station.answer(sent)
+    expect(offer()).toBe(true)
+    station.time.settle()
+    station.peer().answer(station.peer().of("0420")[0]!, { 39: "00" })
+    station.time.settle()
+    expect(station.status.inFlight).toBe(0)
+  })
+
   it("stay with an advice through all its repeats, until it is accepted", () => {
     const station = new Station()
     for (let step = 0; step < highestStan - 1; step++) station.upstreams.adviceStan("bank")

@@ -105,5 +105,25 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     group: "operate",
     summary: "is it alive, is it ready (for HEALTHCHECK)",
     load: () => import("./health.ts")
+  },
+  acquirer: {
+    group: "simulate",
+    summary: "a simulated acquirer for an upstream of the configuration",
+    load: () => import("./acquirer.ts")
+  },
+  terminals: {
+    group: "simulate",
+    summary: "simulated terminals of the estate against a running switch",
+    load: () => import("./terminals.ts")
+  },
+  simulate: {
+    group: "simulate",
+    summary: "seeded worlds: the whole switch under faults, judged by the books",
+    load: () => import("./simulate.ts")
+  },
+  wallet: {
+    group: "simulate",
+    summary: "a simulated wallet: takes pay codes, sends signed notices",
+    load: () => import("./wallet.ts")
   }
 }

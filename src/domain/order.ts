@@ -55,15 +55,9 @@ export interface PushRecord {
 }
 
 /**
- * The order number that wallets get for a transaction (`out_trade_no`: 32 letters and digits). It
- * is the transaction's id, so that a notice finds its transaction without an index.
+ * The order number of a screen code (`out_trade_no`: 32 letters and digits): the id of the
+ * transaction that its payment begins.
  */
 export function orderOf(transaction: TransactionId): string {
   return transaction.replaceAll("-", "")
-}
-
-/** The transaction an order number of ours stands for; undefined when it is none of ours. */
-export function transactionOf(order: string): TransactionId | undefined {
-  const parts = /^([0-9a-f]{8})([0-9a-f]{4})(7[0-9a-f]{3})([0-9a-f]{4})([0-9a-f]{12})$/.exec(order)
-  return parts === null ? undefined : parts.slice(1).join("-") as TransactionId
 }

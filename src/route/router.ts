@@ -3,9 +3,10 @@
  * message is decided under exactly one configuration version (I10).
  */
 
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
+import type { SwitchConfig } from "../domain/config.ts"
 import { Router } from "../domain/ports/router.ts"
-import type { RouteTable } from "./route-table.ts"
+import { compileRoutes, type RouteTable } from "./route-table.ts"
 
 export interface RouteControlShape {
   readonly current: () => RouteTable
@@ -33,4 +34,19 @@ export function routerLayer(first: RouteTable): Layer.Layer<Router | RouteContro
       )
     )
   }))
+}
+
+/** The routes of a configuration cannot be used; each fault as `routes[2].when.bins[0]: why`. */
+export class RoutesInvalid extends Schema.TaggedError<RoutesInvalid>()("RoutesInvalid", {
+  faults: Schema.Array(Schema.String)
+}) {}
+
+/** The router of a configuration, under its version. */
+export function routesLayer(
+  { routes, upstreams, version }: Pick<SwitchConfig, "routes" | "upstreams" | "version">
+): Layer.Layer<Router | RouteControl, RoutesInvalid> {
+  const table = compileRoutes(routes, new Set(upstreams.map(({ name }) => name)), version)
+  if ("decide" in table) return routerLayer(table)
+  const faults = table.map(({ path, problem }) => `${path}: ${problem}`)
+  return Layer.unwrap(Effect.fail(new RoutesInvalid({ faults })))
 }

@@ -14,7 +14,6 @@
 import type { Timer } from "../actor/timer-wheel.ts"
 import type { TimersShape } from "../actor/timers.ts"
 import type { TerminalId, TransactionId } from "../domain/brand.ts"
-import { invariant } from "../domain/invariant.ts"
 import type { PushRecord } from "../domain/order.ts"
 import type { JournalShape, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { PushShape } from "../domain/ports/push.ts"
@@ -131,10 +130,10 @@ export class Pushes implements PushShape {
     this.#deliver(lane)
   }
 
-  /** The session has ended, or has been taken over: before its successor attaches. */
+  /** Only the present target can leave; a newer one stays. */
   detach(terminal: TerminalId, target: PushTarget): void {
     const lane = this.#lanes.get(terminal)
-    invariant(lane?.target === target, "a session leaves before its successor comes")
+    if (lane?.target !== target) return
     lane.target = undefined
     lane.sent = 0
     lane.repeat?.cancel()

@@ -40,6 +40,8 @@ export interface Books {
   readonly chains: ReadonlySet<string>
   /** Ids that a human was told about. */
   readonly exceptions: ReadonlySet<string>
+  /** Ids of rows that PostgreSQL refused or contradicts: each is an exception with its content. */
+  readonly refusedRows?: ReadonlySet<string>
 }
 
 export type ViolationKind =
@@ -110,7 +112,7 @@ export function audit(books: Books): AuditReport {
       violations.push(said("unasked", "no terminal asked for it", undefined, [execution]))
     }
   }
-  if (ledger !== undefined) compare(journal, ledger, violations)
+  if (ledger !== undefined) compare(journal, ledger, books.refusedRows ?? new Set(), violations)
   const executed = [...upstreams.values()]
   return {
     violations,
@@ -198,9 +200,11 @@ function executionsOf(
 function compare(
   journal: ReadonlyMap<string, SwitchRecord>,
   ledger: ReadonlyMap<string, SwitchRecord>,
+  refused: ReadonlySet<string>,
   violations: Array<Violation>
 ): void {
   for (const record of journal.values()) {
+    if (refused.has(record.id)) continue
     const row = ledger.get(record.id)
     // Followers of an original change its record without an end of its own: only ends are fed.
     if (row === undefined) {

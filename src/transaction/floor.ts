@@ -31,12 +31,19 @@ export class Floor {
   readonly recent = new RecentTransactions()
   /** Approved answers that no live socket took, until their grace ends. */
   readonly graces = new Map<TransactionId, Timer>()
+  /** Pay-code attempts in the journal, by their order number at the wallet. */
+  readonly #references = new Map<string, TransactionId>()
   /** Fell out of the window while still owing something; removed from the journal at their end. */
-  readonly #overdue = new Set<TransactionId>()
+  readonly #overdue = new Map<TransactionId, RecentEntry>()
 
   enter(life: Life): void {
     this.byKey.set(life.submission.key, life)
     this.byId.set(life.record.id, life)
+  }
+
+  /** The attempt that a wallet knows by this order number. */
+  byReference(order: string): TransactionId | undefined {
+    return this.#references.get(order)
   }
 
   leave(life: Life): void {
@@ -51,13 +58,16 @@ export class Floor {
     record: Remembered,
     isOwing: (id: TransactionId) => boolean
   ): Array<JournalWrite> {
+    if (record.walletReference !== undefined) {
+      this.#references.set(record.walletReference, record.id)
+    }
     const fallen = this.recent.add(record.terminal, entryOf(record))
     if (fallen === undefined) return []
     if (this.byId.has(fallen.id) || isOwing(fallen.id)) {
-      this.#overdue.add(fallen.id)
+      this.#overdue.set(fallen.id, fallen)
       return []
     }
-    return [removal(fallen.id)]
+    return [this.#removal(fallen)]
   }
 
   /**
@@ -65,13 +75,21 @@ export class Floor {
    * window, its removal when it fell out meanwhile.
    */
   settled(record: TransactionRecord): JournalWrite {
-    if (this.#overdue.delete(record.id)) return removal(record.id)
-    return { table: "transactions", key: record.id, value: record }
+    const [removed] = this.released(record.id)
+    return removed ?? { table: "transactions", key: record.id, value: record }
   }
 
   /** The same for a record that does not change: nothing, or its removal. */
   released(id: TransactionId): Array<JournalWrite> {
-    return this.#overdue.delete(id) ? [removal(id)] : []
+    const overdue = this.#overdue.get(id)
+    if (overdue === undefined) return []
+    this.#overdue.delete(id)
+    return [this.#removal(overdue)]
+  }
+
+  #removal({ id, reference }: RecentEntry): JournalWrite {
+    if (reference !== undefined) this.#references.delete(reference)
+    return { table: "transactions", key: id, value: undefined }
   }
 }
 
@@ -81,10 +99,7 @@ export function entryOf(record: Remembered): RecentEntry {
     id: record.id,
     kind: record.kind,
     stan: record.stan,
-    batch: record.batch
+    batch: record.batch,
+    reference: record.walletReference
   }
-}
-
-function removal(id: TransactionId): JournalWrite {
-  return { table: "transactions", key: id, value: undefined }
 }

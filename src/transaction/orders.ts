@@ -7,12 +7,7 @@
 
 import type { Stan, TransactionId } from "../domain/brand.ts"
 import { type FailureCode } from "../domain/failures.ts"
-import {
-  type NotificationRecord,
-  orderOf,
-  type OrderRecord,
-  transactionOf
-} from "../domain/order.ts"
+import { type NotificationRecord, orderOf, type OrderRecord } from "../domain/order.ts"
 import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Booking, OrderRequest } from "../domain/ports/transactions.ts"
@@ -101,7 +96,7 @@ export class Orders {
   }
 
   #attempt({ order }: NotificationRecord): TransactionRecord | undefined {
-    const id = order === undefined ? undefined : transactionOf(order)
+    const id = order === undefined ? undefined : this.#desk.floor.byReference(order)
     return id === undefined ? undefined : this.#desk.originals.current(id)
   }
 

@@ -18,6 +18,8 @@ export interface RecentEntry {
   readonly kind: Kind
   readonly stan: string
   readonly batch: string | undefined
+  /** Order number at a wallet: a notice may name it. */
+  readonly reference: string | undefined
 }
 
 export class RecentTransactions {

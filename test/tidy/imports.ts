@@ -57,7 +57,8 @@ export const stations = [
 const pure = ["frame", "iso8583", "qr", "security"]
 const shared = ["actor", "domain", "config", "observe"]
 const faces = ["admin", "console", "simulate"]
-const rooms = new Set([...stations, ...pure, ...shared, ...faces, "cli"])
+/** `src/switch.ts` and the two pages behind it may see everybody. */
+const rooms = new Set([...stations, ...pure, ...shared, ...faces, "cli", "switch"])
 
 /** What a pure room may not touch: each is a way to the machine, its clock or its chance. */
 const machine = [

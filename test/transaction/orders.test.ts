@@ -83,10 +83,15 @@ describe("a notice", () => {
     })
   })
 
-  it("about a pay code in flight waits for the wallet's own answer", () => {
+  it("about a pay code waits for the wallet's own answer, and alarms when that was no", () => {
     const stage = new Stage()
     stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))
-    const number = stage.records[0]!.id.replaceAll("-", "")
-    expect(stage.orders.book(notice({ order: number }))._tag).toBe("known")
+    expect(stage.orders.book(notice({ order: "order 000001" }))._tag).toBe("known")
+    stage.journal.sync()
+    stage.answer("05")
+    stage.journal.sync()
+    expect(stage.orders.book(notice({ order: "order 000001" }))).toMatchObject({
+      reason: "paid-after-end"
+    })
   })
 })

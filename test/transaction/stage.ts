@@ -159,6 +159,7 @@ export class FakeUpstreams {
         link: 0,
         stan,
         rrn: `R${stan}` as Rrn,
+        walletReference: `order ${stan}`,
         release: () => {
           flight.released = true
         },

@@ -37,8 +37,9 @@ export interface Tongues {
 
 const residentWall = { offsetMs: 1_790_000_000_000 }
 
-/** Timers of its own for one resident, on the world's time. */
-function timersFor(events: WorldEvents, owner: Incarnation): TimersShape {
+/** One wheel for all residents: they lose power, but never their clock. */
+export function residentTimers(events: WorldEvents): TimersShape {
+  const owner = new Incarnation("residents")
   const time = worldTime(events, owner, residentWall)
   const build = Layer.buildWithScope(Timers.layer, Scope.makeUnsafe()).pipe(
     Effect.provideService(Time, Time.of(time)),
@@ -90,6 +91,7 @@ export function settleTerminals(
   plan: WorldPlan,
   tongues: Tongues,
   network: Network,
+  timers: TimersShape,
   book: TerminalBook,
   onForeign: (at: string, named: string) => void
 ): Array<Terminal> {
@@ -115,7 +117,7 @@ export function settleTerminals(
       habits: { ...plan.habits, questions: plan.questions },
       transport: worldTransport(network, owner),
       time: worldTime(events, owner, residentWall),
-      timers: timersFor(events, owner),
+      timers,
       random: new Chance(plan.seed, name),
       book,
       onForeign: (named) => onForeign(name, named)
@@ -134,6 +136,7 @@ export function settleAcquirers(
   plan: WorldPlan,
   tongues: Tongues,
   network: Network,
+  timers: TimersShape,
   book: UpstreamBook
 ): Array<Acquirer> {
   const { events } = network
@@ -144,7 +147,7 @@ export function settleAcquirers(
       dialect,
       framing,
       time: worldTime(events, owner, residentWall),
-      timers: timersFor(events, owner),
+      timers,
       random: new Chance(plan.seed, name),
       book,
       temper: plan.tempers[index % plan.tempers.length]!

@@ -16,7 +16,13 @@ import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from
 import type { RunningSwitch, WorldHouse } from "./house.ts"
 import { Network, worldTransport } from "./network.ts"
 import type { WorldPlan } from "./plan.ts"
-import { profilesOf, settleAcquirers, settleTerminals, type Tongues } from "./residents.ts"
+import {
+  profilesOf,
+  residentTimers,
+  settleAcquirers,
+  settleTerminals,
+  type Tongues
+} from "./residents.ts"
 import { type FaultKind, Torment } from "./torment.ts"
 import { Trace } from "./trace.ts"
 import { Web } from "./web.ts"
@@ -74,11 +80,13 @@ export class World {
     const keep = (line: BookLine) => this.#trace.text(JSON.stringify(line))
     this.#terminalBook = new TerminalBook(keep)
     this.#upstreamBook = new UpstreamBook(keep)
-    this.#acquirers = settleAcquirers(plan, tongues, this.#network, this.#upstreamBook)
+    const timers = residentTimers(this.#events)
+    this.#acquirers = settleAcquirers(plan, tongues, this.#network, timers, this.#upstreamBook)
     this.#terminals = settleTerminals(
       plan,
       tongues,
       this.#network,
+      timers,
       this.#terminalBook,
       (at, named) => this.#found("differs", `terminal ${at} was sent a message for ${named} (I4)`)
     )
@@ -150,7 +158,7 @@ export class World {
     const random = new Chance(this.#plan.seed, incarnation.name)
     const program = this.#house.boot({
       time: worldTime(this.#events, incarnation, this.#wall),
-      random,
+      random: { next: () => random.next(), bytes: (length) => random.bytes(length) },
       transport: worldTransport(this.#network, incarnation),
       http: this.#web.of(incarnation),
       terminals: profilesOf(this.#plan, this.#tongues.masterKey),
@@ -213,7 +221,8 @@ export class World {
       journal: running.records(),
       ledger: this.#house.database.rows(),
       chains: running.chains(),
-      exceptions: this.#house.database.exceptions()
+      exceptions: this.#house.database.exceptions(),
+      refusedRows: this.#house.database.refusedRows()
     })
     this.#violations.push(...report.violations)
   }

@@ -1,0 +1,182 @@
+/** `pointsman acquirer`: a simulated acquirer for an upstream of the configuration. */
+
+import { Effect } from "effect"
+import { Timers } from "../actor/timers.ts"
+import { Http, type HttpRequest, type HttpResponse } from "../domain/ports/http.ts"
+import { Random, Time } from "../domain/ports/time.ts"
+import { Transport } from "../domain/ports/transport.ts"
+import {
+  Acquirer,
+  type AcquirerTemper,
+  goodTemper,
+  type Mood,
+  moods
+} from "../simulate/acquirer.ts"
+import { UpstreamBook } from "../simulate/book.ts"
+import { openBook } from "./book-file.ts"
+import { loadedConfig } from "./configuration.ts"
+import { asked, machineLayer, runProgram } from "./machine.ts"
+import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
+
+const maxControlBytes = 65_536
+
+export const verb: Action = {
+  about: "Answers as an acquirer: where an upstream of the configuration connects to, in its " +
+    "dialect, with the moods that you give it. Its control port shows and changes them.",
+  parameters: [],
+  flags: {
+    config: configFlag,
+    upstream: {
+      type: "text",
+      value: "<name>",
+      about: "which upstream to play",
+      fallback: "acquirer"
+    },
+    mood: {
+      type: "text",
+      value: "<shares>",
+      about: `shares of moods, as approve=9,slow=1 (${moods.join(" ")})`,
+      fallback: "approve=1"
+    },
+    delay: { type: "number", value: "<ms>", about: "before an answer", fallback: 5 },
+    slow: { type: "number", value: "<ms>", about: "before a slow answer", fallback: 6000 },
+    late: { type: "number", value: "<ms>", about: "before a late answer", fallback: 40_000 },
+    flap: {
+      type: "number",
+      value: "<ms>",
+      about: "drop all connections this often; 0 = never",
+      fallback: 0
+    },
+    control: {
+      type: "number",
+      value: "<port>",
+      about: "control port on loopback; 0 = none",
+      fallback: 0
+    },
+    book: { type: "text", value: "<file>", about: "append its own book to this file" }
+  },
+  examples: [
+    ["acquirer --upstream acquirer --mood approve=9,decline=1 --control 9901", "mostly approves"],
+    ["acquirer --upstream unionpay --mood silent=1", "executes and never answers"]
+  ],
+  run
+}
+
+async function run(call: Call): Promise<0> {
+  const { config, dialects, framings } = await loadedConfig(call)
+  const name = call.text("upstream") ?? ""
+  const upstream = config.upstreams.find((each) => each.name === name && each.kind === "iso8583")
+  const known = config.upstreams.filter(({ kind }) => kind === "iso8583").map((each) => each.name)
+  if (upstream === undefined) {
+    throw new Refusal(2, `--upstream ${name}: the configuration has ${known.join(", ")}`)
+  }
+  const dialect = dialects.get(upstream.dialect)!
+  const framing = framings.get(upstream.framing)!
+  const temper = temperFrom(call)
+  const file = openBook(call.text("book"))
+  const program = Effect.gen(function*() {
+    const transport = yield* Transport
+    const acquirer = new Acquirer({
+      name,
+      dialect,
+      framing,
+      time: yield* Time,
+      timers: yield* Timers,
+      random: yield* Random,
+      book: new UpstreamBook(file.sink),
+      temper
+    })
+    const ports = new Set(upstream.links.map(({ port }) => port))
+    for (const port of ports) {
+      yield* transport.listen(
+        { name: "acquirer", host: "127.0.0.1", port, backlog: 128 },
+        (connection) => acquirer.accept(connection)
+      )
+    }
+    acquirer.flap()
+    yield* serveControl(acquirer, call.number("control") ?? 0)
+    call.streams.say(`${name} listens on ${[...ports].join(", ")}`)
+    yield* asked(call.streams)
+    const summary = { upstream: name, ...acquirer.counts, moods: acquirer.moodCounts }
+    call.streams.out(`${JSON.stringify(summary)}\n`)
+  })
+  await runProgram(program.pipe(Effect.scoped, Effect.provide(machineLayer)))
+  file.close()
+  return 0
+}
+
+function temperFrom(call: Call): AcquirerTemper {
+  return {
+    ...goodTemper,
+    shares: parseShares(call.text("mood") ?? ""),
+    delayMs: call.number("delay") ?? 0,
+    slowMs: call.number("slow") ?? 0,
+    lateMs: call.number("late") ?? 0,
+    flapMs: call.number("flap") ?? 0
+  }
+}
+
+/** `approve=9,slow=1` */
+export function parseShares(text: string): Partial<Record<Mood, number>> {
+  const shares: Partial<Record<Mood, number>> = {}
+  for (const part of text.split(",").filter((each) => each !== "")) {
+    const [name = "", weight = "1"] = part.split("=")
+    const mood = moods.find((each) => each === name)
+    const share = Number(weight)
+    if (mood === undefined) {
+      throw new Refusal(2, `--mood ${name}: no such mood; there are ${moods.join(", ")}`)
+    }
+    if (!(share >= 0)) throw new Refusal(2, `--mood ${part}: a share is a number from 0 on`)
+    shares[mood] = share
+  }
+  return shares
+}
+
+const serveControl = Effect.fnUntraced(function*(acquirer: Acquirer, port: number) {
+  if (port === 0) return
+  const http = yield* Http
+  yield* http.serve(
+    { name: "control", host: "127.0.0.1", port, maxBodyBytes: maxControlBytes },
+    (request, respond) => respond(controlled(acquirer, request))
+  )
+})
+
+/** GET shows temper and counts; POST with JSON changes what it names. */
+function controlled(acquirer: Acquirer, request: HttpRequest): HttpResponse {
+  if (request.method === "POST") {
+    const change = temperOf(request.body)
+    if (change === undefined) return answer(400, { error: "send a JSON object of known keys" })
+    const flapped = acquirer.temper.flapMs > 0
+    acquirer.temper = { ...acquirer.temper, ...change }
+    if (!flapped) acquirer.flap()
+  } else if (request.method !== "GET") return answer(405, { error: "GET or POST" })
+  const { connections, counts, moodCounts, temper } = acquirer
+  return answer(200, { temper, connections, counts, moods: moodCounts })
+}
+
+function temperOf(body: Uint8Array): Partial<AcquirerTemper> | undefined {
+  try {
+    const given: unknown = JSON.parse(Buffer.from(body).toString())
+    if (typeof given !== "object" || given === null) return undefined
+    for (const [key, value] of Object.entries(given)) {
+      if (key === "shares") {
+        const isKnown = typeof value === "object" && value !== null &&
+          Object.entries(value).every(([mood, share]) =>
+            moods.some((each) => each === mood) && typeof share === "number"
+          )
+        if (!isKnown) return undefined
+      } else if (!(key in goodTemper) || typeof value !== "number") return undefined
+    }
+    return given
+  } catch {
+    return undefined
+  }
+}
+
+function answer(status: number, body: object): HttpResponse {
+  return {
+    status,
+    headers: new Map([["content-type", "application/json"]]),
+    body: Buffer.from(`${JSON.stringify(body)}\n`)
+  }
+}

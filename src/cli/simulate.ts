@@ -1,0 +1,203 @@
+/**
+ * `pointsman simulate`: seeded worlds, in this process or in several. A seed says everything; what
+ * is found is told with its story and the command that shows it again.
+ */
+
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect } from "effect"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { loadKeyStore } from "../config/key-store-file.ts"
+import { loadConfig } from "../config/load.ts"
+import {
+  addResult,
+  addSum,
+  type CampaignSum,
+  emptySum,
+  findingLines,
+  sumLines
+} from "../simulate/world/campaign.ts"
+import { calmPlan, drawPlan, type WorldPlan, worldVersion } from "../simulate/world/plan.ts"
+import { shrinkPlan } from "../simulate/world/shrink.ts"
+import { World, type WorldResult } from "../simulate/world/world.ts"
+import { startVerb } from "./child-process.ts"
+import { runProgram } from "./machine.ts"
+import { stopwatch } from "./stopwatch.ts"
+import { type Action, type Call, Refusal } from "./verb.ts"
+import { makeWorldHouse, tonguesOf } from "./world-house.ts"
+
+const worldConfig = fileURLToPath(new URL("../../config/world.yaml", import.meta.url))
+
+/** Worlds that a child does before it reports. */
+const portion = 5
+
+export const verb: Action = {
+  about: "The whole switch with terminals, acquirers, disk and database in one process on a " +
+    "virtual clock. Each seed is a world with faults of its own; the books are compared after it.",
+  parameters: [],
+  flags: {
+    seed: { type: "number", value: "<n>", about: "one world, with its trace hash" },
+    seeds: { type: "number", value: "<n>", about: "this many worlds", fallback: 100 },
+    from: { type: "number", value: "<n>", about: "first seed", fallback: 1 },
+    transactions: { type: "number", value: "<n>", about: "of each world", fallback: 1000 },
+    calm: { type: "yes", about: "without any fault" },
+    jobs: { type: "number", value: "<n>", about: "processes", fallback: 2 },
+    shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
+    plan: { type: "text", value: "<file>", about: "a world as --shrink printed it" },
+    resume: { type: "text", value: "<file>", about: "keep the sum here, and go on from it" }
+  },
+  examples: [
+    ["simulate --seeds 2000", "the long form, over two processes"],
+    ["simulate --seed 17 --shrink", "one world, made as small as its failure allows"]
+  ],
+  run
+}
+
+type RunWorld = (plan: WorldPlan) => WorldResult
+
+/** Everything that worlds have in common is loaded once. */
+async function worldRunner(): Promise<RunWorld> {
+  const loaded = await runProgram(
+    Effect.gen(function*() {
+      const config = yield* loadConfig(worldConfig)
+      return { config, store: yield* loadKeyStore(config.config.keyStore) }
+    }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+  const { config, store } = loaded
+  const tongues = tonguesOf(config, store, "tmk-demo")
+  return (plan) => new World(plan, makeWorldHouse(config, store), tongues).run()
+}
+
+async function run(call: Call): Promise<0 | 1> {
+  const seed = call.number("seed")
+  const file = call.text("plan")
+  if (seed !== undefined || file !== undefined) {
+    return one(call, file === undefined ? planOf(call, seed ?? 1) : readPlan(file))
+  }
+  const from = call.number("from") ?? 1
+  const first = { next: from, sum: emptySum() }
+  const state = readState(call.text("resume"), call) ?? first
+  const until = from + (call.number("seeds") ?? 0)
+  const seconds = stopwatch()
+  const jobs = Math.max(1, call.number("jobs") ?? 1)
+  if (jobs === 1 || until - state.next <= portion) {
+    const runWorld = await worldRunner()
+    for (; state.next < until; state.next++) {
+      addResult(state.sum, runWorld(planOf(call, state.next)))
+    }
+  } else await fanOut(call, state, until, jobs)
+  saveState(call.text("resume"), call, state)
+  return told(call, state.sum, seconds())
+}
+
+function planOf(call: Call, seed: number): WorldPlan {
+  const transactions = call.number("transactions") ?? 1000
+  if (!call.yes("calm")) return drawPlan(seed, { transactions })
+  return { ...calmPlan, seed, questions: Math.ceil(transactions / 8) }
+}
+
+async function one(call: Call, plan: WorldPlan): Promise<0 | 1> {
+  const runWorld = await worldRunner()
+  const seconds = stopwatch()
+  const result = runWorld(plan)
+  const sum = emptySum()
+  addResult(sum, result)
+  const exit = told(call, sum, seconds())
+  if (call.format === "text") call.streams.out(`hash          ${result.hash}\n`)
+  if (exit === 1 && call.yes("shrink")) {
+    const small = shrinkPlan(
+      plan,
+      (next) => runWorld(next).violations.length > 0,
+      () => call.streams.say("smaller")
+    )
+    call.streams.out(`${JSON.stringify(small)}\n`)
+  }
+  return exit
+}
+
+function told(call: Call, sum: CampaignSum, seconds: number): 0 | 1 {
+  if (call.format === "json") call.streams.out(`${JSON.stringify({ ...sum, seconds })}\n`)
+  else {
+    const transactions = call.number("transactions") ?? 1000
+    for (const finding of sum.findings) {
+      const command = `npx pointsman simulate --seed ${finding.seed} --transactions ${transactions}`
+      call.streams.out(`${findingLines(finding, command).join("\n")}\n`)
+    }
+    call.streams.out(`${sumLines(sum, seconds).join("\n")}\n`)
+  }
+  return sum.findings.length === 0 ? 0 : 1
+}
+
+interface State {
+  next: number
+  sum: CampaignSum
+}
+
+/** Children take portions of seeds and report sums; the order of reports does not matter. */
+async function fanOut(call: Call, state: State, until: number, jobs: number): Promise<void> {
+  const first = state.next
+  let begun = state.next
+  const worker = async (): Promise<void> => {
+    while (begun < until) {
+      const from = begun
+      const seeds = Math.min(portion, until - begun)
+      begun += seeds
+      addSum(state.sum, await portionOf(call, from, seeds))
+      state.next += seeds
+      const faults = state.sum.findings.length
+      call.streams.say(
+        `${state.next - first} of ${until - first} worlds, ${faults} with violations`
+      )
+      saveState(call.text("resume"), call, state)
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, worker))
+}
+
+async function portionOf(call: Call, from: number, seeds: number): Promise<CampaignSum> {
+  const words = ["simulate", "--from", from, "--seeds", seeds, "--jobs", 1, "--format", "json"]
+  words.push("--transactions", call.number("transactions") ?? 1000)
+  if (call.yes("calm")) words.push("--calm")
+  const { code, output } = await startVerb(words).ended
+  if (code > 1) throw new Refusal(3, `the worlds from seed ${from} on ended with ${code}`)
+  // Written by `told` of the same program.
+  return JSON.parse(output) as CampaignSum
+}
+
+function readPlan(path: string): WorldPlan {
+  const plan = readJson(path) as Partial<WorldPlan> | undefined
+  if (plan?.version !== worldVersion) {
+    throw new Refusal(2, `${path}: not a plan of world version ${worldVersion}`)
+  }
+  return { ...calmPlan, ...plan }
+}
+
+function readState(path: string | undefined, call: Call): State | undefined {
+  if (path === undefined || !existsSync(path)) return undefined
+  const state = readJson(path) as (State & Readonly<Record<string, unknown>>) | undefined
+  if (state?.["version"] !== worldVersion || state["of"] !== nameOf(call)) {
+    throw new Refusal(2, `${path}: the sum of another campaign or world version; remove it`)
+  }
+  return state
+}
+
+function saveState(path: string | undefined, call: Call, state: State): void {
+  if (path === undefined) return
+  const whole = { version: worldVersion, of: nameOf(call), ...state }
+  writeFileSync(`${path}.new`, JSON.stringify(whole))
+  renameSync(`${path}.new`, path)
+}
+
+/** Sums may be added up only if their worlds were made the same way. */
+function nameOf(call: Call): string {
+  const calm = call.yes("calm") ? " calm" : ""
+  return `from ${call.number("from")} transactions ${call.number("transactions")}${calm}`
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"))
+  } catch {
+    throw new Refusal(2, `${path}: cannot be read as JSON`)
+  }
+}

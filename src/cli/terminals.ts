@@ -1,0 +1,250 @@
+/** `pointsman terminals`: simulated terminals of the estate against a running switch. */
+
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect } from "effect"
+import { Timers } from "../actor/timers.ts"
+import { loadKeyStore } from "../config/key-store-file.ts"
+import type { LoadedConfig } from "../config/loaded.ts"
+import type { KeyHandle } from "../domain/brand.ts"
+import type { ListenerConfig } from "../domain/config.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import { Random, Time } from "../domain/ports/time.ts"
+import { Transport } from "../domain/ports/transport.ts"
+import { CipherCache } from "../security/cipher-cache.ts"
+import type { KeyStore } from "../security/key-store.ts"
+import { TerminalBook } from "../simulate/book.ts"
+import { downloadOpener } from "../simulate/download-opener.ts"
+import { Fleet } from "../simulate/fleet.ts"
+import { TerminalKeys } from "../simulate/terminal-keys.ts"
+import type { TerminalKind } from "../simulate/terminal-speech.ts"
+import { calmHabits, Terminal, type TerminalHabits } from "../simulate/terminal.ts"
+import { openBook } from "./book-file.ts"
+import { loadedConfig } from "./configuration.ts"
+import { asked, machineLayer, runProgram } from "./machine.ts"
+import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
+
+const terminalKinds: ReadonlyArray<TerminalKind> = [
+  "sale",
+  "void",
+  "refund",
+  "preauth",
+  "preauth-cancel",
+  "completion",
+  "balance",
+  "pay-code"
+]
+
+/** How long the terminals get to bring what is open to its end. */
+const finishMs = 60_000
+
+export const verb: Action = {
+  about:
+    "Terminals of the estate that sign on, sell, repeat and reverse like real ones, and keep " +
+    "their own book. Ends with SIGTERM, after --seconds, or when all have asked --questions.",
+  parameters: [],
+  flags: {
+    config: configFlag,
+    listener: {
+      type: "text",
+      value: "<name>",
+      about: "listener to connect to: gives dialect, framing and port",
+      fallback: "terminals"
+    },
+    prefix: {
+      type: "text",
+      value: "<text>",
+      about: "only terminals whose identification begins so",
+      fallback: "T"
+    },
+    group: { type: "text", value: "<name>", about: "only terminals of this group of the estate" },
+    count: { type: "number", value: "<n>", about: "terminals", fallback: 100 },
+    rate: {
+      type: "number",
+      value: "<n>",
+      about: "transactions a second, all together",
+      fallback: 20
+    },
+    questions: {
+      type: "number",
+      value: "<n>",
+      about: "transactions of each; 0 = no end",
+      fallback: 0
+    },
+    seconds: {
+      type: "number",
+      value: "<s>",
+      about: "stop asking after this; 0 = never",
+      fallback: 0
+    },
+    mix: {
+      type: "text",
+      value: "<shares>",
+      about: `what they ask for, as sale=8,void=1 (${terminalKinds.join(" ")})`,
+      fallback: "sale=1"
+    },
+    timeout: { type: "number", value: "<ms>", about: "patience of a terminal", fallback: 60_000 },
+    repeats: { type: "number", value: "<n>", about: "repeats before a reversal", fallback: 1 },
+    churn: { type: "number", value: "<share>", about: "reconnects per transaction", fallback: 0 },
+    takeover: { type: "number", value: "<share>", about: "second connections", fallback: 0 },
+    "power-cut": { type: "number", value: "<share>", about: "power cuts", fallback: 0 },
+    sources: {
+      type: "number",
+      value: "<n>",
+      about: "loopback addresses to come from",
+      fallback: 1
+    },
+    book: { type: "text", value: "<file>", about: "append their own book to this file" }
+  },
+  examples: [
+    ["terminals --count 200 --rate 50 --mix sale=8,void=1,balance=1", "a busy counter"],
+    ["terminals --count 2000 --churn 0.05 --questions 10", "a fleet that comes and goes"]
+  ],
+  run
+}
+
+async function run(call: Call): Promise<0 | 1> {
+  const loaded = await loadedConfig(call)
+  const listener = listenerOf(call, loaded)
+  const profiles = profilesOf(call, loaded, listener)
+  const file = openBook(call.text("book"))
+  const book = new TerminalBook(file.sink)
+  const program = Effect.gen(function*() {
+    const store = yield* loadKeyStore(loaded.config.keyStore)
+    const services: FleetServices = {
+      transport: yield* Transport,
+      time: yield* Time,
+      timers: yield* Timers,
+      random: yield* Random
+    }
+    const fleet = new Fleet(services.time, services.timers)
+    const make = maker(call, loaded, listener, store, services, book, fleet)
+    for (const [index, profile] of profiles.entries()) fleet.add(make(profile, index))
+    fleet.start()
+    call.streams.say(`${profiles.length} terminals call ${listener.name} on ${listener.port}`)
+    const seconds = call.number("seconds") ?? 0
+    yield* Effect.raceAll([
+      asked(call.streams),
+      fleet.finished,
+      ...(seconds > 0 ? [Effect.sleep(seconds * 1000)] : [])
+    ])
+    const left = yield* fleet.finish(finishMs)
+    call.streams.out(`${JSON.stringify({ ...fleet.summary(book), left })}\n`)
+    return left === 0 ? 0 as const : 1 as const
+  })
+  const exit = await runProgram(
+    program.pipe(Effect.scoped, Effect.provide([machineLayer, NodeFileSystem.layer]))
+  )
+  file.close()
+  return exit
+}
+
+interface FleetServices {
+  readonly transport: Transport["Service"]
+  readonly time: Time["Service"]
+  readonly timers: Timers["Service"]
+  readonly random: Random["Service"]
+}
+
+function listenerOf(call: Call, { config }: LoadedConfig): ListenerConfig {
+  const name = call.text("listener") ?? ""
+  const listeners = config.listeners.filter(({ kind }) => kind === "iso8583")
+  const listener = listeners.find((each) => each.name === name)
+  if (listener !== undefined) return listener
+  const known = listeners.map((each) => each.name).join(", ")
+  throw new Refusal(2, `--listener ${name}: the configuration has ${known}`)
+}
+
+function profilesOf(
+  call: Call,
+  { terminals }: LoadedConfig,
+  listener: ListenerConfig
+): ReadonlyArray<TerminalProfile> {
+  const group = call.text("group")
+  const prefix = call.text("prefix") ?? ""
+  const count = call.number("count") ?? 0
+  const fitting = terminals.filter((profile) =>
+    profile.identity !== "hello" && profile.identity !== "certificate" && !profile.blocked &&
+    profile.terminal.startsWith(prefix) &&
+    (group === undefined || profile.group === group)
+  )
+  if (fitting.length < count) {
+    throw new Refusal(
+      2,
+      `--count ${count}: the estate has ${fitting.length} terminals that sign on` +
+        `${group === undefined ? "" : ` in group ${group}`} for ${listener.name}`
+    )
+  }
+  return fitting.slice(0, count)
+}
+
+function maker(
+  call: Call,
+  { dialects, framings }: LoadedConfig,
+  listener: ListenerConfig,
+  store: KeyStore,
+  services: FleetServices,
+  book: TerminalBook,
+  fleet: Fleet
+): (profile: TerminalProfile, index: number) => Terminal {
+  const dialect = dialects.get(listener.dialect)!
+  const framing = framings.get(listener.framing)!
+  const habits = habitsOf(call)
+  const cache = new CipherCache()
+  const sources = call.number("sources") ?? 1
+  return (profile, index) => {
+    const { masterKey } = profile
+    const keys = masterKey === undefined || dialect.mac === undefined ?
+      undefined :
+      new TerminalKeys(
+        cache,
+        index + 1 as KeyHandle,
+        dialect,
+        downloadOpener(store, masterKey)
+      )
+    return new Terminal({
+      ...services,
+      terminal: profile.terminal.trim(),
+      merchant: profile.merchant.trim(),
+      dialect,
+      framing,
+      host: "127.0.0.1",
+      port: listener.port,
+      localAddress: `127.0.0.${1 + index % sources}`,
+      signsOn: true,
+      keys,
+      habits,
+      book,
+      onAnswer: (latencyMs) => fleet.heard(latencyMs)
+    })
+  }
+}
+
+function habitsOf(call: Call): TerminalHabits {
+  const number = (flag: string) => call.number(flag) ?? 0
+  const questions = number("questions")
+  return {
+    ...calmHabits,
+    thinkMs: number("count") * 1000 / Math.max(0.001, number("rate")),
+    timeoutMs: number("timeout"),
+    mix: parseMix(call.text("mix") ?? ""),
+    repeats: number("repeats"),
+    churn: number("churn"),
+    takeover: number("takeover"),
+    powerCut: number("power-cut"),
+    questions: questions === 0 ? Number.POSITIVE_INFINITY : questions
+  }
+}
+
+function parseMix(text: string): Partial<Record<TerminalKind, number>> {
+  const mix: Partial<Record<TerminalKind, number>> = {}
+  for (const part of text.split(",").filter((each) => each !== "")) {
+    const [name = "", weight = "1"] = part.split("=")
+    const kind = terminalKinds.find((each) => each === name)
+    if (kind === undefined) {
+      throw new Refusal(2, `--mix ${name}: they can ask for ${terminalKinds.join(", ")}`)
+    }
+    if (!(Number(weight) >= 0)) throw new Refusal(2, `--mix ${part}: a share is a number from 0 on`)
+    mix[kind] = Number(weight)
+  }
+  return mix
+}

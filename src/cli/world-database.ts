@@ -1,0 +1,47 @@
+/** The world's database: the ledger's memory store and writer, under the torment's hand. */
+
+import { Effect, Layer } from "effect"
+import { LedgerStore } from "../domain/ports/ledger.ts"
+import { MemoryLedger, memoryLedgerLayer } from "../ledger/memory-ledger.ts"
+import { startWriter } from "../ledger/writer.ts"
+import type { WorldDatabase } from "../simulate/world/house.ts"
+
+const writerOptions = { batchRows: 200, batchMs: 20, lanes: 2, drainMs: 5_000 }
+const slowMs = 4_000
+const lostAcknowledgements = 3
+/** One row in so many is refused while the database is in that mood. */
+const refusedShare = 50
+
+/** One database that outlives the switches which write to it. */
+export function makeWorldDatabase() {
+  const context = Effect.runSync(Effect.scoped(Layer.build(memoryLedgerLayer)))
+  const ledger = Effect.runSync(Effect.provide(MemoryLedger, context))
+  const store = Effect.runSync(Effect.provide(LedgerStore, context))
+  let count = 0
+  const hand: WorldDatabase = {
+    setMood: (mood) => {
+      ledger.away(mood === "away")
+      ledger.slow(mood === "slow" ? slowMs : 0)
+      ledger.refuse(mood === "refuses" ? () => ++count % refusedShare === 0 : undefined)
+      ledger.loseAcknowledgements(mood === "loses-acknowledgement" ? lostAcknowledgements : 0)
+    },
+    rows: () => ledger.rows("transactions"),
+    exceptions: () => told(ledger, () => true),
+    refusedRows: () => told(ledger, (reason) => reason.startsWith("ledger-"))
+  }
+  const layer = Layer.effectDiscard(startWriter(writerOptions, Effect.void)).pipe(
+    Layer.provideMerge(Layer.succeed(LedgerStore, store))
+  )
+  return { hand, layer }
+}
+
+function told(
+  ledger: MemoryLedger["Service"],
+  wanted: (reason: string) => boolean
+): ReadonlySet<string> {
+  return new Set(
+    ledger.rows("exceptions").flatMap(({ reason, transaction }) =>
+      wanted(reason) ? transaction ?? [] : []
+    )
+  )
+}

@@ -1,0 +1,21 @@
+/** The world's disk: the journal's memory store, under the hand of the torment. */
+
+import { MemoryDisk, memoryStoreLayer } from "../journal/memory-store.ts"
+import type { WorldDisk } from "../simulate/world/house.ts"
+
+const maxBytes = 256 * 1024 * 1024
+
+export function makeWorldDisk() {
+  const disk = new MemoryDisk(maxBytes)
+  const hand: WorldDisk = {
+    powerCut: (kept) => disk.powerCut(kept),
+    unsynced: () => disk.unsynced,
+    setSlowMs: (slowMs) => {
+      disk.slowMs = slowMs
+    },
+    setFailing: (failing) => {
+      disk.failing = failing
+    }
+  }
+  return { hand, layer: memoryStoreLayer(disk) }
+}

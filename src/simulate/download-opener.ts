@@ -1,0 +1,18 @@
+/** Opens key downloads as a terminal does: under its master key, checking the check values. */
+
+import { readDownload, unionPayShape } from "../security/key-download.ts"
+import type { KeyStore } from "../security/key-store.ts"
+import { isFault } from "../security/security-fault.ts"
+import type { OpenDownload } from "./terminal-keys.ts"
+
+/** Gives the MAC key of a China UnionPay field 62 (protocol facts §1.8), or undefined. */
+export function downloadOpener(store: KeyStore, masterKey: string): OpenDownload {
+  const current = store.current(masterKey)
+  const master = current === undefined ? undefined : store.unwrap(current)
+  return (download) => {
+    const shape = unionPayShape(download.length)
+    if (shape === undefined || master === undefined || isFault(master)) return undefined
+    const keys = readDownload(shape, master.key, download)
+    return isFault(keys) ? undefined : keys.mac
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Many simulated terminals as one: started spread out, counted together, brought to an end. What
+ * must hold: after `finish` nothing is open, or it says how much is.
+ */
+
+import { Effect } from "effect"
+import type { TimersShape } from "../actor/timers.ts"
+import type { TimeShape } from "../domain/ports/time.ts"
+import type { TerminalBook, TerminalOutcome } from "./book.ts"
+import type { Terminal } from "./terminal.ts"
+
+/** Connects of one fleet a second while it starts. */
+const startsPerSecond = 400
+const lookMs = 50
+/** Latencies are counted in steps of two per cent. */
+const growth = Math.log(1.02)
+
+export class Fleet {
+  readonly #time: TimeShape
+  readonly #timers: TimersShape
+  readonly #terminals: Array<Terminal> = []
+  readonly #latencies = new Map<number, number>()
+  #answers = 0
+  #startedMs = 0
+
+  constructor(time: TimeShape, timers: TimersShape) {
+    this.#time = time
+    this.#timers = timers
+  }
+
+  add(terminal: Terminal): void {
+    this.#terminals.push(terminal)
+  }
+
+  heard(latencyMs: number): void {
+    this.#answers++
+    const step = Math.floor(Math.log(Math.max(0.01, latencyMs)) / growth)
+    this.#latencies.set(step, (this.#latencies.get(step) ?? 0) + 1)
+  }
+
+  start(): void {
+    this.#startedMs = this.#time.monotonicMs()
+    for (const [index, terminal] of this.#terminals.entries()) {
+      this.#timers.after(index * 1000 / startsPerSecond, () => terminal.start())
+    }
+  }
+
+  /** Completes when every terminal has asked all that it wanted to. */
+  get finished(): Effect.Effect<void> {
+    const terminals = this.#terminals
+    return Effect.gen(function*() {
+      while (terminals.some((terminal) => !terminal.isQuiet)) yield* Effect.sleep(lookMs)
+    })
+  }
+
+  /** Nothing new is asked; gives how many still have something open after `withinMs`. */
+  finish(withinMs: number): Effect.Effect<number> {
+    const terminals = this.#terminals
+    return Effect.gen(function*() {
+      for (const terminal of terminals) terminal.stop()
+      for (let waitedMs = 0; waitedMs < withinMs; waitedMs += lookMs) {
+        if (terminals.every((terminal) => terminal.isQuiet)) break
+        yield* Effect.sleep(lookMs)
+      }
+      const left = terminals.filter((terminal) => !terminal.isQuiet).length
+      for (const terminal of terminals) terminal.close()
+      return left
+    })
+  }
+
+  /** Milliseconds below which this share of the answers came. */
+  quantileMs(share: number): number {
+    const steps = [...this.#latencies].sort(([a], [b]) => a - b)
+    let seen = 0
+    for (const [step, count] of steps) {
+      seen += count
+      if (seen >= share * this.#answers) return Number(Math.exp((step + 1) * growth).toFixed(2))
+    }
+    return 0
+  }
+
+  summary(book: TerminalBook): Readonly<Record<string, number>> {
+    const outcomes: Record<TerminalOutcome, number> = {
+      approved: 0,
+      declined: 0,
+      refused: 0,
+      none: 0,
+      open: 0
+    }
+    let reversals = 0
+    for (const entry of book.entries.values()) {
+      outcomes[entry.outcome]++
+      if (entry.reversal === "acknowledged") reversals++
+    }
+    return {
+      terminals: this.#terminals.length,
+      asked: book.entries.size,
+      ...outcomes,
+      reversals,
+      seconds: Number(((this.#time.monotonicMs() - this.#startedMs) / 1000).toFixed(1)),
+      p50Ms: this.quantileMs(0.5),
+      p99Ms: this.quantileMs(0.99),
+      p999Ms: this.quantileMs(0.999)
+    }
+  }
+}

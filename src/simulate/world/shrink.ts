@@ -1,0 +1,60 @@
+/**
+ * A failing plan made small: one thing after the other is taken away, and stays away while the
+ * world still fails. What is left is what the failure needs.
+ */
+
+import { goodTemper } from "../acquirer.ts"
+import { calm } from "./network.ts"
+import type { WorldPlan } from "./plan.ts"
+
+type Change = (plan: WorldPlan) => WorldPlan
+
+const halved = (value: number): number => Math.max(1, Math.floor(value / 2))
+
+/** Largest savings first. Each returns its argument when it has nothing to take away. */
+const changes: ReadonlyArray<Change> = [
+  (plan) => ({ ...plan, isoTerminals: 0 }),
+  (plan) => ({ ...plan, unionPayTerminals: 0 }),
+  (plan) => ({ ...plan, unionPayTerminals: halved(plan.unionPayTerminals) }),
+  (plan) => ({ ...plan, isoTerminals: halved(plan.isoTerminals) }),
+  (plan) => ({ ...plan, questions: halved(plan.questions) }),
+  (plan) => ({ ...plan, weather: calm }),
+  (plan) => ({ ...plan, tempers: plan.tempers.map(() => goodTemper) }),
+  (plan) => ({ ...plan, killEveryMs: 0 }),
+  (plan) => ({ ...plan, powerCutEveryMs: 0 }),
+  (plan) => ({ ...plan, databaseAwayEveryMs: 0 }),
+  (plan) => ({ ...plan, partitionEveryMs: 0 }),
+  (plan) => ({ ...plan, wallStepEveryMs: 0 }),
+  (plan) => ({ ...plan, stallEveryMs: 0 }),
+  (plan) => ({ ...plan, diskSlowMs: 0 }),
+  (plan) => ({ ...plan, rare: 0 }),
+  (plan) => ({ ...plan, habits: { ...plan.habits, churn: 0, takeover: 0, powerCut: 0 } }),
+  (plan) => ({ ...plan, habits: { ...plan.habits, stutter: 0, mix: { sale: 1 } } }),
+  (plan) => ({ ...plan, weather: { ...plan.weather, split: 0, merge: 0, jitterMs: 0 } }),
+  (plan) => ({ ...plan, weather: { ...plan.weather, reset: 0, refuse: 0, vanish: 0 } }),
+  (plan) => ({ ...plan, weather: { ...plan.weather, deaf: 0, stall: 0 } })
+]
+
+const maxRounds = 8
+
+/** `fails` runs the plan's world. */
+export function shrinkPlan(
+  first: WorldPlan,
+  fails: (plan: WorldPlan) => boolean,
+  onSmaller: (plan: WorldPlan) => void = () => {}
+): WorldPlan {
+  let plan = first
+  for (let round = 0; round < maxRounds; round++) {
+    let smaller = false
+    for (const change of changes) {
+      const next = change(plan)
+      if (JSON.stringify(next) === JSON.stringify(plan)) continue
+      if (next.unionPayTerminals + next.isoTerminals === 0 || !fails(next)) continue
+      plan = next
+      smaller = true
+      onSmaller(plan)
+    }
+    if (!smaller) break
+  }
+  return plan
+}

@@ -1,0 +1,135 @@
+/**
+ * The table of contents: every station in the order of the road, wired once. No logic lives here.
+ *
+ *     listen ─► frame ─► codec ─► session ─► transaction ─► route ─► upstream
+ *                                   ▲            ├─► journal ─► ledger
+ *                                   └── push ◄───┴─► advice
+ *     notify ─► codec ─► transaction ─► push
+ *
+ * `switchLayer` is the same switch in production and in the seeded world; what differs is the
+ * ground it stands on: clock, chance, sockets, HTTP, disk, database and codec. Layers end in the
+ * opposite order: doors first, then what is in flight, the ledger's backlog, the journal last.
+ */
+
+import { Effect, Layer } from "effect"
+import { ControlActors } from "./actor/control-actor.ts"
+import { HotActors } from "./actor/hot-actor.ts"
+import { Timers } from "./actor/timers.ts"
+import { serveAdmin } from "./admin/admin-server.ts"
+import { advicesLayer } from "./advice/advices.ts"
+import type { LoadedConfig } from "./config/loaded.ts"
+import type { Codec } from "./domain/ports/codec.ts"
+import { journalLayer } from "./journal/journal.ts"
+import { notificationsLayer } from "./notify/notifications.ts"
+import { Observatory } from "./observe/observatory.ts"
+import { noticeMeter, sessionMeter, upstreamMeter } from "./observe/station-meters.ts"
+import { adviceMeter, transactionMeter } from "./observe/transaction-meters.ts"
+import { routesLayer } from "./route/router.ts"
+import { softwareModuleLayer } from "./security/software-module.ts"
+import { vaultLayer } from "./security/vault.ts"
+import { terminalsLayer } from "./session/estate.ts"
+import { listenSessions, sessionHouseLayer } from "./session/sessions.ts"
+import { makeFaces } from "./switch/faces.ts"
+import {
+  adviceLanes,
+  notificationOptions,
+  sessionListeners,
+  sessionOptions,
+  transactionOptions,
+  upstreamOptions
+} from "./switch/options.ts"
+import {
+  CurrentConfig,
+  currentConfigLayer,
+  endings,
+  machineGround,
+  prepare,
+  type Prepared,
+  productionGround,
+  reloadFrom,
+  startLine,
+  type SwitchRun,
+  SwitchStopped
+} from "./switch/production.ts"
+import { version } from "./switch/version.ts"
+import { transactionsLayer } from "./transaction/transactions.ts"
+import { upstreamsLayer } from "./upstream/upstreams.ts"
+
+/** What the switch stands on where production and the seeded world differ. */
+export interface Ground<CodecError, CodecNeeds, LedgerOut, LedgerError, LedgerNeeds> {
+  readonly codec: Layer.Layer<Codec, CodecError, CodecNeeds>
+  readonly ledger: Layer.Layer<LedgerOut, LedgerError, LedgerNeeds>
+  /** The journal's commit failed: what is on disk is in doubt, and only a restart tells. */
+  readonly onJournalFailed: () => void
+}
+
+export const switchLayer = <CE, CN, LO, LE, LN>(
+  loaded: LoadedConfig,
+  { accounts, store }: Prepared,
+  ground: Ground<CE, CN, LO, LE, LN>
+) =>
+  Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
+    const { config, terminals } = loaded
+    const configVersion = () => config.version
+    return Layer.merge(
+      Layer.effectDiscard(Effect.forEach(sessionListeners(loaded), listenSessions)),
+      notificationsLayer({ ...notificationOptions(loaded), meter: noticeMeter(metrics, lines) })
+    ).pipe(
+      Layer.provideMerge(sessionHouseLayer(sessionOptions(loaded, store, {
+        meter: sessionMeter(metrics, lines),
+        audit: (event) => lines.write("warn", "audit", { ...event })
+      }))),
+      Layer.provideMerge(transactionsLayer({
+        ...transactionOptions(loaded),
+        configVersion,
+        meter: transactionMeter(metrics, lines, "failures")
+      })),
+      Layer.provideMerge(advicesLayer({
+        lanes: adviceLanes(loaded),
+        meter: adviceMeter(metrics, lines)
+      })),
+      Layer.provideMerge(upstreamsLayer({
+        ...upstreamOptions(loaded),
+        wallets: accounts.wallets,
+        meter: upstreamMeter(metrics, lines)
+      })),
+      Layer.provideMerge(routesLayer(config)),
+      Layer.provideMerge(terminalsLayer(terminals)),
+      Layer.provideMerge(ground.ledger),
+      Layer.provideMerge(journalLayer({ ...config.journal, onFailed: ground.onJournalFailed })),
+      Layer.provideMerge(ground.codec),
+      Layer.provideMerge(Layer.merge(
+        vaultLayer(store),
+        softwareModuleLayer({ store, testEnvironment: config.keyStore.test })
+      )),
+      Layer.provideMerge(Layer.merge(HotActors.layer, ControlActors.layer)),
+      Layer.provideMerge(Timers.layer)
+    )
+  }))
+
+/** Runs on the real machine until it is interrupted or drained; both drain it. */
+export const runSwitch = (run: SwitchRun) =>
+  Effect.gen(function*() {
+    const { loaded } = run
+    const prepared = yield* prepare(loaded)
+    const ends = yield* endings
+    const ground = productionGround(loaded, prepared.accounts, ends.onJournalFailed)
+    const layer = switchLayer(loaded, prepared, ground).pipe(
+      Layer.provideMerge(machineGround(loaded, run, version)),
+      Layer.provideMerge(currentConfigLayer(loaded))
+    )
+    yield* Effect.gen(function*() {
+      const current = yield* CurrentConfig
+      const context = yield* Effect.context<Layer.Success<typeof layer>>()
+      const reload = Effect.provideContext(reloadFrom(run.path), context)
+      run.onHangup(() => Effect.runForkWith(context)(reload))
+      const { drain, isDraining } = ends
+      yield* serveAdmin(
+        loaded.config.admin,
+        yield* makeFaces({ loaded: current.get, reload, drain, isDraining })
+      )
+      yield* ends.wait
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  }).pipe(
+    Effect.catch((failure) => Effect.fail(new SwitchStopped({ message: startLine(failure) })))
+  )

@@ -1,0 +1,89 @@
+/**
+ * From the loaded configuration to what each station wants to know. Pure; the names of the file
+ * become the names of the stations here and nowhere else.
+ */
+
+import type { LoadedConfig } from "../config/loaded.ts"
+import type { TerminalId } from "../domain/brand.ts"
+import type { AdviceConfig, UpstreamConfig } from "../domain/config.ts"
+import { invariant } from "../domain/invariant.ts"
+import { type KeyStore, seededWorkingKeys } from "../security/key-store.ts"
+
+/** In flight over all terminals; above it new transactions are refused as overloaded. */
+const maxInFlight = 20_000
+
+/** How long a terminal may take to hear of a payment. */
+const pushLifetimeMs = 24 * 3_600_000
+
+const sessionSettings = {
+  keyGraceMs: 60_000,
+  quarantineMs: 5_000,
+  maxSessionsPerAddress: 50_000,
+  signOns: { perSecond: 2, burst: 10 },
+  refuseInquiryAfterMs: 2_000,
+  refuseSaleAfterMs: 8_000,
+  pushRepeatMs: 10_000
+} as const
+
+export function transactionOptions({ config }: LoadedConfig) {
+  const wallets = config.upstreams.filter(({ kind }) => kind === "wallet")
+  return {
+    deliverGraceMs: config.timeouts.deliverGraceMs,
+    upstreamTimeoutMs: new Map(config.upstreams.map(({ name, timeoutMs }) => [name, timeoutMs])),
+    wallets: new Set(wallets.map(({ name }) => name)),
+    maxInFlight,
+    cutOver: config.cutOver,
+    timeZone: config.timeZone,
+    drainMs: config.timeouts.drainMs
+  }
+}
+
+export function adviceLanes({ config }: LoadedConfig): ReadonlyMap<string, AdviceConfig> {
+  return new Map(config.upstreams.map(({ advice, name }: UpstreamConfig) => [name, advice]))
+}
+
+export function upstreamOptions({ config, dialects, framings, mappings }: LoadedConfig) {
+  return {
+    node: config.node,
+    timeZone: config.timeZone,
+    upstreams: config.upstreams,
+    dialects,
+    framings,
+    mappings,
+    maxFrameBytes: Math.max(8_192, ...config.listeners.map(({ maxFrameBytes }) => maxFrameBytes))
+  }
+}
+
+/** Hooks of the session house, less what the key store says. */
+export function sessionOptions<Hooks extends object>(
+  { config }: LoadedConfig,
+  store: KeyStore,
+  hooks: Hooks
+) {
+  const seeded = seededWorkingKeys(store)
+  return {
+    settings: { ...sessionSettings, drainMs: config.timeouts.drainMs },
+    timeZone: config.timeZone,
+    hooks: { ...hooks, seedKeys: (terminal: TerminalId) => seeded.get(terminal.trim()) }
+  }
+}
+
+/** Listeners of terminals that speak ISO 8583, each with its compiled dialect and framing. */
+export function sessionListeners({ config, dialects, framings }: LoadedConfig) {
+  return config.listeners.filter(({ kind }) => kind === "iso8583").map((listener) => {
+    const dialect = dialects.get(listener.dialect)
+    const framing = framings.get(listener.framing)
+    invariant(dialect !== undefined, `listener ${listener.name} has a dialect`)
+    invariant(framing !== undefined, `listener ${listener.name} has a framing`)
+    return { config: listener, dialect, framing }
+  })
+}
+
+export function notificationOptions({ config }: LoadedConfig) {
+  return {
+    public: config.public,
+    listeners: config.listeners.filter(({ kind }) => kind === "notifications"),
+    pushLifetimeMs,
+    drainMs: config.timeouts.drainMs
+  }
+}

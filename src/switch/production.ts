@@ -1,0 +1,182 @@
+/**
+ * The ground of the real machine, and what a run on it needs: reload, drain, endings. What
+ * must hold: a reload is applied whole or not at all; a failed journal ends the process with exit
+ * code 3, because only a restart tells what is on disk.
+ */
+
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Context, Deferred, Effect, Layer, Schema } from "effect"
+import { Timers } from "../actor/timers.ts"
+import type { ReloadReport } from "../admin/faces.ts"
+import { pooledCodecLayer } from "../codec/codec-layer.ts"
+import { type Accounts, loadAccounts } from "../config/account-secrets.ts"
+import { diffConfig, needRestart } from "../config/changes.ts"
+import { faultLine } from "../config/config-invalid.ts"
+import { loadKeyStore } from "../config/key-store-file.ts"
+import { loadConfig } from "../config/load.ts"
+import type { LoadedConfig } from "../config/loaded.ts"
+import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
+import { lmdbStoreLayer } from "../journal/lmdb-store.ts"
+import { ledgerLayer } from "../ledger/ledger.ts"
+import { MachineHttp } from "../listen/machine-http.ts"
+import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
+import { MachineTransport } from "../listen/machine-transport.ts"
+import { fileDescriptorSink } from "../observe/log-output.ts"
+import { observatoryLayer } from "../observe/observatory.ts"
+import { compileRoutes } from "../route/route-table.ts"
+import { RouteControl } from "../route/router.ts"
+import type { KeyStore } from "../security/key-store.ts"
+import { EstateControl } from "../session/estate.ts"
+
+/** What a run of the switch is told. */
+export interface SwitchRun {
+  readonly path: string
+  readonly loaded: LoadedConfig
+  readonly verbose: boolean
+  readonly stories: "all" | "failures"
+  /** Hears every SIGHUP. */
+  readonly onHangup: (listener: () => void) => void
+}
+
+/** The switch does not start, or cannot go on; one line that says what to do. */
+export class SwitchStopped extends Schema.TaggedError<SwitchStopped>()("SwitchStopped", {
+  message: Schema.String
+}) {}
+
+/** What must be there before anything is opened: keys and accounts. */
+export const prepare = Effect.fnUntraced(function*(loaded: LoadedConfig) {
+  const store = yield* loadKeyStore(loaded.config.keyStore)
+  const accounts = yield* loadAccounts(loaded.config.public.accounts)
+  return { store, accounts }
+}, Effect.provide(NodeFileSystem.layer))
+
+export interface Prepared {
+  readonly store: KeyStore
+  readonly accounts: Accounts
+}
+
+/** Codec and ledger as the configuration wants them. */
+export function productionGround(
+  { config }: LoadedConfig,
+  { notifications }: Accounts,
+  onJournalFailed: () => void
+) {
+  const days = makeBusinessDays(makeLocalClock(config.timeZone), config.cutOver)
+  return {
+    codec: pooledCodecLayer({ ...config.codec, accounts: (name) => notifications.get(name) }),
+    ledger: ledgerLayer({
+      config: config.ledger,
+      node: config.node,
+      businessDay: days,
+      drainMs: config.timeouts.drainMs,
+      durable: true
+    }),
+    onJournalFailed
+  }
+}
+
+/** Clock, chance, sockets, HTTP, disk and log of this machine. */
+export function machineGround({ config }: LoadedConfig, { verbose }: SwitchRun, version: string) {
+  return Layer.mergeAll(MachineTransport, MachineHttp, lmdbStoreLayer(config.journal)).pipe(
+    Layer.provideMerge(Timers.layer),
+    Layer.provideMerge(observatoryLayer({
+      sink: fileDescriptorSink(2),
+      least: verbose ? "debug" : "info",
+      version,
+      commit: "",
+      node: config.node
+    })),
+    Layer.provideMerge(Layer.mergeAll(MachineTime, MachineRandom, NodeFileSystem.layer))
+  )
+}
+
+/** The configuration in force, and how it is replaced. */
+export class CurrentConfig extends Context.Service<CurrentConfig, {
+  readonly get: () => LoadedConfig
+  readonly set: (loaded: LoadedConfig) => void
+}>()("pointsman/switch/CurrentConfig") {}
+
+export function currentConfigLayer(first: LoadedConfig): Layer.Layer<CurrentConfig> {
+  return Layer.sync(CurrentConfig, () => {
+    let loaded = first
+    return CurrentConfig.of({
+      get: () => loaded,
+      set: (next) => {
+        loaded = next
+      }
+    })
+  })
+}
+
+/** Reads the file again; what can change live does, what cannot is refused by name. */
+export const reloadFrom = (path: string) =>
+  Effect.gen(function*() {
+    const current = yield* CurrentConfig
+    const routes = yield* RouteControl
+    const estate = yield* EstateControl
+    const before = current.get()
+    const { version } = before.config
+    const result = yield* loadConfig(path, version).pipe(
+      Effect.provide(NodeFileSystem.layer),
+      Effect.result
+    )
+    const refuse = (refused: ReadonlyArray<string>): ReloadReport => ({
+      version,
+      changes: [],
+      refused
+    })
+    if (result._tag === "Failure") {
+      const { failure } = result
+      return refuse("faults" in failure ? failure.faults.map(faultLine) : [String(failure)])
+    }
+    const after = result.success
+    const changes = diffConfig(before, after)
+    const restart = needRestart(changes)
+    if (restart.length > 0) return refuse(restart.map((key) => `${key} needs a restart`))
+    const names = new Set(after.config.upstreams.map(({ name }) => name))
+    const table = compileRoutes(after.config.routes, names, after.config.version)
+    if (!("decide" in table)) {
+      return refuse(table.map((fault) => `${fault.path}: ${fault.problem}`))
+    }
+    routes.swap(table)
+    estate.swap(after.terminals)
+    current.set(after)
+    return {
+      version: after.config.version,
+      changes: changes.map((each) => `${each.path} ${each.what}`),
+      refused: []
+    }
+  })
+
+/** Why a run ends: an operator's drain, or a journal that failed. */
+export const endings = Effect.gen(function*() {
+  const drained = yield* Deferred.make<void>()
+  const failed = yield* Deferred.make<never, SwitchStopped>()
+  const stopped = new SwitchStopped({
+    message:
+      "the journal's commit failed, so what is on disk is in doubt: look at disk and space " +
+      "(`pointsman journal verify`), then start again; recovery decides"
+  })
+  return {
+    drain: Deferred.succeed(drained, undefined).pipe(Effect.asVoid),
+    isDraining: () => Deferred.isDoneUnsafe(drained),
+    onJournalFailed: () => Deferred.doneUnsafe(failed, Effect.fail(stopped)),
+    wait: Effect.raceFirst(Deferred.await(drained), Deferred.await(failed))
+  }
+})
+
+/** Every way not to start, as one line. */
+export function startLine(failure: { readonly _tag: string }): string {
+  const { advice, code, faults, listener, message, port } = failure as Readonly<
+    Record<string, unknown>
+  >
+  if (typeof advice === "string") return advice
+  if (failure._tag === "ListenFailed") {
+    return code === "EADDRINUSE"
+      ? `port ${String(port)} of listener ${String(listener)} is taken: end what listens there, ` +
+        "or change the port in the configuration"
+      : `listener ${String(listener)} cannot listen on port ${String(port)}: ${String(code)}`
+  }
+  if (Array.isArray(faults)) return faults.join("\n")
+  return typeof message === "string" && message !== "" ? message : failure._tag
+}

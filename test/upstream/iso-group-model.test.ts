@@ -6,8 +6,9 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { Stan } from "../../src/domain/brand.ts"
 import type { Ending, Reservation } from "../../src/domain/ports/upstream.ts"
-import { links, Station } from "./station.ts"
+import { links, record, Station } from "./station.ts"
 
 interface Life {
   readonly reservation: Reservation
@@ -20,7 +21,8 @@ interface Life {
 type Step =
   | { readonly step: "send" | "reserve" | "release" | "death" | "end-turn" | "drain" }
   | { readonly step: "answer"; readonly which: number; readonly times: number }
-  | { readonly step: "alter"; readonly which: number }
+  | { readonly step: "alter" | "acknowledge"; readonly which: number }
+  | { readonly step: "advise"; readonly which: number; readonly foreign: boolean }
   | { readonly step: "pass" | "stall"; readonly ms: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -45,7 +47,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       times: fc.integer({ min: 1, max: 3 })
     })
   },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant("alter" as const), which: fc.nat(30) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      step: fc.constantFrom("alter" as const, "acknowledge" as const),
+      which: fc.nat(30)
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      step: fc.constant("advise" as const),
+      which: fc.nat(30),
+      foreign: fc.boolean()
+    })
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -55,7 +71,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }
 )
 
+/** A chain: sent again and again under one STAN until it is accepted. */
+interface Chain {
+  readonly stan: Stan
+  sends: number
+  ends: number
+  accepted: boolean
+}
+
 class Model {
+  readonly chains: Array<Chain> = []
   readonly station = new Station({ ...links(3), window: 8, echoAfterIdleMs: 2000 })
   readonly lives: Array<Life> = []
   readonly held: Array<Reservation> = []
@@ -89,6 +114,34 @@ class Model {
     }
   }
 
+  /** `foreign`: an earlier process gave the chain a number that a request may hold today. */
+  advise(which: number, foreign: boolean): void {
+    const { upstreams } = this.station
+    const open = this.chains.filter(({ accepted }) => !accepted)
+    const today = this.lives[which % Math.max(1, this.lives.length)]?.reservation.stan
+    const known = this.chains.some(({ stan }) => stan === today)
+    const stan = foreign && today !== undefined && !known ? today : upstreams.adviceStan("bank")
+    const chain = which % 2 === 0 && open.length > 0
+      ? open[which % open.length]!
+      : { stan, sends: 0, ends: 0, accepted: false }
+    if (chain.sends === 0) this.chains.push(chain)
+    const original = record("t0", { upstreamStan: chain.stan })
+    const advice = { record: original, facts: {}, reason: "98", attempt: 0, stan: chain.stan }
+    const sent = upstreams.advise("bank", advice, 3000, (end) => {
+      chain.ends++
+      chain.accepted ||= end._tag === "answered" && end.answer.approved
+    })
+    if (sent) chain.sends++
+  }
+
+  acknowledge(which: number): void {
+    const { peers } = this.station.transport
+    const heard = peers.flatMap((peer) => peer.of("0420"))
+    const request = heard[which % Math.max(1, heard.length)]
+    const peer = peers.findLast((each) => each.open)
+    if (request !== undefined) peer?.answer(request, { 39: which % 3 === 0 ? "96" : "00" })
+  }
+
   run(action: Step): void {
     const { station } = this
     switch (action.step) {
@@ -111,6 +164,10 @@ class Model {
         return this.answer(action.which, action.times, {})
       case "alter":
         return this.answer(action.which, 1, { 4: "000000000999" })
+      case "advise":
+        return this.advise(action.which, action.foreign)
+      case "acknowledge":
+        return this.acknowledge(action.which)
       case "pass":
         return station.time.pass(action.ms)
       case "stall":
@@ -128,7 +185,9 @@ class Model {
       const heard = this.station.transport.peers.flatMap((peer) => peer.heard)
       expect(heard.some((fields) => fields["11"] === reservation.stan)).toBe(false)
     }
-    const places = this.alive().length + this.held.length
+    const advising = this.chains.reduce((sum, { ends, sends }) => sum + sends - ends, 0)
+    for (const { ends, sends } of this.chains) expect(sends - ends).toBeLessThanOrEqual(1)
+    const places = this.alive().length + this.held.length + advising
     expect(this.station.status.inFlight).toBe(places)
   }
 }

@@ -38,11 +38,12 @@ export const machineStreams: Streams = {
 
 /** Lines that came together with an earlier one, as they do from a pipe. */
 const waiting: Array<string> = []
+let inputEnded = false
 
 /** Undefined: standard input ended. */
 function nextLine(hidden: boolean): Promise<string | undefined> {
   const ready = waiting.shift()
-  if (ready !== undefined) return Promise.resolve(ready)
+  if (ready !== undefined || inputEnded) return Promise.resolve(ready)
   return new Promise((resolve) => {
     const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
     const terminal = process.stdin.isTTY && hidden
@@ -54,6 +55,8 @@ function nextLine(hidden: boolean): Promise<string | undefined> {
       if (process.stdin.isTTY) lines.close()
     })
     lines.on("close", () => {
+      // What is no terminal is read to its end for the first question already.
+      inputEnded = !process.stdin.isTTY
       if (terminal) process.stderr.write("\n")
       process.stdin.pause()
       resolve(first)

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { brokenAudit } from "../../src/cli/key-store.ts"
 import { small } from "../config/settings.ts"
-import { pointsman, root } from "./process.ts"
+import { pointsman, pointsmanProcess, root } from "./process.ts"
 
 let folder = ""
 let config = ""
@@ -81,6 +81,15 @@ describe("keys", () => {
     expect([denied.exit, denied.talk]).toEqual([1, expect.stringContaining("not confirmed")])
     const odd = await keys(`import other --kind terminal-master ${both}`, ["ada", "ben", "0x12"])
     expect(odd.talk).not.toContain("0x12")
+  })
+
+  it("reads the officers' answers from a pipe, and ends when they end", async () => {
+    const words = `generate piped --kind mac ${both} --config ${config}`.split(" ")
+    const made = await pointsmanProcess(["keys", ...words], "ada\nben\n")
+    expect(made.exit).toBe(0)
+    const ended = await pointsmanProcess(["keys", ...words], "ada\n")
+    expect(ended.exit).toBe(2)
+    expect(ended.talk).toContain("standard input ended before it was answered")
   })
 
   it("keeps every use, refused ones too, in a log that shows when it was changed", () => {

@@ -1,5 +1,6 @@
 /** `pointsman decode`: a message, field by field, with what must not be seen masked. */
 
+import { maskedJson } from "../domain/masked-json.ts"
 import { anatomy, type Piece } from "./anatomy.ts"
 import type { Reading } from "./fitting.ts"
 import { messageParameter } from "./message-input.ts"
@@ -56,7 +57,7 @@ function writeText({ streams }: Call, reading: Reading, pieces: ReadonlyArray<Pi
 function asJson(reading: Reading, pieces: ReadonlyArray<Piece>): string {
   const { body, dialect, fault, framing, header, message } = reading
   return `${
-    JSON.stringify(
+    maskedJson(
       {
         dialect: dialect.name,
         framing: framing?.name,
@@ -67,7 +68,6 @@ function asJson(reading: Reading, pieces: ReadonlyArray<Piece>): string {
         fields: pieces,
         fault
       },
-      null,
       2
     )
   }\n`

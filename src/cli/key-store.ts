@@ -4,7 +4,7 @@
  */
 
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { createHash } from "node:crypto"
 import {
   appendFileSync,
@@ -19,11 +19,11 @@ import {
 import { describeSecret, resolveSecret } from "../config/secrets.ts"
 import type { SwitchConfig } from "../domain/config.ts"
 import { Random, Time } from "../domain/ports/time.ts"
-import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
 import type { KeyAudit, KeyCommandContext, KeyCommandResult } from "../security/key-commands.ts"
 import { emptyKeyStore, type KeyStore, openKeyStore, readMasterKey } from "../security/key-store.ts"
 import { isFault, type SecurityFault } from "../security/security-fault.ts"
 import { loadedConfig } from "./configuration.ts"
+import { machineClock } from "./machine-clock.ts"
 import { type Call, Refusal } from "./verb.ts"
 
 export interface OpenedStore {
@@ -42,7 +42,7 @@ export async function openedStore(call: Call): Promise<OpenedStore> {
   if (isFault(store)) throw new Refusal(3, `${file}: ${store.meaning}`)
   const { random, time } = await Effect.runPromise(
     Effect.all({ random: Random, time: Time }).pipe(
-      Effect.provide(Layer.merge(MachineRandom, MachineTime))
+      Effect.provide(machineClock)
     )
   )
   return {

@@ -1,5 +1,6 @@
 /** `pointsman reload`: the running switch reads its configuration again. */
 
+import { maskedJson } from "../domain/masked-json.ts"
 import { adminFlag, replyOf } from "./running-switch.ts"
 import { Refusal, type Verb } from "./verb.ts"
 
@@ -20,7 +21,7 @@ export const verb: Verb = {
     const { body, status } = await replyOf(call, "POST", "/api/reload")
     if (status !== 200 && status !== 409) throw new Refusal(1, `the switch answered ${status}`)
     const { changes = [], refused = [], version } = body as Report
-    if (call.format === "json") call.streams.out(`${JSON.stringify(body, null, 2)}\n`)
+    if (call.format === "json") call.streams.out(`${maskedJson(body, 2)}\n`)
     else {
       for (const change of changes) call.streams.out(`${change}\n`)
       for (const line of refused) call.streams.say(line)

@@ -3,6 +3,7 @@
 import type { MerchantId, TerminalId } from "../domain/brand.ts"
 import { channels, schemes } from "../domain/channel.ts"
 import { kinds } from "../domain/kind.ts"
+import { maskedJson } from "../domain/masked-json.ts"
 import type { RouteFacts } from "../domain/ports/router.ts"
 import { explanationLines } from "../route/route-table.ts"
 import { checkedRoutes } from "./checked-routes.ts"
@@ -84,7 +85,7 @@ export const verb: Verb = {
         const { config } = await loadedConfig(call)
         const explanation = checkedRoutes(configPath(call), config).explain(asked)
         if (call.format === "json") {
-          call.streams.out(`${JSON.stringify(explanation, null, 2)}\n`)
+          call.streams.out(`${maskedJson(explanation, 2)}\n`)
         } else call.streams.out(`${explanationLines(explanation).join("\n")}\n`)
         return explanation.decision.route === undefined ? 1 : 0
       }

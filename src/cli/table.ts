@@ -1,5 +1,6 @@
 /** Rows for people as aligned columns, for programs as JSON. */
 
+import { maskedJson } from "../domain/masked-json.ts"
 import type { Call } from "./verb.ts"
 
 type Row = Readonly<Record<string, unknown>>
@@ -10,7 +11,7 @@ export function writeRows(
   rows: ReadonlyArray<object>,
   columns: ReadonlyArray<readonly [heading: string, key: string]>
 ): void {
-  if (format === "json") return streams.out(`${JSON.stringify(rows, null, 2)}\n`)
+  if (format === "json") return streams.out(`${maskedJson(rows, 2)}\n`)
   if (rows.length === 0) return streams.say("nothing")
   const cells = rows.map((row) => columns.map(([, key]) => cell((row as Row)[key])))
   const all = [columns.map(([heading]) => heading), ...cells]
@@ -23,7 +24,7 @@ export function writeRows(
 
 /** One thing, key by key. */
 export function writeRecord({ format, streams }: Call, record: Row): void {
-  if (format === "json") return streams.out(`${JSON.stringify(record, null, 2)}\n`)
+  if (format === "json") return streams.out(`${maskedJson(record, 2)}\n`)
   const entries = Object.entries(record).filter(([, value]) => value !== undefined)
   const width = Math.max(0, ...entries.map(([key]) => key.length))
   streams.out(entries.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}\n`).join(""))

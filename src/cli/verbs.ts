@@ -101,6 +101,26 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "stop accepting, finish what is in flight, end",
     load: () => import("./drain.ts")
   },
+  journal: {
+    group: "books",
+    summary: "what the journal holds: inspect, verify, export",
+    load: () => import("./journal.ts")
+  },
+  report: {
+    group: "books",
+    summary: "sales by hour, channel, merchant and upstream",
+    load: () => import("./report.ts")
+  },
+  settle: {
+    group: "books",
+    summary: "what a terminal's batch adds up to",
+    load: () => import("./settle.ts")
+  },
+  reconcile: {
+    group: "books",
+    summary: "an upstream's file against PostgreSQL",
+    load: () => import("./reconcile.ts")
+  },
   health: {
     group: "operate",
     summary: "is it alive, is it ready (for HEALTHCHECK)",

@@ -51,9 +51,15 @@ export function maskPan(digits: string): string {
     digits.slice(-4)
 }
 
-/** Replaces every Luhn-valid run of 13 to 19 digits in free text by its mask (fault M9). */
+/** Replaces every run of 13 to 19 digits in free text that may be a card's by its mask (M9). */
 export function maskText(text: string): string {
-  return text.replace(/\d{13,19}/g, (run) => luhn(run) ? maskPan(run) : run)
+  return text.replace(/\d{13,19}/g, (run) => mayBeCard(run) ? maskPan(run) : run)
+}
+
+/** Luhn-valid; neither a short number behind zeros, nor a time in milliseconds (13 digits, a 1). */
+function mayBeCard(run: string): boolean {
+  if (run.length === 13 && run.startsWith("1")) return false
+  return /[1-9]\d{11,}/.test(run) && luhn(run)
 }
 
 function luhn(digits: string): boolean {

@@ -4,7 +4,7 @@
  * waits, and a reader that stops costs lines, which are counted, but never memory.
  */
 
-import { maskText } from "../domain/pan.ts"
+import { maskedJson } from "../domain/masked-json.ts"
 
 export type LogLevel = "debug" | "info" | "warn" | "error"
 
@@ -48,7 +48,7 @@ export class LogLines {
   write(level: LogLevel, event: string, fields: LogFields = {}): void {
     if (!this.isOn(level)) return
     const time = new Date(this.#options.wallMs()).toISOString()
-    this.#add(`${maskText(asJson({ time, level, event, ...fields }))}\n`)
+    this.#add(`${maskedJson({ time, level, event, ...fields })}\n`)
   }
 
   #add(line: string): void {
@@ -88,15 +88,4 @@ export class LogLines {
     this.#dropped = 0
     this.write("warn", "log-lines-dropped", { count })
   }
-}
-
-function asJson(fields: LogFields): string {
-  return JSON.stringify(fields, (_, value: unknown) => {
-    if (typeof value === "bigint") return value.toString()
-    if (value instanceof Error) return { name: value.name, message: value.message }
-    if (value instanceof Uint8Array) return `${value.length} bytes`
-    if (value instanceof Map) return Object.fromEntries(value) as unknown
-    if (value instanceof Set) return [...value] as unknown
-    return value
-  })
 }

@@ -1,0 +1,44 @@
+/** Questions that verbs ask PostgreSQL, the configured one or the embedded one, running or not. */
+
+import type { PgClient } from "@effect/sql-pg"
+import { Effect, Layer } from "effect"
+import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import { visitorDatabaseLayer } from "../ledger/ledger.ts"
+import { loadedConfig } from "./configuration.ts"
+import { machineClock } from "./machine-clock.ts"
+import { type Call, type Flag, type Parameter, Refusal } from "./verb.ts"
+
+export async function askLedger<A>(
+  call: Call,
+  question: Effect.Effect<A, LedgerUnavailable, PgClient.PgClient>
+): Promise<A> {
+  const { config } = await loadedConfig(call)
+  const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machineClock))
+  const result = await Effect.runPromise(
+    question.pipe(Effect.provide(database), Effect.result)
+  )
+  if (result._tag === "Success") return result.success
+  const failure = result.failure as { readonly advice?: string; readonly reason?: string }
+  const why = failure.advice ?? `PostgreSQL does not answer (${failure.reason ?? "unknown"})`
+  throw new Refusal(3, why)
+}
+
+export const dayParameter = (name: string, about: string): Parameter => ({
+  name,
+  about: `${about}, YYYY-MM-DD`,
+  presence: "one"
+})
+
+/** A business day as it was written, checked. */
+export function dayOf(text: string | undefined): string {
+  const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text ?? "")
+  const time = match === null ? Number.NaN : Date.parse(`${text}T00:00:00Z`)
+  if (Number.isNaN(time)) throw new Refusal(2, `${text}: expected a day, YYYY-MM-DD`)
+  return text!
+}
+
+export const upstreamFlag: Flag = {
+  type: "text",
+  value: "<name>",
+  about: "upstream, as the configuration names it"
+}

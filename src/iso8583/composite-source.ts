@@ -1,6 +1,7 @@
 /** The layout of a field with parts, as a dialect file declares it. */
 
 import { BerTlv } from "./ber-tlv.ts"
+import { BitmappedParts } from "./bitmapped-parts.ts"
 import type { Composite } from "./composite.ts"
 import { emvTags } from "./emv-tags.ts"
 import { isHex } from "./field-size.ts"
@@ -8,12 +9,25 @@ import type { FieldContext } from "./field-source.ts"
 import { FieldShape } from "./field.ts"
 import { HexComposite } from "./hex-composite.ts"
 import { ByteParts, DigitParts } from "./positional.ts"
+import { prefixFrom } from "./prefix-source.ts"
 import { join, own, type Source } from "./source-reader.ts"
+import { tagEncodings, TagParts } from "./tag-parts.ts"
 import { field59Form, TextParts, trackForm2 } from "./text-parts.ts"
 
-export const compositeKeys = ["layout", "parts", "short", "tags"] as const
+export const compositeKeys = [
+  "layout",
+  "parts",
+  "short",
+  "tags",
+  "tag",
+  "tagLength",
+  "order",
+  "countsTag",
+  "unknown",
+  "bitmap"
+] as const
 
-const layouts = ["positional", "ber-tlv", "track-2", "cup-59"] as const
+const layouts = ["positional", "ber-tlv", "tlv", "bitmapped", "track-2", "cup-59"] as const
 
 export function compositeFrom(
   context: FieldContext,
@@ -34,6 +48,10 @@ export function compositeFrom(
       return positional(context, source, path, whole)
     case "ber-tlv":
       return overHex(new BerTlv(tagShapes(context, source, path, whole)), whole)
+    case "tlv":
+      return overHex(tagged(context, source, path, whole), whole)
+    case "bitmapped":
+      return overHex(bitmapped(context, source, path, whole), whole)
     case "track-2": {
       const shapes = named(whole, trackParts)
       return new TextParts(trackForm2((id) => shapes.get(id)), () => whole)
@@ -42,7 +60,9 @@ export function compositeFrom(
       const shapes = named(whole, field59Parts)
       const other = textPart(whole, "tag", "none")
       return new TextParts(
-        field59Form((id) => shapes.get(id.split("#")[0]!) ?? other),
+        field59Form((id) =>
+          field59Id.test(id) ? shapes.get(id.split("#")[0]!) ?? other : undefined
+        ),
         () => whole
       )
     }
@@ -61,6 +81,25 @@ function positional(
 ): Composite {
   const { reader } = context
   const packed = whole.encoding === "bcd"
+  const { ids, shapes } = partsFrom(context, source, path, whole)
+  for (const [index, shape] of shapes.entries()) {
+    if (packed && shape.fixed < 0) {
+      reader.fault(`${path}.parts[${index}]`, "parts of packed digits need a length")
+    }
+  }
+  const short = reader.flag(source, "short", path)
+  return packed
+    ? new DigitParts(ids, shapes, short, () => whole)
+    : new ByteParts(ids, shapes, short)
+}
+
+function partsFrom(
+  context: FieldContext,
+  source: Source,
+  path: string,
+  whole: FieldShape
+): { readonly ids: ReadonlyArray<string>; readonly shapes: ReadonlyArray<FieldShape> } {
+  const { reader } = context
   const inherit: Source = { type: whole.type, encoding: whole.encoding }
   const ids: Array<string> = []
   const shapes: Array<FieldShape> = []
@@ -71,15 +110,81 @@ function positional(
     if (id !== undefined && typeof id !== "string") reader.fault(`${at}.id`, "must be text")
     if (ids.includes(name)) reader.fault(`${at}.id`, "is there twice")
     const shape = context.field(context, definition, at, `${whole.path}.${name}`, inherit)
-    if (packed && shape.fixed < 0) reader.fault(at, "parts of packed digits need a length")
     ids.push(name)
     shapes.push(shape)
   }
   if (ids.length === 0) reader.fault(join(path, "parts"), "is missing")
-  const short = reader.flag(source, "short", path)
-  return packed
-    ? new DigitParts(ids, shapes, short, () => whole)
-    : new ByteParts(ids, shapes, short)
+  return { ids, shapes }
+}
+
+const tagKeys: ReadonlySet<string> = new Set(["width", "encoding"])
+
+/**
+ * `tag: { width: 2, encoding: ascii }, tagLength: { width: 3 }, tags: { "01": {} }`.
+ */
+function tagged(context: FieldContext, source: Source, path: string, whole: FieldShape): Composite {
+  const { reader } = context
+  const at = join(path, "tag")
+  const tag = reader.record(own(source, "tag"), at)
+  reader.known(tag, tagKeys, at)
+  const encoding = reader.oneOf(tag, "encoding", at, tagEncodings) ?? "ascii"
+  const width = reader.integer(tag, "width", at, 1, 8) ?? 2
+  const packed = encoding === "bcd" || encoding === "binary"
+  if (packed && width % 2 !== 0) reader.fault(join(at, "width"), "must be even: two to a byte")
+  const shapes = new Map<string, FieldShape>()
+  // Without a definition a value is what its surroundings are: text, or bytes.
+  const inherit: Source = whole.type === "b"
+    ? { type: "b", encoding: "binary", rest: true }
+    : { type: "ans", encoding: whole.encoding, rest: true }
+  for (const [id, value] of reader.entries(own(source, "tags"), join(path, "tags"))) {
+    const where = `${path}.tags.${id}`
+    if (id.length !== width) reader.fault(where, `is no tag of ${width} characters`)
+    shapes.set(id, context.field(context, value ?? {}, where, `${whole.path}.${id}`, inherit))
+  }
+  const plain = (id: string) =>
+    whole.type === "b"
+      ? bytesPart(whole, id)
+      : bytesPart(whole, id).with({ type: "ans", encoding: whole.encoding })
+  return new TagParts({
+    encoding,
+    width,
+    bytes: packed ? width / 2 : width,
+    length: prefixFrom(reader, own(source, "tagLength"), join(path, "tagLength")),
+    lengthFirst: reader.oneOf(source, "order", path, ["tag-first", "length-first"]) ===
+      "length-first",
+    countsTag: reader.flag(source, "countsTag", path),
+    refuseUnknown: reader.oneOf(source, "unknown", path, ["keep", "refuse"]) === "refuse",
+    shapes: (id) => {
+      const shape = shapes.get(id)
+      return { shape: shape ?? plain(id), known: shape !== undefined }
+    }
+  })
+}
+
+const innerBitmapKeys: ReadonlySet<string> = new Set(["bits", "encoding"])
+
+/** `bitmap: { bits: 16, encoding: binary }`, and parts whose ids are bits. */
+function bitmapped(
+  context: FieldContext,
+  source: Source,
+  path: string,
+  whole: FieldShape
+): Composite {
+  const { reader } = context
+  const at = join(path, "bitmap")
+  const bitmap = reader.record(own(source, "bitmap"), at)
+  reader.known(bitmap, innerBitmapKeys, at)
+  const bits = reader.integer(bitmap, "bits", at, 8, 64) ?? 8
+  if (bits % 8 !== 0) reader.fault(join(at, "bits"), "must be a multiple of 8")
+  const inHex = reader.oneOf(bitmap, "encoding", at, ["binary", "hex"]) === "hex"
+  const shapes: Array<FieldShape | undefined> = Array.from({ length: bits + 1 })
+  const { ids, shapes: list } = partsFrom(context, source, path, whole)
+  for (const [index, id] of ids.entries()) {
+    const bit = /^[1-9][0-9]?$/.test(id) ? Number(id) : 0
+    if (bit < 1 || bit > bits) reader.fault(`${path}.parts[${index}].id`, `is no bit of ${bits}`)
+    else shapes[bit] = list[index]
+  }
+  return new BitmappedParts({ bits: bits - bits % 8, hex: inHex }, shapes)
 }
 
 /** EMV's own tags are known without being listed; a dialect may name more, or name them anew. */
@@ -112,6 +217,7 @@ const field59Parts: Readonly<Record<string, FieldShape["mask"]>> = {
   A3: "code",
   A4: "none"
 }
+const field59Id = /^(?:EF[0-9]{2}|[A-Z][0-9A-Z])(?:#[1-9][0-9]?)?$/
 const partNames: Readonly<Record<string, string>> = {
   pan: "card number",
   expiry: "expiry",

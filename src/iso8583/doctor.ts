@@ -5,6 +5,7 @@
  */
 
 import type { Framing } from "../frame/framing.ts"
+import { leaves } from "./describe.ts"
 import type { CompiledDialect } from "./dialect.ts"
 import type { CodecFault } from "./fault.ts"
 import type { Message } from "./message.ts"
@@ -45,7 +46,12 @@ export function doctor(
   const found = cuts.flatMap((cut) =>
     dialects.map((dialect) => diagnose(cut, dialect, bytes.length))
   )
-  return found.sort((one, other) => other.fit - one.fit)
+  // Of equals the dialect that sees more structure in the same bytes knows them better.
+  return found.sort((one, other) => other.fit - one.fit || structure(other) - structure(one))
+}
+
+function structure({ message }: Diagnosis): number {
+  return message === undefined ? 0 : leaves(message).filter(({ known }) => known).length
 }
 
 function cutBy(framing: Framing, bytes: Uint8Array): Cut | undefined {

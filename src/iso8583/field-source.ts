@@ -6,14 +6,9 @@
 import { compositeFrom, compositeKeys } from "./composite-source.ts"
 import { countsOf } from "./conformity.ts"
 import { type Encoding, encodings, FieldShape, type FieldType, fieldTypes } from "./field.ts"
-import {
-  type LengthPrefix,
-  prefixBytes,
-  prefixEncodings,
-  prefixLimit,
-  prefixUnits
-} from "./length-prefix.ts"
+import { prefixLimit } from "./length-prefix.ts"
 import { masks } from "./mask.ts"
+import { prefixFrom } from "./prefix-source.ts"
 import { join, own, type Source, type SourceReader } from "./source-reader.ts"
 
 const ownKeys = [
@@ -36,7 +31,6 @@ const ownKeys = [
   "lenient"
 ] as const
 const knownKeys: ReadonlySet<string> = new Set([...ownKeys, ...compositeKeys, "cases"])
-const prefixKeys: ReadonlySet<string> = new Set(["width", "encoding", "counts"])
 const padKeys: ReadonlySet<string> = new Set(["side", "with"])
 
 /** Longest value any field may declare: six digits of length. */
@@ -91,7 +85,10 @@ export function fieldFrom(
   if (own(source, "type") === undefined) reader.fault(join(path, "type"), "is missing")
   const encoding = reader.oneOf(source, "encoding", path, encodings) ??
     (type === "b" ? "binary" : "ascii")
-  const prefix = prefixFrom(context, source, path)
+  const prefixed = own(source, "prefix")
+  const prefix = prefixed === undefined
+    ? undefined
+    : prefixFrom(reader, prefixed, join(path, "prefix"))
   const fixed = reader.integer(source, "length", path, 0, longest) ?? -1
   const rest = reader.flag(source, "rest", path)
   const max = fixed >= 0 ? fixed : reader.integer(source, "max", path, 0, longest) ?? longest
@@ -119,20 +116,6 @@ export function fieldFrom(
   shape.composite = compositeFrom(context, source, path, shape)
   checkShape(context, source, path, shape)
   return shape
-}
-
-function prefixFrom(context: FieldContext, source: Source, path: string): LengthPrefix | undefined {
-  const value = own(source, "prefix")
-  if (value === undefined) return undefined
-  const { reader } = context
-  const at = join(path, "prefix")
-  const map = reader.record(value, at)
-  reader.known(map, prefixKeys, at)
-  const encoding = reader.oneOf(map, "encoding", at, prefixEncodings) ?? "ascii"
-  const width = reader.integer(map, "width", at, 1, encoding === "binary" ? 4 : 6)
-  if (own(map, "width") === undefined) reader.fault(join(at, "width"), "is missing")
-  const counts = reader.oneOf(map, "counts", at, prefixUnits) ?? "digits"
-  return { encoding, width: width ?? 1, counts, bytes: prefixBytes(encoding, width ?? 1) }
 }
 
 function padFrom(

@@ -11,7 +11,11 @@ import { type FieldShape, textOf } from "./field.ts"
 /** How a text falls into parts, and how parts become a text again. */
 export interface TextForm {
   readonly split: (text: string) => ReadonlyArray<readonly [string, string]>
-  readonly unite: (parts: ReadonlyArray<readonly [string, string]>) => string | undefined
+  /** `old` is the text they came from, for what of it is in no part. */
+  readonly unite: (
+    parts: ReadonlyArray<readonly [string, string]>,
+    old: string
+  ) => string | undefined
   readonly shapeOf: (id: string) => FieldShape | undefined
 }
 
@@ -63,7 +67,7 @@ export class TextParts implements Composite {
       if (value === undefined) chosen.delete(id)
       else chosen.set(id, value)
     }
-    return this.#form.unite([...chosen]) ?? { path: "", problem: "its parts make no value" }
+    return this.#form.unite([...chosen], old) ?? { path: "", problem: "its parts make no value" }
   }
 }
 
@@ -107,7 +111,9 @@ export function field59Form(shapeOf: (id: string) => FieldShape | undefined): Te
         return [count === 1 ? tag : `${tag}#${count}`, value] as const
       })
     },
-    unite: (parts) => writeField59(parts.map(([id, value]) => ({ tag: id.split("#")[0]!, value }))),
+    unite: (parts, old) =>
+      writeField59(parts.map(([id, value]) => ({ tag: id.split("#")[0]!, value }))) +
+      readField59(old).rest,
     shapeOf
   }
 }

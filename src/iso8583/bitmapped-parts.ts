@@ -1,0 +1,186 @@
+/**
+ * A value that begins with a bitmap of its own, which says which of its parts follow.
+ *
+ *     [ bitmap of 1 to 8 bytes, or its hex ][ part ][ part ] ...      bit 1 = part 1
+ *
+ * Must hold: a bit for a part that the dialect lacks is refused, since nobody knows its length; the
+ * value ends where its last part does.
+ */
+
+import {
+  type Composite,
+  firstStep,
+  type Part,
+  type PartReader,
+  type PartValues,
+  type StructureFault
+} from "./composite.ts"
+import { measure } from "./conformity.ts"
+import type { BuildFault } from "./fault.ts"
+import { writeField } from "./field-writer.ts"
+import { type FieldShape, textOf } from "./field.ts"
+import { hexValues } from "./length-prefix.ts"
+import { byHead, type Change, contentOf } from "./tag-parts.ts"
+
+export interface InnerBitmap {
+  readonly bits: number
+  readonly hex: boolean
+}
+
+export class BitmappedParts implements Composite {
+  readonly #bitmap: InnerBitmap
+  /** By bit; 0 is not used. */
+  readonly #shapes: ReadonlyArray<FieldShape | undefined>
+
+  constructor(bitmap: InnerBitmap, shapes: ReadonlyArray<FieldShape | undefined>) {
+    this.#bitmap = bitmap
+    this.#shapes = shapes
+  }
+
+  get #size(): number {
+    return this.#bitmap.hex ? this.#bitmap.bits / 4 : this.#bitmap.bits / 8
+  }
+
+  #has(bytes: Uint8Array, start: number, bit: number): boolean {
+    if (!this.#bitmap.hex) {
+      return (bytes[start + ((bit - 1) >> 3)]! & (0x80 >> ((bit - 1) & 7))) !== 0
+    }
+    return (hexValues[bytes[start + ((bit - 1) >> 2)]!]! & (8 >> ((bit - 1) & 3))) !== 0
+  }
+
+  check(bytes: Uint8Array, start: number, end: number): number {
+    return this.explain(bytes, start, end)?.offset ?? -1
+  }
+
+  explain(bytes: Uint8Array, start: number, end: number): StructureFault | undefined {
+    let at = start + this.#size
+    if (at > end) return { id: "", offset: start, expected: `a bitmap of ${this.#size} bytes` }
+    for (let byte = start; this.#bitmap.hex && byte < at; byte++) {
+      if (hexValues[bytes[byte]!]! < 0 || bytes[byte]! > 0x46) {
+        return { id: "", offset: byte, expected: "hex characters, in capitals" }
+      }
+    }
+    for (let bit = 1; bit <= this.#bitmap.bits; bit++) {
+      if (!this.#has(bytes, start, bit)) continue
+      const shape = this.#shapes[bit]
+      const id = String(bit)
+      if (shape === undefined) return { id, offset: start, expected: "no such part" }
+      const next = measure(shape, bytes, at, end)
+      if (next < 0) return { id, offset: -1 - next, expected: `a whole ${shape.name}` }
+      const inside = shape.lenient
+        ? undefined
+        : shape.composite?.explain(bytes, at + shape.prefixBytes, next)
+      if (inside !== undefined) return { ...inside, id: `${id}.${inside.id}` }
+      at = next
+    }
+    return at === end ? undefined : { id: "", offset: at, expected: "nothing more in this field" }
+  }
+
+  part(id: string): PartReader | undefined {
+    const [head, tail] = firstStep(id)
+    const wanted = Number(head)
+    const shape = this.#shapes[wanted]
+    if (shape === undefined || !/^[1-9][0-9]?$/.test(head)) return undefined
+    const inner = tail === undefined ? undefined : shape.composite?.part(tail)
+    if (tail !== undefined && inner === undefined) return undefined
+    const within = <T>(
+      bytes: Uint8Array,
+      start: number,
+      end: number,
+      read: (from: number, to: number) => T
+    ): T | undefined => {
+      let at = start + this.#size
+      if (at > end || !this.#has(bytes, start, wanted)) return undefined
+      for (let bit = 1; bit <= wanted; bit++) {
+        if (!this.#has(bytes, start, bit)) continue
+        const each = this.#shapes[bit]
+        const next = each === undefined ? -1 : measure(each, bytes, at, end)
+        if (next < 0) return undefined
+        if (bit === wanted) return read(at + each!.prefixBytes, next)
+        at = next
+      }
+      return undefined
+    }
+    return {
+      shape: inner?.shape ?? shape,
+      text: (bytes, start, end) =>
+        within(
+          bytes,
+          start,
+          end,
+          (from, to) =>
+            inner === undefined ? textOf(shape, bytes, from, to) : inner.text(bytes, from, to)
+        ),
+      raw: (bytes, start, end) =>
+        within(
+          bytes,
+          start,
+          end,
+          (from, to) => inner === undefined ? bytes.subarray(from, to) : inner.raw(bytes, from, to)
+        )
+    }
+  }
+
+  parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
+    const found: Array<Part> = []
+    let at = start + this.#size
+    for (let bit = 1; bit <= this.#bitmap.bits && at <= end; bit++) {
+      if (!this.#has(bytes, start, bit)) continue
+      const shape = this.#shapes[bit]
+      const next = shape === undefined ? -1 : measure(shape, bytes, at, end)
+      if (shape === undefined || next < 0) break
+      const from = at + shape.prefixBytes
+      found.push({
+        id: String(bit),
+        shape,
+        text: textOf(shape, bytes, from, next),
+        raw: bytes.subarray(from, next),
+        offset: from,
+        known: true,
+        parts: shape.composite?.parts(bytes, from, next) ?? []
+      })
+      at = next
+    }
+    return found
+  }
+
+  compose(existing: string | Uint8Array | undefined, values: PartValues): Uint8Array | BuildFault {
+    const chosen = new Map<number, Change>()
+    const old = typeof existing === "object" ? this.parts(existing, 0, existing.length) : []
+    for (const { id, raw } of old) chosen.set(Number(id), raw!)
+    for (const [id, change] of byHead(values)) {
+      const bit = Number(id)
+      const shape = this.#shapes[bit]
+      if (shape === undefined) return { path: id, problem: "is no part of this field" }
+      const kept = chosen.get(bit)
+      const made = change instanceof Map
+        ? contentOf(shape.with({ prefix: undefined, rest: true, fixed: -1 }), change, bytesOf(kept))
+        : change
+      if (typeof made !== "string" && !(made instanceof Uint8Array)) {
+        return { ...made, path: `${id}.${made.path}` }
+      }
+      chosen.set(bit, made)
+    }
+    const map = new Uint8Array(this.#bitmap.bits / 8)
+    const pieces: Array<Uint8Array> = []
+    for (const [bit, value] of [...chosen].sort(([one], [other]) => one - other)) {
+      const shape = this.#shapes[bit]!
+      const given = value as string | Uint8Array
+      const out = new Uint8Array(
+        given.length * 2 + shape.prefixBytes + Math.max(0, shape.fixed) * 2
+      )
+      const end = writeField(shape, given, out, 0)
+      if (typeof end === "string") return { path: String(bit), problem: end }
+      map[(bit - 1) >> 3]! |= 0x80 >> ((bit - 1) & 7)
+      pieces.push(out.subarray(0, end))
+    }
+    const head = this.#bitmap.hex
+      ? Buffer.from(Buffer.from(map).toString("hex").toUpperCase(), "latin1")
+      : map
+    return Buffer.concat([head, ...pieces])
+  }
+}
+
+function bytesOf(change: Change | undefined): Uint8Array | undefined {
+  return change instanceof Uint8Array ? change : undefined
+}

@@ -1,0 +1,43 @@
+/** The golden messages of every shipped dialect, byte for byte, and the doctor on each of them. */
+
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { parse } from "yaml"
+import { compileFraming } from "../../src/frame/compile.ts"
+import { doctor } from "../../src/iso8583/doctor.ts"
+import { folder, golden, goldenOf } from "../golden/messages.ts"
+import { dialect } from "./shipped.ts"
+
+const root = join(import.meta.dirname, "../..")
+const shipped = readdirSync(join(root, "config/dialects")).map((file) => file.replace(".yaml", ""))
+const dialects = new Map(shipped.map((name) => [name, dialect(name)]))
+const framings = readdirSync(join(root, "config/framings")).flatMap((file) => {
+  const framing = compileFraming(parse(readFileSync(join(root, "config/framings", file), "utf8")))
+  return "deframer" in framing ? [framing] : []
+})
+const length2 = framings.find(({ name }) => name === "length2")!
+
+describe("golden messages", () => {
+  it("are there for every shipped dialect", () => {
+    expect(Object.keys(golden).sort()).toEqual(shipped.sort())
+  })
+
+  it.each(shipped)("of %s are what the dialect makes, and so are their twins", (name) => {
+    const made = goldenOf(dialects.get(name)!)
+    expect(made.hex).toBe(readFileSync(join(folder, `${name}.hex`), "utf8"))
+    expect(made.twin).toBe(readFileSync(join(folder, `${name}.txt`), "utf8"))
+  })
+
+  it.each(shipped)("of %s are recognised by the doctor, bare and in a frame", (name) => {
+    const lines = readFileSync(join(folder, `${name}.hex`), "utf8").trim().split("\n")
+    for (const line of lines) {
+      const body = Buffer.from(line, "hex")
+      const [bare] = doctor(body, [...dialects.values()], framings)
+      expect([bare!.dialect, bare!.framing]).toEqual([name, undefined])
+      const framed = length2.encode(length2.requestHeader(), body)!
+      const [whole] = doctor(framed, [...dialects.values()], framings)
+      expect([whole!.dialect, whole!.framing]).toEqual([name, "length2"])
+    }
+  })
+})

@@ -33,7 +33,7 @@ const { values: options } = parseArgs({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const rounds = options.quick === true ? 60 : 240
-const calls = 500
+const calls = 2000
 const keyCount = 2000
 
 const say = (text: string): void => {

@@ -21,6 +21,9 @@ const scratchBytes = 16_384
 
 // One message at a time passes through a thread, and no call below re-enters another.
 const scratch = Buffer.alloc(scratchBytes)
+const scratchWords = wordsOf(scratch)
+const sumWords = new Int32Array(4)
+const sumBytes = new Uint8Array(sumWords.buffer)
 const hexDigits = Buffer.from("0123456789ABCDEF", "latin1")
 
 /**
@@ -162,12 +165,24 @@ function unionPay(
   return isFault(live) ? live : unionPayField(live.chain(folded(bytes, live.block)))
 }
 
-/** H1 ‖ H2: the XOR of all blocks of this size, as text. */
+/** H1 ‖ H2: the XOR of all blocks of this size, the last one filled with zeros, as text. */
 function folded(bytes: Uint8Array, size: 8 | 16): Buffer {
-  const sum = Buffer.alloc(size)
-  fold(sum, bytes)
+  const total = Math.ceil(bytes.length / size) * size
+  const blocks = borrow(total)
+  blocks.set(bytes)
+  blocks.fill(0, bytes.length)
+  // Four bytes at a time: XOR does not mind in which order the machine keeps them.
+  const words = total <= scratchBytes ? scratchWords : wordsOf(blocks)
+  const step = size / 4
+  const count = total / 4
+  for (let column = 0; column < step; column++) {
+    let sum = 0
+    for (let index = column; index < count; index += step) sum ^= words[index]!
+    sumWords[column] = sum
+  }
+  blocks.fill(0)
   const text = Buffer.allocUnsafe(size * 2)
-  writeHex(text, 0, sum, 0, size)
+  writeHex(text, 0, sumBytes, 0, size)
   return text
 }
 
@@ -176,18 +191,6 @@ export function unionPayField(second: Uint8Array): Buffer {
   const field = Buffer.allocUnsafe(8)
   writeHex(field, 0, second, 0, 4)
   return field
-}
-
-/** XORs all blocks of `bytes` into `into`; the last block counts as padded with zeros. */
-function fold(into: Uint8Array, bytes: Uint8Array): void {
-  const size = into.length
-  const whole = bytes.length - bytes.length % size
-  for (let column = 0; column < size; column++) {
-    let sum = 0
-    for (let index = column; index < whole; index += size) sum ^= bytes[index]!
-    into[column] = sum
-  }
-  for (let index = whole; index < bytes.length; index++) into[index - whole]! ^= bytes[index]!
 }
 
 /** ISO 9797-1 algorithm 1: the last block of a chain. */
@@ -246,6 +249,11 @@ function padded(bytes: Uint8Array, size: 8 | 16, padding: number): Buffer {
   blocks.fill(0, head + bytes.length)
   if (marked > 0) blocks[bytes.length] = 0x80
   return blocks
+}
+
+/** The same memory as 32-bit words; a buffer of this size has memory of its own, so it is aligned. */
+function wordsOf(buffer: Buffer): Int32Array {
+  return new Int32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2)
 }
 
 function borrow(length: number): Buffer {

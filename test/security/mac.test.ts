@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest"
 import type { KeyHandle } from "../../src/domain/brand.ts"
 import type { MacAlgorithm } from "../../src/domain/ports/security-module.ts"
+import { encryptBlocks, xor } from "../../src/security/block-cipher.ts"
 import { CipherCache } from "../../src/security/cipher-cache.ts"
 import { cmac, constantTimeEqual, macField, makeMac, verifyMac } from "../../src/security/mac.ts"
 import { fault, isFault } from "../../src/security/security-fault.ts"
@@ -43,6 +44,20 @@ describe("the China UnionPay ECB MAC", () => {
     }
     expect(verify(Buffer.from("a25d4446", "latin1"))).toBe(false)
     expect(verify(sent.subarray(0, 7))).toBe(false)
+  })
+
+  it("is the same from its definition, for every length and for messages of any size", () => {
+    const key = hex("55036372B17543ECB173730768B8D6C4")
+    for (const length of [...Array.from({ length: 70 }, (_, size) => size), 16_385, 40_001]) {
+      const bytes = Buffer.from(Array.from({ length }, (_, index) => index * 7 + length))
+      const sum = Buffer.alloc(8)
+      bytes.forEach((byte, index) => sum[index % 8]! ^= byte)
+      const text = ascii(sum.toString("hex").toUpperCase())
+      const first = encryptBlocks("tdes", key, text.subarray(0, 8))
+      const second = encryptBlocks("tdes", key, xor(first, text.subarray(8)))
+      const field = ascii(second.toString("hex", 0, 4).toUpperCase())
+      expect(mac(key, { name: "cup-ecb" }, bytes)).toBe(field.toString("hex").toUpperCase())
+    }
   })
 
   it("takes 24-byte keys, and an SM4 key in its newer form", () => {

@@ -251,7 +251,7 @@ function padded(bytes: Uint8Array, size: 8 | 16, padding: number): Buffer {
   return blocks
 }
 
-/** The same memory as 32-bit words; a buffer of this size has memory of its own, so it is aligned. */
+/** The same memory as 32-bit words; a buffer of this size has its own, so it is aligned. */
 function wordsOf(buffer: Buffer): Int32Array {
   return new Int32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2)
 }

@@ -296,6 +296,36 @@ describe.each(made)("the $place module", ({ place, make }) => {
     expect(issued.blocks.track === undefined).toBe(keys.track === undefined)
   })
 
+  it("rotates keys under load: the old one serves until it is let go, and no MAC goes wrong", async () => {
+    const master = (store.unwrap(store.current("tmk-demo")!) as UnwrappedKey).key
+    const algorithm = { name: "cup-ecb" } as const
+    const issue = async () => {
+      const issued = await Effect.runPromise(one.issueWorkingKeys("tmk-demo", "cup-40"))
+      const keys = readDownload("cup-40", master, issued.download) as ClearKeys
+      return { handle: handleOf(issued.blocks.mac!, "mac"), key: keys.mac! }
+    }
+    let checked = 0
+    const terminal = async (number: number) => {
+      let previous = await issue()
+      for (let rotation = 0; rotation < 4; rotation++) {
+        const current = await issue()
+        const rounds = Array.from({ length: 10 }, async (_, index) => {
+          const used = index % 3 === 0 ? previous : current
+          const bytes = Buffer.from(`0200 ${number} ${rotation} ${index}`)
+          const answer = await mac(used.handle, algorithm, bytes)
+          expect(Buffer.from(answer!)).toEqual(makeMac(cache, used.key, algorithm, bytes))
+          checked++
+        })
+        await Promise.all(rounds)
+        one.release(previous.handle)
+        expect(await mac(previous.handle, algorithm, Buffer.from("0200"))).toBeUndefined()
+        previous = current
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, (_, number) => terminal(number)))
+    expect(checked).toBe(8 * 4 * 10)
+  })
+
   it("issues nothing under a key that is none", async () => {
     for (const name of ["tmk-none", "zpk-demo", "vault-data", "bdk-demo-tdes"]) {
       const failure = await Effect.runPromise(Effect.flip(one.issueWorkingKeys(name, "cup-40")))

@@ -5,7 +5,7 @@
  */
 
 import type { JournalWrite, TerminalState } from "../domain/ports/journal.ts"
-import type { WorkingKeys } from "../domain/ports/security-module.ts"
+import type { WorkingKeys, WorkingKeyShape } from "../domain/ports/security-module.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
 import type { SessionHouseShape } from "./house.ts"
@@ -14,8 +14,28 @@ import { acknowledgedIn, pushText } from "./push-text.ts"
 
 const approved = "00"
 
+/**
+ * Downloads that are made in one turn of the event loop. Each costs up to a millisecond of
+ * cryptography; a whole fleet that signs on at once must not hold up those who sell.
+ */
+const downloadsPerTurn = 8
+
+/** A sign-on that waits for its keys. */
+interface Wish {
+  readonly session: IsoSession
+  readonly spoken: Spoken
+  readonly binding: Binding
+  readonly masterKey: string
+  readonly shape: WorkingKeyShape
+  readonly path: string
+}
+
 export class Management {
   readonly #house: SessionHouseShape
+  /** At most one a message that was taken and not answered. */
+  readonly #wishes: Array<Wish> = []
+  #next = 0
+  #scheduled = false
 
   constructor(house: SessionHouseShape) {
     this.#house = house
@@ -45,7 +65,7 @@ export class Management {
 
   #signOn(session: IsoSession, spoken: Spoken, binding: Binding): void {
     const { message, profile } = spoken
-    const { security, signOnRates, time } = this.#house
+    const { signOnRates, time } = this.#house
     if (!signOnRates.take(profile.terminal, time.monotonicMs())) {
       session.refuse(spoken, "session-busy")
       return
@@ -56,13 +76,41 @@ export class Management {
       session.answer(spoken, approved, {}, undefined)
       return
     }
-    if (profile.masterKey === undefined) {
+    const { masterKey } = profile
+    if (masterKey === undefined) {
       session.refuse(spoken, "kind-forbidden")
       return
     }
-    this.#house.run(security.issueWorkingKeys(profile.masterKey, wanted.shape), (issued) => {
+    this.#wishes.push({ session, spoken, binding, masterKey, ...wanted })
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#house.time.defer(() => this.#fulfil())
+  }
+
+  #fulfil(): void {
+    this.#scheduled = false
+    const until = Math.min(this.#wishes.length, this.#next + downloadsPerTurn)
+    while (this.#next < until) this.#issue(this.#wishes[this.#next++]!)
+    if (this.#next < this.#wishes.length) {
+      this.#schedule()
+    } else {
+      this.#wishes.length = 0
+      this.#next = 0
+    }
+  }
+
+  #issue({ binding, masterKey, path, session, shape, spoken }: Wish): void {
+    if (!session.alive) {
+      session.settled()
+      return
+    }
+    this.#house.run(this.#house.security.issueWorkingKeys(masterKey, shape), (issued) => {
       if (typeof issued === "string") session.refuse(spoken, issued)
-      else this.#keep(session, spoken, binding, issued, wanted.path)
+      else this.#keep(session, spoken, binding, issued, path)
     })
   }
 

@@ -11,16 +11,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LedgerHealth, type LedgerStatus } from "../../src/domain/ports/ledger.ts"
 import { ledgerLayer, type LedgerOptions } from "../../src/ledger/ledger.ts"
 import { ensureSchema, schemaVersion } from "../../src/ledger/schema.ts"
+import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { entry, idOf, sale, sales } from "./records.ts"
-import {
-  businessDay,
-  ledgerConfig,
-  machine,
-  SharedServer,
-  temporaryFolder,
-  until
-} from "./server.ts"
+import { businessDay, ledgerConfig, SharedServer, temporaryFolder, until } from "./server.ts"
 import { TcpProxy } from "./tcp-proxy.ts"
 
 const server = new SharedServer()

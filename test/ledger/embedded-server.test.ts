@@ -14,6 +14,7 @@ import { EmbeddedServer } from "../../src/ledger/embedded-server.ts"
 import { ledgerLayer, visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { accountOf } from "../../src/ledger/server-account.ts"
 import { lastLine } from "../../src/ledger/server-home.ts"
+import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { sales } from "./records.ts"
 import {
@@ -21,7 +22,6 @@ import {
   type Database,
   ledgerConfig,
   limits,
-  machine,
   serverLayer,
   temporaryFolder,
   until

@@ -17,6 +17,8 @@ interface Numbered {
 export class MemoryJournal {
   /** Highest sequence that the writer called written. */
   released = 0
+  /** Called whenever the writer calls a sequence written. */
+  onWritten: ((sequence: number) => void) | undefined
   /** What `entries` gives. */
   readonly kept = new Map<JournalTable, Array<readonly [string, unknown]>>()
   readonly #feed: Array<Numbered> = []
@@ -27,6 +29,11 @@ export class MemoryJournal {
     let sequence = this.#dropped + this.#feed.length
     for (const entry of entries) this.#feed.push({ sequence: ++sequence, entry })
     for (const listener of this.#listeners) listener()
+  }
+
+  /** Highest sequence so far. */
+  get appended(): number {
+    return this.#dropped + this.#feed.length
   }
 
   get pending(): number {
@@ -48,6 +55,7 @@ export class MemoryJournal {
     },
     feedWritten: (sequence) => {
       this.released = sequence
+      this.onWritten?.(sequence)
       const count = sequence - this.#dropped
       if (count <= 0) return
       this.#feed.splice(0, count)

@@ -8,15 +8,12 @@ import { join } from "node:path"
 import type { BusinessDay } from "../../src/domain/brand.ts"
 import type { LedgerConfig } from "../../src/domain/config.ts"
 
-import type { Random, Time } from "../../src/domain/ports/time.ts"
 import { embeddedDatabaseLayer } from "../../src/ledger/database.ts"
 import { EmbeddedServer, embeddedServerLayer } from "../../src/ledger/embedded-server.ts"
-import { MachineRandom, MachineTime } from "../../src/listen/machine-time.ts"
+import { machine } from "./machine.ts"
 import { day } from "./records.ts"
 
 export const limits = { connections: 6, statementMs: 5000, lockMs: 2000 }
-
-export const machine: Layer.Layer<Time | Random> = Layer.merge(MachineTime, MachineRandom)
 
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "pointsman-ledger-"))

@@ -7,9 +7,10 @@ import type { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import type { Random, Time } from "../../src/domain/ports/time.ts"
 import { MemoryLedger, memoryLedgerLayer } from "../../src/ledger/memory-ledger.ts"
 import { startWriter, type WriterView } from "../../src/ledger/writer.ts"
+import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { entry, idOf, sale, sales } from "./records.ts"
-import { machine, until } from "./server.ts"
+import { until } from "./server.ts"
 
 const options = { batchRows: 100, batchMs: 1, lanes: 3, drainMs: 5000 }
 

@@ -11,6 +11,7 @@ import { verbs } from "../src/cli/verbs.ts"
 import { type Field, type Shape } from "../src/config/shape.ts"
 import { switchShape } from "../src/config/switch-shape.ts"
 import { failures } from "../src/domain/failures.ts"
+import { schemaTables, schemaVersion } from "../src/ledger/schema.ts"
 import { metricDefinitions, metricPrefix } from "../src/observe/metrics.ts"
 
 /** Every generated document, by its path from the root. */
@@ -19,6 +20,7 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/configuration.md", configuration()],
     ["docs/reference/failures.md", failureTable()],
     ["docs/reference/metrics.md", metricTable()],
+    ["docs/reference/schema.md", schemaPage()],
     ["docs/reference/admin-api.md", adminTable()],
     ["docs/reference/command-line.md", await commandLine()]
   ])
@@ -74,6 +76,24 @@ function failureTable(): string {
     row("---", "---", "---", "---", "---"),
     ...rows
   ])
+}
+
+function schemaPage(): string {
+  const rows = schemaTables.flatMap(({ columns, comment, constraints, name, storage = "" }) => [
+    `## ${name}`,
+    "",
+    comment,
+    ...[...constraints, storage].filter((each) => each !== "").map((each) => `\`${each}\``),
+    "",
+    row("column", "type", "what it is"),
+    row("---", "---", "---"),
+    ...columns.map(([column, type, about]) => row(`\`${column}\``, `\`${type}\``, about)),
+    ""
+  ])
+  const intro = `The schema of PostgreSQL, version ${schemaVersion}: a public interface for ` +
+    "analysts. The same texts are comments in the database. `docs/operate/ledger.md` has the " +
+    "queries that it is made for."
+  return page("Schema of the ledger", intro, rows)
 }
 
 function metricTable(): string {

@@ -10,9 +10,12 @@ import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { type LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
 import { unavailable } from "./database-failure.ts"
-import { migration as transactions } from "./migrations/0001-transactions.ts"
-import { migration as events } from "./migrations/0002-events.ts"
-import { migration as estate } from "./migrations/0003-estate.ts"
+import {
+  migration as transactions,
+  tables as transactionTables
+} from "./migrations/0001-transactions.ts"
+import { migration as events, tables as eventTables } from "./migrations/0002-events.ts"
+import { migration as estate, tables as estateTables } from "./migrations/0003-estate.ts"
 import { migration as roles } from "./migrations/0004-roles.ts"
 
 const migrations = {
@@ -21,6 +24,9 @@ const migrations = {
   "0003_estate": estate,
   "0004_roles": roles
 }
+
+/** Every table with its columns, as the documentation shows them. */
+export const schemaTables = [...transactionTables, ...eventTables, ...estateTables]
 
 const table = "schema_versions"
 

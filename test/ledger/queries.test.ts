@@ -3,6 +3,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
@@ -112,6 +113,26 @@ describe("the search", () => {
     )
     expect(await plan("terminal = '1' AND received_at > now()")).toContain("terminal_received_at")
     expect(await plan("day = '2026-03-02' AND stan = '1'")).not.toContain("20260303")
+  })
+})
+
+describe("the documentation", () => {
+  it("has only queries that the ledger answers", async () => {
+    const text = readFileSync(
+      join(import.meta.dirname, "..", "..", "docs", "operate", "ledger.md"),
+      "utf8"
+    )
+    const queries = [...text.matchAll(/```sql\n([\s\S]*?);\n```/g)].map((match) => match[1] ?? "")
+    expect(queries.length).toBeGreaterThan(10)
+    const answers: Array<number> = []
+    for (const query of queries) {
+      const found = await server.run(
+        Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe(query))
+      )
+      answers.push(found.length)
+    }
+    // By reference, by terminal, and the life of one: the data of these tests has them.
+    expect(answers.slice(0, 3)).toEqual([1, 1, 3])
   })
 })
 

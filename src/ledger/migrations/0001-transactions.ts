@@ -126,4 +126,6 @@ const indexes = [
   "CREATE INDEX transactions_received ON transactions USING brin (received_at)"
 ]
 
+export const tables: ReadonlyArray<Table> = [transactions]
+
 export const migration = statements([...createTable(transactions), ...indexes, ...functions])

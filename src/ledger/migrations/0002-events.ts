@@ -15,7 +15,7 @@ const written = [
 const amount = ["amount", "bigint NOT NULL CHECK (amount >= 0)", "Minor units"] as const
 const currency = ["currency", "text NOT NULL", "ISO 4217 numeric code"] as const
 
-const tables: ReadonlyArray<Table> = [
+export const tables: ReadonlyArray<Table> = [
   {
     name: "advices",
     comment: "Store-and-forward: one chain a transaction, until the upstream acknowledges it or " +

@@ -2,7 +2,7 @@
 
 import { createTable, statements, type Table } from "./table.ts"
 
-const tables: ReadonlyArray<Table> = [
+export const tables: ReadonlyArray<Table> = [
   {
     name: "merchants",
     comment: "Merchants of the estate, as last configured.",

@@ -79,17 +79,17 @@ function failureTable(): string {
 }
 
 function schemaPage(): string {
-  const rows = schemaTables.flatMap(({ columns, comment, constraints, name, storage = "" }) => [
-    `## ${name}`,
-    "",
-    comment,
-    ...[...constraints, storage].filter((each) => each !== "").map((each) => `\`${each}\``),
-    "",
-    row("column", "type", "what it is"),
-    row("---", "---", "---"),
-    ...columns.map(([column, type, about]) => row(`\`${column}\``, `\`${type}\``, about)),
-    ""
-  ])
+  const rows: Array<string> = []
+  for (const { columns, comment, constraints, name, storage = "" } of schemaTables) {
+    const rules = [...constraints, storage].filter((each) => each !== "")
+    rows.push(`## ${name}`, "", comment)
+    for (const rule of rules) rows.push(`\`${rule}\``)
+    rows.push("", row("column", "type", "what it is"), row("---", "---", "---"))
+    for (const [column, type, about] of columns) {
+      rows.push(row(`\`${column}\``, `\`${type}\``, about))
+    }
+    rows.push("")
+  }
   const intro = `The schema of PostgreSQL, version ${schemaVersion}: a public interface for ` +
     "analysts. The same texts are comments in the database. `docs/operate/ledger.md` has the " +
     "queries that it is made for."

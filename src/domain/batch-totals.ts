@@ -44,6 +44,16 @@ function writeSums({ credit, credits, debit, debits }: BatchSums): string {
 
 const digits = (value: number, length: number): string => String(value).padStart(length, "0")
 
+/** Both halves in one, for dialects that do not tell cards apart. */
+export function sumOf({ domestic, foreign }: BatchTotals): BatchSums {
+  return {
+    debit: domestic.debit + foreign.debit,
+    debits: domestic.debits + foreign.debits,
+    credit: domestic.credit + foreign.credit,
+    credits: domestic.credits + foreign.credits
+  }
+}
+
 /** What counting a batch needs of a record. */
 export type Counted = Pick<
   TransactionRecord,
@@ -96,7 +106,13 @@ export function addBatch(records: ReadonlyArray<Counted>): BatchTotals {
   return { domestic, foreign }
 }
 
-export function isBalanced(declared: BatchTotals, counted: BatchTotals): boolean {
+/** Do the two agree, half by half, or as a whole where the terminal has no halves? */
+export function isBalanced(
+  declared: BatchTotals,
+  counted: BatchTotals,
+  halves: boolean
+): boolean {
+  if (!halves) return sumsAgree(sumOf(declared), sumOf(counted))
   return sumsAgree(declared.domestic, counted.domestic) &&
     sumsAgree(declared.foreign, counted.foreign)
 }
@@ -120,7 +136,11 @@ const maxDoubts = 10
  * Closes a batch. Deliveries in doubt are decided by the terminal's own totals: the one way of
  * counting them in or out that balances. When several ways balance, nothing is decided by it.
  */
-export function closeBatch(declared: BatchTotals, records: ReadonlyArray<Counted>): BatchClose {
+export function closeBatch(
+  declared: BatchTotals,
+  records: ReadonlyArray<Counted>,
+  halves = true
+): BatchClose {
   const doubts = records.filter(({ state }) => state === "delivery-unconfirmed")
   const ways = doubts.length <= maxDoubts ? 1 << doubts.length : 1
   const found: Array<BatchClose> = []
@@ -128,7 +148,7 @@ export function closeBatch(declared: BatchTotals, records: ReadonlyArray<Counted
     // Bit set: this one never arrived. Way 0 counts them all.
     const out = new Set(doubts.filter((_, index) => ((way >> index) & 1) === 1))
     const counted = addBatch(records.filter((record) => !out.has(record)))
-    if (!isBalanced(declared, counted)) continue
+    if (!isBalanced(declared, counted, halves)) continue
     const delivered = doubts.filter((record) => !out.has(record)).map(({ id }) => id)
     found.push({ counted, balanced: true, delivered, undelivered: [...out].map(({ id }) => id) })
   }

@@ -13,7 +13,8 @@ import { unavailable } from "./database-failure.ts"
 
 export interface BatchQuery {
   readonly terminal: TerminalId
-  readonly batch: string
+  /** Undefined: its dialect has no batches; everything since `sinceMs` is meant. */
+  readonly batch: string | undefined
   /** A terminal's batch numbers come round again: nothing older than this belongs to it. */
   readonly sinceMs: number
 }
@@ -30,8 +31,9 @@ export const batchRecords = (
 ): Effect.Effect<ReadonlyArray<BatchRecord>, LedgerUnavailable, PgClient.PgClient> =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
+    const ofBatch = query.batch === undefined ? sql`true` : sql`batch = ${query.batch}`
     const rows = yield* sql<Record<string, unknown>>`SELECT ${sql.literal(columns)}
-      FROM transactions WHERE terminal = ${query.terminal} AND batch = ${query.batch}
+      FROM transactions WHERE terminal = ${query.terminal} AND ${ofBatch}
         AND received_at >= to_timestamp(${query.sinceMs}::float8 / 1000)
         AND day >= to_timestamp(${query.sinceMs}::float8 / 1000)::date - 1`
     const newest = new Map<string, BatchRecord>()
@@ -42,17 +44,31 @@ export const batchRecords = (
       newest.set(record.id, record)
     }
     for (const [id, record] of journal.entries("transactions")) {
-      const belongs = record.terminal === query.terminal && record.batch === query.batch &&
+      const belongs = record.terminal === query.terminal &&
+        (query.batch === undefined || record.batch === query.batch) &&
         record.times.receivedMs >= query.sinceMs
       if (belongs && record.version >= (newest.get(id)?.version ?? 0)) newest.set(id, record)
     }
     return [...newest.values()].sort((a, b) => a.id < b.id ? -1 : 1)
   }).pipe(Effect.mapError(unavailable))
 
+/** When this terminal closed a batch last; undefined when it never did. */
+export const lastClose = (
+  terminal: TerminalId
+): Effect.Effect<number | undefined, LedgerUnavailable, PgClient.PgClient> =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const [row] = yield* sql<{ ms: number | null }>`
+      SELECT (extract(epoch FROM max(closed_at)) * 1000)::float8 AS ms FROM batches
+      WHERE terminal = ${terminal}`
+    return row?.ms ?? undefined
+  }).pipe(Effect.mapError(unavailable))
+
 /** Compares the totals that a terminal declares with ours, and decides deliveries in doubt. */
 export const settle = (
   query: BatchQuery,
   declared: BatchTotals,
-  journal: Pick<JournalShape, "entries">
+  journal: Pick<JournalShape, "entries">,
+  halves = true
 ): Effect.Effect<BatchClose, LedgerUnavailable, PgClient.PgClient> =>
-  Effect.map(batchRecords(query, journal), (records) => closeBatch(declared, records))
+  Effect.map(batchRecords(query, journal), (records) => closeBatch(declared, records, halves))

@@ -126,10 +126,10 @@ describe("the documentation", () => {
     expect(queries.length).toBeGreaterThan(10)
     const answers: Array<number> = []
     for (const query of queries) {
-      const found = await server.run(
+      const rowsFound = await server.run(
         Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe(query))
       )
-      answers.push(found.length)
+      answers.push(rowsFound.length)
     }
     // By reference, by terminal, and the life of one: the data of these tests has them.
     expect(answers.slice(0, 3)).toEqual([1, 1, 3])

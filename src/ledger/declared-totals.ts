@@ -1,0 +1,61 @@
+/**
+ * What a terminal declares when it closes its batch, and how it is answered, in the two forms there
+ * are.
+ *
+ *     China UnionPay   field 48, n62: domestic and foreign sums, answered with flag 1 or 2
+ *     1987 style       fields 74 credits, 76 debits, 86 credit amount, 88 debit amount,
+ *                      answered with field 66: 1 in balance, 2 out of balance
+ */
+
+import { batchFlags, readBatchTotals, sumOf, writeBatchTotals } from "../domain/batch-totals.ts"
+import type { BatchTotals } from "../domain/ports/journal.ts"
+import type { Message, Values } from "../iso8583/message.ts"
+
+export interface Declared {
+  readonly totals: BatchTotals
+  /** Domestic and foreign cards are told apart. */
+  readonly halves: boolean
+  readonly answer: (counted: BatchTotals, balanced: boolean) => {
+    readonly response1987: string
+    readonly values: Values
+  }
+}
+
+/** Undefined: it declares nothing that can be read. */
+export function readDeclared(message: Pick<Message, "text">): Declared | undefined {
+  const totals = readBatchTotals(message.text("48") ?? "")
+  if (totals !== undefined) {
+    return {
+      totals,
+      halves: true,
+      // The flag says it; the response code stays the one of an answered close.
+      answer: (counted, balanced) => ({
+        response1987: "00",
+        values: { "48": writeBatchTotals(counted, balanced ? "balanced" : "unbalanced") }
+      })
+    }
+  }
+  const numbers = ["74", "76", "86", "88"].map((path) => message.text(path) ?? "")
+  if (!numbers.every((text) => /^\d{1,16}$/.test(text))) return undefined
+  const [credits = 0, debits = 0, credit = 0, debit = 0] = numbers.map(Number)
+  const none = { debit: 0, debits: 0, credit: 0, credits: 0 }
+  return {
+    totals: { domestic: { debit, debits, credit, credits }, foreign: none },
+    halves: false,
+    answer: (counted, balanced) => ({
+      response1987: balanced ? "00" : "95",
+      values: { "66": balanced ? batchFlags.balanced : batchFlags.unbalanced, ...ours(counted) }
+    })
+  }
+}
+
+/** Our own totals in the fields that the terminal used. */
+function ours(counted: BatchTotals): Values {
+  const { credit, credits, debit, debits } = sumOf(counted)
+  return {
+    "74": String(credits).padStart(10, "0"),
+    "76": String(debits).padStart(10, "0"),
+    "86": String(credit).padStart(16, "0"),
+    "88": String(debit).padStart(16, "0")
+  }
+}

@@ -1,0 +1,140 @@
+/** Batch closes and uploads as terminals send them, over a real server and a journal in memory. */
+
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer } from "effect"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { BatchClose } from "../../src/domain/batch-totals.ts"
+import { LedgerStore } from "../../src/domain/ports/ledger.ts"
+import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
+import { ensureSchema } from "../../src/ledger/schema.ts"
+import {
+  makeSettlementDesk,
+  type SettlementAnswer,
+  type SettlementRequest
+} from "../../src/ledger/settlement-desk.ts"
+import { machine } from "./machine.ts"
+import { MemoryJournal } from "./memory-journal.ts"
+import { entry, idOf, sale } from "./records.ts"
+import { SharedServer } from "./server.ts"
+
+const server = new SharedServer()
+const journal = new MemoryJournal()
+const decisions: Array<BatchClose> = []
+const now = Date.now()
+const today = new Date(now).toISOString().slice(0, 10) as never
+
+const own = (n: number, changes: Partial<TransactionRecord> = {}): TransactionRecord => {
+  const times = { receivedMs: now - 60_000 + n, answeredMs: now - 50_000 + n }
+  return sale(n, { terminal: "T0000001" as never, day: today, amount: 1000, times, ...changes })
+}
+
+beforeAll(async () => {
+  await server.start()
+  const store = postgresStoreLayer({
+    node: "n1",
+    timeoutMs: 10_000,
+    partitionMissing: () => undefined
+  })
+  const rows = [own(1), own(2), own(3, { kind: "refund", amount: 300 })]
+  await server.run(Effect.andThen(
+    ensureSchema(true),
+    Effect.flatMap(LedgerStore, (ledger) => ledger.write(rows.map(entry))).pipe(
+      Effect.provide(store)
+    )
+  ))
+  const doubt = own(4, { state: "delivery-unconfirmed", amount: 50 })
+  journal.kept.set("transactions", [[doubt.id, doubt]])
+})
+afterAll(() => server.stop())
+
+/** Asks the desk, and gives its answer with what it wrote to the journal. */
+const ask = (request: Partial<SettlementRequest> & { readonly fields: Record<string, string> }) => {
+  const message = {
+    text: (path: string) => request.fields[path],
+    role: (role: string) => request.fields[role]
+  } as SettlementRequest["message"]
+  const full: SettlementRequest = {
+    kind: "settlement",
+    terminal: "T0000001" as never,
+    merchant: "M1" as never,
+    batch: "000001",
+    message,
+    ...request
+  }
+  return server.run(
+    Effect.gen(function*() {
+      const desk = yield* makeSettlementDesk({ decided: (close) => void decisions.push(close) })
+      const answer = yield* Effect.callback<SettlementAnswer>((resume) =>
+        desk(full, (told) => resume(Effect.succeed(told)))
+      )
+      const feed = journal.shape.feedAfter(0, 10).map((each) => each.entry)
+      journal.shape.feedWritten(journal.appended)
+      return { answer, feed }
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(journal.layer, machine)))
+  )
+}
+
+const n62 = (debit: number, debits: number, credit: number, credits: number) =>
+  [[debit, 12], [debits, 3], [credit, 12], [credits, 3]]
+    .map(([value, length]) => String(value).padStart(length ?? 0, "0"))
+    .join("")
+
+describe("the settlement desk", () => {
+  it("closes a balanced batch durably, and decides what was in doubt", async () => {
+    const text = `${n62(2050, 3, 300, 1)}0${n62(0, 0, 0, 0)}0`
+    const { answer, feed } = await ask({ fields: { "48": text } })
+    expect(answer).toEqual({
+      response1987: "00",
+      values: { "48": `${n62(2050, 3, 300, 1)}1${n62(0, 0, 0, 0)}1` }
+    })
+    expect(feed).toMatchObject([{ table: "batches", row: { balanced: true, batch: "000001" } }])
+    expect(decisions.at(-1)).toMatchObject({ delivered: [idOf(4)], undelivered: [] })
+  })
+
+  it("tells the terminal our totals when they differ", async () => {
+    const { answer, feed } = await ask({
+      fields: { "48": `${n62(9999, 3, 300, 1)}0${n62(0, 0, 0, 0)}0` }
+    })
+    expect(answer.values["48"]).toBe(`${n62(2050, 3, 300, 1)}2${n62(0, 0, 0, 0)}2`)
+    expect(feed).toMatchObject([{ table: "batches", row: { balanced: false } }])
+  })
+
+  it("understands the 1987 form, without batches", async () => {
+    const fields = { "74": "0000000001", "76": "0000000002", "86": "300", "88": "2000" }
+    const { answer } = await ask({ batch: undefined, fields })
+    expect(answer.response1987).toBe("00")
+    expect(answer.values["66"]).toBe("1")
+    expect(decisions.at(-1)).toMatchObject({ undelivered: [idOf(4)] })
+    const wrong = await ask({ batch: undefined, fields: { ...fields, "88": "1" } })
+    expect(wrong.answer).toMatchObject({ response1987: "95", values: { "66": "2" } })
+  })
+
+  it("refuses what it cannot read", async () => {
+    const { answer, feed } = await ask({ fields: { "48": "12" } })
+    expect([answer, feed]).toEqual([{ response1987: "30", values: {} }, []])
+  })
+
+  it("compares uploads, and raises what is not known or differs", async () => {
+    const upload = (stan: string, amount: string) =>
+      ask({ kind: "batch-upload", fields: { stan, amount } })
+    expect(await upload("000001", "1000")).toEqual({
+      answer: { response1987: "00", values: {} },
+      feed: []
+    })
+    expect((await upload("000001", "1001")).feed).toMatchObject([{
+      row: { id: "T0000001:000001:000001:amount" }
+    }])
+    expect((await upload("000077", "5")).feed).toMatchObject([{
+      row: { id: "T0000001:000001:000077:unknown" }
+    }])
+  })
+
+  it("is away when PostgreSQL is", async () => {
+    await server.run(
+      Effect.flatMap(PgClient.PgClient, (sql) => sql`ALTER TABLE transactions RENAME TO elsewhere`)
+    )
+    const { answer } = await ask({ fields: { "48": `${n62(0, 0, 0, 0)}0${n62(0, 0, 0, 0)}0` } })
+    expect(answer.response1987).toBe("91")
+  })
+})

@@ -76,7 +76,11 @@ export class Pushes implements PushShape {
   /** What a restart left behind waits again; what expired meanwhile goes. */
   recover(): number {
     let count = 0
-    for (const [, record] of this.#journal.entries("pushes")) {
+    // By their keys, in which a terminal's sequence numbers grow: the log has its own order (I9).
+    const found = [...this.#journal.entries("pushes")].sort(([left], [right]) =>
+      left < right ? -1 : 1
+    )
+    for (const [, record] of found) {
       const lane = this.#lane(record.terminal)
       lane.last = Math.max(lane.last, record.sequence)
       this.#wait(lane, record)

@@ -36,7 +36,10 @@ export class Orders {
   constructor(room: Room, desk: Desk) {
     this.#room = room
     this.#desk = desk
-    for (const [notice, { payment, receivedMs, scheme }] of room.journal.entries("notifications")) {
+    const notices = [...room.journal.entries("notifications")].sort(([, left], [, right]) =>
+      left.receivedMs - right.receivedMs
+    )
+    for (const [notice, { payment, receivedMs, scheme }] of notices) {
       this.#payments.set(paymentKey(scheme, payment), { notice, atMs: receivedMs })
     }
     for (const _ of room.journal.entries("orders")) this.#count++

@@ -1,10 +1,13 @@
 /** The bench's own bytes against published vectors and against themselves. */
 
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import { parse } from "yaml"
 import { MacKey, sign, signedRight } from "../../bench/load/mac.ts"
 import { makePlan, shareOf } from "../../bench/load/plan.ts"
 import { preparedAnswer, saleTemplate, signOnFrame } from "../../bench/load/sale.ts"
 import {
+  bodyStart,
   codeText,
   fieldAt,
   FrameSplitter,
@@ -13,6 +16,7 @@ import {
   responseCode,
   stanOffset
 } from "../../bench/load/wire.ts"
+import { compileDialect } from "../../src/iso8583/compile.ts"
 
 /** MAC vector C of protocol-facts §1.9, whole frame with its own field 64. */
 const vectorC = Buffer.from(
@@ -59,6 +63,15 @@ describe("the bench's own China UnionPay bytes", () => {
     expect(fieldAt(frame, 4)?.toString("hex")).toBe("000000009900")
     expect(fieldAt(frame, 64)).toHaveLength(8)
     expect(fieldAt(frame, 60)?.toString("hex")).toBe("22000007000601")
+  })
+
+  it("make what the dialect reads", () => {
+    const file = new URL("../../config/dialects/cup-pos.yaml", import.meta.url)
+    const dialect = compileDialect(parse(readFileSync(file, "utf8")), 1)
+    const { frame } = saleTemplate("T0000001", "M00000000000001", "000007")
+    const all = [frame, preparedAnswer(), signOnFrame("T0000001", "M00000000000001")]
+    const read = all.map((each) => "read" in dialect && dialect.read(each.subarray(bodyStart)))
+    expect(read.map((each) => each && "mti" in each && each.mti)).toEqual(["0200", "0210", "0800"])
   })
 
   it("read the code of an answer, and none where there is none", () => {

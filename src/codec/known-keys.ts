@@ -45,3 +45,28 @@ export class KnownKeys {
     }
   }
 }
+
+/** What a thread is to learn about keys with its next batch, and to forget after it. */
+export class KeyLessons implements KeyReceiver {
+  #keys: Array<{ readonly handle: KeyHandle; readonly key: Uint8Array }> = []
+  #drops: Array<KeyHandle> = []
+
+  put(handle: KeyHandle, key: Uint8Array): void {
+    // A key that went and comes back before the batch was sent stays.
+    const dropped = this.#drops.indexOf(handle)
+    if (dropped === -1) this.#keys.push({ handle, key })
+    else this.#drops.splice(dropped, 1)
+  }
+
+  drop(handle: KeyHandle): void {
+    this.#drops.push(handle)
+  }
+
+  /** Everything since the last call. */
+  take() {
+    const lessons = { keys: this.#keys, drops: this.#drops }
+    this.#keys = []
+    this.#drops = []
+    return lessons
+  }
+}

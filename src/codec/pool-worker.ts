@@ -12,7 +12,7 @@ import type { Dialect } from "../iso8583/message.ts"
 import type { NotificationAccount, NotificationAccounts } from "../qr/notification-account.ts"
 import { type BatchTask, type Lessons, noKey, writeBatch } from "./batch.ts"
 import type { Job } from "./job.ts"
-import { KnownKeys } from "./known-keys.ts"
+import { KeyLessons, KnownKeys } from "./known-keys.ts"
 
 /** So that a worker finds the next batch when it ends one. */
 export const batchesInFlight = 2
@@ -48,7 +48,9 @@ export class PoolWorker {
   readonly #dialects = new Set<number>()
   readonly #accounts = new Map<string, NotificationAccount | undefined>()
   readonly #inFlight: Array<Batch> = []
-  #lessons: Lessons = noLessons()
+  readonly #keyLessons = new KeyLessons()
+  #dialectLessons: Array<Lessons["dialects"][number]> = []
+  #accountLessons: Array<Lessons["accounts"][number]> = []
   #ready = false
   #over = false
   /** A suspected job is alone here: nothing is sent beside it. */
@@ -56,10 +58,7 @@ export class PoolWorker {
 
   constructor(house: PoolWorkerHouse) {
     this.#house = house
-    this.#keys = new KnownKeys(house.module, {
-      put: (handle, key) => this.#lessons.keys.push({ handle, key }),
-      drop: (handle) => this.#lessons.drops.push(handle)
-    })
+    this.#keys = new KnownKeys(house.module, this.#keyLessons)
     this.#piscina = new Piscina({
       filename: house.file.href,
       name: "runBatch",
@@ -78,7 +77,7 @@ export class PoolWorker {
 
   /** Resolves when the thread stands and has answered; rejects when it cannot. */
   async start(): Promise<void> {
-    await this.#piscina.run({ ...noLessons(), batch: new ArrayBuffer(0) })
+    await this.#piscina.run({ ...this.#lessons(), batch: new ArrayBuffer(0) })
     this.#ready = true
   }
 
@@ -100,8 +99,7 @@ export class PoolWorker {
     const batch: Batch = { jobs, startedMs: this.#house.nowMs(), late: false }
     const buffer = writeBatch(jobs, (key) => this.#keyOf(key))
     for (const job of jobs) this.#teach(job)
-    const task: BatchTask = { ...this.#lessons, batch: buffer }
-    this.#lessons = noLessons()
+    const task = { ...this.#lessons(), batch: buffer }
     this.#inFlight.push(batch)
     const transferList = [buffer] as unknown as TransferList
     this.#piscina.run(task, { transferList }).then(
@@ -153,17 +151,22 @@ export class PoolWorker {
   #teachDialect({ number, source }: Dialect): void {
     if (this.#dialects.has(number)) return
     this.#dialects.add(number)
-    this.#lessons.dialects.push({ number, source })
+    this.#dialectLessons.push({ number, source })
   }
 
   #teachAccount(name: string): void {
     const account = this.#house.accounts(name)
     if (this.#accounts.get(name) === account) return
     this.#accounts.set(name, account)
-    this.#lessons.accounts.push({ name, account })
+    this.#accountLessons.push({ name, account })
   }
-}
 
-function noLessons(): Lessons {
-  return { dialects: [], keys: [], drops: [], accounts: [] }
+  /** What the thread must know before the batch that was just written. */
+  #lessons(): Lessons {
+    const dialects = this.#dialectLessons
+    const accounts = this.#accountLessons
+    this.#dialectLessons = []
+    this.#accountLessons = []
+    return { dialects, accounts, ...this.#keyLessons.take() }
+  }
 }

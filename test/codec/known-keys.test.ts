@@ -1,0 +1,50 @@
+/** A thread is given each key once, holds a bounded number, and none that stays in its module. */
+
+import { describe, expect, it } from "vitest"
+import { KeyLessons, KnownKeys } from "../../src/codec/known-keys.ts"
+import type { KeyHandle } from "../../src/domain/brand.ts"
+import { testModule } from "./keys.ts"
+
+function parts() {
+  const keys = Array.from({ length: 6 }, (_, index) => Buffer.alloc(16, index))
+  return { keys, module: testModule(keys, new Set([6])) }
+}
+
+function shelf(max: number) {
+  const { module } = parts()
+  const said: Array<string> = []
+  const known = new KnownKeys(module, {
+    put: (handle) => said.push(`put ${handle}`),
+    drop: (handle) => said.push(`drop ${handle}`)
+  }, max)
+  return { known, said }
+}
+
+describe("known keys", () => {
+  it("are given once, and the oldest goes when there are too many", () => {
+    const { known, said } = shelf(2)
+    const shared = [1, 2, 1, 3, 2, 1].map((handle) => known.share(handle as KeyHandle))
+    expect(shared).toEqual([true, true, true, true, true, true])
+    expect(said).toEqual(["put 1", "put 2", "put 3", "drop 1", "put 1", "drop 2"])
+  })
+
+  it("are none that the module keeps, and none that it does not know", () => {
+    const { known, said } = shelf(2)
+    expect([known.share(6 as KeyHandle), known.share(9 as KeyHandle)]).toEqual([false, false])
+    expect(said).toEqual([])
+  })
+
+  it("that go and come back within one batch are kept", () => {
+    const { module } = parts()
+    const lessons = new KeyLessons()
+    const known = new KnownKeys(module, lessons, 2)
+    for (const handle of [1, 2]) known.share(handle as KeyHandle)
+    const first = lessons.take()
+    expect(first.keys.map(({ handle }) => handle)).toEqual([1, 2])
+    // 3 sends 1 away, 1 comes back and sends 2 away.
+    for (const handle of [3, 1]) known.share(handle as KeyHandle)
+    const second = lessons.take()
+    expect(second.keys.map(({ handle }) => handle)).toEqual([3])
+    expect(second.drops).toEqual([2])
+  })
+})

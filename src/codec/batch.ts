@@ -15,7 +15,7 @@
 
 import type { KeyHandle } from "../domain/brand.ts"
 import type { Job } from "./job.ts"
-import { macBytes, placeOf } from "./mac-check.ts"
+import { coveredBy, placeOf } from "./mac-check.ts"
 
 export const ops = { decode: 1, verify: 2, seal: 3, notice: 4 } as const
 
@@ -38,6 +38,8 @@ export interface Lessons {
 export interface BatchTask extends Lessons {
   readonly batch: ArrayBuffer
 }
+
+const noBytes = new Uint8Array(0)
 
 /** One item as it is written. */
 interface Item {
@@ -102,7 +104,7 @@ function itemOf(job: Job, keyOf: (key: KeyHandle) => number): Item {
     }
     case "seal": {
       const { dialect, key } = job
-      const bytes = job.bytes.subarray(0, job.bytes.length - macBytes)
+      const bytes = coveredBy(dialect.mac, job.bytes) ?? noBytes
       const subject = dialect.number
       return { op: ops.seal, subject, key: keyOf(key), bytes, cover: 0, head: undefined }
     }

@@ -20,7 +20,7 @@ import type { Dialect, Message } from "../iso8583/message.ts"
 import type { NotificationAccounts } from "../qr/notification-account.ts"
 import { Bench } from "./in-place.ts"
 import { type Job, Lane } from "./job.ts"
-import { macBytes, placeOf } from "./mac-check.ts"
+import { coveredBy, placeOf } from "./mac-check.ts"
 import { type CodecMeter, lookEveryMs, Pool } from "./pool.ts"
 
 export type { CodecMeter } from "./pool.ts"
@@ -148,7 +148,7 @@ function shapeOf(bench: Bench, place: Place): CodecShape {
       enter(verifyJob(lane, message, key, done), there && bench.shares(key))
     },
     seal: (lane, dialect, body, key, done) => {
-      const there = dialect.mac !== undefined && body.length >= macBytes
+      const there = coveredBy(dialect.mac, body) !== undefined
       enter(sealJob(lane, dialect, body, key, done), there && bench.shares(key))
     },
     verifyNotification: (job, done) => enter(noticeJob(job, done), true),

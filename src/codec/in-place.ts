@@ -14,7 +14,7 @@ import { CipherCache } from "../security/cipher-cache.ts"
 import { macField } from "../security/mac.ts"
 import { type DecodeJob, type Job, type NoticeJob, refuse, type SealJob, settle } from "./job.ts"
 import { KnownKeys } from "./known-keys.ts"
-import { checkMac, compareMac, macBytes, macOver, placeOf, sealed, verdicts } from "./mac-check.ts"
+import { checkMac, compareMac, coveredBy, macOver, placeOf, sealed, verdicts } from "./mac-check.ts"
 
 export class Bench {
   readonly #module: SecurityModuleShape
@@ -76,10 +76,10 @@ export class Bench {
 
   #seal(job: SealJob): void {
     const rule = job.dialect.mac
-    const place = job.bytes.length - macBytes
-    if (rule === undefined || place < 0) return settle(job, undefined)
-    this.#mac(rule, job.key, job.bytes.subarray(0, place), (mac) => {
-      settle(job, mac === undefined ? undefined : sealed(job.bytes, mac))
+    const covered = coveredBy(rule, job.bytes)
+    if (rule === undefined || covered === undefined) return settle(job, undefined)
+    this.#mac(rule, job.key, covered, (mac) => {
+      settle(job, mac === undefined ? undefined : sealed(rule, job.bytes, mac))
     })
   }
 

@@ -20,9 +20,6 @@ export const verdicts: ReadonlyArray<MacVerdict> = ["unchecked", "absent", "righ
 /** The shortest MAC that is believed (ISO 8583:2003 sends four bytes). */
 const leastMacBytes = 4
 
-/** Bytes of a MAC field that `seal` fills. */
-export const macBytes = 8
-
 /** The MAC as the field carries it; undefined when the key is unknown or does not fit. */
 export function macOver(
   cache: CipherCache,
@@ -68,8 +65,14 @@ export function placeOf(dialect: Dialect, index: Int32Array): number {
   return field === undefined ? -1 : entryOf(index, index[0]!, field)
 }
 
-/** The body with its MAC in its place at the end. */
-export function sealed(body: Uint8Array, mac: Uint8Array): Uint8Array {
-  body.set(mac.subarray(0, macBytes), body.length - macBytes)
+/** What a MAC covers of a body that ends with its field; undefined when there is no such field. */
+export function coveredBy(rule: MacRule | undefined, body: Uint8Array): Uint8Array | undefined {
+  if (rule === undefined || body.length < rule.bytes) return undefined
+  return body.subarray(0, body.length - rule.bytes)
+}
+
+/** The body with its MAC in its place at the end, as much of it as the field takes. */
+export function sealed(rule: MacRule, body: Uint8Array, mac: Uint8Array): Uint8Array {
+  body.set(mac.subarray(0, rule.bytes), body.length - rule.bytes)
   return body
 }

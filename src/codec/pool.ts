@@ -223,7 +223,7 @@ export class Pool {
         return settle(job, verdicts[reader.word()]!)
       case "seal": {
         const mac = reader.bytes()
-        return settle(job, mac.length === 0 ? undefined : sealed(job.bytes, mac))
+        return settle(job, mac.length === 0 ? undefined : sealed(job.dialect.mac!, job.bytes, mac))
       }
       case "notice": {
         const text = Buffer.from(reader.bytes()).toString()

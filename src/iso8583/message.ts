@@ -55,6 +55,8 @@ export interface MacRule {
   readonly algorithm: MacAlgorithm
   /** Bytes of the MAC that are sent: `binary` as they are, `hex` = 8 characters of the result. */
   readonly form: "binary" | "hex"
+  /** Bytes of the field: 8, or the first 4 of the MAC (ISO 8583:2003). */
+  readonly bytes: number
 }
 
 /** What a reversal says of its original, whatever the dialect's layout for it (F90, F56, F61). */

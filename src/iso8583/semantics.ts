@@ -8,6 +8,7 @@ import { type Channel, channels } from "../domain/channel.ts"
 import { type Kind, kinds } from "../domain/kind.ts"
 import type { WorkingKeyShape } from "../domain/ports/security-module.ts"
 import { type Condition, conditionFrom, type Demand, demandsFrom } from "./condition.ts"
+import { bytesOf } from "./field-size.ts"
 import type { Access, Layout } from "./layout.ts"
 import type { MacRule, Message, MessageForm, Role, Values } from "./message.ts"
 import { join, own, type Source, type SourceReader } from "./source-reader.ts"
@@ -275,13 +276,16 @@ function macFrom(reader: SourceReader, source: Source, layout: Layout): MacRule 
   const padding = reader.integer(algorithm, "padding", "mac.algorithm", 1, 3)
   const field = reader.integer(rule, "field", "mac", 1, 192) ?? 64
   const form = reader.oneOf(rule, "form", "mac", ["binary", "hex"]) ?? "binary"
-  if ((layout.entries[field]?.shape.fixed ?? -1) <= 0) {
-    reader.fault("mac.field", "must be a field of fixed length")
+  const shape = layout.entries[field]?.shape
+  const bytes = shape === undefined || shape.fixed < 0 ? 0 : bytesOf(shape, shape.fixed)
+  if (bytes !== 4 && bytes !== 8) {
+    reader.fault("mac.field", "must be a field of 4 or 8 bytes")
   }
   if (name === undefined) reader.fault("mac.algorithm.name", "is missing")
   return {
     field,
     form,
+    bytes,
     algorithm: {
       name: name ?? "x9.9",
       ...(padding === undefined ? {} : { padding: padding as 1 | 2 | 3 })

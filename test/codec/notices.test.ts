@@ -66,7 +66,12 @@ describe("notices", () => {
       fc.record({ amount: fc.oneof(fc.nat(), fc.string()), id: fc.string() })
         .map((change) => signed("one", change)),
       fc.constantFrom(signed("one"), signed("two"), vendor, { ...vendor, nowMs: 0 }),
-      fc.uint8Array({ maxLength: 100 }).map((body) => ({ ...vendor, body })),
+      fc.record({
+        account: fc.constant("wx"),
+        headers: fc.constant(vendor.headers),
+        body: fc.uint8Array({ maxLength: 100 }),
+        nowMs: fc.constant(vendor.nowMs)
+      }),
       fc.constant({ ...signed("one"), account: "nobody" })
     )
     await fc.assert(

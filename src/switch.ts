@@ -30,6 +30,7 @@ import { vaultLayer } from "./security/vault.ts"
 import { terminalsLayer } from "./session/estate.ts"
 import { listenSessions, sessionHouseLayer } from "./session/sessions.ts"
 import { makeFaces } from "./switch/faces.ts"
+import { watchGauges } from "./switch/gauges.ts"
 import {
   adviceLanes,
   notificationOptions,
@@ -124,6 +125,7 @@ export const runSwitch = (run: SwitchRun) =>
       const reload = Effect.provideContext(reloadFrom(run.path), context)
       run.onHangup(() => Effect.runForkWith(context)(reload))
       const { drain, isDraining } = ends
+      yield* watchGauges(current.get)
       yield* serveAdmin(
         loaded.config.admin,
         yield* makeFaces({ loaded: current.get, reload, drain, isDraining })

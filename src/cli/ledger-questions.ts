@@ -19,8 +19,12 @@ export async function askLedger<A>(
   )
   if (result._tag === "Success") return result.success
   const failure = result.failure as { readonly advice?: string; readonly reason?: string }
-  const why = failure.advice ?? `PostgreSQL does not answer (${failure.reason ?? "unknown"})`
-  throw new Refusal(3, why)
+  const reason = failure.reason ?? "unknown"
+  // 42P01: there is no such table.
+  const why = reason.endsWith("42P01")
+    ? "PostgreSQL has no tables of ours yet: start the switch once"
+    : `PostgreSQL does not answer (${reason})`
+  throw new Refusal(3, failure.advice ?? why)
 }
 
 export const dayParameter = (name: string, about: string): Parameter => ({

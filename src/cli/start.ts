@@ -9,22 +9,6 @@ import { checkedRoutes } from "./checked-routes.ts"
 import { configPath, loadedConfig } from "./configuration.ts"
 import { type Call, configFlag, type ExitCode, Refusal, type Verb } from "./verb.ts"
 
-/** What a run of the switch is told. */
-export interface SwitchRun {
-  /** Where the configuration was read, for reloads. */
-  readonly path: string
-  readonly loaded: LoadedConfig
-  /** Lines of the log: `info` and above, or everything. */
-  readonly verbose: boolean
-  /** Which transactions get a story line. */
-  readonly stories: "all" | "failures"
-  /** Hears every SIGHUP. */
-  readonly onHangup: (listener: () => void) => void
-}
-
-/** Never ends by itself, unless it was drained by an operator; interrupting it drains. */
-export type RunSwitch = (run: SwitchRun) => Effect.Effect<void, { readonly message: string }>
-
 export const verb: Verb = {
   about: "Runs the switch. Its log goes to standard error, one JSON object a line. SIGTERM stops " +
     "accepting, lets what is in flight end, and ends; SIGHUP reads the configuration again.",
@@ -50,8 +34,7 @@ export const verb: Verb = {
 }
 
 async function runUntilEnded(call: Call, path: string, loaded: LoadedConfig): Promise<ExitCode> {
-  const wiring = new URL("../switch.ts", import.meta.url).href
-  const { runSwitch } = await import(wiring) as { readonly runSwitch: RunSwitch }
+  const { runSwitch } = await import("../switch.ts")
   const hangups: Array<() => void> = []
   const fiber = Effect.runFork(runSwitch({
     path,

@@ -8,7 +8,8 @@ import { constants, monitorEventLoopDelay, PerformanceObserver } from "node:perf
 import { getHeapStatistics } from "node:v8"
 import type { Metrics } from "./metrics.ts"
 
-const quantiles = [50, 99, 99.9, 100]
+/** Percentile of the monitor, and the label it is shown under. */
+const quantiles = [[50, "0.5"], [99, "0.99"], [99.9, "0.999"], [100, "1"]] as const
 
 /** Milliseconds between looks at the event loop; finer costs more than it shows. */
 const resolutionMs = 10
@@ -38,10 +39,10 @@ export const watchProcess = (
         collector.disconnect()
       })
   ).pipe(Effect.map(({ delay }) => () => {
-    for (const quantile of quantiles) {
+    for (const [percentile, label] of quantiles) {
       // The monitor's own period is part of what it measures.
-      const lateMs = Math.max(0, delay.percentile(quantile) / 1e6 - resolutionMs)
-      metrics.event_loop_delay_seconds.of(String(quantile / 100)).set(lateMs / 1000)
+      const lateMs = Math.max(0, delay.percentile(percentile) / 1e6 - resolutionMs)
+      metrics.event_loop_delay_seconds.of(label).set(lateMs / 1000)
     }
     delay.reset()
     const heap = getHeapStatistics()

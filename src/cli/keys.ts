@@ -223,8 +223,8 @@ export const verb: Verb = {
         }
       },
       examples: [[
-        "keys rotate vault-digest --officers ada,ben",
-        "old digests stay readable for a day"
+        "keys rotate zone-1 --officers ada,ben",
+        "the old version is good for a day"
       ]],
       run: rotated
     }

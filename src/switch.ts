@@ -28,11 +28,12 @@ import { routesLayer } from "./route/router.ts"
 import { softwareModuleLayer } from "./security/software-module.ts"
 import { vaultLayer } from "./security/vault.ts"
 import { terminalsLayer } from "./session/estate.ts"
-import { listenSessions, sessionHouseLayer } from "./session/sessions.ts"
+import { listenDevices, listenSessions, sessionHouseLayer } from "./session/sessions.ts"
 import { makeFaces } from "./switch/faces.ts"
 import { watchGauges } from "./switch/gauges.ts"
 import {
   adviceLanes,
+  deviceListeners,
   notificationOptions,
   sessionListeners,
   sessionOptions,
@@ -72,8 +73,9 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
   Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
     const { config, terminals } = loaded
     const configVersion = () => config.version
-    return Layer.merge(
+    return Layer.mergeAll(
       Layer.effectDiscard(Effect.forEach(sessionListeners(loaded), listenSessions)),
+      Layer.effectDiscard(Effect.forEach(deviceListeners(loaded), listenDevices)),
       notificationsLayer({ ...notificationOptions(loaded), meter: noticeMeter(metrics, lines) })
     ).pipe(
       Layer.provideMerge(sessionHouseLayer(sessionOptions(loaded, store, {

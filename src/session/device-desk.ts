@@ -14,9 +14,9 @@ import type {
   TransactionsShape,
   Verdict
 } from "../domain/ports/transactions.ts"
+import type { DeviceRequest } from "../qr/device-schema.ts"
 import { encodeMessagePack } from "../qr/messagepack.ts"
 import type { Binding } from "./binding.ts"
-import type { DeviceRequest } from "./device-schema.ts"
 import type { DeviceSession } from "./device-session.ts"
 import type { SessionHouseShape } from "./house.ts"
 import { schemeOf } from "./submission.ts"

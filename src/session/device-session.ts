@@ -10,17 +10,17 @@ import { type FailureCode, failures } from "../domain/failures.ts"
 import type { PushRecord } from "../domain/order.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Connection } from "../domain/ports/transport.ts"
-import { frameLimits } from "../qr/messagepack-scan.ts"
-import { decodeMessagePack, encodeMessagePack, type MessagePackValue } from "../qr/messagepack.ts"
-import type { Binding } from "./binding.ts"
-import type { DeviceDesk } from "./device-desk.ts"
 import {
   type DeviceRequest,
   deviceVersion,
   nonceBytes,
   proofInput,
   readRequest
-} from "./device-schema.ts"
+} from "../qr/device-schema.ts"
+import { frameLimits } from "../qr/messagepack-scan.ts"
+import { decodeMessagePack, encodeMessagePack, type MessagePackValue } from "../qr/messagepack.ts"
+import type { Binding } from "./binding.ts"
+import type { DeviceDesk } from "./device-desk.ts"
 import { Line } from "./line.ts"
 import type { ListenerRoom } from "./listener-room.ts"
 import type { PushTarget } from "./pushes.ts"

@@ -15,6 +15,9 @@ const maxInFlight = 20_000
 /** How long a terminal may take to hear of a payment. */
 const pushLifetimeMs = 24 * 3_600_000
 
+/** How long a code on a device's screen may be paid. */
+const codeLifetimeMs = 120_000
+
 const sessionSettings = {
   keyGraceMs: 60_000,
   quarantineMs: 5_000,
@@ -77,6 +80,19 @@ export function sessionListeners({ config, dialects, framings }: LoadedConfig) {
     invariant(framing !== undefined, `listener ${listener.name} has a framing`)
     return { config: listener, dialect, framing }
   })
+}
+
+/** Listeners of MessagePack devices; a code on their screen is the order's payment page. */
+export function deviceListeners({ config }: LoadedConfig) {
+  const { host, port } = config.public
+  const settings = {
+    codeLifetimeMs,
+    codeOf: (order: string) => `http://${host}:${port}/pay/${order}`
+  }
+  return config.listeners.filter(({ kind }) => kind === "devices").map((listener) => ({
+    config: listener,
+    settings
+  }))
 }
 
 export function notificationOptions({ config }: LoadedConfig) {

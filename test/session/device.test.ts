@@ -3,13 +3,13 @@
 import { describe, expect, it } from "vitest"
 import type { TerminalId, TransactionId } from "../../src/domain/brand.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { deviceNotices, fits, proofInput } from "../../src/qr/device-schema.ts"
 import { frameLimits } from "../../src/qr/messagepack-scan.ts"
 import {
   decodeMessagePack,
   encodeMessagePack,
   type MessagePackMap
 } from "../../src/qr/messagepack.ts"
-import { deviceNotices, fits, proofInput } from "../../src/session/device-schema.ts"
 import type { Caller } from "./caller.ts"
 import { fakeMac, Place, type PlaceOptions, profile } from "./place.ts"
 

@@ -15,7 +15,7 @@
  */
 
 import { schemes } from "../domain/channel.ts"
-import type { MessagePackMap, MessagePackValue } from "../qr/messagepack.ts"
+import type { MessagePackMap, MessagePackValue } from "./messagepack.ts"
 
 export const deviceVersion = 1
 

@@ -41,6 +41,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "make a message from its values",
     load: () => import("./encode.ts")
   },
+  convert: {
+    group: "message",
+    summary: "write a message in another dialect",
+    load: () => import("./convert.ts")
+  },
   diff: {
     group: "message",
     summary: "compare two messages field by field",

@@ -142,3 +142,25 @@ describe("encode and diff", () => {
     expect((await pointsman(["encode"], "mti=0800")).exit).toBe(2)
   })
 })
+
+describe("convert", () => {
+  it("writes what the acquirer would see, and only what a mapping names", async () => {
+    const words = ["convert", "iso87-ascii", sale, "--dialect", "cup-pos"]
+    const set = "7=0102030405,12=030405,13=0102,18=5411,32=00010000,37=000000000317,43=Shop"
+    const converted = await pointsman([...words, "--set", set])
+    expect([converted.exit, converted.talk]).toEqual([0, ""])
+    expect(converted.out).not.toContain("FF0C47F016D61C79")
+    const { out } = await pointsman(["decode", "--dialect", "iso87-ascii", converted.out.trim()])
+    expect(out).toMatch(/ 41 .*65465423/)
+    expect(out).toMatch(/ 11 .*000317/)
+    expect(out).not.toContain(" 60 ")
+    expect(out).not.toContain("6235013452200000069")
+  })
+
+  it("refuses a dialect without a mapping, and stamps that are none", async () => {
+    const same = await pointsman(["convert", "cup-pos", signOn])
+    expect([same.exit, same.talk]).toEqual([2, expect.stringContaining("in cup-pos already")])
+    const wrong = await pointsman(["convert", "iso87-ascii", signOn, "--set", "seven"])
+    expect([wrong.exit, wrong.talk]).toEqual([2, expect.stringContaining("--set seven: expected")])
+  })
+})

@@ -37,9 +37,9 @@ describe("the demo's key store", () => {
     expect(again.serialise()).toBe(store.serialise())
   })
 
-  it("seeds the working key of MAC vector C for its terminal", () => {
+  it("seeds the working keys of terminals that have some from the start", () => {
     const seeded = seededWorkingKeys(store)
-    expect([...seeded.keys()]).toEqual(["65465423"])
+    expect([...seeded.keys()]).toContain("65465423")
     const block = Buffer.from(seeded.get("65465423")!.mac!).toString("latin1")
     const opened = store.unwrapBlock(block) as { readonly key: Buffer }
     expect(opened.key.toString("hex").toUpperCase()).toBe("C1A4AE89BAEAB029")

@@ -38,7 +38,11 @@ export interface PoolWorkerHouse {
   readonly nowMs: () => number
   readonly returned: (worker: PoolWorker, batch: Batch, results: Int32Array) => void
   /** The thread is of no more use; its batches, the one it was at first. */
-  readonly failed: (worker: PoolWorker, batches: ReadonlyArray<Batch>) => void
+  readonly failed: (
+    worker: PoolWorker,
+    why: "died" | "hung",
+    batches: ReadonlyArray<Batch>
+  ) => void
 }
 
 export class PoolWorker {
@@ -72,7 +76,7 @@ export class PoolWorker {
       recordTiming: false,
       closeTimeout: closeMs
     })
-    this.#piscina.on("error", () => this.fail())
+    this.#piscina.on("error", () => this.fail("died"))
   }
 
   /** Resolves when the thread stands and has answered; rejects when it cannot. */
@@ -104,16 +108,16 @@ export class PoolWorker {
     const transferList = [buffer] as unknown as TransferList
     this.#piscina.run(task, { transferList }).then(
       (results) => this.#returned(batch, results),
-      () => this.fail()
+      () => this.fail("died")
     )
   }
 
-  /** Ends the thread and hands back what it had. Also when it hangs. */
-  fail(): void {
+  /** Ends the thread, where it has not ended, and hands back what it had. */
+  fail(why: "died" | "hung"): void {
     if (this.#over) return
     this.#over = true
     void this.#piscina.destroy()
-    this.#house.failed(this, this.#inFlight.splice(0))
+    this.#house.failed(this, why, this.#inFlight.splice(0))
   }
 
   /** The batch at the head is past its time, and was so at the last look too. */

@@ -79,14 +79,19 @@ export class Pool {
       ...house,
       nowMs: () => time.monotonicMs(),
       returned: (worker, batch, results) => this.#returned(worker, batch, results),
-      failed: (worker, batches) => this.#failed(worker, batches)
+      failed: (worker, why, batches) => this.#failed(worker, why, batches)
     }
   }
 
-  /** Resolves when every worker stands. */
+  /** Resolves when every worker stands; when one cannot, none is left. */
   async start(): Promise<void> {
     const workers = Array.from({ length: this.#options.workers }, () => this.#hire())
-    await Promise.all(workers.map((worker) => worker.start()))
+    try {
+      await Promise.all(workers.map((worker) => worker.start()))
+    } catch (cause) {
+      await this.close()
+      throw cause
+    }
   }
 
   /** False: there is no room. */
@@ -118,10 +123,7 @@ export class Pool {
   look(): void {
     const nowMs = this.#time.monotonicMs()
     const hanging = this.#workers.filter((each) => each.hangs(nowMs, this.#options.hungMs))
-    for (const worker of hanging) {
-      this.#options.meter.replaced("hung")
-      worker.fail()
-    }
+    for (const worker of hanging) worker.fail("hung")
     if (this.#workers.length < this.#options.workers && nowMs >= this.#restartDue) this.#replace()
     this.#flush()
   }
@@ -233,9 +235,9 @@ export class Pool {
   }
 
   /** A worker is gone: what it was at is suspected, what it had not begun goes to the others. */
-  #failed(worker: PoolWorker, batches: ReadonlyArray<Batch>): void {
+  #failed(worker: PoolWorker, why: "died" | "hung", batches: ReadonlyArray<Batch>): void {
     if (this.#closed) return
-    this.#options.meter.replaced("died")
+    this.#options.meter.replaced(why)
     this.#workers.splice(this.#workers.indexOf(worker), 1)
     const [suspected, ...innocent] = batches
     this.#queue.unshift(...innocent.flatMap((batch) => batch.jobs))
@@ -259,7 +261,7 @@ export class Pool {
   #replace(): void {
     this.#restartDue = this.#time.monotonicMs() + restartMs
     const worker = this.#hire()
-    worker.start().then(() => this.#flush(), () => worker.fail())
+    worker.start().then(() => this.#flush(), () => worker.fail("died"))
   }
 
   /** Who waited for room is told when half of it is free. */

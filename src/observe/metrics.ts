@@ -49,6 +49,11 @@ export const metricDefinitions = {
   messages_total: counter("Messages read and written.", "mti", "direction"),
   message_rejects_total: counter("Messages refused before they were transactions.", "reason"),
 
+  codec_jobs_total: counter("Messages and notices decoded, verified or sealed.", "place"),
+  codec_batches_total: counter("Batches of them: in a worker, or in place.", "place"),
+  codec_workers_replaced_total: counter("Worker threads that were replaced.", "reason"),
+  codec_defects_total: counter("Messages that the codec itself failed on.", "dialect"),
+
   answers_total: counter("Answers handed to a live socket, or to nobody.", "result"),
 
   notifications_total: counter("QR notices by what became of them.", "account", "result"),

@@ -84,6 +84,32 @@ export function upstreamMeter(metrics: Metrics, lines: LogLines) {
   }
 }
 
+/** For the codec's layers. */
+export function codecMeter(metrics: Metrics, lines: LogLines) {
+  const jobs = {
+    pool: metrics.codec_jobs_total.of("pool"),
+    here: metrics.codec_jobs_total.of("here")
+  }
+  const batches = {
+    pool: metrics.codec_batches_total.of("pool"),
+    here: metrics.codec_batches_total.of("here")
+  }
+  return {
+    batch: (count: number, place: "pool" | "here"): void => {
+      jobs[place].add(count)
+      batches[place].add()
+    },
+    replaced: (reason: "died" | "hung"): void => {
+      metrics.codec_workers_replaced_total.of(reason).add()
+      lines.write("error", "codec-worker-replaced", { reason })
+    },
+    defect: (dialect: string): void => {
+      metrics.codec_defects_total.of(dialect).add()
+      lines.write("error", "codec-defect", { dialect })
+    }
+  }
+}
+
 /** For the notification station. */
 export function noticeMeter(metrics: Metrics, lines: LogLines) {
   const pushed = metrics.notification_push_seconds.of()

@@ -1,8 +1,6 @@
 /** An account at a wallet as far as its notifications are concerned, its secrets in hand. */
 
 import { createPublicKey, type KeyObject } from "node:crypto"
-import type { AccountConfig } from "../domain/config.ts"
-import type { AccountSecrets } from "./wallet-keys.ts"
 
 /**
  * Plain data, so that it can be handed to a worker thread; it never leaves the process. A changed
@@ -21,23 +19,6 @@ export interface NotificationAccount {
   readonly publicKeys?: Readonly<Record<string, string>>
   /** How far a notice's own time may be from ours. */
   readonly replayWindowMs: number
-}
-
-/** From the configuration and the texts that its references resolve to. */
-export function notificationAccount(
-  config: AccountConfig,
-  secrets: AccountSecrets
-): NotificationAccount {
-  const { appId, merchantId, name, replayWindowMs, scheme } = config
-  return {
-    name,
-    scheme,
-    merchantId,
-    replayWindowMs,
-    ...(appId === undefined ? {} : { appId }),
-    ...(secrets.secret === undefined ? {} : { secret: secrets.secret }),
-    ...(secrets.publicKeys === undefined ? {} : { publicKeys: secrets.publicKeys })
-  }
 }
 
 export type NotificationAccounts = (name: string) => NotificationAccount | undefined

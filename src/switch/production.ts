@@ -22,7 +22,8 @@ import { MachineHttp } from "../listen/machine-http.ts"
 import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
 import { MachineTransport } from "../listen/machine-transport.ts"
 import { fileDescriptorSink } from "../observe/log-output.ts"
-import { observatoryLayer } from "../observe/observatory.ts"
+import { Observatory, observatoryLayer } from "../observe/observatory.ts"
+import { codecMeter } from "../observe/station-meters.ts"
 import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
 import type { KeyStore } from "../security/key-store.ts"
@@ -63,7 +64,12 @@ export function productionGround(
 ) {
   const days = makeBusinessDays(makeLocalClock(config.timeZone), config.cutOver)
   return {
-    codec: pooledCodecLayer({ ...config.codec, accounts: (name) => notifications.get(name) }),
+    codec: Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) =>
+      pooledCodecLayer({
+        ...config.codec,
+        accounts: (name) => notifications.get(name),
+        meter: codecMeter(metrics, lines)
+      }))),
     ledger: ledgerLayer({
       config: config.ledger,
       node: config.node,

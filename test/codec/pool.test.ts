@@ -284,6 +284,18 @@ describe("the pool", () => {
 describe("a worker", () => {
   const workerFile = new URL("./poison-worker.ts", import.meta.url)
 
+  it("that hangs does not keep the pool from closing", async () => {
+    const at = await station({ workerFile, hungMs: 60_000 })
+    void decodeAll(at, times(3, () => [cup, saleOf("SPINNING"), keyC] as const))
+    await new Promise(setImmediate)
+    await at.close()
+  })
+
+  it("that cannot start fails the layer", async () => {
+    const none = new URL("./no-such-worker.ts", import.meta.url)
+    await expect(station({ workerFile: none, workers: 2 })).rejects.toThrow()
+  })
+
   it("that throws on one message gives the others", async () => {
     const at = await opened({ workerFile })
     const frames = [...times(5, () => saleC()), saleOf("THROWING"), ...times(5, () => saleC())]
@@ -313,7 +325,7 @@ describe("a worker", () => {
         new Set(["right"])
       )
       expect(at.counts.defects).toBe(1)
-      expect(at.counts[how]).toBe(2)
+      expect([at.counts[how], at.counts.died + at.counts.hung]).toEqual([2, 2])
       // Whoever came instead works.
       const after = await decodeAll(at, times(50, () => [cup, saleC(), keyC] as const))
       expect(after.every((each) => each.startsWith("right"))).toBe(true)

@@ -63,6 +63,8 @@ interface Watch {
 const pollMs = 25
 const startPolls = 2400
 const stopPolls = 600
+/** How long the start waits for a server that it can do without. */
+const welcomeMs = 10_000
 const firstPauseMs = 100
 const maxPauseMs = 5000
 
@@ -85,7 +87,7 @@ export const embeddedServerLayer = (options: EmbeddedOptions) =>
       yield* Effect.addFinalizer(() => stop(watch))
       yield* keepUp(watch, bringUp, first).pipe(Effect.forkScoped)
       const started = Deferred.await(first)
-      yield* options.required ? started : started.pipe(
+      yield* options.required ? started : Effect.timeoutOption(started, welcomeMs).pipe(
         Effect.catchTag("LedgerUnusable", (error) =>
           Effect.logError(`embedded PostgreSQL: ${error.reason}: ${error.advice}`))
       )

@@ -4,6 +4,7 @@
  * waiting unless the configuration requires it; one with a newer schema is refused.
  */
 
+import { PgClient } from "@effect/sql-pg"
 import { Effect, Latch, Layer } from "effect"
 import type { BusinessDay } from "../domain/brand.ts"
 import { nextDay } from "../domain/business-day.ts"
@@ -35,7 +36,9 @@ const visitorMs = 120_000
 const clientTimeoutMs = 10_000
 /** Connections beside the writer's lanes, for queries and upkeep. */
 const spareConnections = 3
-const startTimeoutMs = 20_000
+/** How long the start may wait for a database that it needs, and for one that it does not. */
+const neededMs = 20_000
+const welcomeMs = 6000
 const retryMs = 1000
 const upkeepMs = 3_600_000
 const daysAhead = 7
@@ -100,10 +103,11 @@ const prepare = Effect.fnUntraced(
     yield* Effect.mapError(ensurePartitions(daysFrom(today, daysAhead + 1)), unavailable)
     yield* Latch.open(ready)
   },
-  Effect.timeoutOrElse({
-    duration: startTimeoutMs,
-    orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
-  })
+  (effect, { config }) =>
+    Effect.timeoutOrElse(effect, {
+      duration: config.required ? neededMs : welcomeMs,
+      orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
+    })
 )
 
 /** Prepares again until it succeeds, then keeps partitions ahead of the days. */
@@ -174,18 +178,33 @@ const healthLayer = (options: LedgerOptions, meter: Meter) =>
   )
 
 /**
- * The running ledger: `LedgerHealth`, `LedgerStore` and the client for queries. Needs the journal,
- * time and randomness.
+ * Does PostgreSQL hold marks of this node's journal? Then a journal that is missing is a loss, not
+ * a beginning. False as well when there is no schema yet, or nobody answers.
  */
-export const ledgerLayer = (options: LedgerOptions) => {
+export const knowsNode = (node: string): Effect.Effect<boolean, never, PgClient.PgClient> =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const rows = yield* sql`SELECT 1 FROM watermarks WHERE node = ${node} LIMIT 1`
+    return rows.length > 0
+  }).pipe(
+    Effect.timeoutOrElse({ duration: welcomeMs, orElse: () => Effect.succeed(false) }),
+    Effect.orElseSucceed(() => false)
+  )
+
+/**
+ * The running ledger over a database: `LedgerHealth` and `LedgerStore`. Needs the journal, time and
+ * randomness.
+ */
+export const writingLayer = (options: LedgerOptions) => {
   const meter: Meter = { partitionsMissing: 0, trouble: undefined }
   const store = postgresStoreLayer({
     node: options.node,
     timeoutMs: clientTimeoutMs,
     partitionMissing: () => meter.partitionsMissing++
   })
-  return healthLayer(options, meter).pipe(
-    Layer.provideMerge(store),
-    Layer.provideMerge(databaseLayer(options))
-  )
+  return Layer.provideMerge(healthLayer(options, meter), store)
 }
+
+/** The same with its database, which stays available for queries. */
+export const ledgerLayer = (options: LedgerOptions) =>
+  Layer.provideMerge(writingLayer(options), databaseLayer(options))

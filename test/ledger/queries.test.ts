@@ -6,11 +6,13 @@ import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { appendAudit, verifyAudit } from "../../src/ledger/audit-log.ts"
 import { storeEstate } from "../../src/ledger/estate-rows.ts"
+import { openExceptions, resolveException } from "../../src/ledger/exceptions.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
 import { reconcile } from "../../src/ledger/reconcile.ts"
 import { report } from "../../src/ledger/report.ts"
@@ -81,6 +83,8 @@ describe("the search", () => {
     expect(await found({ stan: "000005", terminal: rows[5]?.terminal })).toEqual([idOf(5)])
     expect(await found({ amount: 250 })).toEqual([idOf(14)])
     expect(await found({ id: idOf(7) })).toEqual([idOf(7)])
+    expect(await found({ authCode: "123456", day: "2026-03-03" })).toEqual([idOf(16)])
+    expect(await found({ walletReference: "nobody's" })).toEqual([])
     expect(await found({ limit: 2 })).toEqual([idOf(16), idOf(15)])
     expect(await found({ rrn: rows[3]?.rrn, toMs: baseMs - 500 })).toEqual([])
   })
@@ -265,6 +269,26 @@ describe("the audit log", () => {
       "entries before 3 are missing",
       "entry 3 does not follow"
     ])
+  })
+})
+
+describe("the exceptions", () => {
+  it("are open until somebody ends them, once", async () => {
+    const raise = (id: string, atMs: number): LedgerEntry => ({
+      table: "exceptions",
+      row: { id, reason: "advice-exhausted", detail: "d", atMs }
+    })
+    await server.run(
+      Effect.flatMap(LedgerStore, (ledger) => ledger.write([raise("b", 2), raise("a", 1)])).pipe(
+        Effect.provide(store)
+      )
+    )
+    const open = () =>
+      server.run(Effect.map(openExceptions(10), (list) => list.map(({ id }) => id)))
+    expect(await open()).toEqual(["a", "b"])
+    expect(await server.run(resolveException("a", "ann", "refunded"))).toBe(true)
+    expect(await server.run(resolveException("a", "bob", "again"))).toBe(false)
+    expect(await open()).toEqual(["b"])
   })
 })
 

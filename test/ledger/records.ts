@@ -14,11 +14,13 @@ import type { TransactionRecord } from "../../src/domain/transaction.ts"
 export const baseMs = Date.UTC(2026, 2, 2, 10, 0, 0)
 export const day = "2026-03-02" as BusinessDay
 
-/** The `number`-th id: version 7, sorted by number. */
+const firstMs = baseMs.toString(16).padStart(12, "0")
+
+/** The `number`-th id: version 7, made at `baseMs`, sorted by number. */
 export const idOf = (number: number): TransactionId =>
-  `019caddd-${(number >>> 16).toString(16).padStart(4, "0")}-7${
-    (number & 0xfff).toString(16).padStart(3, "0")
-  }-8000-${number.toString(16).padStart(12, "0")}` as TransactionId
+  `${firstMs.slice(0, 8)}-${firstMs.slice(8)}-7000-8000-${
+    number.toString(16).padStart(12, "0")
+  }` as TransactionId
 
 /** An approved card sale with every column of the usual road filled. */
 export function sale(number: number, changes: Partial<TransactionRecord> = {}): TransactionRecord {

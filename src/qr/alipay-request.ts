@@ -129,6 +129,7 @@ export function alipayWallet(keys: WalletKeys): Wallet {
   const step = stepper(keys)
   return {
     currency: "156",
+    growingPace: false,
     pay: (order, stamp) =>
       step(
         "alipay.trade.pay",

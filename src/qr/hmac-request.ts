@@ -105,6 +105,7 @@ export function hmacWallet(keys: WalletKeys): Wallet {
   }
   return {
     currency: undefined,
+    growingPace: false,
     pay: ({ amount, currency, order, payCode, terminal }, stamp) =>
       step(
         "/pay",

@@ -106,6 +106,7 @@ export function unionpayWallet(keys: WalletKeys): Wallet {
     }, read)
   return {
     currency: "156",
+    growingPace: true,
     pay: (order) =>
       step("trade", {
         txnType: "01",

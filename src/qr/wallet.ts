@@ -88,6 +88,8 @@ export interface WalletStep {
 export interface Wallet {
   /** The only currency it takes (ISO 4217 numeric); undefined: any. */
   readonly currency: string | undefined
+  /** Wants every inquiry twice as long after the one before (UnionPay: at most six). */
+  readonly growingPace: boolean
   readonly pay: (order: PayOrder, stamp: WalletStamp) => WalletStep
   readonly inquire: (order: OrderFacts, stamp: WalletStamp) => WalletStep
   readonly undo: (order: OrderFacts, stamp: WalletStamp) => WalletStep

@@ -135,6 +135,7 @@ export function wechatWallet(keys: WalletKeys): Wallet {
   const merchant = { appid: keys.appId, mchid: keys.merchantId }
   return {
     currency: "156",
+    growingPace: false,
     pay: (order, stamp) =>
       step(
         "POST",

@@ -186,7 +186,8 @@ export class WalletGroup implements ControlledGroup {
     if (amount === undefined || currency === undefined) return undefined
     if (this.#wallet.currency !== undefined && this.#wallet.currency !== currency) return undefined
     const { everyMs, firstMs, giveUpMs } = this.#inquiry
-    const pace = { firstMs, everyMs, giveUpMs, slowMs: this.#config.breaker.slowMs }
+    const { growingPace } = this.#wallet
+    const pace = { firstMs, everyMs, giveUpMs, growingPace, slowMs: this.#config.breaker.slowMs }
     if (kind === "sale" && payCode !== undefined) {
       const order = { order: reference, amount, currency }
       const description = `${record.merchant.trimEnd()} ${terminal.trimEnd()}`

@@ -25,6 +25,8 @@ export interface TalkPlan {
   readonly repeatable: boolean
   readonly firstMs: number
   readonly everyMs: number
+  /** Each pause is twice the last one, from `firstMs` on, instead of `everyMs`. */
+  readonly growingPace: boolean
   readonly giveUpMs: number
   readonly slowMs: number
 }
@@ -55,6 +57,7 @@ export class WalletTalk {
   readonly #deadline: Timer
   #poll: Timer | undefined
   #sends = 0
+  #inquiries = 0
   #judged = false
   #state: "open" | "timed-out" | "over" = "open"
 
@@ -107,13 +110,19 @@ export class WalletTalk {
   #inquire(): void {
     const leftMs = this.#deadlineMs - this.#nowMs()
     if (this.#state !== "open" || leftMs <= 0) return
+    this.#inquiries++
     this.#ask(this.#plan.inquiry, Math.min(leftMs, inquiryTimeoutMs), (heard) => {
       if (heard._tag === "absent" && this.#plan.repeatable && this.#state === "open") {
         this.#send(Math.max(1, this.#deadlineMs - this.#nowMs()))
       }
       this.#hear(heard)
-      if (this.#state === "open") this.#schedule(this.#plan.everyMs)
+      if (this.#state === "open") this.#schedule(this.#pauseMs())
     })
+  }
+
+  #pauseMs(): number {
+    const { everyMs, firstMs, growingPace } = this.#plan
+    return growingPace ? firstMs * 2 ** Math.min(this.#inquiries, 20) : everyMs
   }
 
   #hear(heard: Heard): void {

@@ -70,9 +70,9 @@ class Till {
   readonly wallet = new FakeWallet()
   readonly station: Station
 
-  constructor(change: Partial<UpstreamConfig> = {}) {
+  constructor(change: Partial<UpstreamConfig> = {}, growingPace = false) {
     this.station = new Station({ ...walletConfig, ...change }, {
-      wallets: new Map([["shop", hmacWallet(keys)]]),
+      wallets: new Map([["shop", { ...hmacWallet(keys), growingPace }]]),
       http: this.wallet.layer
     })
     this.wallet.wallMs = () => this.station.time.wall
@@ -208,6 +208,19 @@ describe("a payment by the customer's code", () => {
     const { endings } = till.pay()
     till.station.time.pass(30_100)
     expect(endings).toEqual([{ _tag: "timed-out" }])
+  })
+
+  it("is asked after at growing distances where the wallet wants that", () => {
+    const till = new Till({ inquiry: { ...walletConfig.inquiry!, firstMs: 1000 } }, true)
+    const asked: Array<number> = []
+    const beganMs = till.station.time.now
+    till.pay()
+    for (let ms = 0; ms < 30_000; ms += 10) {
+      const before = till.wallet.asked.length
+      till.station.time.pass(10)
+      if (till.wallet.asked.length > before) asked.push(till.station.time.now - beganMs)
+    }
+    expect(asked.map((ms) => Math.round(ms / 1000))).toEqual([1, 3, 7, 15])
   })
 
   it("hears a late word once, after its deadline, and delivers nothing", () => {

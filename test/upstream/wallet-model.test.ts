@@ -59,6 +59,7 @@ describe("talking to a wallet", () => {
             repeatable: again,
             firstMs: 1000,
             everyMs: 1500,
+            growingPace: false,
             giveUpMs: 15_000,
             slowMs: 2000
           }

@@ -47,14 +47,6 @@ export class Correlation {
   readonly #waiting = new Map<number, Waiting>()
   readonly #doubts = new Map<number, string>()
 
-  get size(): number {
-    return this.#waiting.size
-  }
-
-  get doubts(): number {
-    return this.#doubts.size
-  }
-
   isWaiting(key: number): boolean {
     return this.#waiting.has(key)
   }

@@ -187,7 +187,7 @@ export class Committer {
       offset: same?.offset ?? this.#writer.feed(number, sequence, bytes!),
       length,
       value: row,
-      atMs: group.wallMs,
+      origin: group,
       weight: same === undefined ? feedWeight(length) : 0
     }
     this.#contents.groups.needs(group, slot.weight)

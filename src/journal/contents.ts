@@ -218,7 +218,7 @@ export class Contents {
       feed: (table, sequence, offset, length, shared) => {
         const weight = shared ? 0 : feedWeight(length)
         const value = undefined
-        found.push({ sequence, table, group, offset, length, value, atMs: wallMs, weight })
+        found.push({ sequence, table, group, offset, length, value, origin: group, weight })
       }
     })
   }

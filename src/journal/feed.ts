@@ -4,15 +4,15 @@
  * something that a restart does not.
  */
 
-import type { LogGroups } from "./log-groups.ts"
+import type { LogGroup, LogGroups } from "./log-groups.ts"
 import type { Slot } from "./warm-values.ts"
 
 export interface FeedSlot extends Slot {
   readonly sequence: number
   /** Number of the entry's table. */
   readonly table: number
-  /** Wall time of its first group. */
-  readonly atMs: number
+  /** Its first group, which knows its time; `group` changes when it is moved. */
+  readonly origin: LogGroup
   /** What it adds to its group's live bytes: nothing while a table has the same bytes. */
   weight: number
 }
@@ -45,7 +45,7 @@ export class Feed {
   }
 
   get oldestMs(): number | undefined {
-    return this.#slots[this.#first]?.atMs
+    return this.#slots[this.#first]?.origin.wallMs
   }
 
   /** `slot.sequence` is {@link next}. */

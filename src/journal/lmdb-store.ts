@@ -36,6 +36,8 @@ const formatKey = 0
 const sharedPageBytes = 2020
 const entryBytes = 32
 const pageHeaderBytes = 16
+/** Room for a group; it grows when one needs more. */
+const bufferBytes = 512 * 1024
 const minimumBytes = 1024 * 1024
 
 type Groups = RootDatabase<Buffer, number>
@@ -101,6 +103,7 @@ class LmdbLog implements OpenLog {
   readonly maxBytes: number
   readonly #groups: Groups
   readonly #sizes = new Map<number, number>()
+  #buffer = Buffer.allocUnsafeSlow(bufferBytes)
   #used = 0
   #failed = false
 
@@ -110,9 +113,12 @@ class LmdbLog implements OpenLog {
   }
 
   replay(each: (sequence: number, bytes: Uint8Array) => void): void {
-    for (const { key, value } of this.#groups.getRange({ start: 1 })) {
-      this.#count(key, value.length)
-      each(key, value)
+    // All keys first: reading a value and walking the keys would share LMDB's buffers.
+    const sequences = Array.from(this.#groups.getKeys({ start: 1 }))
+    for (const sequence of sequences) {
+      const bytes = this.#get(sequence)!
+      this.#count(sequence, bytes.length)
+      each(sequence, bytes)
     }
     this.#groups.resetReadTxn()
   }
@@ -141,9 +147,20 @@ class LmdbLog implements OpenLog {
   }
 
   read(sequence: number): Uint8Array | undefined {
-    const bytes = this.#groups.getBinary(sequence)
+    const bytes = this.#get(sequence)
     this.#groups.resetReadTxn()
     return bytes
+  }
+
+  /** Into the same buffer every time: new ones for a whole journal keep the collector busy. */
+  #get(sequence: number): Uint8Array | undefined {
+    // A buffer of LMDB's own, whose `length` says how much of it is the value.
+    const bytes = this.#groups.getBinaryFast(sequence)
+    if (bytes === undefined) return undefined
+    const { length } = bytes
+    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(length * 2)
+    this.#buffer.set(bytes.subarray(0, length))
+    return this.#buffer.subarray(0, length)
   }
 
   usedBytes(): number {

@@ -20,7 +20,7 @@ export interface Recovered {
   readonly chains: number
 }
 
-const lookedAt = [...rememberedFields, "state", "approved"] as const
+const lookedAt = [...rememberedFields, "state"] as const
 
 /** What one record owes: one commit, and what to do once it is on disk. */
 interface Owed {
@@ -34,9 +34,9 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   const chains = [...room.journal.entries("advices")].map(([, advice]) => advice)
   const { inDoubt, remembered, unconfirmed } = read(room)
   const fallen: Array<JournalWrite> = []
-  for (const each of remembered) {
-    fallen.push(...desk.floor.remember(each, (id) => desk.chains.isOwing(id)))
-  }
+  const chained = new Set(chains.map(({ transaction }) => transaction))
+  const owes = (id: TransactionRecord["id"]) => chained.has(id) || desk.chains.isOwing(id)
+  for (const each of remembered) fallen.push(...desk.floor.remember(each, owes))
   // All at once: they share the syncs, and a day's worth takes no longer than a few.
   yield* allDurable(room, [
     ...inDoubt.map((record) => reverse(room, desk, record)),
@@ -53,19 +53,18 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 })
 
 /** Looks at every record once, and keeps of most only what the recent window needs; by age. */
-function read(room: Room) {
+function read({ journal }: Room) {
   const remembered: Array<Remembered> = []
   const inDoubt: Array<TransactionRecord> = []
-  const unconfirmed: Array<TransactionRecord> = []
-  for (const [id, seen] of room.journal.entries("transactions", lookedAt)) {
+  for (const [id, seen] of journal.entries("transactions", lookedAt)) {
     remembered.push(seen)
-    const owes = isInDoubt(seen)
-      ? inDoubt
-      : seen.approved === true && seen.state === "answered" && undelivered(room, seen)
-      ? unconfirmed
-      : undefined
-    const record = owes === undefined ? undefined : room.journal.get("transactions", id)
-    if (record !== undefined) owes?.push(record)
+    const record = isInDoubt(seen) ? journal.get("transactions", id) : undefined
+    if (record !== undefined) inDoubt.push(record)
+  }
+  const unconfirmed: Array<TransactionRecord> = []
+  for (const [id] of journal.entries("undelivered")) {
+    const record = journal.get("transactions", id)
+    if (record?.approved === true && record.state === "answered") unconfirmed.push(record)
   }
   return {
     remembered: remembered.sort(byAge),
@@ -79,10 +78,6 @@ const byAge = (left: Remembered, right: Remembered) => left.id < right.id ? -1 :
 /** Forwarded, and no outcome: the upstream may have approved. */
 function isInDoubt(record: Pick<TransactionRecord, "state">): boolean {
   return record.state === "forwarded" || record.state === "routed"
-}
-
-function undelivered(room: Room, record: Remembered): boolean {
-  return room.journal.get("undelivered", record.id) !== undefined
 }
 
 /** Whether it had been sent before the restart is unknown, so it goes on as a repeat. */

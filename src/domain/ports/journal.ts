@@ -200,7 +200,7 @@ export interface OpenLog {
     removed: ReadonlyArray<number>,
     done: (durable: boolean) => void
   ) => void
-  /** One group; the bytes stay as they are. */
+  /** One group; the bytes may be reused by the next read. */
   readonly read: (sequence: number) => Uint8Array | undefined
   readonly usedBytes: () => number
   readonly maxBytes: number

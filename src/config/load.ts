@@ -14,6 +14,7 @@ import { compileMapping, identityMapping } from "../iso8583/compile-mapping.ts"
 import { compileDialect } from "../iso8583/compile.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect } from "../iso8583/message.ts"
+import { checkCertificates } from "./certificates.ts"
 import { ConfigInvalid, inOrder } from "./config-invalid.ts"
 import type { ConfigFault, LoadedConfig } from "./loaded.ts"
 import { NamedFiles, readText } from "./named-files.ts"
@@ -42,6 +43,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const settings = withAbsolutePaths(read, dirname(file))
   const fault = (at: string, problem: string) => void source.fault(at, problem)
   checkRelations(settings, fault)
+  yield* checkCertificates(settings.listeners, fault)
   const files = new NamedFiles(dirname(file))
   const framings = yield* loadFramings(settings, files, fault)
   const dialects = yield* loadDialects(settings, files, fault)

@@ -3,6 +3,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -96,7 +97,7 @@ describe("faults", () => {
       const found = yield* faults(path)
       expect(found).toHaveLength(5)
       expect(found[0]).toMatch(/a\.yaml:2: listeners\[0\]\.dialect: there is no dialects\/iso88/)
-      expect(found[0]).toContain("there are cup-pos, iso87-ascii")
+      expect(found[0]).toMatch(/there are .*cup-pos, .*iso87-ascii/)
       expect(found[1]).toMatch(/a\.yaml:4: upstreams\[0\]\.timeoutMs: 25000/)
       expect(found[2]).toMatch(/a\.yaml:4: upstreams\[0\]\.mappings\.iso88: no mapping from iso88/)
       expect(found[3]).toMatch(/mine\.yaml:2: length\.encoding: /)
@@ -130,6 +131,45 @@ describe("faults", () => {
       expect((yield* faults(path)).join()).toContain(
         "a.yaml:7: upstreams[1].mappings.cup-pos: upstreams[0] maps this pair by cup-pos-to-iso87"
       )
+    }))
+})
+
+describe("certificates", () => {
+  const corpus = join(import.meta.dirname, "..", "corpus", "tls")
+  const withTls = (key: string, certificate: string) =>
+    written("tls", {
+      "a.yaml": small.replace(
+        "port: 8583",
+        `port: 8583, tls: { keyFile: ${key}, certificateFile: ${certificate} }`
+      ),
+      "terminals.csv": terminals,
+      "no.key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+    })
+  const file = (name: string) => join(corpus, name)
+
+  it.live("are good when the key belongs to them", () =>
+    Effect.gen(function*() {
+      const loadedConfig = yield* load(withTls(file("server.key"), file("server.pem")))
+      expect(loadedConfig.config.listeners[0]?.tls?.keyFile).toBe(file("server.key"))
+    }))
+
+  it.live("are refused when they are absent, foreign, or something else", () =>
+    Effect.gen(function*() {
+      const foreign = yield* faults(withTls(file("stranger.key"), file("server.pem")))
+      expect(foreign).toEqual([
+        "tls/a.yaml:2: listeners[0].tls.keyFile: is not the key of the certificate"
+      ])
+      const wrong = yield* faults(withTls("no.key", "gone.pem"))
+      expect(wrong.join("\n")).toMatch(/certificateFile: .*gone\.pem cannot be read: NotFound/)
+      expect(wrong.join("\n")).toMatch(/keyFile: .*no\.key is not a private key/)
+      expect(wrong.join("\n")).not.toContain("c2VjcmV0")
+    }))
+
+  it.effect("are refused when they have ended", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.UTC(2200, 0, 1))
+      const found = yield* faults(withTls(file("server.key"), file("server.pem")))
+      expect(found.join()).toMatch(/tls\.certificateFile: ended on \d{4}-\d\d-\d\d$/)
     }))
 })
 

@@ -180,7 +180,8 @@ export class DeviceSession extends Line<DeviceMail> implements PushTarget {
       if (proof === undefined) return this.refuse("hsm-unavailable", undefined)
       this.tell({ type: "welcome", proof, timeMs: house.time.wallMs() })
       this.settled()
-      if (this.#binding !== undefined) return
+      // Telling it may have been the end of a peer that does not read.
+      if (!this.alive || this.#binding !== undefined) return
       this.#binding = house.owners.bind(terminal, this, house.time.monotonicMs())
       house.owners.claim(this.#binding)
       this.room.proved(this)

@@ -14,6 +14,7 @@
 import type { Timer } from "../actor/timer-wheel.ts"
 import type { TimersShape } from "../actor/timers.ts"
 import type { TerminalId, TransactionId } from "../domain/brand.ts"
+import { invariant } from "../domain/invariant.ts"
 import type { PushRecord } from "../domain/order.ts"
 import type { JournalShape, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { PushShape } from "../domain/ports/push.ts"
@@ -134,10 +135,10 @@ export class Pushes implements PushShape {
     this.#deliver(lane)
   }
 
-  /** Only the present target can leave; a newer one stays. */
+  /** The session has ended, or has been taken over: before its successor attaches. */
   detach(terminal: TerminalId, target: PushTarget): void {
     const lane = this.#lanes.get(terminal)
-    if (lane?.target !== target) return
+    invariant(lane?.target === target, "a session leaves before its successor comes")
     lane.target = undefined
     lane.sent = 0
     lane.repeat?.cancel()

@@ -8,6 +8,7 @@ import fc from "fast-check"
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
+import { inPlaceCodecLayer } from "../../src/codec/codec-layer.ts"
 import { parseTerminals } from "../../src/config/terminals-file.ts"
 import type { BusinessDay, KeyHandle, Rrn } from "../../src/domain/brand.ts"
 import { SecurityModule } from "../../src/domain/ports/security-module.ts"
@@ -21,7 +22,6 @@ import { captured, dialect } from "../iso8583/shipped.ts"
 import { demoStore } from "../security/demo-store.ts"
 import { randomFrom } from "../security/seeded-random.ts"
 import type { Caller } from "./caller.ts"
-import { inPlaceCodec } from "./in-place-codec.ts"
 import { Place } from "./place.ts"
 
 const cup = dialect("cup-pos")
@@ -40,7 +40,7 @@ function station() {
     dialect: cup,
     framing,
     security: Layer.succeed(SecurityModule, security),
-    codec: inPlaceCodec(security),
+    codec: inPlaceCodecLayer({ accounts: () => undefined }),
     hooks: {
       seedKeys: (terminal) => {
         const key = store.current(`mak-${terminal}`)

@@ -18,6 +18,7 @@ type Step =
   | { readonly do: "cut"; readonly caller: number; readonly how: "ended" | "reset" }
   | { readonly do: "half-close"; readonly caller: number }
   | { readonly do: "turn" }
+  | { readonly do: "settle" }
 
 const small = fc.nat({ max: 7 })
 
@@ -31,7 +32,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     how: fc.constantFrom("ended" as const, "reset" as const)
   }),
   fc.record({ do: fc.constant("half-close" as const), caller: small }),
-  { weight: 2, arbitrary: fc.constant({ do: "turn" as const }) }
+  { weight: 2, arbitrary: fc.constant({ do: "turn" as const }) },
+  { weight: 3, arbitrary: fc.constant({ do: "settle" as const }) }
 )
 
 interface Ear {
@@ -67,6 +69,9 @@ function act(place: Place, ears: Array<Ear>, now: Step, stan: string): void {
       break
     case "turn":
       place.time.endTurn()
+      break
+    case "settle":
+      place.settle()
   }
 }
 
@@ -97,6 +102,6 @@ it("hears only its own answers, once, and is reported truly", () => {
       }
       expect(place.view.list(100).every(({ owed }) => owed === 0)).toBe(true)
     }),
-    { numRuns: 200 }
+    { numRuns: 300 }
   )
 })

@@ -3,7 +3,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { frameOf } from "./caller.ts"
-import { echo, sale, signOn } from "./messages.ts"
+import { echo, reversal, sale, signOn } from "./messages.ts"
 import { Place, profile } from "./place.ts"
 
 describe("the byte stream", () => {
@@ -64,6 +64,23 @@ describe("the byte stream", () => {
     expect(one.last()).toMatchObject({ 11: "900001", 39: "00" })
   })
 
+  it("handles in order of arrival, however long a MAC takes to check (I9)", () => {
+    const place = new Place({ hooks: { seedKeys: () => ({ mac: Buffer.from("k7") }) } })
+    const caller = place.connect()
+    caller.say(
+      signOn("T0000001"),
+      sale("T0000001", "000001", { 64: "mac-7" }),
+      reversal("T0000001", "000001"),
+      sale("T0000001", "000002")
+    )
+    place.settle()
+    expect(place.submitted.map(({ submission }) => submission.mti + submission.stan)).toEqual([
+      "0200000001",
+      "0400000001",
+      "0200000002"
+    ])
+  })
+
   it("answers what it owes after the peer has closed its side, then closes (N3)", () => {
     const place = new Place()
     const caller = place.connect()
@@ -89,6 +106,20 @@ describe("the byte stream", () => {
     place.settle()
     expect(place.submitted[0]).toMatchObject({ live: false, heardOften: 1 })
     expect(place.ends()).toEqual(["peer-reset"])
+  })
+
+  it("tells it too when the reset comes before the turn's writes", () => {
+    const place = new Place()
+    const caller = place.connect()
+    caller.say(signOn("T0000001"), sale("T0000001", "000001"))
+    place.settle()
+    const heard = caller.heard.length
+    place.submitted[0]!.answer()
+    expect(place.submitted[0]!.live).toBeUndefined()
+    caller.close("reset")
+    expect(place.submitted[0]).toMatchObject({ live: false, heardOften: 1 })
+    place.settle()
+    expect(caller.heard.length).toBe(heard)
   })
 
   it("tells it too when the reset comes while the answer is being sealed", () => {

@@ -12,8 +12,8 @@ import { channels } from "../../src/domain/channel.ts"
 import type { ListenerConfig } from "../../src/domain/config.ts"
 import { kinds } from "../../src/domain/kind.ts"
 import type { OrderRecord } from "../../src/domain/order.ts"
-import { Codec, type CodecShape } from "../../src/domain/ports/codec.ts"
-import { Journal } from "../../src/domain/ports/journal.ts"
+import { Codec } from "../../src/domain/ports/codec.ts"
+import { Journal, type JournalShape } from "../../src/domain/ports/journal.ts"
 import { Push, type PushShape } from "../../src/domain/ports/push.ts"
 import { SecurityModule } from "../../src/domain/ports/security-module.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
@@ -24,6 +24,7 @@ import {
   type PreparedAnswer,
   type Submission,
   Transactions,
+  type TransactionsShape,
   type Verdict
 } from "../../src/domain/ports/transactions.ts"
 import {
@@ -101,13 +102,15 @@ export interface PlaceOptions {
   readonly hooks?: Partial<SessionHooks>
   readonly dialect?: Dialect
   readonly framing?: Framing
-  readonly journal?: MemoryJournal
+  readonly journal?: JournalShape
   readonly time?: ManualTime
-  readonly codec?: CodecShape
+  readonly codec?: Layer.Layer<Codec, never, SecurityModule>
   /** The listener is one of MessagePack devices. */
   readonly devices?: boolean
   /** On the machine's clock and its loopback sockets; see `listen`. */
   readonly machine?: boolean
+  /** A transaction station in the place of the fake one. */
+  readonly transactions?: TransactionsShape
   /** Hears of every submission. */
   readonly onSubmit?: (submitted: Submitted) => void
   readonly security?: Layer.Layer<SecurityModule>
@@ -160,7 +163,7 @@ export class Place {
     const defer = options.machine === true
       ? (task: () => void) => void setImmediate(task)
       : this.time.shape.defer
-    this.journal = options.journal ?? memoryJournal(defer)
+    this.journal = memoryJournal(defer)
     this.codec = new FakeCodec(defer)
     this.#options = options
     if (options.machine === true) return
@@ -230,14 +233,17 @@ export class Place {
     })
     const ports = Layer.mergeAll(
       terminalsLayer(options.profiles ?? [profile("T0000001")]),
-      Layer.succeed(Journal, this.journal),
-      Layer.succeed(Codec, options.codec ?? this.codec),
-      options.security ?? fakeSecurity,
+      Layer.succeed(Journal, options.journal ?? this.journal),
+      (options.codec ?? Layer.succeed(Codec, this.codec)).pipe(
+        Layer.provideMerge(options.security ?? fakeSecurity)
+      ),
       Layer.succeed(Random, {
         next: () => 0.5,
         bytes: (length) => new Uint8Array(length).fill(7)
       }),
-      this.#transactions()
+      options.transactions === undefined
+        ? this.#transactions()
+        : Layer.succeed(Transactions, options.transactions)
     )
     const base = ports.pipe(Layer.provideMerge(HotActors.layer))
     const above = sessions.pipe(Layer.provideMerge(house), Layer.provideMerge(base))

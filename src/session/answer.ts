@@ -159,7 +159,7 @@ export function ownValues(
   set("stan", message.role("stan"))
   set("terminal", message.role("terminal"))
   set("merchant", message.role("merchant"))
-  set("rrn", message.role("rrn") ?? record?.rrn ?? record?.upstreamRrn)
+  set("rrn", record?.rrn ?? record?.upstreamRrn ?? message.role("rrn"))
   set("authCode", record?.authCode)
   if (record !== undefined) set("settlementDate", record.day.slice(5, 7) + record.day.slice(8, 10))
   if (record?.approvedAmount !== undefined) {

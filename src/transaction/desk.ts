@@ -3,6 +3,7 @@
  * go? It accepts, and hands over to forwarding; or it turns away, by name.
  */
 
+import type { Rrn } from "../domain/brand.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
 import { followOnKinds } from "../domain/kind.ts"
 import { maskPan } from "../domain/pan.ts"
@@ -143,6 +144,7 @@ export class Desk {
       configVersion: 0,
       times: { receivedMs: wallMs },
       ...(submission.entryMode === undefined ? {} : { entryMode: submission.entryMode }),
+      ...chosenRrn(submission),
       ...(submission.batch === undefined ? {} : { batch: submission.batch }),
       ...(submission.localTime === undefined ? {} : { localTime: submission.localTime }),
       ...(submission.amount === undefined ? {} : { amount: submission.amount }),
@@ -245,4 +247,10 @@ export class Desk {
       `${kind}|${processingCode}|${amount ?? ""}|${currency ?? ""}|${pan ?? payCode ?? ""}`
     )
   }
+}
+
+/** A follow-on carries its original's reference; anything else, one that the terminal chose. */
+function chosenRrn({ kind, rrn }: Submission): { readonly rrn?: Rrn } {
+  const chosen = rrn !== undefined && !followOnKinds.has(kind) && kind !== "completion-advice"
+  return chosen ? { rrn: rrn as Rrn } : {}
 }

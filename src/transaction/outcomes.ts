@@ -38,7 +38,7 @@ export class Outcomes {
       upstreamMs,
       times: { ...life.record.times, upstreamAnsweredMs: wallMs, answeredMs: wallMs },
       ...(answer.authCode === undefined ? {} : { authCode: answer.authCode }),
-      ...(answer.rrn === undefined ? {} : { rrn: answer.rrn }),
+      ...references(life.record, answer),
       ...(answer.walletReference === undefined ? {} : { walletReference: answer.walletReference }),
       ...(answer.approvedAmount === undefined
         ? {}
@@ -217,4 +217,20 @@ export class Outcomes {
 
 function kept(record: TransactionRecord): JournalWrite {
   return { table: "transactions", key: record.id, value: record }
+}
+
+/**
+ * `rrn` is what the terminal is told, and names in a follow-on: its own where it chose one.
+ * `upstreamRrn` is what the upstream knows the transaction by.
+ */
+function references(
+  record: TransactionRecord,
+  answer: UpstreamAnswer
+): Pick<TransactionRecord, "rrn" | "upstreamRrn"> {
+  const theirs = answer.rrn ?? record.upstreamRrn
+  const told = record.rrn ?? theirs
+  return {
+    ...(told === undefined ? {} : { rrn: told }),
+    ...(theirs === undefined ? {} : { upstreamRrn: theirs })
+  }
 }

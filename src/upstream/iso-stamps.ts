@@ -71,7 +71,7 @@ export function originalFacts(
   sentTime: string
 ): OriginalFacts {
   const { amount, authCode, batch, currency, entryMode } = record
-  const rrn = record.rrn ?? record.upstreamRrn
+  const rrn = record.upstreamRrn ?? record.rrn
   return {
     kind: record.kind,
     mti: dialect.form(record.kind)?.mti ?? record.mti,

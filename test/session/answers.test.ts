@@ -57,7 +57,7 @@ describe("an answer", () => {
     const caller = signedOn(place)
     caller.say(sale("T0000001", "000042", { 12: "101112", 13: "1231", 37: "TERMINALRRN1" }))
     place.settle()
-    place.submitted[0]!.answer({ record })
+    place.submitted[0]!.answer({ record: { ...record, rrn: "TERMINALRRN1" as Rrn } })
     place.settle()
     expect(caller.last()).toMatchObject({ 12: "101112", 13: "1231", 37: "TERMINALRRN1" })
     expect(place.submitted[0]!.submission.localTime).toBe("1231101112")

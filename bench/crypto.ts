@@ -32,7 +32,7 @@ import { type Operation, race, shuffled } from "./crypto/measure.ts"
 const { values: options } = parseArgs({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
-const rounds = options.quick === true ? 60 : 240
+const rounds = options.quick === true ? 40 : 120
 const calls = 2000
 const keyCount = 2000
 
@@ -133,7 +133,7 @@ function compareUnionPay(): void {
 }
 
 function report(operations: ReadonlyArray<Operation>, many: number): void {
-  const times = race(operations, Math.min(rounds, 100), many)
+  const times = race(operations, rounds, many)
   operations.forEach(({ name }, index) => {
     const us = times[index]!
     say(`${name}: ${us.toFixed(2)} µs, ${Math.round(1e6 / us)} a second`)
@@ -182,7 +182,7 @@ function reportCards(): void {
         aesDukptKey(keys[pick(index)]!, aesSerial, "pin", "aes128")
       }
     }
-  ], 50)
+  ], 200)
 }
 
 /** A WeChat Pay notification: RSA-2048 over the body, the payment inside under AES-256-GCM. */
@@ -206,7 +206,7 @@ function reportNotification(): void {
       decipher.update(inside)
       decipher.final()
     }
-  }], 50)
+  }], 200)
 }
 
 function markVault(): void {

@@ -1,7 +1,7 @@
 /**
- * Times operations against each other in one process: many short rounds in turn, of which the
- * lower quartile counts, so that rounds in which the machine did something else do not. Must hold:
- * what is compared saw the same keys in the same random order.
+ * Times operations against each other in one process: rounds in turn, so that what disturbs one
+ * disturbs the other, in processor time of this thread, which waiting for a busy machine does not
+ * stretch. Must hold: what is compared saw the same keys in the same random order.
  */
 
 export interface Operation {
@@ -11,24 +11,28 @@ export interface Operation {
 }
 
 /** Enough for every key to have been used, and for the code to be compiled. */
-const warmCalls = 20_000
+const warmCalls = 10_000
 
-/** Microseconds of one call, lower quartile of the rounds, for each operation. */
+/**
+ * Microseconds of one call, mean of all rounds, for each operation. Some kernels count processor
+ * time in steps of 4 ms: the sum over many rounds does not mind.
+ */
 export function race(
   operations: ReadonlyArray<Operation>,
   rounds: number,
   calls: number
 ): ReadonlyArray<number> {
-  const times = operations.map((): Array<number> => [])
+  const totals = operations.map(() => 0)
   for (const { run } of operations) for (let index = 0; index < warmCalls; index++) run(index)
   for (let round = 0; round < rounds; round++) {
     operations.forEach(({ run }, place) => {
-      const start = performance.now()
+      const start = process.threadCpuUsage()
       for (let index = 0; index < calls; index++) run(round * calls + index)
-      times[place]!.push((performance.now() - start) * 1000 / calls)
+      const { system, user } = process.threadCpuUsage(start)
+      totals[place]! += system + user
     })
   }
-  return times.map((each) => each.toSorted((a, b) => a - b)[each.length >> 2]!)
+  return totals.map((total) => total / (rounds * calls))
 }
 
 /** A random but repeatable order over `count` things: a full-period congruential sequence. */

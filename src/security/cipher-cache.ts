@@ -213,7 +213,8 @@ export class CipherCache {
     const name = source * kindSpace + spec.number
     const present = this.#open.get(name)
     if (present !== undefined) {
-      present.used = true
+      // Read first: a write would dirty a line of memory at every use.
+      if (!present.used) present.used = true
       return present
     }
     const key = this.#keys.get(source)

@@ -16,7 +16,7 @@ export class Holding {
     const held = this.#bytes
     if (held === undefined || held.length < wanted) {
       const room = expected <= roomAtOnce ? expected : Math.min(expected, 2 * wanted)
-      const grown = Buffer.allocUnsafeSlow(Math.max(wanted, room))
+      const grown = Buffer.allocUnsafe(Math.max(wanted, room))
       held?.copy(grown, 0, 0, this.length)
       this.#bytes = grown
     }

@@ -90,6 +90,23 @@ describe("a TLS listener", () => {
     expect(session.connection.peer?.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
   })
 
+  it("knows a client that resumes its session", async () => {
+    const server = await listener({ tls: serverTls("optional") })
+    const visit = async (session: Buffer | undefined) => {
+      const known = session === undefined ? {} : { session }
+      const socket = shake(server.port, { ...identity("terminal"), ...known })
+      let ticket: Buffer | undefined
+      socket.on("session", (made: Buffer) => ticket = made)
+      const [, served] = await Promise.all([greeted(socket), greet(server)])
+      return { ticket, reused: socket.isSessionReused(), peer: served.connection.peer }
+    }
+    const first = await visit(undefined)
+    const second = await visit(first.ticket)
+    expect([first.reused, second.reused]).toEqual([false, true])
+    expect(second.peer).toEqual(first.peer)
+    expect(second.peer?.subject).toBe("CN=00000001,O=Shop")
+  })
+
   it("refuses strangers and the nameless where it wants certificates", async () => {
     const server = await listener({ tls: serverTls("required") })
     expect(await greeted(shake(server.port))).toBe("closed")

@@ -1,9 +1,12 @@
 # The switch in a container: no build step, no root, nothing written outside /data.
 #
 #   docker build -t pointsman .
-#   docker run --read-only --tmpfs /tmp -v pointsman-data:/app/data -p 8583:8583 pointsman
+#   docker run --read-only --tmpfs /tmp -v pointsman-data:/app/data \
+#     -v ./pointsman.yaml:/app/pointsman.yaml:ro -p 8583:8583 pointsman
 #
-# The journal belongs to this container's identity: one volume, one container.
+# The configuration inside listens on loopback, for a first look; yours, mounted as above, says
+# `host: 0.0.0.0` and `privateNetwork: true` or `tls`. The journal belongs to this container's
+# identity: one volume, one container.
 
 FROM node:26-slim AS packages
 WORKDIR /app

@@ -3,7 +3,7 @@
 import type { ListenerConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
 import { bounded, host, name, port, tlsShape } from "./part-shapes.ts"
-import { choice, defaulted, optional, record, required, type Shape } from "./shape.ts"
+import { choice, defaulted, list, optional, record, required, type Shape, text } from "./shape.ts"
 
 export const listenerShape = record({
   name: required(name, "Its name in logs and metrics."),
@@ -25,6 +25,10 @@ export const listenerShape = record({
     "What terminals speak: dialects/<name>.yaml beside this file, or one that comes along."
   ),
   tls: optional(tlsShape, "Present: TLS; absent: plain TCP."),
+  balancers: optional(
+    list(text("an IP address", /^[0-9A-Fa-f.:]{3,45}$/), 1),
+    "Balancers in front, which must open with a PROXY protocol header; nobody else may connect."
+  ),
   maxSessions: bounded(limits.maxSessions, "sessions"),
   maxFrameBytes: bounded(limits.maxFrameBytes, "bytes"),
   firstMessageMs: bounded(limits.firstMessageMs, "milliseconds"),

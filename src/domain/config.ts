@@ -53,6 +53,11 @@ export interface ListenerConfig {
   readonly framing: string
   readonly dialect: string
   readonly tls?: TlsOptions
+  /**
+   * Addresses of balancers, which must open with a PROXY protocol header; then nobody else may
+   * connect.
+   */
+  readonly balancers?: ReadonlyArray<string>
   readonly maxSessions: number
   readonly maxFrameBytes: number
   readonly firstMessageMs: number

@@ -144,7 +144,7 @@ export const listenSessions = Effect.fnUntraced(function*(options: SessionsOptio
   const room = new ListenerRoom(house, options.config, options.framing)
   return yield* serve(
     room,
-    options.balancers,
+    options.balancers ?? options.config.balancers,
     (connection) => new IsoSession(room, connection, options.dialect, desk)
   )
 })
@@ -165,7 +165,7 @@ export const listenDevices = Effect.fnUntraced(function*(options: DevicesOptions
   const room = new ListenerRoom(house, options.config, deviceFraming())
   return yield* serve(
     room,
-    options.balancers,
+    options.balancers ?? options.config.balancers,
     (connection) => new DeviceSession(room, connection, desk)
   )
 })

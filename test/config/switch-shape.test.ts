@@ -28,6 +28,13 @@ describe("a small file", () => {
     expect(settings.upstreams[0]?.acquirerId).toBe("00010000")
   })
 
+  it("may name the balancers in front of a listener", () => {
+    const text = small.replace("port: 8583", "port: 8583, balancers: [10.0.0.7, fd00::1]")
+    expect((settingsOf(text) as Settings).listeners[0]?.balancers).toEqual(["10.0.0.7", "fd00::1"])
+    const wrong = small.replace("port: 8583", "port: 8583, balancers: [lb.example.org]")
+    expect(faultsOf(wrong)[0]).toContain("balancers[0]: lb.example.org: expected an IP address")
+  })
+
   it("may use anchors, within reason", () => {
     const text = `${small}codec: &c { workers: 2 }\n`
       .replace("{ name: terminals", "&l { name: terminals")

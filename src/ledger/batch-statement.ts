@@ -71,14 +71,18 @@ const storedOf = (columns: ReadonlyArray<Column<unknown>>): string =>
   columns.map(({ name, stored }) => stored?.(`u.${name}`) ?? `u.${name}`).join(", ")
 
 function insertion(name: TableName, first: number): string {
-  const { columns, forward, key } = ledgerTables[name]
+  const { columns, contradiction, forward, key } = ledgerTables[name]
   const constants = name === "transactions" ? { names: ", node", values: ", $1" } : noConstants
   const names = columns.map((column) => column.name)
   const changing = names.filter((column) => !key.includes(column))
   const onConflict = forward === undefined
     ? "DO NOTHING"
     : `DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}, ` +
-      `written_at = excluded.written_at WHERE ${forward}`
+      `written_at = excluded.written_at WHERE ${forward}${
+        // A row that is further and contradicts the held one is no later state of it.
+        contradiction === undefined
+          ? ""
+          : ` AND NOT (${contradiction.replaceAll("given.", "excluded.")})`}`
   return `${name}_written AS (INSERT INTO ${name} AS held (${
     names.join(", ")
   }${constants.names}) ` +

@@ -12,8 +12,11 @@ import { createServer } from "node:net"
 import { LedgerUnusable } from "../domain/ports/ledger.ts"
 import { Random } from "../domain/ports/time.ts"
 import {
+  disown,
   homePaths,
   lastLine,
+  otherOwner,
+  own,
   type PidFile,
   prepareHome,
   readPidFile,
@@ -157,6 +160,15 @@ const keepUp = Effect.fnUntraced(function*(
 
 /** Adopts a server that runs already on the right port; stops one on another; else starts one. */
 const start = Effect.fnUntraced(function*(home: ServerHome, port: number, durable: boolean) {
+  const other = otherOwner(home)
+  if (other !== undefined) {
+    return yield* new LedgerUnusable({
+      reason: "owned",
+      advice: `process ${other.split(" ")[0]} runs the server in ${home.folder}: end it, or set ` +
+        "ledger.dataPath to a folder of this switch's own"
+    })
+  }
+  own(home)
   const orphan = readPidFile(home.cluster)
   if (orphan !== undefined && servesCluster(orphan.pid, home.cluster)) {
     if (orphan.port === port) {
@@ -224,14 +236,16 @@ const ended = (running: Running, watch: Watch): Effect.Effect<void> =>
       else child.once("exit", () => resume(Effect.void))
     })
 
-/** Fast shutdown: open transactions are rolled back, what was committed is checkpointed. */
+/** What was started or adopted ends with us. */
 const stop = (watch: Watch): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    watch.running === undefined || watch.home === undefined
-      ? Effect.void
-      : end(watch.home, watch.running.pid)
-  )
+  Effect.suspend(() => {
+    const { home, running } = watch
+    if (home === undefined) return Effect.void
+    const ending = running === undefined ? Effect.void : end(home, running.pid)
+    return Effect.ensuring(ending, Effect.sync(() => disown(home)))
+  })
 
+/** Fast shutdown: open transactions are rolled back, what was committed is checkpointed. */
 const end = Effect.fnUntraced(function*(home: ServerHome, pid: number) {
   signalProcess(pid, "SIGINT")
   for (let poll = 0; poll < stopPolls; poll++) {

@@ -21,7 +21,13 @@ import { findPackageJSON } from "node:module"
 import { dirname, join, resolve } from "node:path"
 import { LedgerUnusable } from "../domain/ports/ledger.ts"
 import { type ServerAccount, serverAccount } from "./server-account.ts"
-import { type Binaries, binariesPackage, runToEnd } from "./server-process.ts"
+import {
+  type Binaries,
+  binariesPackage,
+  isRunning,
+  processName,
+  runToEnd
+} from "./server-process.ts"
 
 export const database = "pointsman"
 export const superuser = "pointsman"
@@ -31,6 +37,8 @@ export interface HomePaths {
   readonly cluster: string
   readonly passwordFile: string
   readonly logFile: string
+  /** Names the process of the switch that runs the server. */
+  readonly ownerFile: string
 }
 
 export function homePaths(dataPath: string): HomePaths {
@@ -39,8 +47,23 @@ export function homePaths(dataPath: string): HomePaths {
     folder,
     cluster: join(folder, "cluster"),
     passwordFile: join(folder, "password"),
-    logFile: join(folder, "server.log")
+    logFile: join(folder, "server.log"),
+    ownerFile: join(folder, "owner")
   }
+}
+
+/** The switch that runs this server, other than this one; undefined: it may be taken. */
+export function otherOwner({ ownerFile }: HomePaths): string | undefined {
+  try {
+    const name = readFileSync(ownerFile, "utf8")
+    return name !== processName() && isRunning(name) ? name : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function own({ ownerFile }: HomePaths): void {
+  writeFileSync(ownerFile, processName(), { mode: 0o600 })
 }
 
 export interface ServerHome extends HomePaths {
@@ -74,7 +97,7 @@ export const prepareHome = Effect.fnUntraced(function*(
   })
   if (typeof account === "string") return yield* unusable("account", account)
   const home: ServerHome = { ...paths, account, binaries }
-  own(home, folder)
+  giveTo(home, folder)
   if (existsSync(home.logFile) && statSync(home.logFile).size > maxLogBytes) {
     truncateSync(home.logFile)
   }
@@ -113,7 +136,7 @@ const makeCluster = Effect.fnUntraced(function*(
   const half = `${home.cluster}.new`
   rmSync(half, { recursive: true, force: true })
   writeFileSync(home.passwordFile, `${password}\n`, { mode: 0o600 })
-  own(home, home.passwordFile)
+  giveTo(home, home.passwordFile)
   const initdb = yield* Effect.promise(() =>
     runToEnd(home.account, home.binaries.initdb, [
       `--pgdata=${half}`,
@@ -142,7 +165,16 @@ const makeCluster = Effect.fnUntraced(function*(
   renameSync(half, home.cluster)
 })
 
-function own(home: ServerHome, path: string): void {
+/** Ours no longer: another switch may take the server. */
+export function disown({ ownerFile }: HomePaths): void {
+  try {
+    if (readFileSync(ownerFile, "utf8") === processName()) rmSync(ownerFile)
+  } catch {
+    // Never owned.
+  }
+}
+
+function giveTo(home: ServerHome, path: string): void {
   const { gid, uid } = home.account
   if (uid === undefined || gid === undefined) return
   chownSync(path, uid, gid)

@@ -103,6 +103,25 @@ export function signalProcess(pid: number, name: "SIGINT" | "SIGQUIT" | "SIGKILL
   }
 }
 
+/**
+ * Names a process so that a later one with the same number is told apart: its number and, where
+ * the system says it, when it started.
+ */
+export function processName(pid: number = process.pid): string {
+  try {
+    // The command in brackets may hold anything; the start is the 20th word after it.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    return `${pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`
+  } catch {
+    return `${pid}`
+  }
+}
+
+/** Does the process of this name still run? Never where the system does not say when it started. */
+export function isRunning(name: string): boolean {
+  return name.includes(" ") && processName(Number.parseInt(name, 10)) === name
+}
+
 /** Is `pid` a living PostgreSQL server of this cluster folder? */
 export function servesCluster(pid: number, cluster: string): boolean {
   try {

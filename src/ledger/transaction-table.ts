@@ -101,11 +101,11 @@ export const transactionTable: LedgerTable<Row> = {
   columns,
   identity: (row) => row.id,
   isFurther: (next, held) => next.version > held.version,
+  // What a transaction is about never changes; a row that says otherwise is not its next version.
   contradicts: (next, held) =>
     next.fingerprint !== held.fingerprint ||
     (next.version === held.version && outcomeOf(next) !== outcomeOf(held)),
-  // What a transaction is about never changes; a row that says otherwise is not its next version.
-  forward: "excluded.version > held.version AND excluded.fingerprint = held.fingerprint",
+  forward: "excluded.version > held.version",
   contradiction: "held.fingerprint <> given.fingerprint OR (held.version = given.version " +
     `AND (${of("held")}) IS DISTINCT FROM (${of("given")}))`
 }

@@ -47,18 +47,31 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** A switch that was killed, and the server that it left behind. */
-async function orphan(): Promise<{ readonly pid: number; readonly port: number }> {
+/** A switch in a process of its own. */
+async function make() {
   const script = join(import.meta.dirname, "orphan-maker.ts")
   const child = spawn(process.execPath, [script, folder], { stdio: ["ignore", "pipe", "inherit"] })
   const line = await new Promise<string>((resolve, reject) => {
-    child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString()))
+    child.stdout.on("data", (chunk: Buffer) => {
+      // Its log goes the same way.
+      const found = chunk.toString().split("\n").find((each) => each.startsWith("{"))
+      if (found !== undefined) resolve(found)
+    })
     child.once("exit", () => reject(new Error("the switch ended by itself")))
   })
   const exited = new Promise((resolve) => child.once("exit", resolve))
-  child.kill("SIGKILL")
-  await exited
-  return JSON.parse(line) as { pid: number; port: number }
+  const kill = async () => {
+    child.kill("SIGKILL")
+    await exited
+  }
+  return { ...JSON.parse(line) as { pid: number; port: number }, kill }
+}
+
+/** A switch that was killed, and the server that it left behind. */
+async function orphan(): Promise<{ readonly pid: number; readonly port: number }> {
+  const { kill, ...left } = await make()
+  await kill()
+  return left
 }
 
 const one = Effect.flatMap(PgClient.PgClient, (sql) => sql<{ one: number }>`SELECT 1 AS one`)
@@ -98,6 +111,15 @@ describe("the embedded server", () => {
       0
     )
     expect(isAlive(left.pid)).toBe(false)
+  })
+
+  it("leaves the server of a switch that lives alone", async () => {
+    const maker = await make()
+    const error = await run(one).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ _tag: "LedgerUnusable", reason: "owned" })
+    expect(isAlive(maker.pid)).toBe(true)
+    await maker.kill()
+    expect(await run(one)).toEqual([{ one: 1 }])
   })
 
   it("replaces an adopted server that dies", async () => {

@@ -46,8 +46,8 @@ export class LedgerStore
 /** The ledger cannot be used as it is, and trying again will not help. */
 export class LedgerUnusable extends Schema.TaggedError<LedgerUnusable>()("LedgerUnusable", {
   /**
-   * `binaries`, `folder`, `account`, `initdb`, `port-taken`, `not-ready`, `url`, `unreachable`,
-   * `schema-newer`, `schema-older`, `migration`.
+   * `binaries`, `folder`, `account`, `initdb`, `owned`, `port-taken`, `not-ready`, `url`,
+   * `unreachable`, `schema-newer`, `schema-older`, `migration`.
    */
   reason: Schema.String,
   /** One line that says what to do. */

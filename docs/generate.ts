@@ -13,6 +13,14 @@ import { switchShape } from "../src/config/switch-shape.ts"
 import { failures } from "../src/domain/failures.ts"
 import { schemaTables, schemaVersion } from "../src/ledger/schema.ts"
 import { metricDefinitions, metricPrefix } from "../src/observe/metrics.ts"
+import {
+  deviceNotices,
+  deviceRequests,
+  deviceVersion,
+  type FieldRule,
+  nonceBytes,
+  proofBytes
+} from "../src/qr/device-schema.ts"
 
 /** Every generated document, by its path from the root. */
 export async function documents(): Promise<ReadonlyMap<string, string>> {
@@ -21,6 +29,7 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/failures.md", failureTable()],
     ["docs/reference/metrics.md", metricTable()],
     ["docs/reference/schema.md", schemaPage()],
+    ["docs/reference/devices.md", devicePage()],
     ["docs/reference/admin-api.md", adminTable()],
     ["docs/reference/command-line.md", await commandLine()]
   ])
@@ -36,6 +45,54 @@ function row(...cells: ReadonlyArray<string>): string {
   return `| ${
     cells.map((each) => each.replaceAll("|", "\\|").replaceAll("<", "&lt;")).join(" | ")
   } |`
+}
+
+function devicePage(): string {
+  const intro = `Version ${deviceVersion} of what QR devices and the switch say on a listener of ` +
+    "kind `devices`. A frame is two bytes of length, big-endian, and one MessagePack map with text " +
+    "keys; `type` names the message. Keys that a message does not know are ignored. On connect " +
+    `the switch sends a challenge of ${nonceBytes} bytes. A proof is the first ${proofBytes} bytes ` +
+    "of an HMAC-SHA-256 under the device's key over `pointsman-device-1`, the challenge, the " +
+    "device's nonce and the terminal id filled to 8 characters; the switch's own proof has " +
+    "`pointsman-switch-1`, the device's nonce, the challenge and the terminal id. Pushes come in " +
+    "the order of `sequence` and again until an `ack` of that number or a higher one. A `sale` " +
+    "without an answer is repeated with the same numbers and `repeat`. `src/simulate/device.ts` " +
+    "is a client to begin from."
+  const tables = (title: string, messages: Readonly<Record<string, object>>) => [
+    `## ${title}`,
+    "",
+    row("message", "key", "value", "must be there"),
+    row("---", "---", "---", "---"),
+    ...Object.entries(messages).flatMap(([type, fields]) => {
+      const rules = Object.entries(fields as Readonly<Record<string, FieldRule>>)
+      if (rules.length === 0) return [row(`\`${type}\``, "", "", "")]
+      return rules.map(([key, rule]) =>
+        row(`\`${type}\``, `\`${key}\``, ruleWords(rule), rule.optional === true ? "no" : "yes")
+      )
+    }),
+    ""
+  ]
+  return page("What devices say", intro, [
+    ...tables("From the device", deviceRequests),
+    ...tables("From the switch", deviceNotices)
+  ])
+}
+
+function ruleWords(rule: FieldRule): string {
+  switch (rule.is) {
+    case "text":
+      return `text of 1 to ${rule.most} characters`
+    case "digits":
+      return `text of ${rule.length} digits`
+    case "integer":
+      return `integer from ${rule.least} to ${rule.most}`
+    case "bytes":
+      return `${rule.length} bytes`
+    case "flag":
+      return "true or false"
+    case "one-of":
+      return rule.values.map((value) => `\`${value}\``).join(", ")
+  }
 }
 
 function configuration(): string {

@@ -23,7 +23,7 @@ export const deviceVersion = 1
 export const nonceBytes = 16
 export const proofBytes = 8
 
-type FieldRule =
+export type FieldRule =
   | { readonly is: "text"; readonly most: number; readonly optional?: true }
   | { readonly is: "digits"; readonly length: number; readonly optional?: true }
   | {
@@ -40,6 +40,9 @@ const amount = { is: "integer", least: 1, most: 999_999_999_999 } as const
 const stan = { is: "digits", length: 6 } as const
 const currency = { is: "digits", length: 3 } as const
 const sequence = { is: "integer", least: 1, most: 9_999_999_999 } as const
+
+/** Whose code the customer's wallet is to find. */
+const codeSchemes = schemes.filter((scheme) => scheme !== "card")
 
 /** From the device. */
 export const deviceRequests = {
@@ -64,7 +67,7 @@ export const deviceRequests = {
     stan,
     amount,
     currency,
-    scheme: { is: "one-of", values: schemes, optional: true }
+    scheme: { is: "one-of", values: codeSchemes, optional: true }
   },
   ack: { sequence },
   status: {

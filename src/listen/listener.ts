@@ -142,8 +142,9 @@ export class Listener {
   #introduced(socket: Socket, source: string | undefined): void {
     const seen = remoteOf(socket)
     if (this.#tls === undefined) {
-      this.#hand(socket, source ?? seen, undefined)
+      // Before, and not after: whoever takes the connection may want it paused.
       socket.resume()
+      this.#hand(socket, source ?? seen, undefined)
       return
     }
     if (source !== undefined) {

@@ -273,6 +273,21 @@ describe("behind a balancer", () => {
     await session.until((self) => self.received === "0800more")
   })
 
+  it("the peer is not read while whoever took it has paused it", async () => {
+    const server = await listener({ proxy: { from: ["127.0.0.1"] } }, (connection) => {
+      connection.pause()
+      return true
+    })
+    const socket = connect(server.port, "127.0.0.1")
+    open.push(() => socket.destroy())
+    socket.write(`${header}0800`)
+    const session = await server.next()
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    expect(session.received).toBe("")
+    session.connection.resume()
+    await session.until((self) => self.received === "0800")
+  })
+
   it("TLS begins behind the header", async () => {
     const server = await listener({ proxy: { from: ["127.0.0.1"] }, tls: serverTls("required") })
     const raw = connect(server.port, "127.0.0.1")

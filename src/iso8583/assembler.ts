@@ -19,7 +19,7 @@ import type { BuildFault } from "./fault.ts"
 import { writeField } from "./field-writer.ts"
 import { textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
-import { type Layout, shapeIn } from "./layout.ts"
+import { type Access, type Layout, shapeIn } from "./layout.ts"
 import { mtiBytes, type MtiEncoding, writeMti } from "./message-type.ts"
 import type { Message, Values } from "./message.ts"
 
@@ -32,13 +32,32 @@ export interface Draft {
   readonly source?: Message
   readonly keep?: Int32Array
   /** Applied in order; later ones win. */
-  readonly values: ReadonlyArray<Values>
+  readonly values: ReadonlyArray<Values | Writes>
   /** Field of the MAC, to be left zero; 0 = none is made. */
   readonly mac: number
   /** Bitmaps to send even when they are empty. */
   readonly bitmaps?: number
   /** Words of the fields that must be there. */
   readonly required?: Int32Array | undefined
+}
+
+/**
+ * Values whose paths were resolved beforehand: what is made for every message skips the keys of an
+ * object, which cost more than the values.
+ */
+export class Writes {
+  readonly accesses: Array<Access> = []
+  readonly values: Array<string | Uint8Array> = []
+
+  add(access: Access, value: string | Uint8Array): void {
+    this.accesses.push(access)
+    this.values.push(value)
+  }
+
+  clear(): void {
+    this.accesses.length = 0
+    this.values.length = 0
+  }
 }
 
 type PartMap = Map<string, string | Uint8Array | undefined>
@@ -75,7 +94,9 @@ export class Assembler {
       }
     }
     let fault: BuildFault | undefined
-    for (const values of draft.values) fault ??= this.#take(values)
+    for (const values of draft.values) {
+      fault ??= values instanceof Writes ? this.#takeWrites(values) : this.#take(values)
+    }
     if (draft.mac > 0) this.#put(draft.mac, "00".repeat(this.#shapeOf(draft.mac).fixed))
     fault ??= this.#missing(draft)
     const result = fault ?? this.#write(draft)
@@ -88,7 +109,7 @@ export class Assembler {
   }
 
   #take(values: Values): BuildFault | undefined {
-    for (const path in values) {
+    for (const path of Object.keys(values)) {
       const value = values[path]
       if (value === undefined) continue
       const field = plainField(path)
@@ -98,12 +119,25 @@ export class Assembler {
       }
       const access = this.#layout.access(path)
       if (access?.tail === undefined) return { path, problem: "is no field of the dialect" }
-      setBit(this.#words, access.field)
-      this.#parts ??= new Map()
-      const parts = this.#parts.get(access.field) ?? new Map()
-      this.#parts.set(access.field, parts.set(access.tail, value))
+      this.#putPart(access.field, access.tail, value)
     }
     return undefined
+  }
+
+  #takeWrites({ accesses, values }: Writes): undefined {
+    for (let at = 0; at < accesses.length; at++) {
+      const { field, tail } = accesses[at]!
+      if (tail === undefined) this.#put(field, values[at]!)
+      else this.#putPart(field, tail, values[at]!)
+    }
+    return undefined
+  }
+
+  #putPart(field: number, tail: string, value: string | Uint8Array): void {
+    setBit(this.#words, field)
+    this.#parts ??= new Map()
+    const parts = this.#parts.get(field) ?? new Map()
+    this.#parts.set(field, parts.set(tail, value))
   }
 
   #put(field: number, value: string | Uint8Array): void {

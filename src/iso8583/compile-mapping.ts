@@ -18,6 +18,7 @@
  */
 
 import { type Kind, kinds, managementKinds } from "../domain/kind.ts"
+import { Writes } from "./assembler.ts"
 import { type Condition, conditionFrom } from "./condition.ts"
 import type { CompiledDialect } from "./dialect.ts"
 import type { DialectFault } from "./fault.ts"
@@ -73,7 +74,7 @@ export function compileMapping(
     from: from.name,
     to: to.name,
     forward: (request, stamp, mac) => forwarded(far, forward.rules, request, stamp, mac),
-    back: (answer) => valuesOf(back.rules, answer, true)
+    back: (answer) => broughtBack(back.rules, answer)
   }
 }
 
@@ -249,18 +250,26 @@ function forwarded(
   if (kind === undefined || form === undefined) {
     return { path: "mti", problem: `${to.name} has no message for ${kind ?? request.mti}` }
   }
-  return to.encodeAll(form.mti, [form.values, valuesOf(rules, request, false), stamp], mac)
+  writes.clear()
+  for (const { read, target } of rules) {
+    const text = read(request)
+    if (text !== undefined) writes.add(target, text)
+  }
+  return to.encodeAll(form.mti, [form.values, writes, stamp], mac)
 }
+
+/** Used within one call, and empty between calls. */
+const writes = new Writes()
 
 const scratch = new Uint8Array(2048)
 
-/** With `fitting`, a value that its field cannot hold is left out. */
-function valuesOf(rules: ReadonlyArray<Rule>, message: Message, fitting: boolean): Values {
+/** A value that its field in the terminal's dialect cannot hold is left out. */
+function broughtBack(rules: ReadonlyArray<Rule>, message: Message): Values {
   const values: Record<string, string> = {}
   for (const { path, read, target } of rules) {
     const text = read(message)
     if (text === undefined) continue
-    if (fitting && typeof writeField(target.shape, text, scratch, 0) === "string") continue
+    if (typeof writeField(target.shape, text, scratch, 0) === "string") continue
     values[path] = text
   }
   return values

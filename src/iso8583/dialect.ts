@@ -59,6 +59,8 @@ export class CompiledDialect implements Dialect {
   readonly mandatory: DialectParts["mandatory"]
   readonly pushPath?: string
   readonly #parts: DialectParts
+  /** All fields but the MAC, which never survives a change. */
+  readonly #kept: Int32Array
   readonly #scratch = new Int32Array(indexCapacity)
 
   constructor(parts: DialectParts) {
@@ -73,6 +75,8 @@ export class CompiledDialect implements Dialect {
     this.mandatory = parts.mandatory
     if (parts.pushPath !== undefined) this.pushPath = parts.pushPath
     this.#parts = parts
+    this.#kept = everything.slice()
+    if (this.mac !== undefined) clearBit(this.#kept, this.mac.field)
   }
 
   get mac() {
@@ -128,7 +132,7 @@ export class CompiledDialect implements Dialect {
   /**
    * Values in layers, later ones win; a mandatory field that none of them gives is a fault.
    */
-  encodeAll(mti: string, values: ReadonlyArray<Values>, mac: boolean): Buffer | BuildFault {
+  encodeAll(mti: string, values: Draft["values"], mac: boolean): Buffer | BuildFault {
     const required = this.#parts.required.get(mti)
     return this.#make(mti, { values, mac: this.#macField(mac), required })
   }
@@ -138,9 +142,11 @@ export class CompiledDialect implements Dialect {
   }
 
   tryPatch(message: Message, change: Parameters<Dialect["patch"]>[1]): Buffer | BuildFault {
-    const keep = everything.slice()
-    for (const field of change.drop ?? []) clearBit(keep, field)
-    if (this.mac !== undefined) clearBit(keep, this.mac.field)
+    let keep = this.#kept
+    if (change.drop !== undefined && change.drop.length > 0) {
+      keep = keep.slice()
+      for (const field of change.drop) clearBit(keep, field)
+    }
     return this.#make(change.mti ?? message.mti, {
       source: message,
       keep,

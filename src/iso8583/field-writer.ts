@@ -7,7 +7,7 @@ import { ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
 import { nibbleOf, overpunched } from "./digits.ts"
 import { bytesOf, countOf, isHex, sizeOf, unitsOfText } from "./field-size.ts"
 import { characterTest, encodingCode, type FieldShape } from "./field.ts"
-import { hexValue, prefixLimit, writePrefix } from "./length-prefix.ts"
+import { hexValue, hexValues, prefixLimit, writePrefix } from "./length-prefix.ts"
 
 /** The offset behind the value, or what is wrong with it. */
 export function writeField(
@@ -126,6 +126,9 @@ function writePacked(
   at: number
 ): boolean {
   const size = (units + 1) >> 1
+  if (units === text.length && (units & 1) === 0 && shape.test === characterTest.digits) {
+    return writePairs(text, out, at)
+  }
   const pad = shape.pad === undefined ? 0 : shape.pad & 0x0f
   const missing = units - text.length
   const first = (units & 1) === 1 && shape.fillLeft ? 1 : 0
@@ -141,6 +144,18 @@ function writePacked(
     out[edge] = shape.fillLeft
       ? (shape.fill << 4) | (out[edge]! & 0x0f)
       : (out[edge]! & 0xf0) | shape.fill
+  }
+  return true
+}
+
+/** An even number of digits, as most are. */
+function writePairs(text: string, out: Uint8Array, at: number): boolean {
+  let byte = at
+  for (let index = 0; index < text.length; index += 2) {
+    const high = text.charCodeAt(index) - 0x30
+    const low = text.charCodeAt(index + 1) - 0x30
+    if (high < 0 || high > 9 || low < 0 || low > 9) return false
+    out[byte++] = (high << 4) | low
   }
   return true
 }
@@ -164,13 +179,21 @@ function writeSigned(
   return writePacked(shape, text.slice(1), units - 1, out, at + 1)
 }
 
+const hexWrite = (Buffer.prototype as unknown as {
+  readonly hexWrite: (this: Uint8Array, text: string, at: number, size: number) => number
+}).hexWrite
+
 function writeBinary(text: string, out: Uint8Array, at: number): boolean {
   if (text.length % 2 !== 0) return false
+  // The engine stops at the first character that is none.
+  if (text.length > 32) return hexWrite.call(out, text, at, text.length / 2) === text.length / 2
   for (let index = 0; index < text.length; index += 2) {
-    const high = hexValue(text.charCodeAt(index))
-    const low = hexValue(text.charCodeAt(index + 1))
-    if (high < 0 || low < 0) return false
-    out[at + (index >> 1)] = (high << 4) | low
+    const high = text.charCodeAt(index)
+    const low = text.charCodeAt(index + 1)
+    if (high > 0xff || low > 0xff) return false
+    const byte = (hexValues[high]! << 4) | hexValues[low]!
+    if (byte < 0) return false
+    out[at + (index >> 1)] = byte
   }
   return true
 }

@@ -1,0 +1,153 @@
+/**
+ * `npm run bench -- codec`: what one thread reads, writes, patches and translates in a second, beside
+ * the npm package `iso_8583` on the same values in the same run. Must hold: short rounds, of which
+ * the median counts, so that what else the machine does shows in few of them.
+ */
+
+import { createRequire } from "node:module"
+import { parseArgs } from "node:util"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { indexCapacity } from "../src/iso8583/indexer.ts"
+import type { Dialect } from "../src/iso8583/message.ts"
+import {
+  loadDialect,
+  loadMapping,
+  networkValues,
+  read,
+  replyValues,
+  sale,
+  stamp,
+  unionPayValues
+} from "./codec/messages.ts"
+
+const { values: options } = parseArgs({
+  options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
+})
+const rounds = options.quick === true ? 100 : 400
+
+const say = (text: string): void => {
+  if (options.marks !== true) process.stdout.write(`${text}\n`)
+}
+
+function mark(name: string, measured: number, target: number, met: boolean): void {
+  process.stdout.write(
+    `mark codec.${name} measured=${measured} target=${target} ${met ? "met" : "missed"}\n`
+  )
+}
+
+/** Calls a second: the median over rounds of about a hundred microseconds. */
+function rate(run: () => unknown): number {
+  for (let call = 0; call < 30_000; call++) run()
+  const calls = 60
+  const times: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    const start = performance.now()
+    for (let call = 0; call < calls; call++) run()
+    times.push(performance.now() - start)
+  }
+  times.sort((one, other) => one - other)
+  return Math.round(calls * 1000 / times[times.length >> 1]!)
+}
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+/** Bytes of heap that one call takes; the least of several windows without a collection. */
+function allocation(run: () => unknown): number {
+  const calls = 2000
+  let least = Infinity
+  for (let window = 0; window < 7; window++) {
+    collect()
+    const before = process.memoryUsage().heapUsed
+    for (let call = 0; call < calls; call++) run()
+    least = Math.min(least, Math.max(0, process.memoryUsage().heapUsed - before))
+  }
+  return Math.round(least / calls)
+}
+
+const worst = new Map<string, number>()
+const heaviest = new Map<string, number>()
+
+function measure(group: string, name: string, run: () => unknown): void {
+  const perSecond = rate(run)
+  const bytes = allocation(run)
+  say(
+    `${group.padEnd(10)} ${name.padEnd(24)} ${String(perSecond).padStart(9)}/s  ` +
+      `${String(bytes).padStart(6)} bytes allocated`
+  )
+  worst.set(group, Math.min(worst.get(group) ?? Infinity, perSecond))
+  heaviest.set(group, Math.max(heaviest.get(group) ?? 0, bytes))
+}
+
+function measureDialect(dialect: Dialect, packed: boolean): void {
+  const { body, values } = sale(dialect, packed)
+  const network = dialect.build("0800", networkValues)
+  const reply = dialect.build("0210", replyValues)
+  const out = new Int32Array(indexCapacity)
+  const fields = read(dialect, body).fields().length
+  say(`${dialect.name}: 0200 of ${body.length} bytes with ${fields} fields`)
+  for (const [name, bytes] of [["0800", network], ["0200", body], ["0210", reply]] as const) {
+    const group = name === "0200" ? "index" : "index-small"
+    measure(group, `${dialect.name} ${name}`, () => dialect.index(bytes, 0, bytes.length, out))
+  }
+  const paths = Object.keys(values)
+  measure("read-all", `${dialect.name} 0200`, () => {
+    const message = read(dialect, body)
+    let length = 0
+    for (const path of paths) length += message.text(path)!.length
+    return length
+  })
+  measure("build", `${dialect.name} 0200`, () => dialect.build("0200", values))
+  const message = read(dialect, body)
+  measure("patch", `${dialect.name} 0200`, () => dialect.patch(message, { set: stamp, mac: true }))
+}
+
+interface Other {
+  readonly getBufferMessage: () => Buffer
+  readonly getIsoJSON: (body: Buffer) => unknown
+}
+
+function measureOther(ascii: Dialect): void {
+  const OtherMessage = createRequire(import.meta.url)("iso_8583") as new(values?: unknown) => Other
+  const { values } = sale(ascii, false)
+  const { "48": _padding, "64": _mac, ...same } = values
+  const body = new OtherMessage({ 0: "0200", ...same }).getBufferMessage()
+  const mine = ascii.build("0200", same)
+  const paths = Object.keys(same)
+  const ours = rate(() => {
+    const message = read(ascii, mine)
+    for (const path of paths) message.text(path)
+  })
+  const theirs = rate(() => new OtherMessage().getIsoJSON(body))
+  const oursBuild = rate(() => ascii.build("0200", same))
+  const theirsBuild = rate(() => new OtherMessage({ 0: "0200", ...same }).getBufferMessage())
+  say(`iso_8583   read ${theirs}/s, ours ${ours}/s; build ${theirsBuild}/s, ours ${oursBuild}/s`)
+  const least = Math.min(ours / theirs, oursBuild / theirsBuild)
+  mark("times-iso_8583", Number(least.toFixed(1)), 1, least > 1)
+}
+
+const ascii = loadDialect("iso87-ascii", 1)
+const binary = loadDialect("iso87-binary", 2)
+const cup = loadDialect("cup-pos", 3)
+measureDialect(ascii, false)
+measureDialect(binary, true)
+const across = loadMapping(cup, ascii)
+const unionPay = read(cup, cup.build("0200", unionPayValues))
+measure("translate", "cup-pos to iso87-ascii", () => across.forward(unionPay, stamp, true))
+measureOther(ascii)
+
+for (
+  const [group, target] of [
+    ["index", 1_000_000],
+    ["read-all", 300_000],
+    ["build", 300_000],
+    ["patch", 600_000],
+    ["translate", 150_000]
+  ] as const
+) {
+  const measured = worst.get(group)!
+  mark(group, measured, target, measured >= target)
+}
+const allocated = Math.max(heaviest.get("index")!, heaviest.get("index-small")!)
+mark("index-bytes-allocated", allocated, 0, allocated === 0)

@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- codec`: what one thread reads, writes, patches and translates in a second, beside
- * the npm package `iso_8583` on the same values in the same run. Must hold: short rounds, of which
- * the median counts, so that what else the machine does shows in few of them.
+ * `npm run bench -- codec`: what one thread reads, writes, patches and translates in a second,
+ * beside the npm package `iso_8583` on the same values in the same run. Must hold: short rounds, of
+ * which the median counts, so that what else the machine does shows in few of them.
  */
 
 import { createRequire } from "node:module"

@@ -273,7 +273,7 @@ function tagText(bytes: Uint8Array, at: number, limit: number): string {
     while (end < limit && end - at < maxTagBytes && (bytes[end]! & 0x80) !== 0) end++
     end++
   }
-  return hex(bytes, at, Math.min(end, limit)).toUpperCase()
+  return hex(bytes, at, Math.min(end, limit, at + maxTagBytes)).toUpperCase()
 }
 
 /** Offset of the value of the tag's `skip`-th repetition, or -1; {@link found} holds its end. */

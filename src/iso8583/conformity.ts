@@ -6,7 +6,7 @@
 
 import { bytesOf, countOf, isHex, sizeOf } from "./field-size.ts"
 import type { FieldShape } from "./field.ts"
-import { hexValue, prefixCode, readPrefix } from "./length-prefix.ts"
+import { countsHalves, hexValue, prefixCode, readPrefix } from "./length-prefix.ts"
 
 const anything = 0
 const asciiDigits = 1
@@ -165,5 +165,5 @@ export function measure(shape: FieldShape, bytes: Uint8Array, at: number, limit:
 
 /** Does BCD of so many units leave a half byte over? */
 export function isOdd(shape: FieldShape, units: number): boolean {
-  return (units & 1) === 1 && (shape.prefix === undefined || shape.prefix.counts !== "bytes")
+  return (units & 1) === 1 && (shape.prefix === undefined || countsHalves(shape.prefix))
 }

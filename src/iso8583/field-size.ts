@@ -4,7 +4,7 @@
  */
 
 import type { Encoding, FieldShape } from "./field.ts"
-import { prefixCode, readPrefix } from "./length-prefix.ts"
+import { countsHalves, prefixCode, readPrefix } from "./length-prefix.ts"
 
 /** Bytes for `units` of a value, as the prefix counts them or the fixed length says. */
 export function bytesOf(shape: FieldShape, units: number): number {
@@ -34,7 +34,7 @@ export function digitsOf(
 ): number {
   const { prefix } = shape
   if (shape.fixed >= 0) return shape.fixed
-  if (prefix !== undefined && (prefix.counts === "digits" || prefix.counts === "nibbles")) {
+  if (prefix !== undefined && (countsHalves(prefix))) {
     return readPrefix(prefixCode[prefix.encoding], bytes, start - prefix.bytes, prefix.bytes)
   }
   return (end - start) * 2

@@ -158,8 +158,15 @@ function checkShape(context: FieldContext, source: Source, path: string, shape: 
   if (byteEncodings.has(encoding) !== (type === "b")) {
     reader.fault(join(path, "encoding"), `${encoding} does not go with type ${type}`)
   }
+  if (encoding === "gbk" && !["a", "an", "ans"].includes(type)) {
+    reader.fault(join(path, "encoding"), `gbk does not go with type ${type}`)
+  }
   if (encoding === "bcd" && !["n", "z", "x+n"].includes(type)) {
     reader.fault(join(path, "encoding"), `bcd does not go with type ${type}`)
+  }
+  const counts = prefix?.counts ?? "digits"
+  if (encoding === "bcd" && type === "x+n" && counts !== "digits" && counts !== "bytes") {
+    reader.fault(join(path, "prefix.counts"), "must be digits or bytes: a sign is a whole byte")
   }
   if (encoding === "bcd" && type === "x+n" && shape.overpunch) {
     reader.fault(join(path, "overpunch"), "needs a character for every digit")

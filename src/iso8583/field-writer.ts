@@ -7,7 +7,7 @@ import { ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
 import { nibbleOf, overpunched } from "./digits.ts"
 import { bytesOf, countOf, isHex, sizeOf, unitsOfText } from "./field-size.ts"
 import { characterTest, encodingCode, type FieldShape } from "./field.ts"
-import { hexValue, hexValues, prefixLimit, writePrefix } from "./length-prefix.ts"
+import { countsHalves, hexValue, hexValues, prefixLimit, writePrefix } from "./length-prefix.ts"
 
 /** The offset behind the value, or what is wrong with it. */
 export function writeField(
@@ -249,7 +249,8 @@ function rawUnits(shape: FieldShape, value: Uint8Array): number {
   if (shape.encoding !== "bcd") return value.length
   if (value.length === 0) return 0
   const edge = shape.fillLeft ? value[0]! >> 4 : value.at(-1)! & 0x0f
-  const odd = edge > 9 && shape.prefix?.counts !== "bytes" && !(shape.type === "z" && edge === 0xd)
+  const odd = edge > 9 && (shape.prefix === undefined || countsHalves(shape.prefix)) &&
+    !(shape.type === "z" && edge === 0xd)
   return value.length * 2 - (odd ? 1 : 0)
 }
 

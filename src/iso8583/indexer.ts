@@ -12,7 +12,7 @@ import { conformityOf, countsOf, isOdd, misfit } from "./conformity.ts"
 import { bytesOf, isHex } from "./field-size.ts"
 import type { FieldShape } from "./field.ts"
 import type { FieldEntry } from "./layout.ts"
-import { prefixCode, readPrefix } from "./length-prefix.ts"
+import { countsHalves, prefixCode, readPrefix } from "./length-prefix.ts"
 import { mtiBytes, type MtiEncoding, readMti } from "./message-type.ts"
 
 /** Where the indexer says what is wrong: `[code, field, offset, from, to]`. */
@@ -115,7 +115,11 @@ export class Indexer {
       least,
       most,
       checked === undefined || !isHex(shape.encoding) ? conformityOf(shape) : 0,
-      fixed >= 0 ? Number(isOdd(shape, fixed)) : prefix?.counts === "bytes" ? 0 : 2
+      fixed >= 0
+        ? Number(isOdd(shape, fixed))
+        : prefix === undefined || countsHalves(prefix)
+        ? 2
+        : 0
     ], at)
     this.#composites[row] = checked
   }

@@ -24,6 +24,11 @@ export interface LengthPrefix {
   readonly bytes: number
 }
 
+/** Can the number say that one half byte of packed digits is fill? Bytes alone cannot. */
+export function countsHalves(prefix: LengthPrefix): boolean {
+  return prefix.counts === "digits" || prefix.counts === "nibbles"
+}
+
 export function prefixBytes(encoding: PrefixEncoding, width: number): number {
   return encoding === "bcd" ? (width + 1) >> 1 : width
 }

@@ -29,7 +29,10 @@ export function valueOf(shape: FieldShape): fc.Arbitrary<string> {
     case "x+n":
       return fc.tuple(
         fc.constantFrom("C", "D"),
-        textOf(digits, Math.max(1, least - 1), Math.max(1, most - 1))
+        // An overpunched sign takes no place of its own.
+        shape.overpunch
+          ? textOf(digits, Math.max(1, least), most)
+          : textOf(digits, Math.max(1, least - 1), Math.max(1, most - 1))
       ).map(([sign, number]) => sign + number)
     default:
       // A character of GBK takes up to two bytes.

@@ -25,7 +25,6 @@ import { Observatory } from "./observe/observatory.ts"
 import { noticeMeter, sessionMeter, upstreamMeter } from "./observe/station-meters.ts"
 import { adviceMeter, transactionMeter } from "./observe/transaction-meters.ts"
 import { routesLayer } from "./route/router.ts"
-import { softwareModuleLayer } from "./security/software-module.ts"
 import { vaultLayer } from "./security/vault.ts"
 import { terminalsLayer } from "./session/estate.ts"
 import { listenDevices, listenSessions, sessionHouseLayer } from "./session/sessions.ts"
@@ -53,6 +52,7 @@ import {
   type SwitchRun,
   SwitchStopped
 } from "./switch/production.ts"
+import { securityModuleLayer } from "./switch/security-module.ts"
 import { version } from "./switch/version.ts"
 import { transactionsLayer } from "./transaction/transactions.ts"
 import { upstreamsLayer } from "./upstream/upstreams.ts"
@@ -67,7 +67,7 @@ export interface Ground<CodecError, CodecNeeds, LedgerOut, LedgerError, LedgerNe
 
 export const switchLayer = <CE, CN, LO, LE, LN>(
   loaded: LoadedConfig,
-  { accounts, store }: Prepared,
+  { accounts, hsmKeys, store }: Prepared,
   ground: Ground<CE, CN, LO, LE, LN>
 ) =>
   Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
@@ -103,7 +103,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
       Layer.provideMerge(ground.codec),
       Layer.provideMerge(Layer.merge(
         vaultLayer(store),
-        softwareModuleLayer({ store, testEnvironment: config.keyStore.test })
+        securityModuleLayer(config.keyStore, store, hsmKeys ?? [])
       )),
       Layer.provideMerge(Layer.merge(HotActors.layer, ControlActors.layer)),
       Layer.provideMerge(Timers.layer)

@@ -141,6 +141,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "simulated terminals of the estate against a running switch",
     load: () => import("./terminals.ts")
   },
+  hsm: {
+    group: "simulate",
+    summary: "a simulated security module that answers host commands",
+    load: () => import("./hsm.ts")
+  },
   simulate: {
     group: "simulate",
     summary: "seeded worlds: the whole switch under faults, judged by the books",

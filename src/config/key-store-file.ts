@@ -5,7 +5,13 @@
 
 import { Effect, FileSystem, Redacted, Schema } from "effect"
 import type { SwitchConfig } from "../domain/config.ts"
-import { type KeyStore, openKeyStore, readMasterKey } from "../security/key-store.ts"
+import {
+  type KeyStore,
+  listedKeys,
+  openKeyStore,
+  readMasterKey,
+  type StoredKey
+} from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
 import { describeSecret, resolveSecret, type SecretMissing } from "./secrets.ts"
 
@@ -34,4 +40,21 @@ export const loadKeyStore = Effect.fn("loadKeyStore")(function*(
     return yield* refuse(`the key store ${file} does not open (${store.code}): wrong master key?`)
   }
   return store
+})
+
+/** The blocks that a security module opens itself; none without one. */
+export const loadHsmKeys = Effect.fn("loadHsmKeys")(function*(
+  { hsm }: SwitchConfig["keyStore"]
+): Effect.fn.Return<ReadonlyArray<StoredKey>, KeyStoreUnusable, FileSystem.FileSystem> {
+  if (hsm === undefined) return []
+  const refuse = (advice: string) => new KeyStoreUnusable({ file: hsm.file, advice })
+  const files = yield* FileSystem.FileSystem
+  const bytes = yield* files.readFile(hsm.file).pipe(
+    Effect.mapError((error) =>
+      refuse(`cannot read the key blocks ${hsm.file}: ${error.reason._tag}`)
+    )
+  )
+  const keys = listedKeys(bytes)
+  if (isFault(keys)) return yield* refuse(`${hsm.file}: ${keys.meaning}`)
+  return keys
 })

@@ -82,6 +82,10 @@ export const limits = {
     minutes,
     "a connect across a country takes a tenth of a second; the rest is waiting for nobody"
   ),
+  hsmConnections: limit(1, 4, 64, "a module serves its connections in parallel, up to its licence"),
+  hsmWindow: limit(1, 16, 1000, "what is outstanding on a connection is lost when it breaks"),
+  hsmQueue: limit(0, 1000, 100_000, "what waits longer than its time is better declined at once"),
+  hsmTimeoutMs: limit(10, seconds, 30 * seconds, "a module answers in milliseconds or is sick"),
   reconnectFirstMs: limit(10, 500, minutes, "a peer that restarts is back within a second"),
   reconnectMaxMs: limit(
     100,

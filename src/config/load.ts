@@ -177,7 +177,10 @@ function withAbsolutePaths(settings: Settings, folder: string): Settings {
     keyStore: {
       ...keyStore,
       file: at(keyStore.file),
-      masterKey: secret(keyStore.masterKey)
+      masterKey: secret(keyStore.masterKey),
+      ...(keyStore.hsm === undefined
+        ? {}
+        : { hsm: { ...keyStore.hsm, file: at(keyStore.hsm.file) } })
     },
     journal: { ...journal, path: at(journal.path) },
     ledger: {

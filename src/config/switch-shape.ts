@@ -3,10 +3,10 @@
  * `domain/config.ts`, and the compiler holds the two together. The reference is made from here.
  */
 
-import type { SwitchConfig } from "../domain/config.ts"
+import type { HsmConfig, SwitchConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
 import { listenerShape } from "./listener-shape.ts"
-import { accountShape, bounded, port, secretShape, word } from "./part-shapes.ts"
+import { accountShape, bounded, host, port, secretShape, word } from "./part-shapes.ts"
 import { routeShape } from "./route-shape.ts"
 import {
   choice,
@@ -18,11 +18,39 @@ import {
   required,
   section,
   type Shape,
-  text
+  text,
+  wholeNumber
 } from "./shape.ts"
 import { upstreamShape } from "./upstream-shape.ts"
 
 const path = text("a path, relative to this file")
+
+const hsm = record({
+  file: required(path, "Key blocks under the module's own master key, as a key store document."),
+  links: required(
+    list(
+      record({
+        host: defaulted(host, "127.0.0.1", "Address or name of a module."),
+        port: defaulted(port, 1500, "Its host port.")
+      }),
+      1
+    ),
+    "The modules; all hold the same master key."
+  ),
+  connections: bounded(limits.hsmConnections, "connections"),
+  headerLength: defaulted(wholeNumber(1, 12), 4, "Characters of its message header."),
+  window: bounded(limits.hsmWindow, "commands"),
+  queue: bounded(limits.hsmQueue, "commands"),
+  timeoutMs: bounded(limits.hsmTimeoutMs, "milliseconds"),
+  connectTimeoutMs: bounded(limits.connectTimeoutMs, "milliseconds"),
+  reconnect: section(
+    record({
+      firstMs: bounded(limits.reconnectFirstMs, "milliseconds"),
+      maxMs: bounded(limits.reconnectMaxMs, "milliseconds")
+    }),
+    "Pauses between connects, growing from the first to the last."
+  )
+}) satisfies Shape<HsmConfig>
 
 const keyStore = record({
   file: defaulted(path, "keys.json", "Where working keys and master keys lie, enciphered."),
@@ -31,7 +59,8 @@ const keyStore = record({
     { env: "POINTSMAN_MASTER_KEY" },
     "The local master key, 32 bytes in hex, under which the store is enciphered."
   ),
-  test: defaulted(flag, false, "The store holds published test keys; never in production.")
+  test: defaulted(flag, false, "The store holds published test keys; never in production."),
+  hsm: optional(hsm, "A host-command security module; absent: keys are used in this process.")
 })
 
 const journal = record({

@@ -28,6 +28,8 @@ export interface SwitchConfig {
     readonly file: string
     readonly masterKey: SecretReference
     readonly test: boolean
+    /** Absent: the software module. */
+    readonly hsm?: HsmConfig
   }
   readonly journal: JournalConfig
   readonly ledger: LedgerConfig
@@ -41,6 +43,23 @@ export interface SwitchConfig {
   readonly timeouts: TimeoutConfig
   /** Network peers that we trust to be a private network: a plain listener elsewhere is refused. */
   readonly privateNetwork: boolean
+}
+
+/** A host-command security module: working keys and PINs stay in it. */
+export interface HsmConfig {
+  /** A key store document whose blocks are under the module's own master key. */
+  readonly file: string
+  readonly links: ReadonlyArray<{ readonly host: string; readonly port: number }>
+  /** To each of the links' addresses. */
+  readonly connections: number
+  /** Characters of the message header. */
+  readonly headerLength: number
+  /** Commands outstanding on one connection, and waiting beyond that. */
+  readonly window: number
+  readonly queue: number
+  readonly timeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly reconnect: { readonly firstMs: number; readonly maxMs: number }
 }
 
 export interface ListenerConfig {

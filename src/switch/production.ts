@@ -12,7 +12,7 @@ import { pooledCodecLayer } from "../codec/codec-layer.ts"
 import { type Accounts, loadAccounts } from "../config/account-secrets.ts"
 import { diffConfig, needRestart } from "../config/changes.ts"
 import { faultLine } from "../config/config-invalid.ts"
-import { loadKeyStore } from "../config/key-store-file.ts"
+import { loadHsmKeys, loadKeyStore } from "../config/key-store-file.ts"
 import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
@@ -26,7 +26,7 @@ import { Observatory, observatoryLayer } from "../observe/observatory.ts"
 import { codecMeter } from "../observe/station-meters.ts"
 import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
-import type { KeyStore } from "../security/key-store.ts"
+import type { KeyStore, StoredKey } from "../security/key-store.ts"
 import { EstateControl } from "../session/estate.ts"
 
 /** What a run of the switch is told. */
@@ -47,12 +47,15 @@ export class SwitchStopped extends Schema.TaggedError<SwitchStopped>()("SwitchSt
 /** What must be there before anything is opened: keys and accounts. */
 export const prepare = Effect.fnUntraced(function*(loaded: LoadedConfig) {
   const store = yield* loadKeyStore(loaded.config.keyStore)
+  const hsmKeys = yield* loadHsmKeys(loaded.config.keyStore)
   const accounts = yield* loadAccounts(loaded.config.public.accounts)
-  return { store, accounts }
+  return { store, hsmKeys, accounts }
 }, Effect.provide(NodeFileSystem.layer))
 
 export interface Prepared {
   readonly store: KeyStore
+  /** Blocks for a security module that holds its master key itself. */
+  readonly hsmKeys?: ReadonlyArray<StoredKey>
   readonly accounts: Accounts
 }
 

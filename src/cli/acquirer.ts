@@ -93,6 +93,8 @@ async function run(call: Call): Promise<0> {
         (connection) => acquirer.accept(connection)
       )
     }
+    // A listener closes when its last connection has; the switch keeps its own for ever.
+    yield* Effect.addFinalizer(() => Effect.sync(() => acquirer.dropAll()))
     acquirer.flap()
     yield* serveControl(acquirer, call.number("control") ?? 0)
     call.streams.say(`${name} listens on ${[...ports].join(", ")}`)

@@ -1,19 +1,35 @@
 /**
  * Verbs as processes of their own: the same program under the same Node. What must hold: a child
- * never outlives its parent; what it says to people reaches people.
+ * never outlives its parent; what it says to people reaches people, or its log.
  */
 
 import { type ChildProcess, spawn } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
 
 const alive = new Set<ChildProcess>()
 
 export interface RunningVerb {
-  readonly pid: number | undefined
   /** Everything it wrote to standard output, when it has ended, and its exit code. */
   readonly ended: Promise<{ readonly output: string; readonly code: number }>
-  /** Asks it to end, as an operator would. */
+  readonly isEnded: () => boolean
+  /** The last whole line that it wrote. */
+  readonly lastLine: () => string
+  /** Asks it to end, as an operator would, and ends it when it does not. */
   readonly stop: () => void
 }
+
+export interface VerbOptions {
+  /** What it says is dropped. */
+  readonly quiet?: boolean
+  /** What it says goes to this file. */
+  readonly log?: string
+}
+
+/** How long a child may take to end when it was asked to. */
+const patienceMs = 90_000
+
+/** Output that is kept; of more, the end. */
+const keptCharacters = 16 * 1024 * 1024
 
 let watching = false
 
@@ -25,28 +41,42 @@ function watch(): void {
   })
 }
 
-/** `quiet` keeps what it says to itself. */
 export function startVerb(
   words: ReadonlyArray<string | number>,
-  options: { readonly quiet?: boolean; readonly environment?: Record<string, string> } = {}
+  { log, quiet }: VerbOptions = {}
 ): RunningVerb {
   watch()
   const program = process.argv[1] ?? ""
+  const file = log === undefined ? undefined : openSync(log, "a")
   const child = spawn(process.execPath, [program, ...words.map(String)], {
-    stdio: ["ignore", "pipe", options.quiet === true ? "ignore" : "inherit"],
+    stdio: ["ignore", "pipe", file ?? (quiet === true ? "ignore" : "inherit")],
     // A Ctrl-C is for the parent, who ends its children in order.
-    detached: true,
-    env: { ...process.env, ...options.environment }
+    detached: true
   })
+  if (file !== undefined) closeSync(file)
   alive.add(child)
   let output = ""
-  child.stdout?.on("data", (chunk: Buffer) => output += chunk.toString())
+  child.stdout?.on("data", (chunk: Buffer) => {
+    output = (output + chunk.toString()).slice(-keptCharacters)
+  })
+  let isEnded = false
   const ended = new Promise<{ output: string; code: number }>((resolve) => {
-    child.on("close", (code) => {
+    const end = (code: number | null) => {
+      isEnded = true
       alive.delete(child)
       resolve({ output, code: code ?? 3 })
-    })
-    child.on("error", () => resolve({ output, code: 3 }))
+    }
+    child.on("close", end)
+    child.on("error", () => end(null))
   })
-  return { pid: child.pid, ended, stop: () => void child.kill("SIGTERM") }
+  return {
+    ended,
+    isEnded: () => isEnded,
+    lastLine: () =>
+      output.slice(0, output.lastIndexOf("\n") + 1).trimEnd().split("\n").at(-1) ?? "",
+    stop: () => {
+      child.kill("SIGTERM")
+      setTimeout(() => child.kill("SIGKILL"), patienceMs).unref()
+    }
+  }
 }

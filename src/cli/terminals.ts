@@ -37,6 +37,9 @@ const terminalKinds: ReadonlyArray<TerminalKind> = [
 /** How long the terminals get to bring what is open to its end. */
 const finishMs = 60_000
 
+/** Runs that begin within this of each other would share a batch number. */
+const batchEveryMs = 5_000
+
 export const verb: Action = {
   about:
     "Terminals of the estate that sign on, sell, repeat and reverse like real ones, and keep " +
@@ -93,6 +96,12 @@ export const verb: Action = {
       about: "loopback addresses to come from",
       fallback: 1
     },
+    report: {
+      type: "number",
+      value: "<s>",
+      about: "write the sum so far this often; 0 = only at the end",
+      fallback: 0
+    },
     book: { type: "text", value: "<file>", about: "append their own book to this file" }
   },
   examples: [
@@ -121,6 +130,12 @@ async function run(call: Call): Promise<0 | 1> {
     for (const [index, profile] of profiles.entries()) fleet.add(make(profile, index))
     fleet.start()
     call.streams.say(`${profiles.length} terminals call ${listener.name} on ${listener.port}`)
+    const report = call.number("report") ?? 0
+    if (report > 0) {
+      const tell = () => call.streams.out(`${JSON.stringify(fleet.summary(book))}\n`)
+      const stop = services.time.every(report * 1000, tell)
+      yield* Effect.addFinalizer(() => Effect.sync(stop))
+    }
     const seconds = call.number("seconds") ?? 0
     yield* Effect.raceAll([
       asked(call.streams),
@@ -191,6 +206,8 @@ function maker(
   const habits = habitsOf(call)
   const cache = new CipherCache()
   const sources = call.number("sources") ?? 1
+  // A later run is a later batch, so that its STANs may begin again.
+  const firstBatch = Math.floor(services.time.wallMs() / batchEveryMs) % 1_000_000
   return (profile, index) => {
     const { masterKey } = profile
     const keys = masterKey === undefined || dialect.mac === undefined ?
@@ -213,6 +230,7 @@ function maker(
       signsOn: true,
       keys,
       habits,
+      firstBatch,
       book,
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })

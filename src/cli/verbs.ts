@@ -155,5 +155,15 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     group: "simulate",
     summary: "a simulated wallet: takes pay codes, sends signed notices",
     load: () => import("./wallet.ts")
+  },
+  demo: {
+    group: "run",
+    summary: "everything at once on this machine, with a live line",
+    load: () => import("./demo.ts")
+  },
+  audit: {
+    group: "books",
+    summary: "compare the books of terminals, upstreams, journal and PostgreSQL",
+    load: () => import("./audit.ts")
   }
 }

@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { LedgerStore } from "../domain/ports/ledger.ts"
 import { MemoryLedger, memoryLedgerLayer } from "../ledger/memory-ledger.ts"
 import { startWriter } from "../ledger/writer.ts"
+import { refusedRecord } from "../simulate/audit.ts"
 import type { WorldDatabase } from "../simulate/world/house.ts"
 
 const writerOptions = { batchRows: 200, batchMs: 20, lanes: 2, drainMs: 5_000 }
@@ -26,22 +27,15 @@ export function makeWorldDatabase() {
       ledger.loseAcknowledgements(mood === "loses-acknowledgement" ? lostAcknowledgements : 0)
     },
     rows: () => ledger.rows("transactions"),
-    exceptions: () => told(ledger, () => true),
-    refusedRows: () => told(ledger, (reason) => reason.startsWith("ledger-"))
+    exceptions: () =>
+      new Set(ledger.rows("exceptions").flatMap(({ transaction }) => transaction ?? [])),
+    refusedRows: () =>
+      ledger.rows("exceptions").flatMap(({ detail, reason }) =>
+        reason.startsWith("ledger-") ? refusedRecord(detail) ?? [] : []
+      )
   }
   const layer = Layer.effectDiscard(startWriter(writerOptions, Effect.void)).pipe(
     Layer.provideMerge(Layer.succeed(LedgerStore, store))
   )
   return { hand, layer }
-}
-
-function told(
-  ledger: MemoryLedger["Service"],
-  wanted: (reason: string) => boolean
-): ReadonlySet<string> {
-  return new Set(
-    ledger.rows("exceptions").flatMap(({ reason, transaction }) =>
-      wanted(reason) ? transaction ?? [] : []
-    )
-  )
 }

@@ -40,8 +40,8 @@ export interface Books {
   readonly chains: ReadonlySet<string>
   /** Ids that a human was told about. */
   readonly exceptions: ReadonlySet<string>
-  /** Ids of rows that PostgreSQL refused or contradicts: each is an exception with its content. */
-  readonly refusedRows?: ReadonlySet<string>
+  /** Rows that PostgreSQL refused or contradicts, as their exceptions hold them. */
+  readonly refusedRows?: Iterable<SwitchRecord>
 }
 
 export type ViolationKind =
@@ -89,7 +89,8 @@ export function audit(books: Books): AuditReport {
   const violations: Array<Violation> = []
   const journal = newest(books.journal)
   const ledger = books.ledger === undefined ? undefined : newest(books.ledger)
-  const records = new Map([...(ledger ?? []), ...journal])
+  const refused = newest(books.refusedRows ?? [])
+  const records = new Map([...refused, ...(ledger ?? []), ...journal])
   const byEntry = new Map<string, SwitchRecord>()
   for (const record of records.values()) byEntry.set(keyOf(record), record)
   const upstreams = new Map<string, UpstreamEntry>()
@@ -112,7 +113,7 @@ export function audit(books: Books): AuditReport {
       violations.push(said("unasked", "no terminal asked for it", undefined, [execution]))
     }
   }
-  if (ledger !== undefined) compare(journal, ledger, books.refusedRows ?? new Set(), violations)
+  if (ledger !== undefined) compare(journal, ledger, refused, violations)
   const executed = [...upstreams.values()]
   return {
     violations,
@@ -200,7 +201,7 @@ function executionsOf(
 function compare(
   journal: ReadonlyMap<string, SwitchRecord>,
   ledger: ReadonlyMap<string, SwitchRecord>,
-  refused: ReadonlySet<string>,
+  refused: ReadonlyMap<string, SwitchRecord>,
   violations: Array<Violation>
 ): void {
   for (const record of journal.values()) {
@@ -276,4 +277,15 @@ function upstreamLine(entry: UpstreamEntry): string {
   return `upstream ${entry.upstream} ${entry.reference}: ${entry.kind} ${entry.amount ?? "-"} ` +
     `for ${entry.terminal} ${entry.decision} ×${entry.times}` +
     `${entry.reversed ? `, reversed (${entry.reversals} sent, ${entry.repeats} repeats)` : ""}`
+}
+
+/** The row that an exception of the ledger's writer holds: `reason: {…}`; undefined: none whole. */
+export function refusedRecord(detail: string): SwitchRecord | undefined {
+  try {
+    const row: unknown = JSON.parse(detail.slice(detail.indexOf("{")))
+    const isRecord = typeof row === "object" && row !== null && "terminal" in row && "stan" in row
+    return isRecord ? row as unknown as SwitchRecord : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -53,6 +53,7 @@ export interface SpeechOptions {
   readonly keys: TerminalKeys | undefined
   readonly random: RandomShape
   readonly cards?: ReadonlyArray<string>
+  readonly firstBatch?: number
 }
 
 /** Something approved that a follow-on may refer to. */
@@ -67,10 +68,11 @@ export class TerminalSpeech {
   readonly #past: Array<Approved> = []
   #stan = 0
   #amount = 100
-  #batch = 1
+  readonly #batch: number
 
   constructor(options: SpeechOptions) {
     this.#options = options
+    this.#batch = options.firstBatch ?? 1
   }
 
   get batch(): string {

@@ -65,6 +65,8 @@ export interface TerminalOptions {
   readonly signsOn: boolean
   readonly keys: TerminalKeys | undefined
   readonly habits: TerminalHabits
+  /** Number of the first batch; 1 when absent. */
+  readonly firstBatch?: number
   readonly transport: TransportShape
   readonly time: TimeShape
   readonly timers: TimersShape

@@ -46,6 +46,8 @@ export interface WalletOptions {
 
 interface WalletOrder {
   readonly order: string
+  readonly terminal: string
+  readonly merchant: string
   readonly amount: number
   readonly currency: string
   readonly payment: string
@@ -128,6 +130,8 @@ export class Wallet {
     if (mood === "error") return { state: "ERROR", code: "SYSTEM_ERROR" }
     const charged: WalletOrder = {
       order,
+      terminal: String(body["terminal"]).trim(),
+      merchant: String(body["merchant"]),
       amount: Number(body["amount"]),
       currency: String(body["currency"]),
       payment: `4200${String(++this.#payments).padStart(12, "0")}`,
@@ -138,25 +142,25 @@ export class Wallet {
       patient: mood === "wait-for-ever"
     }
     this.#orders.set(order, charged)
-    this.#book(charged, body)
+    // Nothing is taken while the payer still thinks about it.
+    if (charged.state !== "waiting") this.#book(charged, order, "sale", charged.amount)
     return mood === "lose-answer" ? undefined : this.#stateOf(charged)
   }
 
-  #book(charged: WalletOrder, body: Body): void {
+  #book(order: WalletOrder, reference: string, kind: "sale" | "refund", amount: number): void {
     const { book, name, time } = this.#options
     book.execute({
       upstream: name,
-      reference: charged.order,
-      terminal: String(body["terminal"]).trim(),
-      merchant: String(body["merchant"]),
-      kind: "sale",
-      amount: charged.amount,
-      currency: charged.currency,
+      reference,
+      terminal: order.terminal,
+      merchant: order.merchant,
+      kind,
+      amount,
+      currency: order.currency,
       executedMs: time.wallMs(),
-      decision: charged.state === "failed" ? "declined" : "approved",
+      decision: order.state === "failed" ? "declined" : "approved",
       times: 1,
-      // Nothing is taken while the payer still thinks about it.
-      reversed: charged.state === "waiting",
+      reversed: false,
       reversals: 0,
       repeats: 0
     })
@@ -168,8 +172,7 @@ export class Wallet {
     known.asked++
     if (known.state === "waiting" && !known.patient && known.asked >= 2) {
       known.state = "paid"
-      const entry = this.#options.book.entries.get(`${this.#options.name}|${order}`)
-      if (entry !== undefined) entry.reversed = false
+      this.#book(known, order, "sale", known.amount)
     }
     return this.#stateOf(known)
   }
@@ -182,6 +185,8 @@ export class Wallet {
       // It may still come: a number that was undone is never charged.
       this.#orders.set(order, {
         order,
+        terminal: "",
+        merchant: "",
         amount: 0,
         currency: "",
         payment: "",
@@ -195,8 +200,12 @@ export class Wallet {
   }
 
   #refund(order: string, refund: string, amount: number): Body {
-    if (this.#orders.get(order)?.state !== "paid") return { state: "FAILED", code: "NOT_PAID" }
-    if (!this.#refunds.has(refund)) this.#refunds.set(refund, { order, amount })
+    const known = this.#orders.get(order)
+    if (known?.state !== "paid") return { state: "FAILED", code: "NOT_PAID" }
+    if (!this.#refunds.has(refund)) {
+      this.#refunds.set(refund, { order, amount })
+      this.#book(known, refund, "refund", amount)
+    }
     return { state: "ACCEPTED", refund, order, amount }
   }
 

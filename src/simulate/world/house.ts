@@ -50,8 +50,8 @@ export interface WorldDatabase {
   readonly rows: () => Iterable<SwitchRecord>
   /** Ids of transactions that an exception names. */
   readonly exceptions: () => ReadonlySet<string>
-  /** Those of them whose row it refused. */
-  readonly refusedRows: () => ReadonlySet<string>
+  /** Rows that it refused, as their exceptions hold them. */
+  readonly refusedRows: () => Iterable<SwitchRecord>
 }
 
 export interface WorldHouse {

@@ -1,0 +1,38 @@
+/** PostgreSQL's side of an audit: the rows of a span of time, and what was handed to humans. */
+
+import { PgClient } from "@effect/sql-pg"
+import { Effect } from "effect"
+import { unavailable } from "../ledger/database-failure.ts"
+import { searchTransactions } from "../ledger/search.ts"
+import type { StoredTransaction } from "../ledger/stored-transaction.ts"
+import { refusedRecord, type SwitchRecord } from "../simulate/audit.ts"
+
+/** Transactions of one audit; a longer span is audited in parts. */
+export const maxRows = 2_000_000
+
+export interface LedgerSide {
+  readonly rows: ReadonlyArray<SwitchRecord>
+  readonly exceptions: ReadonlySet<string>
+  readonly refusedRows: ReadonlyArray<SwitchRecord>
+}
+
+export const ledgerSide = (fromMs: number, toMs: number) =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const rows = yield* searchTransactions({ fromMs, toMs, limit: maxRows })
+    const raised = yield* sql<{ transaction: string; reason: string; detail: string }>`
+      SELECT transaction, reason, detail FROM exceptions WHERE transaction IS NOT NULL`.pipe(
+      Effect.mapError(unavailable)
+    )
+    const exceptions = new Set(raised.map(({ transaction }) => transaction))
+    const refusedRows = raised.flatMap(({ detail, reason }) =>
+      reason.startsWith("ledger-") ? refusedRecord(detail) ?? [] : []
+    )
+    const side: LedgerSide = { rows: rows.map(recordOf), exceptions, refusedRows }
+    return side
+  })
+
+function recordOf(row: StoredTransaction): SwitchRecord {
+  const { receivedMs, ...rest } = row
+  return { ...rest, times: { receivedMs } }
+}

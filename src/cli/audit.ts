@@ -1,0 +1,96 @@
+/**
+ * `pointsman audit`: the books of terminals and upstreams against journal and PostgreSQL, by the
+ * table of what is permitted. Everything else is told with its story, and the exit is 1.
+ */
+
+import { readFileSync } from "node:fs"
+import { audit, type AuditReport } from "../simulate/audit.ts"
+import { readBooks, type TerminalEntry, type UpstreamEntry } from "../simulate/book.ts"
+import { journalSide } from "./audit-journal.ts"
+import { ledgerSide } from "./audit-ledger.ts"
+import { loadedConfig } from "./configuration.ts"
+import { askLedger } from "./ledger-questions.ts"
+import { runProgram } from "./machine.ts"
+import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
+
+/** Rows are looked for this long before the first and after the last question in the books. */
+const marginMs = 3_600_000
+
+export const verb: Action = {
+  about: "Compares what terminals and upstreams wrote in their own books (see the simulators' " +
+    "--book) with the journal and with PostgreSQL, transaction by transaction. Without books, " +
+    "only journal and PostgreSQL are compared.",
+  parameters: [{ name: "book", about: "book files, of terminals and upstreams", presence: "many" }],
+  flags: {
+    config: configFlag,
+    settled: {
+      type: "yes",
+      about: "nothing may be pending any more: a reversal that is still being sent is a violation"
+    }
+  },
+  examples: [
+    ["audit terminals.book acquirer.book", "four books that must agree"],
+    ["audit", "journal and PostgreSQL"]
+  ],
+  run
+}
+
+async function run(call: Call): Promise<0 | 1> {
+  const terminals: Array<TerminalEntry> = []
+  const upstreams: Array<UpstreamEntry> = []
+  for (const path of call.parameters) {
+    const books = readBook(path)
+    terminals.push(...books.terminals.entries.values())
+    upstreams.push(...books.upstreams.entries.values())
+  }
+  const { config } = await loadedConfig(call)
+  const times = terminals.map(({ startedMs }) => startedMs)
+  const fromMs = times.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY)
+  const toMs = times.reduce((most, each) => Math.max(most, each), 0)
+  const known = times.length > 0
+  const ledger = await askLedger(
+    call,
+    ledgerSide(known ? fromMs - marginMs : 0, known ? toMs + marginMs : farFutureMs)
+  )
+  const journal = await runProgram(journalSide(config.journal.path))
+  const report = audit({
+    terminals,
+    upstreams,
+    journal: journal.records,
+    ledger: ledger.rows,
+    chains: call.yes("settled") ? new Set() : journal.chains,
+    exceptions: ledger.exceptions,
+    refusedRows: ledger.refusedRows
+  })
+  tell(call, report)
+  return report.violations.length === 0 ? 0 : 1
+}
+
+/** The year 3000. */
+const farFutureMs = 32_503_680_000_000
+
+function readBook(path: string): ReturnType<typeof readBooks> {
+  try {
+    return readBooks(readFileSync(path, "utf8").split("\n"))
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : "it cannot be read"
+    throw new Refusal(error instanceof SyntaxError ? 1 : 3, `${path}: ${why}`)
+  }
+}
+
+const shownViolations = 20
+
+function tell({ format, streams }: Call, { counts, violations }: AuditReport): void {
+  if (format === "json") {
+    streams.out(`${JSON.stringify({ counts, violations })}\n`)
+    return
+  }
+  for (const { kind, story, what } of violations.slice(0, shownViolations)) {
+    streams.out(`${kind}: ${what}\n${story.map((line) => `  ${line}\n`).join("")}`)
+  }
+  const rest = violations.length - shownViolations
+  if (rest > 0) streams.out(`… and ${rest} more\n`)
+  const names = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
+  streams.out(`${names.join(", ")}\n`)
+  streams.out(violations.length === 0 ? "the books agree\n" : `${violations.length} violations\n`)
+}

@@ -90,7 +90,12 @@ export function audit(books: Books): AuditReport {
   const journal = newest(books.journal)
   const ledger = books.ledger === undefined ? undefined : newest(books.ledger)
   const refused = newest(books.refusedRows ?? [])
-  const records = new Map([...refused, ...(ledger ?? []), ...journal])
+  // At the same version PostgreSQL's row is taken: a journal's export is masked for people.
+  const records = newest([
+    ...(ledger?.values() ?? []),
+    ...journal.values(),
+    ...refused.values()
+  ])
   const byEntry = new Map<string, SwitchRecord>()
   for (const record of records.values()) byEntry.set(keyOf(record), record)
   const upstreams = new Map<string, UpstreamEntry>()

@@ -84,6 +84,8 @@ export class HsmClient {
   readonly #options: HsmClientOptions
   readonly #house: HsmHouse
   readonly #framing: Framing
+  /** Below the number of headers, so that there is always a free one. */
+  readonly #window: number
   readonly #links = new Set<HsmLink>()
   /** In order of age. */
   readonly #queue = new Set<Ask>()
@@ -98,6 +100,7 @@ export class HsmClient {
     this.#options = options
     this.#house = house
     this.#framing = hsmFraming(options.headerLength)
+    this.#window = Math.min(options.window, 10 ** options.headerLength - 1)
     for (const address of options.hosts) {
       for (let index = 0; index < options.connections; index++) {
         this.#connect(address, options.reconnect.firstMs)
@@ -187,7 +190,7 @@ export class HsmClient {
     link?.abandon(ask)
     this.#finish(ask, fault("hsm-unavailable"))
     // A module that lets a whole window time out is not going to answer on this connection.
-    if (link !== undefined && link.abandoned >= this.#options.window) link.destroy()
+    if (link !== undefined && link.abandoned >= this.#window) link.destroy()
   }
 
   #finish(ask: Ask, fields: string | SecurityFault): void {
@@ -212,7 +215,7 @@ export class HsmClient {
   /** The link with the fewest commands on it, if that is below the window. */
   #free(): HsmLink | undefined {
     let best: HsmLink | undefined
-    let least = this.#options.window
+    let least = this.#window
     for (const link of this.#links) {
       const busy = link.outstanding + link.abandoned
       if (busy >= least) continue

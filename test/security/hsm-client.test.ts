@@ -47,6 +47,15 @@ describe("the client", () => {
     expect(asked.client.counts()).toMatchObject({ outstanding: 0, queued: 0, timeouts: 0 })
   })
 
+  it("never has more under way than there are headers", async () => {
+    rig = await hsmRig({ connections: 1, headerLength: 1, window: 100, queue: 100 })
+    const asked = rig
+    const texts = Array.from({ length: 60 }, (_, index) => `number ${index}`)
+    const answers = texts.map((text) => ask(asked, echo(text)))
+    expect(asked.client.counts()).toMatchObject({ outstanding: 9, queued: 51 })
+    expect(await Promise.all(answers)).toEqual(texts)
+  })
+
   it("declines what neither windows nor queue can hold", async () => {
     rig = await hsmRig({ connections: 1, window: 2, queue: 3 })
     const asked = rig

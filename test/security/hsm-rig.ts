@@ -43,7 +43,12 @@ export async function hsmRig(
   const time = house.get(Time)
   const random = house.get(Random)
   const store = demoStore()
-  const hsm = new SimulatedHsm({ store, headerLength: 4, random, timers })
+  const hsm = new SimulatedHsm({
+    store,
+    headerLength: change.headerLength ?? 4,
+    random,
+    timers
+  })
   const { port } = await Effect.runPromise(
     Scope.provide(listenHsm(transport, hsm, { host: "127.0.0.1", port: 0 }), house.scope)
   )

@@ -198,6 +198,8 @@ export function serverArguments(
     timezone: "UTC",
     log_timezone: "UTC",
     log_min_error_statement: "panic",
+    // A refused statement's error shows what it held; the writer logs its SQLSTATE.
+    log_min_messages: "log",
     log_parameter_max_length: "0",
     log_parameter_max_length_on_error: "0",
     log_checkpoints: "off",

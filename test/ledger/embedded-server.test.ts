@@ -93,6 +93,13 @@ describe("the embedded server", () => {
       const uid = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${started}/status`, "utf8"))?.[1]
       expect(uid).not.toBe("0")
       expect(statSync(join(folder, "password")).mode & 0o077).toBe(0)
+      // What a statement holds is not in the server's log, not even when it is refused.
+      yield* Effect.flip(sql`SELECT ${"canary-4000"}::text::int4`)
+      yield* sql`CREATE TEMPORARY TABLE canaries (a text, b int4 NOT NULL)`
+      yield* Effect.flip(sql`INSERT INTO canaries (a) VALUES (${"canary-4002"})`)
+      const log = readFileSync(join(folder, "server.log"), "utf8")
+      expect(log).toContain("ready to accept connections")
+      expect(log).not.toContain("canary")
       return started
     }))
     expect(isAlive(pid)).toBe(false)

@@ -35,7 +35,6 @@ import {
   deviceListeners,
   notificationOptions,
   sessionListeners,
-  sessionOptions,
   transactionOptions,
   upstreamOptions
 } from "./switch/options.ts"
@@ -53,6 +52,7 @@ import {
   SwitchStopped
 } from "./switch/production.ts"
 import { securityModuleLayer } from "./switch/security-module.ts"
+import { sessionHooks } from "./switch/session-hooks.ts"
 import { version } from "./switch/version.ts"
 import { transactionsLayer } from "./transaction/transactions.ts"
 import { upstreamsLayer } from "./upstream/upstreams.ts"
@@ -63,6 +63,8 @@ export interface Ground<CodecError, CodecNeeds, LedgerOut, LedgerError, LedgerNe
   readonly ledger: Layer.Layer<LedgerOut, LedgerError, LedgerNeeds>
   /** The journal's commit failed: what is on disk is in doubt, and only a restart tells. */
   readonly onJournalFailed: () => void
+  /** Transactions that get a line in the log; absent: those that failed. */
+  readonly stories?: "all" | "failures"
 }
 
 export const switchLayer = <CE, CN, LO, LE, LN>(
@@ -78,14 +80,14 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
       Layer.effectDiscard(Effect.forEach(deviceListeners(loaded), listenDevices)),
       notificationsLayer({ ...notificationOptions(loaded), meter: noticeMeter(metrics, lines) })
     ).pipe(
-      Layer.provideMerge(sessionHouseLayer(sessionOptions(loaded, store, {
-        meter: sessionMeter(metrics, lines),
-        audit: (event) => lines.write("warn", "audit", { ...event })
-      }))),
+      Layer.provideMerge(Layer.unwrap(Effect.map(
+        sessionHooks(loaded, store, sessionMeter(metrics, lines)),
+        sessionHouseLayer
+      ))),
       Layer.provideMerge(transactionsLayer({
         ...transactionOptions(loaded),
         configVersion,
-        meter: transactionMeter(metrics, lines, "failures")
+        meter: transactionMeter(metrics, lines, ground.stories ?? "failures")
       })),
       Layer.provideMerge(advicesLayer({
         lanes: adviceLanes(loaded),
@@ -117,7 +119,7 @@ export const runSwitch = (run: SwitchRun) =>
     const prepared = yield* prepare(loaded)
     const ends = yield* endings
     const ground = productionGround(loaded, prepared.accounts, ends.onJournalFailed)
-    const layer = switchLayer(loaded, prepared, ground).pipe(
+    const layer = switchLayer(loaded, prepared, { ...ground, stories: run.stories }).pipe(
       Layer.provideMerge(machineGround(loaded, run, version)),
       Layer.provideMerge(currentConfigLayer(loaded))
     )

@@ -76,7 +76,8 @@ const refuseAll = Transactions.of({
   inFlight: () => 0,
   drain: () => {},
   openOrder: (_, done) => done("no-route"),
-  book: () => ({ _tag: "known" })
+  book: () => ({ _tag: "known" }),
+  decide: () => {}
 })
 
 let refusals = 0

@@ -22,6 +22,9 @@ export interface TransactionQuery {
   readonly rrn?: string
   readonly stan?: string
   readonly terminal?: string
+  readonly merchant?: string
+  /** Minor units. */
+  readonly amount?: number
   readonly day?: string
   readonly limit: number
 }

@@ -38,6 +38,9 @@ const get = (path: string, about: string, answer: Route["answer"]): Route =>
 const post = (path: string, about: string, answer: Route["answer"]): Route =>
   Object.freeze({ method: "POST", path, about, answer })
 
+const queryKeys = ["id", "rrn", "stan", "terminal", "merchant", "day"] as const
+const queryWords = [...queryKeys, "amount"].join(", ")
+
 export const routes: ReadonlyArray<Route> = [
   get(
     "/metrics",
@@ -119,14 +122,11 @@ export const routes: ReadonlyArray<Route> = [
       Effect.map((found) => done(found, "there is no open exception of that id"))
     ))
   }),
-  get("/api/transactions", "Search by `id`, `rrn`, `stan`, `terminal`, `day`; `limit`.", (
-    { transactions },
-    { query }
-  ) => {
+  get("/api/transactions", `Search by ${queryWords}; \`limit\`.`, ({ transactions }, { query }) => {
     const asked = queryOf(query)
-    if (Object.keys(asked).length === 1) {
-      return refusal(400, "give one of id, rrn, stan, terminal, day")
-    }
+    if (Object.keys(asked).length === 1) return refusal(400, `give one of ${queryWords}`)
+    const fault = malformed(asked)
+    if (fault !== undefined) return refusal(400, fault)
     return orAway(transactions.search(asked).pipe(Effect.map((rows) => jsonAnswer(rows))))
   }),
 
@@ -169,11 +169,24 @@ function linkOf(names: ReadonlyMap<string, string>): number {
   return /^\d{1,4}$/.test(text) ? Number(text) : -1
 }
 
+/** Why PostgreSQL could not read it. */
+function malformed({ amount, day, id }: TransactionQuery): string | undefined {
+  if (id !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) {
+    return "id: expected a UUID in lower case"
+  }
+  if (day !== undefined && Number.isNaN(Date.parse(/^\d{4}-\d\d-\d\d$/.test(day) ? day : ""))) {
+    return "day: expected YYYY-MM-DD"
+  }
+  const isAmount = amount === undefined || (Number.isSafeInteger(amount) && amount >= 0)
+  return isAmount ? undefined : "amount: expected minor units"
+}
+
 function queryOf(query: URLSearchParams): TransactionQuery {
-  const keys = ["id", "rrn", "stan", "terminal", "day"] as const
-  const given = keys.map((key) => [key, query.get(key) ?? ""] as const)
+  const given = queryKeys.map((key) => [key, query.get(key) ?? ""] as const)
+  const amount = query.get("amount") ?? ""
   return {
     ...Object.fromEntries(given.filter(([, value]) => value !== "")),
+    ...(amount === "" ? {} : { amount: Number(amount) }),
     limit: limitOf(query)
   }
 }

@@ -4,7 +4,7 @@ import { adminFlag, askSwitch, limitFlag, rowsOf } from "./running-switch.ts"
 import { writeRows } from "./table.ts"
 import { Refusal, type Verb } from "./verb.ts"
 
-const keys = ["id", "rrn", "stan", "terminal", "day"] as const
+const keys = ["id", "rrn", "stan", "terminal", "merchant", "amount", "day"] as const
 
 export const verb: Verb = {
   about: "Finds transactions by what is on the receipt.",
@@ -15,6 +15,8 @@ export const verb: Verb = {
     rrn: { type: "text", value: "<rrn>", about: "retrieval reference number, field 37" },
     stan: { type: "text", value: "<stan>", about: "trace number, field 11" },
     terminal: { type: "text", value: "<id>", about: "terminal id, field 41" },
+    merchant: { type: "text", value: "<id>", about: "merchant id, field 42" },
+    amount: { type: "text", value: "<minor>", about: "amount in minor units" },
     day: { type: "text", value: "<YYYY-MM-DD>", about: "business day" },
     limit: limitFlag
   },

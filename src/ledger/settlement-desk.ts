@@ -6,7 +6,7 @@
 
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, FiberSet, type Scope, Semaphore } from "effect"
-import { type BatchClose, compareUpload } from "../domain/batch-totals.ts"
+import { compareUpload } from "../domain/batch-totals.ts"
 import type { MerchantId, TerminalId, TransactionId } from "../domain/brand.ts"
 import {
   type BatchRow,
@@ -17,6 +17,7 @@ import {
 } from "../domain/ports/journal.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { Random, Time, type TimeShape } from "../domain/ports/time.ts"
+import type { DecidedDoubts } from "../domain/ports/transactions.ts"
 import { makeTransactionIds } from "../domain/uuid.ts"
 import type { Message, Values } from "../iso8583/message.ts"
 import { readDeclared } from "./declared-totals.ts"
@@ -41,8 +42,8 @@ export type SettlementDesk = (
 ) => void
 
 export interface SettlementOptions {
-  /** Called once a close is durable: which deliveries in doubt it decided, and how. */
-  readonly decided: (close: BatchClose) => void
+  /** Called once it is durable: which deliveries in doubt a close or an upload decided, and how. */
+  readonly decided: (doubts: DecidedDoubts) => void
 }
 
 /** Closes at one time, and closes that may wait for them; more are told to come again. */
@@ -60,7 +61,7 @@ interface Room {
   readonly journal: JournalShape
   readonly time: TimeShape
   readonly nextId: (wallMs: number) => TransactionId
-  readonly decided: (close: BatchClose) => void
+  readonly decided: (doubts: DecidedDoubts) => void
 }
 
 type Worked = Effect.Effect<SettlementAnswer, LedgerUnavailable, PgClient.PgClient>
@@ -166,9 +167,12 @@ const upload = (room: Room, request: SettlementRequest): Worked =>
     if (unknown.length > 0) {
       return yield* raise(room, request, `${stan}:unknown`, `${stan} is not known here`)
     }
-    return differing.length > 0
-      ? yield* raise(room, request, `${stan}:amount`, `${stan} has another amount here`)
-      : accepted
+    if (differing.length > 0) {
+      return yield* raise(room, request, `${stan}:amount`, `${stan} has another amount here`)
+    }
+    const doubts = one.filter(({ state }) => state === "delivery-unconfirmed")
+    if (doubts.length > 0) room.decided({ delivered: doubts.map(({ id }) => id), undelivered: [] })
+    return accepted
   })
 
 const raise = (room: Room, request: SettlementRequest, name: string, detail: string) => {

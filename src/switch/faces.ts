@@ -3,18 +3,27 @@
  * them, what may be done is done by them. Nothing is kept here.
  */
 
+import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
-import type { AdminFaces, ReloadReport } from "../admin/faces.ts"
+import type { AdminFaces, ReloadReport, TransactionQuery, Unavailable } from "../admin/faces.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
+import type { TransactionId } from "../domain/brand.ts"
 import { Advices } from "../domain/ports/advices.ts"
 import { Journal } from "../domain/ports/journal.ts"
-import { LedgerHealth } from "../domain/ports/ledger.ts"
+import { LedgerHealth, type LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { Terminals } from "../domain/ports/terminals.ts"
 import { Transactions } from "../domain/ports/transactions.ts"
 import { Upstreams } from "../domain/ports/upstream.ts"
+import { openExceptions, resolveException } from "../ledger/exceptions.ts"
+import { searchTransactions } from "../ledger/search.ts"
 import { Observatory } from "../observe/observatory.ts"
-import { SessionsView } from "../session/sessions-view.ts"
+import { SessionsView, type SessionsViewShape } from "../session/sessions-view.ts"
 import { UpstreamControl } from "../upstream/upstreams.ts"
+import { auditedFaces, operator } from "./audited-faces.ts"
+import { BackOffice } from "./back-office.ts"
+
+/** Field 41 travels padded with spaces to this length. */
+const terminalIdLength = 8
 
 export interface SwitchControls {
   readonly loaded: () => LoadedConfig
@@ -33,9 +42,14 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
   const ledger = yield* LedgerHealth
   const terminals = yield* Terminals
   const { scrape } = yield* Observatory
+  const { audit } = yield* BackOffice
+  const database = yield* Effect.context<PgClient.PgClient>()
+  const asked = <A>(question: Effect.Effect<A, LedgerUnavailable, PgClient.PgClient>) =>
+    Effect.mapError(Effect.provideContext(question, database), () => away)
   const faces: AdminFaces = {
     scrape,
     readiness: {
+      // Nobody is asked before: the admin listener opens when every layer stands.
       recovered: () => true,
       draining: controls.isDraining,
       listening: () => sessions.listeners().length > 0,
@@ -57,19 +71,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
         advices: Object.fromEntries(advices.pending())
       }
     },
-    sessions: {
-      list: (terminal, limit) => {
-        if (terminal === undefined) return sessions.list(limit)
-        const found = sessions.find(terminal)
-        return found === undefined ? [] : [found]
-      },
-      ended: (terminal, limit) =>
-        sessions.closed().filter((each) =>
-          terminal === undefined ||
-          each.terminal?.trim() === terminal.trim()
-        ).slice(-limit).toReversed(),
-      close: (terminal) => sessions.disconnect(terminal)
-    },
+    sessions: sessionFace(sessions),
     upstreams: {
       list: () => upstreams.status(),
       force: (upstream, to) => control.force(upstream, to),
@@ -81,14 +83,42 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
         Array.from(journal.entries("advices"), ([, advice]) => advice).slice(0, limit)
     },
     exceptions: {
-      list: () => Effect.fail(unanswered),
-      resolve: () => Effect.fail(unanswered)
+      list: (limit) => asked(openExceptions(limit)),
+      resolve: (id, note) => asked(resolveException(id, operator, note))
     },
-    transactions: { search: () => Effect.fail(unanswered) },
+    transactions: { search: (query) => asked(searchTransactions(questionOf(query))) },
     reload: controls.reload,
     drain: controls.drain
   }
-  return faces
+  return auditedFaces(faces, audit)
 })
 
-const unanswered = { _tag: "LedgerUnavailable", advice: "PostgreSQL is away" } as const
+function sessionFace(sessions: SessionsViewShape): AdminFaces["sessions"] {
+  return {
+    list: (terminal, limit) => {
+      if (terminal === undefined) return sessions.list(limit)
+      const found = sessions.find(terminal)
+      return found === undefined ? [] : [found]
+    },
+    ended: (terminal, limit) =>
+      sessions.closed().filter((each) =>
+        terminal === undefined ||
+        each.terminal?.trim() === terminal.trim()
+      ).slice(-limit).toReversed(),
+    close: (terminal) => sessions.disconnect(terminal)
+  }
+}
+
+const away: Unavailable = {
+  _tag: "LedgerUnavailable",
+  advice: "PostgreSQL does not answer; ask again when it is back"
+}
+
+/** As people type it; a terminal is kept with its padding. */
+function questionOf({ id, terminal, ...rest }: TransactionQuery) {
+  return {
+    ...rest,
+    ...(terminal === undefined ? {} : { terminal: terminal.padEnd(terminalIdLength) }),
+    ...(id === undefined ? {} : { id: id as TransactionId })
+  }
+}

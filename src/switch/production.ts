@@ -28,6 +28,7 @@ import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
 import { EstateControl } from "../session/estate.ts"
+import { backOfficeLayer } from "./back-office.ts"
 
 /** What a run of the switch is told. */
 export interface SwitchRun {
@@ -73,13 +74,16 @@ export function productionGround(
         accounts: (name) => notifications.get(name),
         meter: codecMeter(metrics, lines)
       }))),
-    ledger: ledgerLayer({
-      config: config.ledger,
-      node: config.node,
-      businessDay: days,
-      drainMs: config.timeouts.drainMs,
-      durable: true
-    }),
+    ledger: Layer.provideMerge(
+      backOfficeLayer,
+      ledgerLayer({
+        config: config.ledger,
+        node: config.node,
+        businessDay: days,
+        drainMs: config.timeouts.drainMs,
+        durable: true
+      })
+    ),
     onJournalFailed
   }
 }

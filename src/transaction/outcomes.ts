@@ -6,7 +6,7 @@
 
 import { type FailureCode, failures } from "../domain/failures.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
-import type { Asker, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
+import type { Asker, DecidedDoubts, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
 import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
 import { step, type TransactionRecord } from "../domain/transaction.ts"
 import { type Chains, changed, type Opened } from "./chains.ts"
@@ -205,7 +205,19 @@ export class Outcomes {
     })
   }
 
-  /** The terminal's repeat ends the doubt that a restart had left. */
+  /** What the terminal's own totals say of deliveries in doubt; what has ended since stays. */
+  decide({ delivered, undelivered }: DecidedDoubts): void {
+    for (const id of delivered) {
+      const record = this.#room.journal.get("transactions", id)
+      if (record?.state === "delivery-unconfirmed") this.#confirm(record)
+    }
+    for (const id of undelivered) {
+      const record = this.#room.journal.get("transactions", id)
+      if (record?.state === "delivery-unconfirmed") this.reverse(id, "undeliverable")
+    }
+  }
+
+  /** The terminal's repeat, or its batch close, ends the doubt that a restart had left. */
   #confirm(record: TransactionRecord): void {
     const confirmed = changed(record, { state: step(record.state, "answered") })
     this.#room.journal.note([

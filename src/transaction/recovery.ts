@@ -100,11 +100,9 @@ function unconfirm(room: Room, desk: Desk, record: TransactionRecord): Owed {
   const marked = changed(record, { state: step(record.state, "delivery-unconfirmed") })
   const reverses = room.terminals.find(record.terminal)?.reverseUnconfirmed === true
   if (reverses) return desk.chains.owe(marked, "undeliverable")
+  // The mark stays until the doubt ends: it keeps the record, which a reversal would need.
   return {
-    writes: [
-      { table: "transactions", key: record.id, value: marked },
-      { table: "undelivered", key: record.id, value: undefined }
-    ],
+    writes: [{ table: "transactions", key: record.id, value: marked }],
     feed: [{ table: "transactions", row: marked }],
     start: () => {}
   }

@@ -47,7 +47,8 @@ export const transactionsLayer = (options: TransactionsOptions) =>
         inFlight: () => desk.floor.byKey.size,
         drain: () => desk.drain(),
         openOrder: (request, done) => orders.open(request, done),
-        book: (notification) => orders.book(notification)
+        book: (notification) => orders.book(notification),
+        decide: (doubts) => desk.outcomes.decide(doubts)
       })
     })
   )

@@ -3,8 +3,8 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import type { BatchClose } from "../../src/domain/batch-totals.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
+import type { DecidedDoubts } from "../../src/domain/ports/transactions.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
 import { ensureSchema } from "../../src/ledger/schema.ts"
@@ -20,7 +20,7 @@ import { SharedServer } from "./server.ts"
 
 const server = new SharedServer()
 const journal = new MemoryJournal()
-const decisions: Array<BatchClose> = []
+const decisions: Array<DecidedDoubts> = []
 const now = Date.now()
 const today = new Date(now).toISOString().slice(0, 10) as never
 

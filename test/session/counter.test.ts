@@ -20,7 +20,8 @@ class Counter {
       inFlight: () => this.stage.desk.floor.byKey.size,
       drain: () => this.stage.desk.drain(),
       openOrder: (request, done) => this.stage.orders.open(request, done),
-      book: (notification) => this.stage.orders.book(notification)
+      book: (notification) => this.stage.orders.book(notification),
+      decide: (doubts) => this.stage.desk.outcomes.decide(doubts)
     }
   })
 

@@ -287,7 +287,8 @@ export class Place {
       },
       book: () => {
         throw new Error("nobody notifies here")
-      }
+      },
+      decide: () => {}
     })
   }
 

@@ -5,7 +5,7 @@
 
 import { Context } from "effect"
 import type { Message, Values } from "../../iso8583/message.ts"
-import type { MerchantId, Stan, TerminalId } from "../brand.ts"
+import type { MerchantId, Stan, TerminalId, TransactionId } from "../brand.ts"
 import type { Channel, Scheme } from "../channel.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Kind } from "../kind.ts"
@@ -103,6 +103,13 @@ export interface TransactionsShape {
   ) => void
   /** What a genuine notification means. Nothing is written: the caller commits it as one change. */
   readonly book: (notification: NotificationRecord) => Booking
+  /** A terminal's books decided deliveries that were in doubt: it has the answer, or never had. */
+  readonly decide: (doubts: DecidedDoubts) => void
+}
+
+export interface DecidedDoubts {
+  readonly delivered: ReadonlyArray<TransactionId>
+  readonly undelivered: ReadonlyArray<TransactionId>
 }
 
 export interface OrderRequest {

@@ -1,0 +1,42 @@
+/**
+ * What happens beside the road and needs PostgreSQL: batch closes of terminals, and the audit
+ * trail. A reference with a default, because the seeded world has no back office: there settlement
+ * is refused by name and nobody audits.
+ */
+
+import type { PgClient } from "@effect/sql-pg"
+import { Context, Effect, Layer, type Scope } from "effect"
+import type { Journal } from "../domain/ports/journal.ts"
+import type { Random, Time } from "../domain/ports/time.ts"
+import type { DecidedDoubts } from "../domain/ports/transactions.ts"
+import { makeSettlementDesk, type SettlementDesk } from "../ledger/settlement-desk.ts"
+import { type AuditTrail, makeAuditTrail } from "./audit-trail.ts"
+
+export interface BackOfficeShape {
+  /** Undefined: there is no desk, and settlement is refused. */
+  readonly settlement: (
+    decided: (doubts: DecidedDoubts) => void
+  ) => Effect.Effect<SettlementDesk | undefined, never, Scope.Scope>
+  readonly audit: AuditTrail["add"]
+}
+
+const closed: BackOfficeShape = {
+  settlement: () => Effect.succeed(undefined),
+  audit: () => {}
+}
+
+export const BackOffice = Context.Reference<BackOfficeShape>("pointsman/switch/BackOffice", {
+  defaultValue: () => closed
+})
+
+export const backOfficeLayer = Layer.effect(
+  BackOffice,
+  Effect.gen(function*() {
+    const trail = yield* makeAuditTrail
+    const needs = yield* Effect.context<Journal | Time | Random | PgClient.PgClient>()
+    return {
+      settlement: (decided) => Effect.provideContext(makeSettlementDesk({ decided }), needs),
+      audit: trail.add
+    }
+  })
+)

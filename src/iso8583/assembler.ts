@@ -19,7 +19,7 @@ import type { BuildFault } from "./fault.ts"
 import { writeField } from "./field-writer.ts"
 import { textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
-import { type Access, type Layout, shapeIn } from "./layout.ts"
+import { type Access, type Layout, plainField, shapeIn } from "./layout.ts"
 import { mtiBytes, type MtiEncoding, writeMti } from "./message-type.ts"
 import type { Message, Values } from "./message.ts"
 
@@ -276,19 +276,6 @@ export class Assembler {
   bitmapsOf(bytes: Uint8Array): number {
     return blocksAt(this.#bitmap, bytes, mtiBytes(this.#mtiEncoding))
   }
-}
-
-/** The number of a path that is a whole field; 0 for every other path. */
-function plainField(path: string): number {
-  const size = path.length
-  if (size > 3) return 0
-  let field = 0
-  for (let at = 0; at < size; at++) {
-    const digit = path.charCodeAt(at) - 0x30
-    if (digit < 0 || digit > 9 || digit + field === 0) return 0
-    field = field * 10 + digit
-  }
-  return field
 }
 
 /** Short runs byte by byte: a call into the engine costs more. */

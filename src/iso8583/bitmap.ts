@@ -9,7 +9,7 @@
  */
 
 import { ebcdic037 } from "./character-set.ts"
-import { hexValue } from "./length-prefix.ts"
+import { hexValue, hexValues } from "./length-prefix.ts"
 
 export const bitmapEncodings = ["binary", "hex", "ebcdic-hex"] as const
 export type BitmapEncoding = typeof bitmapEncodings[number]
@@ -21,6 +21,10 @@ export interface BitmapForm {
   /** All of them are always there, whatever bit 1 says. */
   readonly always: boolean
 }
+
+/** The value of each hex digit, in capitals only, so that a bitmap has one form. */
+const capitals = hexValues.map((value, byte) => byte > 0x46 ? -1 : value)
+const ebcdicCapitals = capitals.map((_, byte) => capitals[ebcdic037.toLatin1[byte]!]!)
 
 /** Bytes of 64 bits. */
 export function blockBytes(form: BitmapForm): number {
@@ -44,13 +48,11 @@ export function readBlock(
       bytes[at + 7]!
     return true
   }
-  const ascii = form.encoding === "hex"
+  const nibbles = form.encoding === "hex" ? capitals : ebcdicCapitals
   for (let half = 0; half < 2; half++) {
     let value = 0
     for (let index = 0; index < 8; index++) {
-      const byte = bytes[at + half * 8 + index]!
-      const digit = ascii ? byte : ebcdic037.toLatin1[byte]!
-      const nibble = digit > 0x46 ? -1 : hexValue(digit)
+      const nibble = nibbles[bytes[at + half * 8 + index]!]!
       if (nibble < 0) return false
       value = (value << 4) | nibble
     }

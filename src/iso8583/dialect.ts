@@ -45,6 +45,9 @@ export interface DialectParts {
   readonly required: ReadonlyMap<string, Int32Array>
 }
 
+/** Int32s of one block of indexes: 8 KiB, as Node's own pool of buffers has. */
+const poolSize = 2048
+
 const everything = bitsOf(Array.from({ length: 192 }, (_, index) => index + 1))
 
 export class CompiledDialect implements Dialect {
@@ -62,6 +65,8 @@ export class CompiledDialect implements Dialect {
   /** All fields but the MAC, which never survives a change. */
   readonly #kept: Int32Array
   readonly #scratch = new Int32Array(indexCapacity)
+  #pool = new Int32Array(poolSize)
+  #poolUsed = 0
 
   constructor(parts: DialectParts) {
     this.name = parts.name
@@ -103,7 +108,24 @@ export class CompiledDialect implements Dialect {
     const out = this.#scratch
     const count = this.#parts.indexer.index(bytes, 0, bytes.length, out)
     if (count < 0) return this.fault(bytes, 0, out)
-    return this.view(bytes, out.slice(0, 1 + 3 * count))
+    return this.view(bytes, this.#pooled(1 + 3 * count))
+  }
+
+  /**
+   * The first Int32s of the scratch, copied into a piece of a shared block: an array of its own
+   * would cost three times as much. A message that is kept keeps its block, of a few messages, too.
+   */
+  #pooled(size: number): Int32Array {
+    if (size > poolSize / 4) return this.#scratch.slice(0, size)
+    if (this.#poolUsed + size > poolSize) {
+      this.#pool = new Int32Array(poolSize)
+      this.#poolUsed = 0
+    }
+    const index = new Int32Array(this.#pool.buffer, this.#poolUsed * 4, size)
+    this.#poolUsed += size
+    const scratch = this.#scratch
+    for (let at = 0; at < size; at++) index[at] = scratch[at]!
+    return index
   }
 
   salvage(bytes: Uint8Array): Message | undefined {

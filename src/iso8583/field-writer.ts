@@ -7,7 +7,14 @@ import { ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
 import { nibbleOf, overpunched } from "./digits.ts"
 import { bytesOf, countOf, isHex, sizeOf, unitsOfText } from "./field-size.ts"
 import { characterTest, encodingCode, type FieldShape } from "./field.ts"
-import { countsHalves, hexValue, hexValues, prefixLimit, writePrefix } from "./length-prefix.ts"
+import { countsHalves, hexValues, writePrefix } from "./length-prefix.ts"
+
+type Write = (this: Uint8Array, text: string, at: number, size: number) => number
+
+const { hexWrite, latin1Write } = Buffer.prototype as unknown as {
+  readonly hexWrite: Write
+  readonly latin1Write: Write
+}
 
 /** The offset behind the value, or what is wrong with it. */
 export function writeField(
@@ -31,9 +38,8 @@ export function writeField(
   const start = prefix === undefined ? at : at + prefix.bytes
   if (start + size > out.length) return "makes the message too long"
   if (prefix !== undefined) {
-    const count = countOf(shape, units, size)
-    if (count > prefixLimit(prefix)) return `is longer than its length prefix can say`
-    writePrefix(prefix, count, out, at)
+    // The longest value fits its prefix: the dialect was refused otherwise.
+    writePrefix(prefix, countOf(shape, units, size), out, at)
   }
   return writeText(shape, text, units, out, start) ? start + size : expectation(shape)
 }
@@ -89,6 +95,11 @@ function writeCharacters(
       for (let index = at; index < from; index++) out[index] = pad
     } else for (let index = at + size; index < at + width; index++) out[index] = pad
   }
+  if (size > 32) {
+    if (wide.test(text)) return false
+    latin1Write.call(out, text, from, size)
+    return shape.test === characterTest.any || allAllowed(shape.test, out, from, from + size)
+  }
   if (shape.test === characterTest.digits) {
     for (let index = 0; index < size; index++) {
       const code = text.charCodeAt(index)
@@ -105,12 +116,18 @@ function writeCharacters(
   return shape.test === characterTest.any || allAllowed(shape.test, out, from, from + size)
 }
 
-/** Track data, hex and signs, looked at once they are written. */
+/** What has no place in one byte. */
+const wide = /[\u{100}-\u{10ffff}]/u
+
+/** Digits, track data, hex and signs, looked at once they are written. */
 function allAllowed(test: number, out: Uint8Array, start: number, end: number): boolean {
+  if (test === characterTest.hex) {
+    for (let at = start; at < end; at++) if (hexValues[out[at]!]! < 0) return false
+    return true
+  }
   for (let at = start; at < end; at++) {
     const code = out[at]!
     if (code >= 0x30 && code <= 0x39) continue
-    if (test === characterTest.hex && hexValue(code) >= 0) continue
     if (test === characterTest.track && (code === 0x3d || code === 0x44)) continue
     if (test === characterTest.signed && at === start && (code === 0x43 || code === 0x44)) continue
     return false
@@ -179,10 +196,6 @@ function writeSigned(
   return writePacked(shape, text.slice(1), units - 1, out, at + 1)
 }
 
-const hexWrite = (Buffer.prototype as unknown as {
-  readonly hexWrite: (this: Uint8Array, text: string, at: number, size: number) => number
-}).hexWrite
-
 function writeBinary(text: string, out: Uint8Array, at: number): boolean {
   if (text.length % 2 !== 0) return false
   // The engine stops at the first character that is none.
@@ -237,9 +250,7 @@ function writeRaw(
   if (start + value.length > out.length) return "makes the message too long"
   if (prefix !== undefined) {
     const units = isHex(shape.encoding) ? value.length / 2 : rawUnits(shape, value)
-    const count = countOf(shape, units, value.length)
-    if (count > prefixLimit(prefix)) return `is longer than its length prefix can say`
-    writePrefix(prefix, count, out, at)
+    writePrefix(prefix, countOf(shape, units, value.length), out, at)
   }
   out.set(value, start)
   return start + value.length

@@ -23,6 +23,7 @@ export const maxField = 192
 export class Layout {
   /** By field number; 0 is not used. */
   readonly entries: ReadonlyArray<FieldEntry | undefined>
+  readonly #whole: Array<Access | undefined> = []
   readonly #accesses = new Map<string, Access | undefined>()
 
   constructor(entries: ReadonlyArray<FieldEntry | undefined>) {
@@ -31,6 +32,12 @@ export class Layout {
 
   /** Undefined: the dialect has no such field, or the field no such part. */
   access(path: string): Access | undefined {
+    const field = plainField(path)
+    if (field > 0) {
+      const entry = this.entries[field]
+      if (entry === undefined) return undefined
+      return this.#whole[field] ??= new Access(entry, field, undefined)
+    }
     const known = this.#accesses.get(path)
     if (known !== undefined) return known
     const made = this.#resolve(path)
@@ -47,6 +54,19 @@ export class Layout {
     const access = new Access(entry, field, match[2])
     return access.exists ? access : undefined
   }
+}
+
+/** The number of a path that is a whole field; 0 for every other path. */
+export function plainField(path: string): number {
+  const size = path.length
+  if (size > 3) return 0
+  let field = 0
+  for (let at = 0; at < size; at++) {
+    const digit = path.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9 || digit + field === 0) return 0
+    field = field * 10 + digit
+  }
+  return field
 }
 
 /** Where a field stands in an index, or 0. */

@@ -30,6 +30,7 @@ const dialectKeys: ReadonlySet<string> = new Set([
   "bitmap",
   "shapes",
   "fields",
+  "otherwise",
   "messages",
   "echo",
   "roles",
@@ -123,7 +124,7 @@ function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Lay
     const { cases, ...plain } = resolve(context, value, path)
     const shape = fieldFrom({ ...context }, plain, path, key, {})
     const list: Array<FieldEntry["cases"][number]> = []
-    entries[field] = { shape, cases: list }
+    entries[field] = { shape, cases: list, known: true }
     // Conditions name other fields, so they wait until all are known.
     for (const [index, each] of reader.list(cases, `${path}.cases`).entries()) {
       const at = `${path}.cases[${index}]`
@@ -135,6 +136,12 @@ function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Lay
     }
   }
   for (const each of pending) each()
+  const otherwise = own(file, "otherwise")
+  for (let field = 2; otherwise !== undefined && field <= bitmap.bits; field++) {
+    if (entries[field] !== undefined || field === 65 && bitmap.bits > 128) continue
+    const shape = fieldFrom(context, otherwise, "otherwise", String(field), {})
+    entries[field] = { shape, cases: [], known: false }
+  }
   if (entries.every((entry) => entry === undefined)) reader.fault("fields", "has no field")
   return layout
 }

@@ -88,7 +88,7 @@ export function leaves(message: Message): ReadonlyArray<Leaf> {
       text: textOf(shape, bytes, start, end),
       offset: start,
       length: end - start,
-      known: true,
+      known: entry.known,
       depth: 0,
       hasParts: parts.length > 0
     })

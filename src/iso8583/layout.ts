@@ -16,6 +16,8 @@ export interface FieldCase {
 export interface FieldEntry {
   readonly shape: FieldShape
   readonly cases: ReadonlyArray<FieldCase>
+  /** False: the dialect only says how fields it does not know are measured. */
+  readonly known: boolean
 }
 
 export const maxField = 192

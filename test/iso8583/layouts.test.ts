@@ -6,6 +6,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { compileDialect } from "../../src/iso8583/compile.ts"
+import { describe as rowsOf } from "../../src/iso8583/describe.ts"
 import { encodings, fieldTypes } from "../../src/iso8583/field.ts"
 import { prefixEncodings, prefixUnits } from "../../src/iso8583/length-prefix.ts"
 import { valueOf } from "./arbitrary.ts"
@@ -236,6 +237,20 @@ describe("shapes that depend on the message", () => {
     expect(faultsOf({ ...least, fields })).toEqual([
       "fields.3.cases[0].when.4 must be a field before 3"
     ])
+  })
+})
+
+describe("fields that nobody defined", () => {
+  it("are kept and listed where the dialect says how they are measured", () => {
+    const dialect = of(
+      { 3: { type: "n", length: 6 } },
+      { otherwise: { type: "ans", max: 99, prefix: { width: 2 } } }
+    )
+    const body = dialect.build("0200", { "3": "000000", "61": "private" })
+    const message = read(dialect, body.toString("hex"))
+    expect(message.text("61")).toBe("private")
+    expect(dialect.patch(message, { set: { "3": "1" } }).toString()).toContain("07private")
+    expect(rowsOf(message).at(-1)).toMatchObject({ path: "61", note: "unknown, kept as it is" })
   })
 })
 

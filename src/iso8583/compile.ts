@@ -136,14 +136,23 @@ function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Lay
     }
   }
   for (const each of pending) each()
-  const otherwise = own(file, "otherwise")
-  for (let field = 2; otherwise !== undefined && field <= bitmap.bits; field++) {
-    if (entries[field] !== undefined || field === 65 && bitmap.bits > 128) continue
-    const shape = fieldFrom(context, otherwise, "otherwise", String(field), {})
-    entries[field] = { shape, cases: [], known: false }
-  }
+  if (own(file, "otherwise") !== undefined) fillUnknown(context, file, entries, bitmap.bits)
   if (entries.every((entry) => entry === undefined)) reader.fault("fields", "has no field")
   return layout
+}
+
+/** How fields that the dialect does not know are measured, so that they can be kept. */
+function fillUnknown(
+  context: FieldContext,
+  file: Source,
+  entries: Array<FieldEntry | undefined>,
+  bits: number
+): void {
+  for (let field = 2; field <= bits; field++) {
+    if (entries[field] !== undefined || field === 65 && bits > 128) continue
+    const shape = fieldFrom(context, own(file, "otherwise"), "otherwise", String(field), {})
+    entries[field] = { shape, cases: [], known: false }
+  }
 }
 
 function shapesOf(reader: SourceReader, file: Source): Source {

@@ -6,6 +6,7 @@
 
 import { Effect } from "effect"
 import type { AdviceRecord } from "../domain/advice.ts"
+import type { Stan } from "../domain/brand.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import { step, type TransactionRecord } from "../domain/transaction.ts"
 import { changed } from "./chains.ts"
@@ -20,7 +21,7 @@ export interface Recovered {
   readonly chains: number
 }
 
-const lookedAt = [...rememberedFields, "state"] as const
+const lookedAt = [...rememberedFields, "state", "upstream", "upstreamStan"] as const
 
 /** What one record owes: one commit, and what to do once it is on disk. */
 interface Owed {
@@ -29,10 +30,18 @@ interface Owed {
   readonly start: () => void
 }
 
+/** The newest transaction of an upstream, and the number that it has there. */
+interface Numbered {
+  readonly id: string
+  readonly stan: Stan
+}
+
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   const chains = [...room.journal.entries("advices")].map(([, advice]) => advice)
-  const { inDoubt, remembered, unconfirmed } = read(room)
+  const { inDoubt, last, remembered, unconfirmed } = read(room)
+  // Before any chain takes a number.
+  for (const [upstream, { stan }] of last) room.upstreams.continueAfter(upstream, stan)
   const fallen: Array<JournalWrite> = []
   const chained = new Set(chains.map(({ transaction }) => transaction))
   const owes = (id: TransactionRecord["id"]) => chained.has(id) || desk.chains.isOwing(id)
@@ -56,8 +65,13 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 function read({ journal }: Room) {
   const remembered: Array<Remembered> = []
   const inDoubt: Array<TransactionRecord> = []
+  const last = new Map<string, Numbered>()
   for (const [id, seen] of journal.entries("transactions", lookedAt)) {
     remembered.push(seen)
+    const { upstream, upstreamStan: stan } = seen
+    if (upstream !== undefined && stan !== undefined && !(id < (last.get(upstream)?.id ?? ""))) {
+      last.set(upstream, { id, stan })
+    }
     const record = isInDoubt(seen) ? journal.get("transactions", id) : undefined
     if (record !== undefined) inDoubt.push(record)
   }
@@ -69,6 +83,7 @@ function read({ journal }: Room) {
   return {
     remembered: remembered.sort(byAge),
     inDoubt: inDoubt.sort(byAge),
+    last,
     unconfirmed: unconfirmed.sort(byAge)
   }
 }

@@ -26,6 +26,7 @@ export interface UpstreamGroup {
     timeoutMs: number,
     ended: (ending: Ending) => void
   ) => boolean
+  readonly continueAfter: (stan: Stan) => void
   readonly status: () => UpstreamStatus
 }
 

@@ -145,6 +145,10 @@ export class IsoGroup implements ControlledGroup, Tower {
     return new Flight(plan, this).dispatch(timeoutMs, ended)
   }
 
+  continueAfter(stan: Stan): void {
+    this.#stans.continueAfter(parseStan(stan))
+  }
+
   status(): UpstreamStatus {
     return {
       name: this.name,

@@ -13,10 +13,9 @@ export const highestStan = 999_999
 const dayMs = 86_400_000
 
 /**
- * Where a process begins to count: as far into the numbers as the (UTC) day has run. A process that
- * starts later the same day starts behind what an earlier one gave, as long as that one gave fewer
- * than 11 numbers a second on average. Above that rate a day needs more than there are numbers, and
- * nothing but the transmission time beside the STAN (field 7) can tell them apart.
+ * Where a process begins to count that finds no number of an earlier one in its journal: as far
+ * into the numbers as the (UTC) day has run. One that does goes on behind it (`continueAfter`),
+ * because above 11 numbers a second the day runs slower than they do.
  */
 export function firstStan(wallMs: number): number {
   const intoDay = ((wallMs % dayMs) + dayMs) % dayMs
@@ -39,6 +38,12 @@ export function parseStan(text: string | undefined): number {
   }
   return value <= highestStan ? value : 0
 }
+
+/**
+ * Left out behind the last number that the journal knows: what was given since then and stands in
+ * no record that the journal still has, such as an echo or an advice that was taken.
+ */
+const restartGap = 1_000
 
 const fresh = 0
 const taken = 1
@@ -76,6 +81,11 @@ export class StanAllocator {
     if (this.#states[number] === taken) return
     this.#states[number] = taken
     this.#taken++
+  }
+
+  /** Goes on behind what an earlier process gave last; 0, which is no number, changes nothing. */
+  continueAfter(number: number): void {
+    if (number !== 0) this.#next = (number + restartGap) % highestStan + 1
   }
 
   free(number: number): void {

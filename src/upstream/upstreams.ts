@@ -89,6 +89,7 @@ export const upstreamsLayer = (options: UpstreamsOptions) =>
       advise: (name, advice, timeoutMs, ended) => find(name).advise(advice, timeoutMs, ended),
       onLate: (listener) => void late.push(listener),
       onUp: (listener) => void up.push(listener),
+      continueAfter: (name, stan) => groups.get(name)?.continueAfter(stan),
       status: () => [...groups.values()].map((group) => group.status())
     })
     return Context.make(Upstreams, upstreams).pipe(

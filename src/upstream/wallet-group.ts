@@ -144,6 +144,9 @@ export class WalletGroup implements ControlledGroup {
     return true
   }
 
+  /** Wallets know orders by a reference that is never given twice; the STAN is ours alone. */
+  continueAfter(): void {}
+
   status(): UpstreamStatus {
     return {
       name: this.name,

@@ -45,6 +45,18 @@ describe("recovery", () => {
     expect(after.advices.started).toEqual([expect.objectContaining({ attempts: 1 })])
   })
 
+  it("has numbers go on behind the last one that each upstream was given", () => {
+    const before = new Stage()
+    for (let asked = 0; asked < 3; asked++) {
+      before.ask()
+      before.journal.sync()
+      before.answer("00")
+    }
+    const after = restart(before)
+    after.recover()
+    expect([...after.upstreams.continued]).toEqual([[before.last.upstream, before.last.stan]])
+  })
+
   it("does the same work once when it is killed in the middle and starts again", () => {
     const before = new Stage()
     before.ask()

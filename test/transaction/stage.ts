@@ -138,6 +138,8 @@ export class FakeUpstreams {
   readonly fragile = new Set<string>()
   readonly flights: Array<Flight> = []
   readonly late: Array<(id: string, answer: UpstreamAnswer) => void> = []
+  /** Where numbers go on after a restart. */
+  readonly continued = new Map<string, Stan>()
   #stan = 0
 
   readonly shape = {
@@ -176,6 +178,7 @@ export class FakeUpstreams {
     onLate: (listener: (id: string, answer: UpstreamAnswer) => void) =>
       void this.late.push(listener),
     onUp: () => {},
+    continueAfter: (upstream: string, stan: Stan) => void this.continued.set(upstream, stan),
     status: () => []
   }
 }

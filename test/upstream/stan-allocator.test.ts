@@ -55,6 +55,18 @@ describe("the STANs of an upstream", () => {
     expect(stans.take()).toBe(4711)
   })
 
+  it("goes on well behind what an earlier process gave, also across the wrap", () => {
+    const stans = new StanAllocator(500)
+    stans.continueAfter(0)
+    expect(stans.take()).toBe(500)
+    stans.continueAfter(7_000)
+    expect(stans.take()).toBe(8_001)
+    stans.continueAfter(highestStan)
+    expect(stans.take()).toBe(1_001)
+    stans.continueAfter(highestStan - 1_000)
+    expect(stans.take()).toBe(1)
+  })
+
   it("keeps a number that an earlier process gave to a reversal out of the way", () => {
     const stans = new StanAllocator(41)
     stans.claim(42)

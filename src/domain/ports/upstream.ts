@@ -96,6 +96,11 @@ export interface UpstreamsShape {
   readonly onLate: (listener: (id: string, answer: UpstreamAnswer) => void) => void
   /** Called when a link of the upstream comes up: advices may go on. */
   readonly onUp: (listener: (upstream: string) => void) => void
+  /**
+   * A restart found that this was the last number given for the upstream: numbers go on well behind
+   * it, so that a host never takes a new request for a repeat of an old one.
+   */
+  readonly continueAfter: (upstream: string, stan: Stan) => void
   readonly status: () => ReadonlyArray<UpstreamStatus>
 }
 

@@ -51,7 +51,7 @@ import {
   type SwitchRun,
   SwitchStopped
 } from "./switch/production.ts"
-import { securityModuleLayer } from "./switch/security-module.ts"
+import { securityModuleLayer, upstreamKeys } from "./switch/security-module.ts"
 import { sessionHooks } from "./switch/session-hooks.ts"
 import { version } from "./switch/version.ts"
 import { transactionsLayer } from "./transaction/transactions.ts"
@@ -93,11 +93,16 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
         lanes: adviceLanes(loaded),
         meter: adviceMeter(metrics, lines)
       })),
-      Layer.provideMerge(upstreamsLayer({
-        ...upstreamOptions(loaded),
-        wallets: accounts.wallets,
-        meter: upstreamMeter(metrics, lines)
-      })),
+      Layer.provideMerge(Layer.unwrap(Effect.map(
+        upstreamKeys(config.upstreams, config.keyStore, store, hsmKeys ?? []),
+        (keys) =>
+          upstreamsLayer({
+            ...upstreamOptions(loaded),
+            keys,
+            wallets: accounts.wallets,
+            meter: upstreamMeter(metrics, lines)
+          })
+      ))),
       Layer.provideMerge(routesLayer(config)),
       Layer.provideMerge(terminalsLayer(terminals)),
       Layer.provideMerge(ground.ledger),

@@ -14,6 +14,7 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
+import type { Dialect } from "../iso8583/message.ts"
 import type { Job } from "./job.ts"
 import { coveredBy, placeOf } from "./mac-check.ts"
 
@@ -53,10 +54,10 @@ interface Item {
   readonly head: Uint8Array | undefined
 }
 
-/** `keyOf` says the number under which the worker knows a key, or `noKey`. */
+/** `keyOf` says the number under which the worker knows a key for a dialect's MACs, or `noKey`. */
 export function writeBatch(
   jobs: ReadonlyArray<Job>,
-  keyOf: (key: KeyHandle) => number
+  keyOf: (key: KeyHandle, dialect: Dialect) => number
 ): ArrayBuffer {
   const items = jobs.map((job) => itemOf(job, keyOf))
   const content = 4 * (1 + itemWords * items.length)
@@ -87,10 +88,10 @@ export function writeBatch(
   return batch
 }
 
-function itemOf(job: Job, keyOf: (key: KeyHandle) => number): Item {
+function itemOf(job: Job, keyOf: (key: KeyHandle, dialect: Dialect) => number): Item {
   switch (job.op) {
     case "decode": {
-      const key = job.key === undefined ? noKey : keyOf(job.key)
+      const key = job.key === undefined ? noKey : keyOf(job.key, job.dialect)
       const { bytes, dialect } = job
       return { op: ops.decode, subject: dialect.number, key, bytes, cover: 0, head: undefined }
     }
@@ -100,13 +101,13 @@ function itemOf(job: Job, keyOf: (key: KeyHandle) => number): Item {
       const cover = message.index[place + 1]!
       const bytes = message.bytes.subarray(0, message.index[place + 2])
       const subject = dialect.number
-      return { op: ops.verify, subject, key: keyOf(key), bytes, cover, head: undefined }
+      return { op: ops.verify, subject, key: keyOf(key, dialect), bytes, cover, head: undefined }
     }
     case "seal": {
       const { dialect, key } = job
       const bytes = coveredBy(dialect.mac, job.bytes) ?? noBytes
       const subject = dialect.number
-      return { op: ops.seal, subject, key: keyOf(key), bytes, cover: 0, head: undefined }
+      return { op: ops.seal, subject, key: keyOf(key, dialect), bytes, cover: 0, head: undefined }
     }
     case "notice": {
       const { account, body, headers, nowMs } = job.notice

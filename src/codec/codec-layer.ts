@@ -144,12 +144,12 @@ function shapeOf(bench: Bench, place: Place): CodecShape {
       return true
     },
     verify: (lane, message, key, done) => {
-      const there = placeOf(message.dialect, message.index) >= 0
-      enter(verifyJob(lane, message, key, done), there && bench.shares(key))
+      const rule = placeOf(message.dialect, message.index) < 0 ? undefined : message.dialect.mac
+      enter(verifyJob(lane, message, key, done), rule !== undefined && bench.shares(key, rule))
     },
     seal: (lane, dialect, body, key, done) => {
-      const there = coveredBy(dialect.mac, body) !== undefined
-      enter(sealJob(lane, dialect, body, key, done), there && bench.shares(key))
+      const rule = coveredBy(dialect.mac, body) === undefined ? undefined : dialect.mac
+      enter(sealJob(lane, dialect, body, key, done), rule !== undefined && bench.shares(key, rule))
     },
     verifyNotification: (job, done) => enter(noticeJob(job, done), true),
     congested: place.congested,

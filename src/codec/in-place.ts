@@ -62,14 +62,15 @@ export class Bench {
   }
 
   /** Is the key one that may leave its module? */
-  shares(key: KeyHandle): boolean {
-    return this.#keys.share(key)
+  shares(key: KeyHandle, rule: MacRule): boolean {
+    return this.#keys.share(key, rule.algorithm)
   }
 
   /** A message that a worker indexed; what the worker had no key for is checked by the module. */
   finish(job: DecodeJob, message: Message, verdict: number): void {
-    const { key } = job
-    const checked = verdict !== 0 || key === undefined || this.#keys.share(key)
+    const { dialect, key } = job
+    const checked = verdict !== 0 || key === undefined || dialect.mac === undefined ||
+      this.#keys.share(key, dialect.mac.algorithm)
     if (checked) settle(job, decoded(message, verdict))
     else this.#verdict(message, key, (made) => settle(job, decoded(message, made)))
   }
@@ -94,7 +95,7 @@ export class Bench {
     if (rule === undefined || key === undefined) return done(0)
     const covered = bytes.subarray(0, index[entry + 1])
     const mac = bytes.subarray(index[entry + 1], index[entry + 2])
-    if (this.#keys.share(key)) return done(checkMac(this.#cache, rule, key, covered, mac))
+    if (this.shares(key, rule)) return done(checkMac(this.#cache, rule, key, covered, mac))
     this.#mac(rule, key, covered, (expected) => {
       done(expected === undefined ? 0 : compareMac(expected, mac))
     })
@@ -106,7 +107,7 @@ export class Bench {
     covered: Uint8Array,
     done: (mac: Uint8Array | undefined) => void
   ): void {
-    if (this.#keys.share(key)) return done(macOver(this.#cache, rule, key, covered))
+    if (this.shares(key, rule)) return done(macOver(this.#cache, rule, key, covered))
     this.#module.makeMac(key, rule.algorithm, covered, (mac) => {
       done(mac === undefined ? undefined : macField(mac, rule.algorithm, rule.form))
     })

@@ -5,7 +5,7 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
-import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
+import type { MacAlgorithm, SecurityModuleShape } from "../domain/ports/security-module.ts"
 
 /** Keys a thread holds: 10,000 terminals with a MAC key each, and those of before. */
 export const maxKnownKeys = 32_768
@@ -19,7 +19,8 @@ export class KnownKeys {
   readonly #module: SecurityModuleShape
   readonly #receiver: KeyReceiver
   readonly #max: number
-  readonly #known = new Set<KeyHandle>()
+  /** With the algorithm that each was given for: its block may forbid others. */
+  readonly #known = new Map<KeyHandle, MacAlgorithm["name"]>()
 
   constructor(module: SecurityModuleShape, receiver: KeyReceiver, max: number = maxKnownKeys) {
     this.#module = module
@@ -28,18 +29,18 @@ export class KnownKeys {
   }
 
   /** Makes sure that the receiver has the key; false when the module does not give it away. */
-  share(handle: KeyHandle): boolean {
-    if (this.#known.has(handle)) return true
-    const key = this.#module.exportToWorker(handle)
+  share(handle: KeyHandle, algorithm: MacAlgorithm): boolean {
+    if (this.#known.get(handle) === algorithm.name) return true
+    const key = this.#module.exportToWorker(handle, algorithm)
     if (key === undefined) return false
     this.#receiver.put(handle, key)
-    this.#known.add(handle)
+    this.#known.set(handle, algorithm.name)
     if (this.#known.size > this.#max) this.#dropOldest()
     return true
   }
 
   #dropOldest(): void {
-    for (const handle of this.#known) {
+    for (const handle of this.#known.keys()) {
       this.#known.delete(handle)
       return this.#receiver.drop(handle)
     }

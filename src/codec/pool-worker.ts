@@ -101,7 +101,7 @@ export class PoolWorker {
 
   send(jobs: ReadonlyArray<Job>): void {
     const batch: Batch = { jobs, startedMs: this.#house.nowMs(), late: false }
-    const buffer = writeBatch(jobs, (key) => this.#keyOf(key))
+    const buffer = writeBatch(jobs, (key, dialect) => this.#keyOf(key, dialect))
     for (const job of jobs) this.#teach(job)
     const task = { ...this.#lessons(), batch: buffer }
     this.#inFlight.push(batch)
@@ -143,8 +143,8 @@ export class PoolWorker {
     this.#house.returned(this, batch, results)
   }
 
-  #keyOf(key: KeyHandle): number {
-    return this.#keys.share(key) ? key : noKey
+  #keyOf(key: KeyHandle, { mac }: Dialect): number {
+    return mac !== undefined && this.#keys.share(key, mac.algorithm) ? key : noKey
   }
 
   #teach(job: Job): void {

@@ -2,6 +2,7 @@
 
 import { isMap, isScalar } from "yaml"
 import type { SecretReference } from "../domain/config.ts"
+import type { PinFormat } from "../domain/ports/security-module.ts"
 import { type Limit, limits } from "./limits.ts"
 import {
   choice,
@@ -21,6 +22,21 @@ export const name = text(
   "a name of letters, digits, - and _",
   /^[A-Za-z][A-Za-z0-9_-]{0,39}$/
 )
+
+/** A key of the key store. */
+export const keyName = text(
+  "the name of a key: letters, digits, dots, - and _",
+  /^[A-Za-z0-9._-]{1,64}$/
+)
+
+const pinFormats: ReadonlyArray<PinFormat> = [0, 1, 3, 4]
+
+export const pinFormat: Shape<PinFormat> = {
+  words: "a PIN block format: 0, 1, 3 or 4",
+  read: (node, path, source) =>
+    pinFormats.find((each) => isScalar(node) && node.value === each) ??
+      source.fault(path, "expected a PIN block format: 0, 1, 3 or 4")
+}
 
 export const word = text("text on one line")
 

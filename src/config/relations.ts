@@ -26,6 +26,7 @@ export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fau
     if (upstream.kind === "iso8583") checkAcquirer(upstream, path, fault)
     else checkWallet(upstream, path, config, fault)
   })
+  checkPins(config, fault)
   checkRoutes(config, fault)
   checkHouse(config, fault)
 }
@@ -150,6 +151,18 @@ function checkAcquirer(upstream: UpstreamConfig, path: string, fault: Fault): vo
   }
 }
 
+/** PCI PIN: a clear PIN exists in a security module, or is none. */
+function checkPins({ keyStore, upstreams }: Omit<SwitchConfig, "version">, fault: Fault): void {
+  if (keyStore.test || keyStore.hsm !== undefined) return
+  upstreams.forEach(({ pin }, index) => {
+    if (pin === undefined) return
+    fault(
+      `upstreams[${index}].pin`,
+      "PINs are translated in a security module (keyStore.hsm), or where keyStore.test is true"
+    )
+  })
+}
+
 function checkWallet(
   upstream: UpstreamConfig,
   path: string,
@@ -165,6 +178,9 @@ function checkWallet(
     fault(`${path}.account`, `public.accounts has no ${upstream.account}.${near}`)
   }
   if (upstream.links.length > 0) fault(`${path}.links`, "only ISO 8583 upstreams have links")
+  for (const key of ["macKey", "pin"] as const) {
+    if (upstream[key] !== undefined) fault(`${path}.${key}`, "only ISO 8583 upstreams have this")
+  }
 }
 
 function checkRoutes(config: Omit<SwitchConfig, "version">, fault: Fault): void {

@@ -20,6 +20,8 @@
  *   blocked             yes or no (usual)
  *   concentrator        name shared by the terminals that may speak on one connection; empty: alone
  *   certificate         common name of its client certificate; empty: the terminal id
+ *   baseKey             base derivation key in the key store, for DUKPT; empty: none
+ *   pinFormat           of its PIN blocks: 0 (usual), 1, 3 or 4
  *
  * A value with a comma or a quote in it stands in double quotes, quotes in it doubled. Empty lines
  * and lines that begin with `#` are skipped. `terminal` and `merchant` alone must be there.
@@ -29,6 +31,7 @@ import type { MerchantId, TerminalId } from "../domain/brand.ts"
 import { channels } from "../domain/channel.ts"
 import { kinds } from "../domain/kind.ts"
 import { maskText } from "../domain/pan.ts"
+import type { PinFormat } from "../domain/ports/security-module.ts"
 import type { IdentityRule, TerminalProfile } from "../domain/ports/terminals.ts"
 import type { ConfigFault } from "./loaded.ts"
 import { suggestion } from "./suggest.ts"
@@ -51,7 +54,9 @@ export const terminalColumns = [
   "counter",
   "blocked",
   "concentrator",
-  "certificate"
+  "certificate",
+  "baseKey",
+  "pinFormat"
 ] as const
 
 type Column = typeof terminalColumns[number]
@@ -147,6 +152,8 @@ class Row {
   profile(): TerminalProfile {
     const merchant = this.#id("merchant", 15)
     const masterKey = this.#text("masterKey")
+    const baseKey = this.#text("baseKey")
+    const pinFormat = this.#matching("pinFormat", /^[0134]$/, "0, 1, 3 or 4")
     const counter = this.#text("counter")
     const concentrator = this.#text("concentrator")
     const certificate = this.#text("certificate")
@@ -158,6 +165,8 @@ class Row {
       identity: this.#identity(),
       category: this.#matching("category", /^\d{4}$/, "four digits") || "0000",
       ...(masterKey === "" ? {} : { masterKey }),
+      ...(baseKey === "" ? {} : { baseKey }),
+      ...(pinFormat === "" ? {} : { pinFormat: Number(pinFormat) as PinFormat }),
       macRequired: this.#yes("macRequired", true),
       window: Number(this.#matching("window", /^[1-9]\d{0,3}$/, "1 to 9999") || "4"),
       kinds: this.#set("kinds", everyKind) as TerminalProfile["kinds"],

@@ -2,7 +2,7 @@
 
 import type { AdviceConfig, BreakerConfig, UpstreamConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
-import { bounded, host, name, port } from "./part-shapes.ts"
+import { bounded, host, keyName, name, pinFormat, port } from "./part-shapes.ts"
 import {
   choice,
   defaulted,
@@ -56,6 +56,15 @@ const link = record({
   port: required(port, "Its port.")
 })
 
+const pin = record({
+  key: required(keyName, "The zone PIN key that it shares with us, by its name in the key store."),
+  format: defaulted(
+    pinFormat,
+    0,
+    "Format of the blocks under it, as ISO 9564-1 numbers them: 0, 1, 3 or 4."
+  )
+})
+
 const reconnect = record({
   firstMs: bounded(limits.reconnectFirstMs, "milliseconds"),
   maxMs: bounded(limits.reconnectMaxMs, "milliseconds")
@@ -76,6 +85,14 @@ export const upstreamShape = record({
     text("up to 11 digits", /^\d{1,11}$/),
     "0",
     "Our institution, field 32 of what we send."
+  ),
+  macKey: optional(
+    keyName,
+    "Key of the MACs on its links, by its name in the key store; absent: none are made or checked."
+  ),
+  pin: optional(
+    pin,
+    "How PINs go to it. Absent: not at all, but within one dialect as the terminal sent them."
   ),
   signOn: defaulted(flag, true, "Sign on when a link stands, before anything else is sent."),
   echoAfterIdleMs: bounded(limits.echoAfterIdleMs, "milliseconds"),

@@ -5,6 +5,7 @@
 
 import type { Channel } from "./channel.ts"
 import type { Kind } from "./kind.ts"
+import type { PinFormat } from "./ports/security-module.ts"
 import type { IdentityRule } from "./ports/terminals.ts"
 import type { TlsOptions } from "./ports/transport.ts"
 
@@ -100,6 +101,13 @@ export interface UpstreamConfig {
   readonly mappings: Readonly<Record<string, string>>
   /** Our acquirer id in field 32. */
   readonly acquirerId: string
+  /** Name in the key store: MACs are made and checked under it. Absent: none are. */
+  readonly macKey?: string
+  /**
+   * The zone PIN key by its name, and the format of blocks under it. Absent: PINs stay behind, but
+   * leave as they came within one dialect.
+   */
+  readonly pin?: { readonly key: string; readonly format: PinFormat }
   readonly signOn: boolean
   readonly echoAfterIdleMs: number
   readonly echoMinIntervalMs: number

@@ -73,6 +73,7 @@ export function compileMapping(
   return {
     from: from.name,
     to: to.name,
+    pin: forward.pin,
     forward: (request, stamp, mac) => forwarded(far, forward.rules, request, stamp, mac),
     back: (answer) => broughtBack(back.rules, answer)
   }
@@ -98,6 +99,8 @@ interface Rules {
   readonly rules: ReadonlyArray<Rule>
   /** Fields of the target that a rule, or the security module, gives. */
   readonly given: ReadonlySet<number>
+  /** One of them makes PIN blocks cross. */
+  readonly pin: boolean
 }
 
 function rulesFrom(
@@ -109,6 +112,8 @@ function rulesFrom(
 ): Rules {
   const rules: Array<Rule> = []
   const given = new Set<number>()
+  const [pinBlock] = to.semantics.roles.pinBlock
+  let pin = false
   for (const [key, definition] of reader.entries(value, path)) {
     const at = join(path, key)
     const target = to.layout.access(key)
@@ -117,10 +122,16 @@ function rulesFrom(
       continue
     }
     given.add(target.field)
+    pin ||= target.field === pinBlock?.field && translatesPin(definition)
     const read = ruleFrom(reader, definition, at, from, target)
     if (read !== undefined) rules.push({ path: key, target, read })
   }
-  return { rules, given }
+  return { rules, given, pin }
+}
+
+function translatesPin(definition: unknown): boolean {
+  return typeof definition === "object" && definition !== null &&
+    own(definition as Source, "translate") === "pin"
 }
 
 function ruleFrom(
@@ -290,6 +301,7 @@ export function identityMapping(dialect: Dialect): Mapping {
   return {
     from: dialect.name,
     to: dialect.name,
+    pin: true,
     forward: (request, stamp, mac) => spoken.tryPatch(request, { set: stamp, mac }),
     back: (answer) => {
       const values: Record<string, string | Uint8Array | undefined> = {}

@@ -16,6 +16,8 @@ export interface Mapping {
   /** Names of the terminal's dialect and of the upstream's. */
   readonly from: string
   readonly to: string
+  /** A rule names the translation of PIN blocks: one may cross, through the stamp. */
+  readonly pin: boolean
   /**
    * The request as the upstream gets it. `stamp` holds what the switch sets itself (STAN, RRN,
    * transmission time, acquirer id, a translated PIN block), by paths of the upstream's dialect,

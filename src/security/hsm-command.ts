@@ -23,10 +23,10 @@
  */
 
 import { invariant } from "../domain/invariant.ts"
+import type { PinFormat } from "../domain/ports/security-module.ts"
 import { compileFraming } from "../frame/compile.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { KeyAttributes } from "./key-block.ts"
-import type { PinFormat } from "./pin-block.ts"
 import { fault, type SecurityFault } from "./security-fault.ts"
 
 /** A longer frame ends the connection. */

@@ -13,11 +13,10 @@
  * inferred from the newer China UnionPay dialects, no public vector.
  */
 
+import type { PinFormat } from "../domain/ports/security-module.ts"
 import type { BlockAlgorithm } from "./block-cipher.ts"
 import type { CipherCache, CipherKind, KeySource } from "./cipher-cache.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
-
-export type PinFormat = 0 | 1 | 3 | 4
 
 /** A key that enciphers PIN blocks, and with which cipher. */
 export interface PinKey {

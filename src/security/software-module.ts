@@ -65,7 +65,7 @@ export function softwareModule(keys: SoftwareKeys): SecurityModuleShape {
     install: (block, purpose) => orFailure(keys.install(block, purpose)),
     derive: (baseKey, serial, use) => orFailure(keys.derive(baseKey, serial, use)),
     release: (handle) => keys.release(handle),
-    exportToWorker: (handle) => keys.export(handle),
+    exportToWorker: (handle, algorithm) => keys.export(handle, algorithm),
     makeMac: (handle, algorithm, bytes, done) => {
       const mac = keys.mac(handle, algorithm, bytes)
       done(isFault(mac) ? undefined : mac)
@@ -92,6 +92,8 @@ interface Held {
   readonly purpose: KeyPurpose
   readonly attributes: KeyAttributes
   readonly algorithm: BlockAlgorithm | undefined
+  /** Of one DUKPT transaction: no worker learns it. */
+  readonly derived: boolean
   holders: number
 }
 
@@ -130,7 +132,7 @@ export class SoftwareKeys {
     if (isFault(opened)) return this.#refused(opened)
     const { attributes, key } = opened
     const handle = serves(attributes, purpose)
-      ? this.#hold(name, purpose, attributes, key)
+      ? this.#hold(name, purpose, attributes, key, false)
       : fault("key-usage")
     key.fill(0)
     return isFault(handle) ? this.#refused(handle) : handle
@@ -147,7 +149,7 @@ export class SoftwareKeys {
     if (isFault(derived)) return this.#refused(derived)
     const { attributes, key, purpose } = derived
     const name = `${purpose} dukpt ${this.#lastHandle + 1}`
-    const handle = this.#hold(name, purpose, attributes, key)
+    const handle = this.#hold(name, purpose, attributes, key, true)
     key.fill(0)
     return isFault(handle) ? this.#refused(handle) : handle
   }
@@ -162,11 +164,12 @@ export class SoftwareKeys {
   }
 
   /** A copy, for a worker that makes and verifies MACs; other keys stay here. */
-  export(handle: KeyHandle): Uint8Array | undefined {
+  export(handle: KeyHandle, algorithm: MacAlgorithm): Uint8Array | undefined {
     const held = this.#held.get(handle)
     const key = this.#cache.bytesOf(handle)
-    if (held === undefined || key === undefined || held.purpose !== "mac") return undefined
-    const both = modeAllows(held.attributes, "generate") && modeAllows(held.attributes, "verify")
+    if (held === undefined || key === undefined || held.derived) return undefined
+    const both = macAllowed(held.attributes, algorithm, "generate") &&
+      macAllowed(held.attributes, algorithm, "verify")
     return both ? Uint8Array.from(key) : undefined
   }
 
@@ -223,13 +226,14 @@ export class SoftwareKeys {
     name: string,
     purpose: KeyPurpose,
     attributes: KeyAttributes,
-    key: Uint8Array
+    key: Uint8Array,
+    derived: boolean
   ): KeyHandle | SecurityFault {
     const handle = this.#lastHandle + 1 as KeyHandle
     if (!this.#cache.put(handle, key)) return fault("cache-full")
     this.#lastHandle = handle
     const algorithm = cipherOf(attributes)
-    this.#held.set(handle, { name, purpose, attributes, algorithm, holders: 1 })
+    this.#held.set(handle, { name, purpose, attributes, algorithm, derived, holders: 1 })
     this.#handles.set(name, handle)
     return handle
   }

@@ -97,7 +97,7 @@ class Prepared implements PreparedAnswer {
       this.#sealed = body.length === 0 ? undefined : body
       return
     }
-    ask.session.seal(ask.spoken.profile.terminal, body, (sealed) => {
+    ask.session.seal(ask.spoken, body, (sealed) => {
       this.#sealing = false
       this.#sealed = sealed
       if (this.#handed !== undefined) this.#leave(this.#handed)

@@ -15,6 +15,8 @@ export class Arrival {
   result: Decoded | undefined
   /** The key under which the MAC was checked last. */
   key: KeyHandle | undefined
+  /** `key` was derived for this message alone, and goes when its MAC was checked. */
+  derived = false
   /** The codec was asked to check the MAC once its sender was known. */
   asked = false
   /** The old key has been tried as well. */

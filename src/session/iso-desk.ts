@@ -14,6 +14,7 @@ import type { Binding } from "./binding.ts"
 import type { SessionHouseShape } from "./house.ts"
 import type { IsoSession } from "./iso-session.ts"
 import { Management } from "./management.ts"
+import { pinUnder } from "./message-keys.ts"
 import { submissionOf } from "./submission.ts"
 
 /** Owed by whoever sends them: refusing one would only move the doubt. */
@@ -105,7 +106,9 @@ export class IsoDesk {
       session.refuse(spoken, refusal)
       return
     }
-    const submission = submissionOf(spoken, binding.generation)
+    const { keys, time } = this.#house
+    const pin = pinUnder(spoken, keys, time.monotonicMs())
+    const submission = submissionOf(spoken, binding.generation, pin)
     if (typeof submission === "string") {
       session.refuse(spoken, submission)
       return

@@ -19,6 +19,7 @@ import type { Binding } from "./binding.ts"
 import type { IsoDesk } from "./iso-desk.ts"
 import { Line } from "./line.ts"
 import { type ListenerRoom, mailboxCapacity } from "./listener-room.ts"
+import { type Derivation, derivationOf } from "./message-keys.ts"
 import { pushText } from "./push-text.ts"
 import { Seats } from "./seats.ts"
 
@@ -247,6 +248,8 @@ export class IsoSession extends Line<Arrival> {
       else this.#desk.take(this, spoken, false)
       return
     }
+    const derivation = derivationOf(spoken)
+    if (derivation !== undefined) return this.#checkDerived(spoken, derivation)
     const key = this.room.house.keys.mac(profile.terminal)
     if (key === undefined) {
       if (demanded) this.refuse(spoken, "key-missing")
@@ -258,12 +261,20 @@ export class IsoSession extends Line<Arrival> {
     }
   }
 
+  #checkDerived(spoken: Spoken, { baseKey, serial }: Derivation): void {
+    const key = this.room.house.security.derive(baseKey, serial, "mac-request")
+    if (typeof key !== "number") return this.refuse(spoken, key)
+    spoken.arrival.derived = true
+    this.#verify(spoken, key)
+  }
+
   #verify(spoken: Spoken, key: KeyHandle): void {
     const { arrival, message } = spoken
     arrival.key = key
     arrival.asked = true
     this.#verifying = arrival
     this.room.house.codec.verify(this.lane, message, key, (mac) => {
+      if (arrival.derived) this.room.house.security.release(key)
       arrival.result = { _tag: "message", message, mac }
       this.actor.tell(arrival)
     })
@@ -277,7 +288,9 @@ export class IsoSession extends Line<Arrival> {
       this.#desk.take(this, spoken, true)
       return
     }
-    const previous = keys.previousMac(profile.terminal, time.monotonicMs())
+    const previous = arrival.derived
+      ? undefined
+      : keys.previousMac(profile.terminal, time.monotonicMs())
     if (previous === undefined || arrival.triedPrevious) {
       this.audit("mac-wrong", spoken.message)
       this.#macRefused(spoken, "mac-wrong")
@@ -326,7 +339,7 @@ export class IsoSession extends Line<Arrival> {
       else this.reply(spoken.arrival, sealed, handed)
       this.settled()
     }
-    if (mac && body.length > 0) this.seal(spoken.profile.terminal, body, leave)
+    if (mac && body.length > 0) this.seal(spoken, body, leave)
     else leave(body)
   }
 
@@ -335,19 +348,23 @@ export class IsoSession extends Line<Arrival> {
   }
 
   /** Undefined when no MAC can be made, and when the line ends before it is. */
-  seal(terminal: TerminalId, body: Uint8Array, done: (body: Uint8Array | undefined) => void): void {
-    const { codec, keys } = this.room.house
-    const key = this.alive ? keys.mac(terminal) : undefined
-    if (key === undefined) {
-      done(this.alive ? body : undefined)
-      return
-    }
+  seal(spoken: Spoken, body: Uint8Array, done: (body: Uint8Array | undefined) => void): void {
+    const { codec, keys, security } = this.room.house
+    if (!this.alive) return done(undefined)
+    const derivation = derivationOf(spoken)
+    const key = derivation === undefined
+      ? keys.mac(spoken.profile.terminal)
+      : security.derive(derivation.baseKey, derivation.serial, "mac-response")
+    if (typeof key !== "number") return done(derivation === undefined ? body : undefined)
     const unsealed = this.#unsealed ??= new Set()
     const sealed = (bytes: Uint8Array | undefined) => {
       if (unsealed.delete(sealed)) done(bytes)
     }
     unsealed.add(sealed)
-    codec.seal(this.lane, this.dialect, body, key, sealed)
+    codec.seal(this.lane, this.dialect, body, key, (bytes) => {
+      if (derivation !== undefined) security.release(key)
+      sealed(bytes)
+    })
   }
 
   /** What waits for this terminal, where the dialect has a field for it. */

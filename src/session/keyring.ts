@@ -1,17 +1,25 @@
 /**
  * Working keys of terminals, as handles. They are durable and outlive connections and restarts
- * (rule 8): the journal's block is installed when a terminal is first heard, and a new download
- * replaces it. What must hold: after a rotation the old MAC key is accepted for a grace, because
- * the answer that carried the new one may have been lost, and never after it.
+ * (rule 8): the journal's blocks are installed when a terminal is first heard, and a new download
+ * replaces them. What must hold: after a rotation the old keys are accepted for a grace, because
+ * the answer that carried the new ones may have been lost, and never after it.
  */
 
 import type { KeyHandle, TerminalId } from "../domain/brand.ts"
 import type { JournalShape, TerminalState } from "../domain/ports/journal.ts"
 import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
 
+/** The keys of one download. */
+interface Keys {
+  readonly mac: KeyHandle | undefined
+  /** Installed when the first PIN comes: many terminals never send one. */
+  pin: KeyHandle | undefined
+  readonly pinBlock: Uint8Array | undefined
+}
+
 interface Entry {
-  mac: KeyHandle | undefined
-  previous: KeyHandle | undefined
+  current: Keys
+  previous: Keys | undefined
   graceEndsMs: number
 }
 
@@ -47,16 +55,22 @@ export class Keyring {
 
   /** The terminal's current MAC key; undefined: it has none yet, or its block is not ours. */
   mac(terminal: TerminalId): KeyHandle | undefined {
-    return this.#entry(terminal).mac
+    return this.#entry(terminal).current.mac
   }
 
-  /** The key before the last rotation, while it may still be in use. */
+  /** The MAC key before the last rotation, while it may still be in use. */
   previousMac(terminal: TerminalId, nowMs: number): KeyHandle | undefined {
-    const entry = this.#entry(terminal)
-    if (entry.previous === undefined || nowMs < entry.graceEndsMs) return entry.previous
-    this.#security.release(entry.previous)
-    entry.previous = undefined
-    return undefined
+    return this.#previous(terminal, nowMs)?.mac
+  }
+
+  /** The terminal's current PIN key, likewise. */
+  pin(terminal: TerminalId): KeyHandle | undefined {
+    return this.#pinOf(this.#entry(terminal).current)
+  }
+
+  previousPin(terminal: TerminalId, nowMs: number): KeyHandle | undefined {
+    const previous = this.#previous(terminal, nowMs)
+    return previous === undefined ? undefined : this.#pinOf(previous)
   }
 
   /** What the journal knows of the terminal; for read, change and write in one turn. */
@@ -68,11 +82,11 @@ export class Keyring {
   rotated(terminal: TerminalId, keys: StoredKeys, nowMs: number): void {
     const entry = this.#entry(terminal)
     const fresh = this.#install(keys)
-    if (fresh === entry.mac) return
-    if (entry.previous !== undefined) this.#security.release(entry.previous)
-    entry.previous = entry.mac
+    if (fresh.mac === entry.current.mac) return
+    this.#release(entry.previous)
+    entry.previous = entry.current
     entry.graceEndsMs = nowMs + this.#graceMs
-    entry.mac = fresh
+    entry.current = fresh
   }
 
   #entry(terminal: TerminalId): Entry {
@@ -80,15 +94,40 @@ export class Keyring {
     if (entry === undefined) {
       const stored = this.state(terminal).keys
       const keys = stored.mac === undefined ? this.#seed(terminal) : stored
-      entry = { mac: this.#install(keys ?? {}), previous: undefined, graceEndsMs: 0 }
+      entry = { current: this.#install(keys ?? {}), previous: undefined, graceEndsMs: 0 }
       this.#entries.set(terminal, entry)
     }
     return entry
   }
 
-  #install(keys: StoredKeys): KeyHandle | undefined {
-    if (keys.mac === undefined) return undefined
-    const handle = this.#security.install(keys.mac, "mac")
-    return typeof handle === "number" ? handle : undefined
+  #previous(terminal: TerminalId, nowMs: number): Keys | undefined {
+    const entry = this.#entry(terminal)
+    if (entry.previous !== undefined && nowMs >= entry.graceEndsMs) {
+      this.#release(entry.previous)
+      entry.previous = undefined
+    }
+    return entry.previous
+  }
+
+  #install({ mac, pin }: StoredKeys): Keys {
+    const handle = mac === undefined ? undefined : this.#security.install(mac, "mac")
+    return {
+      mac: typeof handle === "number" ? handle : undefined,
+      pin: undefined,
+      pinBlock: pin
+    }
+  }
+
+  #pinOf(keys: Keys): KeyHandle | undefined {
+    if (keys.pin === undefined && keys.pinBlock !== undefined) {
+      const handle = this.#security.install(keys.pinBlock, "pin")
+      if (typeof handle === "number") keys.pin = handle
+    }
+    return keys.pin
+  }
+
+  #release(keys: Keys | undefined): void {
+    if (keys?.mac !== undefined) this.#security.release(keys.mac)
+    if (keys?.pin !== undefined) this.#security.release(keys.pin)
   }
 }

@@ -8,13 +8,18 @@ import type { Stan } from "../domain/brand.ts"
 import { type Channel, channels, type Scheme } from "../domain/channel.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import { followOnKinds } from "../domain/kind.ts"
+import type { PinUnder } from "../domain/ports/security-module.ts"
 import type { Submission } from "../domain/ports/transactions.ts"
 import type { Message } from "../iso8583/message.ts"
 import { recogniseCode } from "../qr/pay-code.ts"
 import type { Spoken } from "./arrival.ts"
 
-/** `session` is the generation that asks. */
-export function submissionOf(spoken: Spoken, session: number): Submission | FailureCode {
+/** `session` is the generation that asks; `pin` the key of the PIN block, if there is one. */
+export function submissionOf(
+  spoken: Spoken,
+  session: number,
+  pin: PinUnder | undefined
+): Submission | FailureCode {
   const { arrival, kind, message, profile } = spoken
   const { dialect } = message
   const stan = message.role("stan")
@@ -49,6 +54,7 @@ export function submissionOf(spoken: Spoken, session: number): Submission | Fail
     ...optional("localTime", localTimeOf(message)),
     ...optional("cardSequence", message.role("cardSequence")),
     ...optional("payCode", payCode),
+    ...(pin === undefined ? {} : { pin }),
     ...(original === undefined ? {} : { original })
   }
 }

@@ -4,6 +4,7 @@
  * its block permits; an answer is an error code or whole; clear PINs and keys stay in here.
  */
 
+import type { PinFormat } from "../domain/ports/security-module.ts"
 import { encryptBlocks, encryptChain } from "../security/block-cipher.ts"
 import { CipherCache } from "../security/cipher-cache.ts"
 import { deriveDukpt } from "../security/dukpt-key.ts"
@@ -13,12 +14,7 @@ import { checkValue, newKey } from "../security/key-material.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { cipherOf, modeAllows } from "../security/key-usage.ts"
 import { cmac, constantTimeEqual, makeMac } from "../security/mac.ts"
-import {
-  type PinFormat,
-  type PinKey,
-  type RandomBytes,
-  translatePin
-} from "../security/pin-block.ts"
+import { type PinKey, type RandomBytes, translatePin } from "../security/pin-block.ts"
 import { isFault, type SecurityFault } from "../security/security-fault.ts"
 
 const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })

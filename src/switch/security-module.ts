@@ -1,15 +1,23 @@
-/** Which security module a configuration has: host commands where it names one, software else. */
+/**
+ * Which security module a configuration has, host commands where it names one, software else; and
+ * the keys in it that the upstreams share with us. What must hold: a key that is not there, or not
+ * one for its work, stops the start.
+ */
 
 import { Effect, Layer } from "effect"
 import { Timers } from "../actor/timers.ts"
-import type { BreakerConfig, SwitchConfig } from "../domain/config.ts"
-import type { SecurityModule } from "../domain/ports/security-module.ts"
+import type { KeyHandle } from "../domain/brand.ts"
+import type { BreakerConfig, SwitchConfig, UpstreamConfig } from "../domain/config.ts"
+import { type KeyPurpose, SecurityModule } from "../domain/ports/security-module.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import type { Transport } from "../domain/ports/transport.ts"
 import { hsmModuleLayer } from "../security/hsm-module.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
+import { SecurityRefused } from "../security/security-fault.ts"
 import { softwareModuleLayer } from "../security/software-module.ts"
 import { Breaker } from "../upstream/breaker.ts"
+import type { PinZone } from "../upstream/pin-translation.ts"
+import type { UpstreamKeys } from "../upstream/upstreams.ts"
 
 /** A module that fails half of its commands is left alone for a while, then probed. */
 const breakerConfig: BreakerConfig = {
@@ -33,10 +41,7 @@ export function securityModuleLayer(
   hsmKeys: ReadonlyArray<StoredKey>
 ): Layer.Layer<SecurityModule, never, Random | Time | Timers | Transport> {
   if (hsm === undefined) return softwareModuleLayer({ store, testEnvironment: test })
-  // Only current versions are asked for by name.
-  const blocks = new Map(
-    hsmKeys.toSorted((a, b) => a.version - b.version).map(({ block, name }) => [name, block])
-  )
+  const keyBlock = currentBlocks(hsmKeys)
   return Layer.unwrap(Effect.gen(function*() {
     const timers = yield* Timers
     const time = yield* Time
@@ -52,8 +57,43 @@ export function securityModuleLayer(
         echoEnded: (permit, outcome, nowMs) => breaker.echoEnded(permit, outcome, nowMs)
       },
       timers,
-      keyBlock: (name) => blocks.get(name),
+      keyBlock,
       maxKeys
     })
   }))
 }
+
+/** Only current versions are asked for by name. */
+function currentBlocks(keys: ReadonlyArray<StoredKey>): (name: string) => string | undefined {
+  const blocks = new Map(
+    keys.toSorted((a, b) => a.version - b.version).map(({ block, name }) => [name, block])
+  )
+  return (name) => blocks.get(name)
+}
+
+/** The MAC keys and zone PIN keys of the upstreams, installed in the module. */
+export const upstreamKeys = Effect.fnUntraced(function*(
+  upstreams: ReadonlyArray<UpstreamConfig>,
+  { hsm }: SwitchConfig["keyStore"],
+  store: KeyStore,
+  hsmKeys: ReadonlyArray<StoredKey>
+): Effect.fn.Return<UpstreamKeys, SecurityRefused, SecurityModule> {
+  const security = yield* SecurityModule
+  const block = currentBlocks(hsm === undefined ? store.keys : hsmKeys)
+  const install = Effect.fnUntraced(function*(key: string, purpose: KeyPurpose) {
+    const found = block(key)
+    if (found === undefined) return yield* new SecurityRefused({ code: "key-unknown", key })
+    const handle = security.install(Buffer.from(found, "latin1"), purpose)
+    if (typeof handle === "number") return handle
+    return yield* new SecurityRefused({ code: "key-usage", key })
+  })
+  const macs = new Map<string, KeyHandle>()
+  const pins = new Map<string, PinZone>()
+  for (const { macKey, name, pin } of upstreams) {
+    if (macKey !== undefined) macs.set(name, yield* install(macKey, "mac"))
+    if (pin !== undefined) {
+      pins.set(name, { key: yield* install(pin.key, "pin"), format: pin.format })
+    }
+  }
+  return { security, macs, pins }
+})

@@ -1,5 +1,6 @@
 /**
- * From accepted to written: candidates in order, a place on a link, durable, then the socket.
+ * From accepted to written: candidates in order, a place on a link, the PIN under the upstream's
+ * key where there is one, durable, then the socket.
  * *Written* means handed to a connected socket. Until then every failure is definite and the next
  * candidate may be tried; from then on nothing is ever sent again as new (rules 1 and 2).
  */
@@ -17,6 +18,8 @@ import type { Room } from "./room.ts"
 
 /** Of several candidates' reasons, the one that tells the operator most comes first. */
 const reasonRank: ReadonlyArray<FailureCode> = [
+  "key-missing",
+  "pin-refused",
   "untranslatable",
   "window-full",
   "breaker-open",
@@ -44,12 +47,38 @@ export class Forwarding {
       const upstream = life.candidates[life.next++]!
       const reserved = this.#room.upstreams.reserve(upstream, request)
       if (typeof reserved !== "string") {
-        this.#commit(life, reserved)
+        if (reserved.secure === undefined) this.#commit(life, reserved)
+        else this.#secure(life, reserved, reserved.secure)
         return
       }
       if (rank(reserved) < rank(refusal)) refusal = reserved
     }
-    this.#outcomes.refused(life, refusal)
+    this.#refused(life, refusal)
+  }
+
+  /**
+   * Nothing is durable and nothing written while a security module translates the PIN: what it
+   * cannot translate is refused, and what the terminal takes back meanwhile never leaves.
+   */
+  #secure(
+    life: Life,
+    reservation: Reservation,
+    secure: NonNullable<Reservation["secure"]>
+  ): void {
+    const { securing } = this.#floor
+    securing.add(life)
+    secure((failure) => {
+      securing.delete(life)
+      const refusal = failure ?? (life.reversedByTerminal ? "upstream-down" : undefined)
+      if (refusal === undefined) return this.#commit(life, reservation)
+      reservation.release()
+      this.#refused(life, refusal)
+    })
+  }
+
+  #refused(life: Life, code: FailureCode): void {
+    forgetPin(life)
+    this.#outcomes.refused(life, code)
   }
 
   /** `forwarded` is on disk before the request leaves. */
@@ -107,9 +136,8 @@ export class Forwarding {
     const timeoutMs = settings.upstreamTimeoutMs.get(reservation.upstream)
     invariant(timeoutMs !== undefined, "every upstream has a timeout")
     life.dispatchedMs = time.monotonicMs()
-    if (!reservation.dispatch(timeoutMs, (ending) => this.#ended(life, ending))) {
-      this.#again(life)
-    }
+    if (reservation.dispatch(timeoutMs, (ending) => this.#ended(life, ending))) forgetPin(life)
+    else this.#again(life)
   }
 
   #ended(life: Life, ending: Ending): void {
@@ -136,7 +164,7 @@ export class Forwarding {
   /** Nothing was written: the next candidate, unless the terminal has taken its request back. */
   #again(life: Life): void {
     if (life.reversedByTerminal) {
-      this.#outcomes.refused(life, "upstream-down")
+      this.#refused(life, "upstream-down")
       return
     }
     life.record = { ...life.record, state: step(life.record.state, "routed") }
@@ -151,9 +179,16 @@ function requestOf(life: Life): UpstreamRequest {
     facts: life.facts,
     partialApproval: submission.profile.partialApproval,
     ...(submission.message === undefined ? {} : { message: submission.message }),
+    ...(submission.pin === undefined ? {} : { pin: submission.pin }),
     ...(submission.payCode === undefined ? {} : { payCode: submission.payCode }),
     ...(original === undefined ? {} : { original })
   }
+}
+
+/** The terminal's block has gone where it had to, and stays nowhere (I6). */
+function forgetPin({ submission: { message } }: Life): void {
+  const path = message?.dialect.pathOf("pinBlock")
+  if (path !== undefined) message?.raw(path)?.fill(0)
 }
 
 function rank(code: FailureCode): number {

@@ -37,6 +37,10 @@ export class Originals {
   /** The record as it is now: in flight, or in the journal. */
   find(submission: Submission): TransactionRecord | undefined {
     const kinds = refersTo[submission.kind] ?? []
+    for (const { record, submission: { terminal } } of this.#floor.securing) {
+      if (terminal !== submission.terminal || !kinds.includes(record.kind)) continue
+      if (matches(record, submission)) return record
+    }
     for (const entry of this.#floor.recent.of(submission.terminal)) {
       if (!kinds.includes(entry.kind)) continue
       const record = this.current(entry.id)

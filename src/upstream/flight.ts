@@ -1,8 +1,8 @@
 /**
  * One request or advice on one link, from the place it took to its single end:
  *
- *   reserved ──dispatch──► sent ──answer · deadline · link gone──► over
- *       └──release · link gone──────────────────────────────────► over
+ *   reserved ──(secure)──dispatch──► sent ──answer · deadline · link gone──► over
+ *       └──release · link gone────────────────────────────────────────────► over
  *
  * It owns a place on the link, a STAN and the breaker's permit, and gives all three back exactly
  * once, before anybody is told.
@@ -10,17 +10,21 @@
 
 import type { Timer } from "../actor/timer-wheel.ts"
 import type { Rrn, Stan } from "../domain/brand.ts"
+import type { FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { Ending, Reservation, UpstreamAnswer } from "../domain/ports/upstream.ts"
 import type { Message } from "../iso8583/message.ts"
 import type { Outcome, Permit } from "./breaker.ts"
 import { unqueued, type Waiting } from "./correlation.ts"
 import type { Link } from "./link.ts"
+import type { PinWork } from "./pin-translation.ts"
 
 /** The group that a flight belongs to, as the flight needs it. */
 export interface Tower {
   readonly upstream: string
   readonly nowMs: () => number
+  /** Puts its PIN under the upstream's key, now or later. */
+  readonly translate: (work: PinWork, done: (block: Uint8Array | FailureCode) => void) => void
   /** Starts its deadline and lets it wait for its answer. */
   readonly await: (flight: Flight, timeoutMs: number) => Timer
   /** Hands its bytes to the link, perhaps after sealing; false: no connection took them. */
@@ -45,6 +49,11 @@ export interface FlightPlan {
   readonly body: Buffer
   readonly rrn: Rrn | undefined
   readonly time: string | undefined
+  /** A PIN to be translated before `body`, which has zeros in its place, is what leaves. */
+  readonly pin?: {
+    readonly work: PinWork
+    readonly complete: (block: Uint8Array) => Buffer
+  }
   /** The answer in our words, or in words what contradicts the request. */
   readonly judge: (answer: Message) => UpstreamAnswer | string
   readonly outcome: (answer: UpstreamAnswer, elapsedMs: number) => Outcome
@@ -58,10 +67,13 @@ export class Flight implements Reservation, Waiting {
   readonly time?: string
   readonly key: number
   readonly link: number
+  readonly secure?: (done: (failure: FailureCode | undefined) => void) => void
   sequence = unqueued
   sentMs = 0
   readonly #tower: Tower
   #state: "reserved" | "sent" | "over" = "reserved"
+  /** With its PIN in it, until it was handed to the link. */
+  #secret: Buffer | undefined
   #timer: Timer | undefined
   #ended: ((ending: Ending) => void) | undefined
 
@@ -74,6 +86,35 @@ export class Flight implements Reservation, Waiting {
     if (plan.rrn !== undefined) this.rrn = plan.rrn
     if (plan.time !== undefined) this.time = plan.time
     this.#tower = tower
+    const { pin } = plan
+    if (pin !== undefined) this.secure = (done) => this.#translate(pin, done)
+  }
+
+  /** What leaves. */
+  get body(): Buffer {
+    invariant(
+      this.plan.pin === undefined || this.#secret !== undefined,
+      "a PIN is translated before its message leaves"
+    )
+    return this.#secret ?? this.plan.body
+  }
+
+  /** It was handed over, or never will be: nothing of the PIN stays here. */
+  forgetPin(): void {
+    this.#secret?.fill(0)
+    this.#secret = undefined
+  }
+
+  #translate(
+    { complete, work }: NonNullable<FlightPlan["pin"]>,
+    done: (failure: FailureCode | undefined) => void
+  ): void {
+    this.#tower.translate(work, (block) => {
+      if (typeof block === "string") return done(block)
+      this.#secret = complete(block)
+      block.fill(0)
+      done(undefined)
+    })
   }
 
   get transaction(): string {
@@ -123,6 +164,7 @@ export class Flight implements Reservation, Waiting {
   #land(landing: Landing): void {
     invariant(this.#state !== "over", "a flight ends once")
     this.#state = "over"
+    this.forgetPin()
     this.#timer?.cancel()
     const ended = this.#ended
     this.#ended = undefined

@@ -14,6 +14,8 @@ import type { Stan } from "../domain/brand.ts"
 import type { UpstreamConfig } from "../domain/config.ts"
 import type { EndReason } from "../domain/end-reasons.ts"
 import type { FailureCode } from "../domain/failures.ts"
+import { invariant } from "../domain/invariant.ts"
+import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { TransportShape } from "../domain/ports/transport.ts"
 import type {
@@ -38,6 +40,7 @@ import type { LinkHost, ManagementEnd, ManagementKind } from "./link-host.ts"
 import { Link } from "./link.ts"
 import { Management } from "./management.ts"
 import type { UpstreamMeter } from "./meter.ts"
+import { type PinWork, translatePin } from "./pin-translation.ts"
 import type { Seal } from "./seal.ts"
 import { firstStan, formatStan, parseStan, StanAllocator } from "./stan-allocator.ts"
 
@@ -51,6 +54,8 @@ export interface GroupServices {
   readonly flush: TurnFlush
   readonly meter: UpstreamMeter
   readonly events: GroupEvents
+  /** Absent: no upstream has keys. */
+  readonly security?: SecurityModuleShape
   readonly maxFrameBytes: number
 }
 
@@ -215,13 +220,19 @@ export class IsoGroup implements ControlledGroup, Tower {
     return this.#services.time.monotonicMs()
   }
 
+  translate(work: PinWork, done: (block: Uint8Array | FailureCode) => void): void {
+    const { security } = this.#services
+    invariant(security !== undefined, "who has a zone PIN key has a security module")
+    translatePin(security, work, done)
+  }
+
   await(flight: Flight, timeoutMs: number): Timer {
     this.#correlation.add(flight)
     return this.#services.timers.after(timeoutMs, () => this.#expired(flight))
   }
 
   write(flight: Flight): boolean {
-    const { body } = flight.plan
+    const { body } = flight
     if (this.#seal === undefined) return this.#hand(flight, body)
     this.#seal.seal(body, (sealed) => {
       if (!flight.isSent) return
@@ -236,6 +247,10 @@ export class IsoGroup implements ControlledGroup, Tower {
     const sequence = frame === undefined ? 0 : link.send(frame)
     if (sequence === 0) return false
     flight.sequence = sequence
+    if (flight.plan.pin !== undefined) {
+      body.fill(0)
+      flight.forgetPin()
+    }
     this.#services.meter.sent(this.name, advice ? "advice" : "request")
     return true
   }

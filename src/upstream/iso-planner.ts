@@ -27,6 +27,7 @@ import {
 } from "./iso-stamps.ts"
 import type { ManagementKind } from "./link-host.ts"
 import type { Link } from "./link.ts"
+import { type PinWork, pinWork, type PinZone } from "./pin-translation.ts"
 import { parseStan, type RrnAllocator } from "./stan-allocator.ts"
 
 export interface PlannerServices {
@@ -44,6 +45,7 @@ export class IsoPlanner {
   /** By the name of the terminal's dialect. */
   readonly #mappings: ReadonlyMap<string, Mapping>
   readonly #sealed: boolean
+  readonly #zone: PinZone | undefined
   readonly #paths: StampPaths
   readonly #technical: ReadonlySet<string>
   readonly #echoes: ReadonlyArray<Echo>
@@ -53,13 +55,15 @@ export class IsoPlanner {
     services: PlannerServices,
     dialect: Dialect,
     mappings: ReadonlyMap<string, Mapping>,
-    sealed: boolean
+    sealed: boolean,
+    zone?: PinZone
   ) {
     this.dialect = dialect
     this.#config = config
     this.#services = services
     this.#mappings = mappings
     this.#sealed = sealed
+    this.#zone = zone
     this.#paths = stampPaths(dialect)
     this.#technical = new Set(config.breaker.technicalCodes)
     this.#echoes = echoesOf(dialect)
@@ -74,7 +78,11 @@ export class IsoPlanner {
     const { facts, message, original, partialApproval, record } = request
     const mapping = message === undefined ? undefined : this.#mappings.get(message.dialect.name)
     if (message === undefined || mapping === undefined) return "untranslatable"
+    const pin = pinWork(request, mapping, this.#zone, this.dialect)
+    if (typeof pin === "string") return pin
     const stamps = stamp(this.#paths, this.#stamps(stan, this.#services.rrns.take()), message)
+    // Its place, until it has been translated.
+    if (pin !== undefined) stamps[pin.path] = new Uint8Array(pin.length)
     const values: Values = original === undefined ? stamps : {
       ...stamps,
       ...this.dialect.refer(this.#original(original, facts))
@@ -99,9 +107,16 @@ export class IsoPlanner {
       body,
       rrn: stampedText(values, this.#paths.rrn) as Rrn | undefined,
       time: stampedText(values, this.#paths.transmissionTime),
+      ...(pin === undefined ? {} : { pin: this.#secured(pin, written) }),
       judge: (answer) => judge(asked, answer),
       outcome: (answer, elapsedMs) => this.#outcome(answer, elapsedMs)
     }
+  }
+
+  #secured(work: PinWork, written: Message): NonNullable<FlightPlan["pin"]> {
+    const complete = (block: Uint8Array) =>
+      this.dialect.patch(written, { set: { [work.path]: block }, mac: this.#sealed })
+    return { work, complete }
   }
 
   /**

@@ -14,6 +14,7 @@ import type { UpstreamConfig } from "../domain/config.ts"
 import { invariant } from "../domain/invariant.ts"
 import { Codec } from "../domain/ports/codec.ts"
 import { Http } from "../domain/ports/http.ts"
+import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
 import { type UpstreamAnswer, Upstreams } from "../domain/ports/upstream.ts"
@@ -26,10 +27,20 @@ import type { ControlledGroup } from "./group.ts"
 import { type GroupServices, IsoGroup } from "./iso-group.ts"
 import { IsoPlanner, type PlannerServices } from "./iso-planner.ts"
 import type { UpstreamMeter } from "./meter.ts"
+import type { PinZone } from "./pin-translation.ts"
 import { makeSeal } from "./seal.ts"
 import { RrnAllocator } from "./stan-allocator.ts"
 import { makeCaller } from "./wallet-caller.ts"
 import { WalletGroup } from "./wallet-group.ts"
+
+/** What upstreams share with us, by their names. */
+export interface UpstreamKeys {
+  readonly security: SecurityModuleShape
+  /** Without one nothing is sealed and nothing checked. */
+  readonly macs: ReadonlyMap<string, KeyHandle>
+  /** Without one no PIN is sent but as it came. */
+  readonly pins: ReadonlyMap<string, PinZone>
+}
 
 export interface UpstreamsOptions {
   /** Name of this node: part of every RRN. */
@@ -41,8 +52,7 @@ export interface UpstreamsOptions {
   readonly framings: ReadonlyMap<string, Framing>
   /** By terminal dialect and upstream dialect: `cup-pos>iso87-ascii`. */
   readonly mappings: ReadonlyMap<string, Mapping>
-  /** By upstream name: the key of its MACs. Without one nothing is sealed and nothing checked. */
-  readonly macKeys?: ReadonlyMap<string, KeyHandle>
+  readonly keys?: UpstreamKeys
   /** By account name: see `qr/wallet-keys.ts`. */
   readonly wallets?: ReadonlyMap<string, Wallet>
   readonly maxFrameBytes: number
@@ -113,6 +123,7 @@ const builder = Effect.fnUntraced(function*(
     flush: new TurnFlush(time),
     meter: options.meter,
     events,
+    ...(options.keys === undefined ? {} : { security: options.keys.security }),
     maxFrameBytes: options.maxFrameBytes
   }
   const planning: PlannerServices = {
@@ -134,10 +145,11 @@ const builder = Effect.fnUntraced(function*(
     const framing = options.framings.get(config.framing)
     invariant(dialect !== undefined, `upstream ${config.name} has a dialect`)
     invariant(framing !== undefined, `upstream ${config.name} has a framing`)
-    const key = options.macKeys?.get(config.name)
+    const key = options.keys?.macs.get(config.name)
+    const zone = options.keys?.pins.get(config.name)
     const seal = key === undefined ? undefined : makeSeal(codec, dialect, key)
     const mappings = mappingsInto(config.dialect, options.mappings)
-    const planner = new IsoPlanner(config, planning, dialect, mappings, seal !== undefined)
+    const planner = new IsoPlanner(config, planning, dialect, mappings, seal !== undefined, zone)
     return new IsoGroup(config, services, planner, framing, seal)
   }
 })

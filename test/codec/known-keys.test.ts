@@ -3,7 +3,10 @@
 import { describe, expect, it } from "vitest"
 import { KeyLessons, KnownKeys } from "../../src/codec/known-keys.ts"
 import type { KeyHandle } from "../../src/domain/brand.ts"
+import type { MacAlgorithm } from "../../src/domain/ports/security-module.ts"
 import { testModule } from "./keys.ts"
+
+const cmac = { name: "aes-cmac" } as const
 
 function parts() {
   const keys = Array.from({ length: 6 }, (_, index) => Buffer.alloc(16, index))
@@ -23,26 +26,43 @@ function shelf(max: number) {
 describe("known keys", () => {
   it("are given once, and the oldest goes when there are too many", () => {
     const { known, said } = shelf(2)
-    const shared = [1, 2, 1, 3, 2, 1].map((handle) => known.share(handle as KeyHandle))
+    const shared = [1, 2, 1, 3, 2, 1].map((handle) => known.share(handle as KeyHandle, cmac))
     expect(shared).toEqual([true, true, true, true, true, true])
     expect(said).toEqual(["put 1", "put 2", "put 3", "drop 1", "put 1", "drop 2"])
   })
 
   it("are none that the module keeps, and none that it does not know", () => {
     const { known, said } = shelf(2)
-    expect([known.share(6 as KeyHandle), known.share(9 as KeyHandle)]).toEqual([false, false])
+    expect([known.share(6 as KeyHandle, cmac), known.share(9 as KeyHandle, cmac)]).toEqual([
+      false,
+      false
+    ])
     expect(said).toEqual([])
+  })
+
+  it("are asked for again for another algorithm, which their block may forbid", () => {
+    const { module } = parts()
+    const given = module.exportToWorker
+    const strict = {
+      ...module,
+      exportToWorker: (handle: KeyHandle, algorithm: MacAlgorithm) =>
+        algorithm.name === "aes-cmac" ? given(handle, algorithm) : undefined
+    }
+    const known = new KnownKeys(strict, { put: () => {}, drop: () => {} }, 2)
+    const asked = (algorithm: MacAlgorithm) => known.share(1 as KeyHandle, algorithm)
+    expect([asked(cmac), asked({ name: "x9.19" }), asked(cmac)]).toEqual([true, false, true])
+    expect(module.exports).toEqual([1])
   })
 
   it("that go and come back within one batch are kept", () => {
     const { module } = parts()
     const lessons = new KeyLessons()
     const known = new KnownKeys(module, lessons, 2)
-    for (const handle of [1, 2]) known.share(handle as KeyHandle)
+    for (const handle of [1, 2]) known.share(handle as KeyHandle, cmac)
     const first = lessons.take()
     expect(first.keys.map(({ handle }) => handle)).toEqual([1, 2])
     // 3 sends 1 away, 1 comes back and sends 2 away.
-    for (const handle of [3, 1]) known.share(handle as KeyHandle)
+    for (const handle of [3, 1]) known.share(handle as KeyHandle, cmac)
     const second = lessons.take()
     expect(second.keys.map(({ handle }) => handle)).toEqual([3])
     expect(second.drops).toEqual([2])

@@ -2,11 +2,11 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { PinFormat } from "../../src/domain/ports/security-module.ts"
 import { encryptBlocks } from "../../src/security/block-cipher.ts"
 import { CipherCache } from "../../src/security/cipher-cache.ts"
 import {
   openPinBlock,
-  type PinFormat,
   type PinKey,
   sealPinBlock,
   translatePin,

@@ -10,6 +10,7 @@ import type { FailureCode } from "../../src/domain/failures.ts"
 import type {
   KeyPurpose,
   MacAlgorithm,
+  PinFormat,
   SecurityModuleShape,
   WorkingKeyShape
 } from "../../src/domain/ports/security-module.ts"
@@ -19,7 +20,7 @@ import type { UnwrappedKey } from "../../src/security/key-block.ts"
 import { type ClearKeys, readDownload } from "../../src/security/key-download.ts"
 import { workingAttributes } from "../../src/security/key-usage.ts"
 import { makeMac } from "../../src/security/mac.ts"
-import { openPinBlock, type PinFormat, sealPinBlock } from "../../src/security/pin-block.ts"
+import { openPinBlock, sealPinBlock } from "../../src/security/pin-block.ts"
 import { isFault } from "../../src/security/security-fault.ts"
 import { SoftwareKeys, softwareModule } from "../../src/security/software-module.ts"
 import { demoStore } from "./demo-store.ts"
@@ -95,7 +96,7 @@ describe.each(made)("the $place module", ({ place, make }) => {
   it("says where its keys are, and gives them out only from there", () => {
     const handle = handleOf(block("mac", Buffer.alloc(8, 0x31)), "mac")
     expect(one.place).toBe(place)
-    expect(one.exportToWorker(handle) === undefined).toBe(place === "hsm")
+    expect(one.exportToWorker(handle, { name: "cup-ecb" }) === undefined).toBe(place === "hsm")
     one.release(handle)
   })
 

@@ -74,9 +74,11 @@ describe("handles", () => {
     const first = one.install(bytes, "mac") as KeyHandle
     expect(one.install(Uint8Array.from(bytes), "mac")).toBe(first)
     one.release(first)
-    expect(one.exportToWorker(first)).toEqual(Uint8Array.from(hex("C1A4AE89BAEAB029")))
+    expect(one.exportToWorker(first, { name: "cup-ecb" })).toEqual(
+      Uint8Array.from(hex("C1A4AE89BAEAB029"))
+    )
     one.release(first)
-    expect(one.exportToWorker(first)).toBeUndefined()
+    expect(one.exportToWorker(first, { name: "cup-ecb" })).toBeUndefined()
     expect(macOf(one, first, { name: "cup-ecb" }, hex("00"))).toBeUndefined()
     one.release(first)
     expect(one.install(bytes, "mac")).not.toBe(first)
@@ -120,12 +122,14 @@ describe("MACs", () => {
     const one = module()
     const verifyOnly = one.install(block("mac", Buffer.alloc(16, 3), "V"), "mac") as KeyHandle
     expect(macOf(one, verifyOnly, { name: "x9.19" }, hex("00"))).toBeUndefined()
-    expect(one.exportToWorker(verifyOnly)).toBeUndefined()
+    expect(one.exportToWorker(verifyOnly, { name: "x9.19" })).toBeUndefined()
     const retail = one.install(block("mac", Buffer.alloc(16, 3)), "mac") as KeyHandle
     expect(macOf(one, retail, { name: "aes-cmac" }, hex("00"))).toBeUndefined()
+    expect(one.exportToWorker(retail, { name: "aes-cmac" })).toBeUndefined()
+    expect(one.exportToWorker(retail, { name: "x9.19" })).toEqual(new Uint8Array(16).fill(3))
     const pin = one.install(block("pin", Buffer.alloc(16, 3)), "pin") as KeyHandle
     expect(macOf(one, pin, { name: "x9.19" }, hex("00"))).toBeUndefined()
-    expect(one.exportToWorker(pin)).toBeUndefined()
+    expect(one.exportToWorker(pin, { name: "x9.19" })).toBeUndefined()
   })
 })
 

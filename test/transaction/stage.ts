@@ -136,6 +136,9 @@ export class FakeUpstreams {
   readonly refusals = new Map<string, FailureCode>()
   /** Upstreams whose links die between reservation and dispatch. */
   readonly fragile = new Set<string>()
+  /** Upstreams that put PINs under their key, and who waits for that. */
+  readonly translating = new Set<string>()
+  readonly secured: Array<(failure?: FailureCode) => void> = []
   readonly flights: Array<Flight> = []
   readonly late: Array<(id: string, answer: UpstreamAnswer) => void> = []
   /** Where numbers go on after a restart. */
@@ -162,6 +165,9 @@ export class FakeUpstreams {
         stan,
         rrn: `R${stan}` as Rrn,
         walletReference: `order ${stan}`,
+        ...(this.translating.has(upstream)
+          ? { secure: (done) => void this.secured.push(done) }
+          : {}),
         release: () => {
           flight.released = true
         },

@@ -154,6 +154,7 @@ export function fakeMapping(from: Dialect, to: Dialect): Mapping {
   return {
     from: from.name,
     to: to.name,
+    pin: true,
     forward: (request, stamp) =>
       request.has(98)
         ? { path: "98", problem: "has no source" }

@@ -4,6 +4,7 @@ import { Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import type { KeyHandle } from "../../src/domain/brand.ts"
 import { Codec, type CodecShape, type MacVerdict } from "../../src/domain/ports/codec.ts"
+import type { SecurityModuleShape } from "../../src/domain/ports/security-module.ts"
 import type { Ending } from "../../src/domain/ports/upstream.ts"
 import { encode, fieldsOf } from "./fake-dialect.ts"
 import { links, Station } from "./station.ts"
@@ -33,7 +34,11 @@ class SlowCodec {
 function sealed(): { readonly codec: SlowCodec; readonly station: Station } {
   const codec = new SlowCodec()
   const station = new Station(links(2), {
-    macKeys: new Map([["bank", 1 as KeyHandle]]),
+    keys: {
+      security: {} as SecurityModuleShape,
+      macs: new Map([["bank", 1 as KeyHandle]]),
+      pins: new Map()
+    },
     codec: Layer.succeed(Codec, Codec.of(codec.shape as CodecShape))
   })
   return { codec, station }

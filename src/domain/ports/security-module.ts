@@ -32,6 +32,18 @@ export type DukptUse =
   | "data-request"
   | "data-response"
 
+/** PIN blocks of ISO 9564-1. */
+export type PinFormat = 0 | 1 | 3 | 4
+
+/** Under which key a terminal's PIN block stands: a working key, or one that DUKPT derives. */
+export type PinUnder =
+  & { readonly format: PinFormat }
+  & (
+    | { readonly key: KeyHandle }
+    /** A base key by its name in the key store, and the key serial number of the message. */
+    | { readonly baseKey: string; readonly serial: Uint8Array }
+  )
+
 export interface WorkingKeys {
   /** Key blocks under the local master key, for the journal and for `install`. */
   readonly blocks: Readonly<Partial<Record<KeyPurpose, Uint8Array>>>
@@ -65,8 +77,11 @@ export interface SecurityModuleShape {
    */
   readonly derive: (baseKey: string, serial: Uint8Array, use: DukptUse) => KeyHandle | FailureCode
   readonly release: (handle: KeyHandle) => void
-  /** The clear key of a software module, for a worker's cache only; undefined from an HSM. */
-  readonly exportToWorker: (handle: KeyHandle) => Uint8Array | undefined
+  /**
+   * The clear key of a software module, for a worker's cache only and for this algorithm; undefined
+   * from an HSM, for keys of one DUKPT transaction, and where the key's block forbids the use.
+   */
+  readonly exportToWorker: (handle: KeyHandle, algorithm: MacAlgorithm) => Uint8Array | undefined
   /** 8 bytes (or fewer, as the algorithm says) over `bytes`; undefined when the module failed. */
   readonly makeMac: (
     handle: KeyHandle,
@@ -78,8 +93,8 @@ export interface SecurityModuleShape {
     request: {
       readonly from: KeyHandle
       readonly to: KeyHandle
-      readonly fromFormat: 0 | 1 | 3 | 4
-      readonly toFormat: 0 | 1 | 3 | 4
+      readonly fromFormat: PinFormat
+      readonly toFormat: PinFormat
       readonly pan: string
       readonly block: Uint8Array
     },

@@ -4,6 +4,7 @@ import { Context } from "effect"
 import type { MerchantId, TerminalId } from "../brand.ts"
 import type { Channel } from "../channel.ts"
 import type { Kind } from "../kind.ts"
+import type { PinFormat } from "./security-module.ts"
 
 /** How a terminal proves who it is (design rule 8). */
 export type IdentityRule = "sign-on" | "mac" | "certificate" | "hello"
@@ -18,6 +19,10 @@ export interface TerminalProfile {
   readonly category: string
   /** Name of the terminal master key in the key store; absent: no key download. */
   readonly masterKey?: string
+  /** Name of the base derivation key in the key store; absent: no DUKPT. */
+  readonly baseKey?: string
+  /** Of its PIN blocks; absent: 0. */
+  readonly pinFormat?: PinFormat
   /** Messages must carry a right MAC. */
   readonly macRequired: boolean
   /** Requests in flight at once; the next one is refused as busy. */

@@ -12,6 +12,7 @@ import type { Kind } from "../kind.ts"
 import type { NotificationRecord, OrderRecord } from "../order.ts"
 import type { TransactionRecord } from "../transaction.ts"
 import type { JournalWrite, LedgerEntry } from "./journal.ts"
+import type { PinUnder } from "./security-module.ts"
 import type { TerminalProfile } from "./terminals.ts"
 
 /** What a terminal asks for, in words that are the same for cards, codes and every dialect. */
@@ -45,6 +46,8 @@ export interface Submission {
   readonly expiry?: string
   readonly cardSequence?: string
   readonly payCode?: string
+  /** The key of the message's PIN block; absent: it has none, or its terminal has no key. */
+  readonly pin?: PinUnder
   /** References to the original of a follow-on. */
   readonly original?: {
     readonly rrn?: string

@@ -9,6 +9,7 @@ import type { Rrn, Stan } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Money } from "../money.ts"
 import type { SealedFacts, TransactionRecord } from "../transaction.ts"
+import type { PinUnder } from "./security-module.ts"
 
 /** What is to be sent, in the terminal's own message where there is one. */
 export interface UpstreamRequest {
@@ -18,6 +19,8 @@ export interface UpstreamRequest {
   readonly facts: SealedFacts
   /** A customer's pay code, for wallets. */
   readonly payCode?: string
+  /** The key of the PIN block in `message`. */
+  readonly pin?: PinUnder
   /** The original of a follow-on. */
   readonly original?: TransactionRecord
   /** The terminal declared that it understands an approval for less than it asked. */
@@ -33,6 +36,12 @@ export interface Reservation {
   /** MMDDhhmmss in field 7, where the dialect has one. */
   readonly time?: string
   readonly walletReference?: string
+  /**
+   * Only where a PIN must be put under the upstream's key: to be called once, before anything is
+   * made durable. `done` hears once, now or later, why there is nothing to dispatch: `pin-refused`,
+   * `key-missing`, `hsm-unavailable`, `overloaded`; then the place is to be released (definite).
+   */
+  readonly secure?: (done: (failure: FailureCode | undefined) => void) => void
   /** Gives the place back: nothing was sent. */
   readonly release: () => void
   /**
@@ -80,7 +89,7 @@ export interface AdviceSend {
 export interface UpstreamsShape {
   /**
    * Takes a place on the best link, or says why not: `upstream-down`, `breaker-open`, `window-
-   * full`, `untranslatable`.
+   * full`, `untranslatable`, `pin-refused`, `key-missing`.
    */
   readonly reserve: (upstream: string, request: UpstreamRequest) => Reservation | FailureCode
   /** A STAN of that upstream for a chain; kept through all its repeats. */

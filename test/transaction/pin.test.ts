@@ -1,0 +1,92 @@
+/** A PIN is put under the upstream's key before anything is written, or its message is refused. */
+
+import { describe, expect, it } from "vitest"
+import type { Stan } from "../../src/domain/brand.ts"
+import { type FailureCode } from "../../src/domain/failures.ts"
+import { captured, dialect, read } from "../iso8583/shipped.ts"
+import { Stage } from "./stage.ts"
+
+const cup = dialect("cup-pos")
+
+function stage(): Stage {
+  const one = new Stage()
+  one.upstreams.translating.add("a")
+  return one
+}
+
+describe("a sale with a PIN", () => {
+  it("is neither written nor sent before its PIN is translated", () => {
+    const one = stage()
+    one.ask()
+    expect([one.journal.log, one.records, one.last.written]).toEqual([[], [], false])
+    one.upstreams.secured[0]!()
+    expect(one.records[0]?.state).toBe("forwarded")
+    expect(one.last.written).toBe(false)
+    one.journal.sync()
+    expect(one.last.written).toBe(true)
+  })
+
+  it.each<FailureCode>(["pin-refused", "hsm-unavailable", "key-missing"])(
+    "is refused as %s, definitely: no other candidate, no reversal",
+    (failure) => {
+      const one = stage()
+      const asker = one.ask()
+      one.upstreams.secured[0]!(failure)
+      one.journal.sync()
+      expect(asker.verdict?.failure).toBe(failure)
+      expect(one.upstreams.flights.map(({ released, written }) => [released, written])).toEqual([
+        [true, false]
+      ])
+      expect(one.records[0]).toMatchObject({ state: "refused", failure })
+      expect(one.advices.started).toEqual([])
+    }
+  )
+
+  it("that its terminal takes back meanwhile never leaves, and nothing is owed", () => {
+    const one = stage()
+    const submission = one.sale()
+    const asker = one.ask(submission)
+    const reversal = one.ask(
+      one.sale({ kind: "reversal", mti: "0400", stan: submission.stan as Stan })
+    )
+    one.upstreams.secured[0]!()
+    one.journal.sync()
+    expect(reversal.delivered).toEqual(["answer 00"])
+    expect(asker.verdict?.failure).toBe("upstream-down")
+    expect(one.last).toMatchObject({ released: true, written: false })
+    expect(one.advices.started).toEqual([])
+    const [sale, taking] = ["sale", "reversal"].map((kind) =>
+      one.records.find((record) => record.kind === kind)
+    )
+    expect(taking?.original).toBe(sale?.id)
+  })
+
+  it("is joined by its repeat, which asks for no second translation", () => {
+    const one = stage()
+    const submission = one.sale()
+    const first = one.ask(submission)
+    const second = one.ask(submission)
+    one.upstreams.secured[0]!()
+    one.journal.sync()
+    one.answer("00")
+    one.journal.sync()
+    expect([first.delivered, second.delivered]).toEqual([["answer 00"], ["answer 00"]])
+    expect(one.upstreams.secured).toHaveLength(1)
+  })
+
+  it("keeps its block until it has left, for the next candidate, and no longer", () => {
+    const message = read(cup, captured["sample-7"]!)
+    const block = message.raw("52")!
+    expect(block.some((byte) => byte !== 0)).toBe(true)
+    const one = stage()
+    one.upstreams.fragile.add("a")
+    one.ask(one.sale({ message }))
+    one.upstreams.secured[0]!()
+    expect(block.some((byte) => byte !== 0)).toBe(true)
+    one.journal.sync()
+    expect(one.last.upstream).toBe("b")
+    one.journal.sync()
+    expect(one.last.written).toBe(true)
+    expect([...block]).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
+  })
+})

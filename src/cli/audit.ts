@@ -4,6 +4,7 @@
  */
 
 import { readFileSync } from "node:fs"
+import { verifyAudit } from "../ledger/audit-log.ts"
 import { audit, type AuditReport } from "../simulate/audit.ts"
 import { readBooks, type TerminalEntry, type UpstreamEntry } from "../simulate/book.ts"
 import { journalSide } from "./audit-journal.ts"
@@ -19,8 +20,13 @@ const marginMs = 3_600_000
 export const verb: Action = {
   about: "Compares what terminals and upstreams wrote in their own books (see the simulators' " +
     "--book) with the journal and with PostgreSQL, transaction by transaction. Without books, " +
-    "only journal and PostgreSQL are compared.",
-  parameters: [{ name: "book", about: "book files, of terminals and upstreams", presence: "many" }],
+    "only journal and PostgreSQL are compared. `audit verify` walks the hash chain of the audit " +
+    "log instead, and tells its head: noted elsewhere, it betrays an end that was cut off.",
+  parameters: [{
+    name: "book",
+    about: "book files, of terminals and upstreams; or the word `verify`",
+    presence: "many"
+  }],
   flags: {
     config: configFlag,
     settled: {
@@ -30,12 +36,14 @@ export const verb: Action = {
   },
   examples: [
     ["audit terminals.book acquirer.book", "four books that must agree"],
-    ["audit", "journal and PostgreSQL"]
+    ["audit", "journal and PostgreSQL"],
+    ["audit verify", "was anything in the audit log changed or removed?"]
   ],
   run
 }
 
 async function run(call: Call): Promise<0 | 1> {
+  if (call.parameters.length === 1 && call.parameters[0] === "verify") return verifyLog(call)
   const terminals: Array<TerminalEntry> = []
   const upstreams: Array<UpstreamEntry> = []
   for (const path of call.parameters) {
@@ -64,6 +72,19 @@ async function run(call: Call): Promise<0 | 1> {
   })
   tell(call, report)
   return report.violations.length === 0 ? 0 : 1
+}
+
+async function verifyLog(call: Call): Promise<0 | 1> {
+  const verdict = await askLedger(call, verifyAudit)
+  if (call.format === "json") {
+    call.streams.out(`${JSON.stringify(verdict)}\n`)
+  } else {
+    for (const fault of verdict.faults) call.streams.out(`${fault}\n`)
+    const { entries, faults, lastHash } = verdict
+    const words = faults.length === 0 ? "the chain holds" : "the chain is broken"
+    call.streams.out(`${entries} entries, ${words}, head ${lastHash}\n`)
+  }
+  return verdict.faults.length === 0 ? 0 : 1
 }
 
 /** The year 3000. */

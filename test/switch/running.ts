@@ -1,0 +1,193 @@
+/**
+ * A whole switch as a process of its own, on ports and folders of its own, with the acquirers and
+ * the wallet that the shipped configuration names; and a terminal that speaks to it over TCP.
+ */
+
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { connect as tcp, createServer, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { loadConfig } from "../../src/config/load.ts"
+import type { LoadedConfig } from "../../src/config/loaded.ts"
+import type { Message, Values } from "../../src/iso8583/message.ts"
+import { type Ended, pointsman, root } from "../cli/process.ts"
+
+/** As the shipped configuration has them. */
+const shippedPorts = [8582, 8583, 8585, 8586, 9001, 9002, 9101, 8080, 8081]
+
+export class RunningSwitch {
+  readonly folder = mkdtempSync(join(tmpdir(), "pointsman-switch-"))
+  readonly config = join(this.folder, "config", "pointsman.yaml")
+  readonly #children: Array<ChildProcess> = []
+  readonly #ports = new Map<number, number>()
+
+  /** Copies the shipped configuration under ports that are free now; `change` may edit it. */
+  async prepare(change: (yaml: string) => string = (yaml) => yaml): Promise<void> {
+    cpSync(join(root, "config"), join(this.folder, "config"), { recursive: true })
+    const free = await freePorts(shippedPorts.length)
+    shippedPorts.forEach((port, index) => this.#ports.set(port, free[index]!))
+    const shipped = readFileSync(this.config, "utf8").replace(
+      "  dataPath: ../data/postgres\n",
+      [
+        "  dataPath: ../data/postgres",
+        "  batchMs: 5",
+        ""
+      ].join("\n")
+    )
+    const moved = [...this.#ports].reduce(
+      (text, [from, to]) => text.replaceAll(new RegExp(`\\b${from}\\b`, "g"), String(to)),
+      shipped.replace("maxBytes: 268435456", "maxBytes: 33554432")
+    )
+    writeFileSync(this.config, change(moved))
+  }
+
+  /** What the shipped configuration calls `port`. */
+  port(shipped: number): number {
+    return this.#ports.get(shipped)!
+  }
+
+  get admin(): string {
+    return `127.0.0.1:${this.port(8080)}`
+  }
+
+  /** A verb as a process that stays. */
+  start(...words: Array<string>): ChildProcess {
+    const log = openSync(join(this.folder, `${words[0]}.log`), "a")
+    const child = spawn(
+      process.execPath,
+      [join(root, "src", "main.ts"), ...words, "--config", this.config],
+      { stdio: ["ignore", "ignore", log] }
+    )
+    this.#children.push(child)
+    return child
+  }
+
+  /** A verb that asks the switch, in this process. */
+  ask(...words: Array<string>): Promise<Ended> {
+    return pointsman([...words, "--admin", this.admin])
+  }
+
+  /** A verb that reads the configuration, in this process. */
+  verb(...words: Array<string>): Promise<Ended> {
+    return pointsman([...words, "--config", this.config])
+  }
+
+  log(verb = "start"): string {
+    return readFileSync(join(this.folder, `${verb}.log`), "utf8")
+  }
+
+  async isReady(): Promise<void> {
+    await eventually(async () => {
+      const answer = await fetch(`http://${this.admin}/readyz`).catch(() => undefined)
+      return answer?.status === 200
+    }, `the switch is ready\n${this.log()}`)
+  }
+
+  loaded(): Promise<LoadedConfig> {
+    return Effect.runPromise(loadConfig(this.config).pipe(Effect.provide(NodeFileSystem.layer)))
+  }
+
+  /** Ends one child, gently, and waits for it. */
+  async end(child: ChildProcess): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once("close", resolve))
+    child.kill("SIGTERM")
+    await gone
+  }
+
+  async stop(): Promise<void> {
+    for (const child of this.#children) await this.end(child)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Tries again, a bounded number of times. */
+export async function eventually(holds: () => Promise<boolean>, what: string): Promise<void> {
+  for (let round = 0; round < 300; round++) {
+    if (await holds()) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`never happened: ${what}`)
+}
+
+async function freePorts(count: number): Promise<ReadonlyArray<number>> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () =>
+      new Promise<ReturnType<typeof createServer>>((resolve) => {
+        const server = createServer().listen(0, "127.0.0.1", () => resolve(server))
+      }))
+  )
+  const ports = servers.map((server) => (server.address() as { readonly port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+/** One terminal over TCP that says what it is told to, in a listener's dialect. */
+export class Caller {
+  readonly #loaded: LoadedConfig
+  readonly #listener: string
+  readonly #socket: Socket
+  readonly #heard: Array<Message> = []
+  #wake: () => void = () => {}
+
+  private constructor(loaded: LoadedConfig, listener: string) {
+    const { port } = loaded.config.listeners.find(({ name }) => name === listener)!
+    this.#loaded = loaded
+    this.#listener = listener
+    this.#socket = tcp({ host: "127.0.0.1", port })
+    const deframer = this.#framing.deframer(8192)
+    this.#socket.on("data", (chunk: Buffer) => {
+      deframer.push(chunk, {
+        onFrame: (_, body) => {
+          const message = this.dialect.read(Buffer.from(body))
+          if (!("failure" in message)) this.#heard.push(message)
+          this.#wake()
+        },
+        onKeepAlive: () => {}
+      })
+    })
+  }
+
+  static async to(running: RunningSwitch, listener: string): Promise<Caller> {
+    const caller = new Caller(await running.loaded(), listener)
+    await new Promise((resolve) => caller.#socket.once("connect", resolve))
+    return caller
+  }
+
+  get #config() {
+    return this.#loaded.config.listeners.find(({ name }) => name === this.#listener)!
+  }
+
+  get dialect() {
+    return this.#loaded.dialects.get(this.#config.dialect)!
+  }
+
+  get #framing() {
+    return this.#loaded.framings.get(this.#config.framing)!
+  }
+
+  /** Says it, and gives the next answer. */
+  async ask(mti: string, values: Values): Promise<Message> {
+    const frame = this.#framing.encode(
+      this.#framing.requestHeader(),
+      this.dialect.build(mti, values)
+    )
+    this.#socket.write(frame!)
+    for (let round = 0; round < 200 && this.#heard.length === 0; round++) {
+      await Promise.race([
+        new Promise<void>((resolve) => this.#wake = resolve),
+        new Promise((resolve) => setTimeout(resolve, 100))
+      ])
+    }
+    const answer = this.#heard.shift()
+    if (answer === undefined) throw new Error(`no answer to ${mti}`)
+    return answer
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}

@@ -24,12 +24,15 @@ import { notificationsLayer } from "./notify/notifications.ts"
 import { Observatory } from "./observe/observatory.ts"
 import { noticeMeter, sessionMeter, upstreamMeter } from "./observe/station-meters.ts"
 import { adviceMeter, transactionMeter } from "./observe/transaction-meters.ts"
-import { routesLayer } from "./route/router.ts"
+import { RouteControl } from "./route/router.ts"
 import { vaultLayer } from "./security/vault.ts"
 import { terminalsLayer } from "./session/estate.ts"
 import { listenDevices, listenSessions, sessionHouseLayer } from "./session/sessions.ts"
+import { BackOffice } from "./switch/back-office.ts"
+import { routesInForce } from "./switch/config-in-force.ts"
 import { makeFaces } from "./switch/faces.ts"
 import { watchGauges } from "./switch/gauges.ts"
+import { journalLostEntry } from "./switch/lost-journal.ts"
 import {
   adviceLanes,
   deviceListeners,
@@ -49,7 +52,8 @@ import {
   reloadFrom,
   startLine,
   type SwitchRun,
-  SwitchStopped
+  SwitchStopped,
+  underVersion
 } from "./switch/production.ts"
 import { securityModuleLayer, upstreamKeys } from "./switch/security-module.ts"
 import { sessionHooks } from "./switch/session-hooks.ts"
@@ -74,7 +78,6 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
 ) =>
   Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
     const { config, terminals } = loaded
-    const configVersion = () => config.version
     return Layer.mergeAll(
       Layer.effectDiscard(Effect.forEach(sessionListeners(loaded), listenSessions)),
       Layer.effectDiscard(Effect.forEach(deviceListeners(loaded), listenDevices)),
@@ -84,11 +87,12 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
         sessionHooks(loaded, store, sessionMeter(metrics, lines)),
         sessionHouseLayer
       ))),
-      Layer.provideMerge(transactionsLayer({
-        ...transactionOptions(loaded),
-        configVersion,
-        meter: transactionMeter(metrics, lines, ground.stories ?? "failures")
-      })),
+      Layer.provideMerge(Layer.unwrap(Effect.map(RouteControl, (routes) =>
+        transactionsLayer({
+          ...transactionOptions(loaded),
+          configVersion: () => routes.current().version,
+          meter: transactionMeter(metrics, lines, ground.stories ?? "failures")
+        })))),
       Layer.provideMerge(advicesLayer({
         lanes: adviceLanes(loaded),
         meter: adviceMeter(metrics, lines)
@@ -103,7 +107,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
             meter: upstreamMeter(metrics, lines)
           })
       ))),
-      Layer.provideMerge(routesLayer(config)),
+      Layer.provideMerge(routesInForce(loaded)),
       Layer.provideMerge(terminalsLayer(terminals)),
       Layer.provideMerge(ground.ledger),
       Layer.provideMerge(journalLayer({ ...config.journal, onFailed: ground.onJournalFailed })),
@@ -125,11 +129,15 @@ export const runSwitch = (run: SwitchRun) =>
     const ends = yield* endings
     const ground = productionGround(loaded, prepared.accounts, ends.onJournalFailed)
     const layer = switchLayer(loaded, prepared, { ...ground, stories: run.stories }).pipe(
-      Layer.provideMerge(machineGround(loaded, run, version)),
+      Layer.provideMerge(machineGround(run, prepared, version)),
       Layer.provideMerge(currentConfigLayer(loaded))
     )
     yield* Effect.gen(function*() {
       const current = yield* CurrentConfig
+      current.set(underVersion(loaded, (yield* RouteControl).current().version))
+      const office = yield* BackOffice
+      office.mirror(loaded.terminals)
+      if (run.journalLost) office.audit(journalLostEntry)
       const context = yield* Effect.context<Layer.Success<typeof layer>>()
       const reload = Effect.provideContext(reloadFrom(run.path), context)
       run.onHangup(() => Effect.runForkWith(context)(reload))

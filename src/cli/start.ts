@@ -16,6 +16,11 @@ export const verb: Verb = {
   flags: {
     config: configFlag,
     verbose: { type: "yes", about: "log details of what the switch does with itself" },
+    "journal-lost": {
+      type: "yes",
+      about: "go on with an empty journal although PostgreSQL knows this node: what was in " +
+        "flight is in nobody's books but the upstreams', so reconcile the day afterwards"
+    },
     stories: {
       type: "text",
       value: "<which>",
@@ -41,6 +46,7 @@ async function runUntilEnded(call: Call, path: string, loaded: LoadedConfig): Pr
     loaded,
     verbose: call.yes("verbose"),
     stories: call.text("stories") === "all" ? "all" : "failures",
+    journalLost: call.yes("journal-lost"),
     onHangup: (listener) => void hangups.push(listener)
   }))
   call.streams.signals(

@@ -41,6 +41,22 @@ export const checkCertificates = Effect.fnUntraced(
   }
 )
 
+/** When each listener's certificate ends, in milliseconds; one that cannot be read is left out. */
+export const certificateEnds = Effect.fnUntraced(
+  function*(listeners: SwitchConfig["listeners"]) {
+    const ends = new Map<string, number>()
+    for (const { name, tls } of listeners) {
+      if (tls === undefined) continue
+      const certificate = yield* loaded("", tls.certificateFile, () => {}, {
+        read: (text) => new X509Certificate(text),
+        words: ""
+      })
+      if (certificate !== undefined) ends.set(name, Date.parse(certificate.validTo))
+    }
+    return ends
+  }
+)
+
 const loaded = Effect.fnUntraced(function*<A>(
   path: string,
   file: string,

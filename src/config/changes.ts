@@ -4,6 +4,7 @@
  * not look like two changed ones. What must hold: the answer depends on the content alone.
  */
 
+import { createHash } from "node:crypto"
 import type { LoadedConfig } from "./loaded.ts"
 import type { Change, Shape } from "./shape.ts"
 import { switchShape } from "./switch-shape.ts"
@@ -26,6 +27,12 @@ export function diffConfig(before: LoadedConfig, after: LoadedConfig): Array<Con
     Object.fromEntries(loaded.terminals.map((each) => [each.terminal.trimEnd(), plain(each)]))
   compareKeys(terminals(before), terminals(after), "terminals", "live", changes)
   return changes
+}
+
+/** SHA-256 of everything that {@link diffConfig} compares, in hex. */
+export function configDigest({ config, digests, terminals }: LoadedConfig): string {
+  const content = [{ ...config, version: 0 }, [...digests], terminals.map(plain)]
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex")
 }
 
 /** Reloads refuse these by name. */

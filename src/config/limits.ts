@@ -56,6 +56,13 @@ export const limits = {
   ),
   maxWrongMacs: limit(1, 3, 100, "a few wrong MACs are a changed key, many are an attempt"),
   maxBadMessages: limit(1, 10, 1000, "a terminal that never says anything readable is no terminal"),
+  sessionEchoAfterIdleMs: limit(
+    0,
+    0,
+    hours,
+    "0 = never; many terminals answer no echo, and an idle session costs little"
+  ),
+  sessionEchoMisses: limit(1, 2, 10, "one lost echo is chance, two are a dead line"),
   echoAfterIdleMs: limit(
     seconds,
     60 * seconds,

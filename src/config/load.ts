@@ -6,7 +6,7 @@
 
 import { Effect } from "effect"
 import { dirname, resolve } from "node:path"
-import type { SecretReference, SwitchConfig } from "../domain/config.ts"
+import type { LinkTls, SecretReference, SwitchConfig } from "../domain/config.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { compileFraming } from "../frame/compile.ts"
 import type { Framing } from "../frame/framing.ts"
@@ -191,6 +191,9 @@ function withAbsolutePaths(settings: Settings, folder: string): Settings {
     listeners: settings.listeners.map((listener) =>
       listener.tls === undefined ? listener : { ...listener, tls: tlsPaths(listener.tls, at) }
     ),
+    upstreams: settings.upstreams.map((upstream) =>
+      upstream.tls === undefined ? upstream : { ...upstream, tls: linkPaths(upstream.tls, at) }
+    ),
     public: {
       ...settings.public,
       accounts: settings.public.accounts.map((account) => accountPaths(account, secret))
@@ -207,6 +210,16 @@ function tlsPaths(tls: Tls, at: (path: string) => string): Tls {
     certificateFile: at(tls.certificateFile),
     ...(tls.authorityFile === undefined ? {} : { authorityFile: at(tls.authorityFile) }),
     ...(tls.revocationFile === undefined ? {} : { revocationFile: at(tls.revocationFile) })
+  }
+}
+
+function linkPaths(tls: LinkTls, at: (path: string) => string): LinkTls {
+  const { authorityFile, certificateFile, keyFile } = tls
+  return {
+    ...tls,
+    ...(authorityFile === undefined ? {} : { authorityFile: at(authorityFile) }),
+    ...(certificateFile === undefined ? {} : { certificateFile: at(certificateFile) }),
+    ...(keyFile === undefined ? {} : { keyFile: at(keyFile) })
   }
 }
 

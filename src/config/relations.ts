@@ -146,6 +146,10 @@ function checkAcquirer(upstream: UpstreamConfig, path: string, fault: Fault): vo
   upstream.links.forEach((link, index) => {
     if (link.port === 0) fault(`${path}.links[${index}].port`, "0 is no port to connect to")
   })
+  const { tls } = upstream
+  if ((tls?.keyFile === undefined) !== (tls?.certificateFile === undefined)) {
+    fault(`${path}.tls`, "our certificate and its key come together: name both or neither")
+  }
   for (const key of ["account", "url", "inquiry"] as const) {
     if (upstream[key] !== undefined) fault(`${path}.${key}`, "only wallets have this")
   }
@@ -178,7 +182,7 @@ function checkWallet(
     fault(`${path}.account`, `public.accounts has no ${upstream.account}.${near}`)
   }
   if (upstream.links.length > 0) fault(`${path}.links`, "only ISO 8583 upstreams have links")
-  for (const key of ["macKey", "pin"] as const) {
+  for (const key of ["macKey", "pin", "tls"] as const) {
     if (upstream[key] !== undefined) fault(`${path}.${key}`, "only ISO 8583 upstreams have this")
   }
 }

@@ -105,6 +105,11 @@ const publicHttp = record({
   accounts: defaulted(list(accountShape), [], "Accounts at wallets that send notifications.")
 })
 
+const sessions = record({
+  echoAfterIdleMs: bounded(limits.sessionEchoAfterIdleMs, "milliseconds"),
+  echoMisses: bounded(limits.sessionEchoMisses, "echoes")
+})
+
 const timeouts = record({
   terminalMs: bounded(limits.terminalMs, "milliseconds"),
   marginMs: bounded(limits.marginMs, "milliseconds"),
@@ -143,6 +148,7 @@ export const switchShape = record({
   codec: section(codec, "The worker pool that decodes and checks MACs."),
   admin: section(admin, "HTTP for operators."),
   public: section(publicHttp, "HTTP for the outside."),
+  sessions: section(sessions, "Sessions of terminals, on every listener."),
   timeouts: section(timeouts, "Deadlines; they nest: terminal > switch > upstream."),
   privateNetwork: defaulted(
     flag,

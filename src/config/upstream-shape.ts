@@ -1,8 +1,8 @@
 /** An upstream of the configuration file: an acquirer over ISO 8583, or a wallet over HTTP. */
 
-import type { AdviceConfig, BreakerConfig, UpstreamConfig } from "../domain/config.ts"
+import type { AdviceConfig, BreakerConfig, LinkTls, UpstreamConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
-import { bounded, host, keyName, name, pinFormat, port } from "./part-shapes.ts"
+import { bounded, host, keyName, name, pinFormat, port, word } from "./part-shapes.ts"
 import {
   choice,
   defaulted,
@@ -65,6 +65,16 @@ const pin = record({
   )
 })
 
+const tls = record({
+  authorityFile: optional(
+    word,
+    "Authorities its certificate must come from, PEM; else the system's."
+  ),
+  serverName: optional(host, "Name its certificate must have; else the link's host."),
+  certificateFile: optional(word, "Our certificate, where it wants one, PEM."),
+  keyFile: optional(word, "The key of our certificate, PEM.")
+}) satisfies Shape<LinkTls>
+
 const reconnect = record({
   firstMs: bounded(limits.reconnectFirstMs, "milliseconds"),
   maxMs: bounded(limits.reconnectMaxMs, "milliseconds")
@@ -81,6 +91,7 @@ export const upstreamShape = record({
     {},
     "Mapping by the terminals' dialect: mappings/<name>.yaml; the same dialect needs none."
   ),
+  tls: optional(tls, "ISO 8583: present: every link is TLS; absent: plain TCP."),
   acquirerId: defaulted(
     text("up to 11 digits", /^\d{1,11}$/),
     "0",

@@ -41,6 +41,7 @@ export interface SwitchConfig {
     readonly port: number
     readonly accounts: ReadonlyArray<AccountConfig>
   }
+  readonly sessions: SessionConfig
   readonly timeouts: TimeoutConfig
   /** Network peers that we trust to be a private network: a plain listener elsewhere is refused. */
   readonly privateNetwork: boolean
@@ -90,6 +91,22 @@ export interface ListenerConfig {
   readonly maxBadMessages: number
 }
 
+/** What holds for terminals' sessions on every listener. */
+export interface SessionConfig {
+  /** Silence after which the switch asks a terminal for an echo; 0: it never does. */
+  readonly echoAfterIdleMs: number
+  /** Echoes that may stay unanswered before the session ends. */
+  readonly echoMisses: number
+}
+
+/** TLS towards an upstream; absent files: the system's authorities, and no certificate of ours. */
+export interface LinkTls {
+  readonly authorityFile?: string
+  readonly serverName?: string
+  readonly certificateFile?: string
+  readonly keyFile?: string
+}
+
 export interface UpstreamConfig {
   readonly name: string
   readonly kind: "iso8583" | "wallet"
@@ -99,6 +116,8 @@ export interface UpstreamConfig {
   readonly dialect: string
   /** Mapping name by terminal dialect; the same dialect needs none. */
   readonly mappings: Readonly<Record<string, string>>
+  /** Present: every link is TLS. */
+  readonly tls?: LinkTls
   /** Our acquirer id in field 32. */
   readonly acquirerId: string
   /** Name in the key store: MACs are made and checked under it. Absent: none are. */

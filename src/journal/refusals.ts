@@ -10,7 +10,7 @@ export const refusals = {
     "keep the folder, run `pointsman journal verify` on it, and restore what it names from " +
     "PostgreSQL before starting on an empty folder",
   missing: "PostgreSQL knows this node, and its journal is not there: mount the right disk, or " +
-    "say that it is lost by starting with an empty folder on purpose",
+    "say that it is lost (`pointsman start --journal-lost`) and reconcile the day",
   "read-only": "the folder cannot be written to: check its mount and its owner",
   "no-space": "the disk has no room for the journal's maximum: free some, or lower `maxBytes`",
   unsafe: "this mode gives up promises about money: say `unsafe: true`, or use `strict`"

@@ -18,6 +18,8 @@ export interface Watched {
   /** Sessions by state. */
   readonly sessions: () => Readonly<Record<string, number>>
   readonly configVersion: () => number
+  /** When each listener's certificate ends. */
+  readonly certificates: () => ReadonlyMap<string, number>
   readonly wallMs: () => number
 }
 
@@ -43,6 +45,9 @@ export function watchStations(
       metrics.sessions.of(sessionStates[state] ?? state).set(count)
     }
     metrics.config_version.of().set(watched.configVersion())
+    for (const [name, endsMs] of watched.certificates()) {
+      metrics.certificate_expiry_seconds.of(name).set((endsMs - watched.wallMs()) / 1000)
+    }
   })
 }
 

@@ -7,10 +7,12 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Journal } from "../domain/ports/journal.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Random, Time } from "../domain/ports/time.ts"
 import type { DecidedDoubts } from "../domain/ports/transactions.ts"
 import { makeSettlementDesk, type SettlementDesk } from "../ledger/settlement-desk.ts"
 import { type AuditTrail, makeAuditTrail } from "./audit-trail.ts"
+import { makeEstateMirror } from "./estate-mirror.ts"
 
 export interface BackOfficeShape {
   /** Undefined: there is no desk, and settlement is refused. */
@@ -18,11 +20,14 @@ export interface BackOfficeShape {
     decided: (doubts: DecidedDoubts) => void
   ) => Effect.Effect<SettlementDesk | undefined, never, Scope.Scope>
   readonly audit: AuditTrail["add"]
+  /** The estate that came into force. */
+  readonly mirror: (profiles: ReadonlyArray<TerminalProfile>) => void
 }
 
 const closed: BackOfficeShape = {
   settlement: () => Effect.succeed(undefined),
-  audit: () => {}
+  audit: () => {},
+  mirror: () => {}
 }
 
 export const BackOffice = Context.Reference<BackOfficeShape>("pointsman/switch/BackOffice", {
@@ -36,7 +41,8 @@ export const backOfficeLayer = Layer.effect(
     const needs = yield* Effect.context<Journal | Time | Random | PgClient.PgClient>()
     return {
       settlement: (decided) => Effect.provideContext(makeSettlementDesk({ decided }), needs),
-      audit: trail.add
+      audit: trail.add,
+      mirror: yield* makeEstateMirror
     }
   })
 )

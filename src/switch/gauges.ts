@@ -1,6 +1,7 @@
 /** The gauges that the observatory reads off the stations before every scrape. */
 
 import { Effect } from "effect"
+import { certificateEnds } from "../config/certificates.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { Time } from "../domain/ports/time.ts"
@@ -9,17 +10,30 @@ import { Observatory } from "../observe/observatory.ts"
 import { watchStations } from "../observe/station-gauges.ts"
 import { SessionsView } from "../session/sessions-view.ts"
 
+const certificateLookMs = 60_000
+
 export const watchGauges = Effect.fnUntraced(function*(loaded: () => LoadedConfig) {
   const journal = yield* Journal
   const upstreams = yield* Upstreams
   const sessions = yield* SessionsView
   const time = yield* Time
+  let certificates: ReadonlyMap<string, number> = new Map()
+  // Certificates are replaced on disk while the switch runs.
+  const look = Effect.map(
+    Effect.suspend(() => certificateEnds(loaded().config.listeners)),
+    (ends) => {
+      certificates = ends
+    }
+  )
+  yield* look
+  yield* look.pipe(Effect.delay(certificateLookMs), Effect.forever, Effect.forkScoped)
   watchStations(yield* Observatory, {
     journal: () => journal.health(),
     upstreams: () => upstreams.status(),
     advices: () => Array.from(journal.entries("advices"), ([, advice]) => advice),
     sessions: () => sessions.counts(),
     configVersion: () => loaded().config.version,
+    certificates: () => certificates,
     wallMs: () => time.wallMs()
   })
 })

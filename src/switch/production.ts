@@ -16,6 +16,7 @@ import { loadHsmKeys, loadKeyStore } from "../config/key-store-file.ts"
 import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
+import { Journal } from "../domain/ports/journal.ts"
 import { lmdbStoreLayer } from "../journal/lmdb-store.ts"
 import { ledgerLayer } from "../ledger/ledger.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
@@ -28,7 +29,9 @@ import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
 import { EstateControl } from "../session/estate.ts"
-import { backOfficeLayer } from "./back-office.ts"
+import { BackOffice, backOfficeLayer } from "./back-office.ts"
+import { noteInForce } from "./config-in-force.ts"
+import { isJournalLost } from "./lost-journal.ts"
 
 /** What a run of the switch is told. */
 export interface SwitchRun {
@@ -36,6 +39,8 @@ export interface SwitchRun {
   readonly loaded: LoadedConfig
   readonly verbose: boolean
   readonly stories: "all" | "failures"
+  /** An operator says that this node's journal is lost, and that the switch shall go on. */
+  readonly journalLost: boolean
   /** Hears every SIGHUP. */
   readonly onHangup: (listener: () => void) => void
 }
@@ -50,7 +55,8 @@ export const prepare = Effect.fnUntraced(function*(loaded: LoadedConfig) {
   const store = yield* loadKeyStore(loaded.config.keyStore)
   const hsmKeys = yield* loadHsmKeys(loaded.config.keyStore)
   const accounts = yield* loadAccounts(loaded.config.public.accounts)
-  return { store, hsmKeys, accounts }
+  const expectExisting = yield* isJournalLost(loaded.config)
+  return { store, hsmKeys, accounts, expectExisting }
 }, Effect.provide(NodeFileSystem.layer))
 
 export interface Prepared {
@@ -89,8 +95,13 @@ export function productionGround(
 }
 
 /** Clock, chance, sockets, HTTP, disk and log of this machine. */
-export function machineGround({ config }: LoadedConfig, { verbose }: SwitchRun, version: string) {
-  return Layer.mergeAll(MachineTransport, MachineHttp, lmdbStoreLayer(config.journal)).pipe(
+export function machineGround(
+  { loaded: { config }, journalLost, verbose }: SwitchRun,
+  { expectExisting }: { readonly expectExisting: boolean },
+  version: string
+) {
+  const journal = { ...config.journal, expectExisting: expectExisting && !journalLost }
+  return Layer.mergeAll(MachineTransport, MachineHttp, lmdbStoreLayer(journal)).pipe(
     Layer.provideMerge(Timers.layer),
     Layer.provideMerge(observatoryLayer({
       sink: fileDescriptorSink(2),
@@ -127,6 +138,8 @@ export const reloadFrom = (path: string) =>
     const current = yield* CurrentConfig
     const routes = yield* RouteControl
     const estate = yield* EstateControl
+    const journal = yield* Journal
+    const office = yield* BackOffice
     const before = current.get()
     const { version } = before.config
     const result = yield* loadConfig(path, version).pipe(
@@ -154,12 +167,19 @@ export const reloadFrom = (path: string) =>
     routes.swap(table)
     estate.swap(after.terminals)
     current.set(after)
+    office.mirror(after.terminals)
+    noteInForce(journal, after)
     return {
       version: after.config.version,
       changes: changes.map((each) => `${each.path} ${each.what}`),
       refused: []
     }
   })
+
+export const underVersion = (loaded: LoadedConfig, version: number): LoadedConfig => ({
+  ...loaded,
+  config: { ...loaded.config, version }
+})
 
 /** Why a run ends: an operator's drain, or a journal that failed. */
 export const endings = Effect.gen(function*() {

@@ -199,9 +199,10 @@ export class Link {
   #connect(): void {
     if (this.#state !== "down" || this.#held) return
     this.#enter("connecting", undefined)
-    const { host, port } = this.#config.links[this.index]!
+    const { connectTimeoutMs: timeoutMs, links, tls } = this.#config
+    const { host, port } = links[this.index]!
     this.#giveUp = this.#host.transport.connect(
-      { host, port, timeoutMs: this.#config.connectTimeoutMs },
+      { host, port, timeoutMs, ...(tls === undefined ? {} : { tls }) },
       (connection) => this.#handler(connection),
       (code) => void this.#actor.tell({ tag: "refused", code })
     )

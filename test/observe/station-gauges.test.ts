@@ -19,6 +19,7 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
     advices: () => pending,
     sessions: () => ({ proven: 7 }),
     configVersion: () => 3,
+    certificates: () => new Map([["tls-terminals", 90_000]]),
     wallMs: () => 10_000
   })
   const scrape = () => {

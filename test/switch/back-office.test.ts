@@ -1,7 +1,7 @@
 /** What happens beside the road of a running switch: batches, people's questions, the audit log. */
 
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { Caller, eventually, RunningSwitch } from "./running.ts"
+import { Caller, eventually, RunningSwitch, saleOf } from "./running.ts"
 
 const running = new RunningSwitch()
 
@@ -17,19 +17,7 @@ const terminal = "T0000101"
 const merchant = "M00000000000021"
 const identity = { 41: terminal, 42: merchant }
 
-const sale = (stan: string, amount: number) => ({
-  ...identity,
-  2: "4111111111111111",
-  3: "000000",
-  4: String(amount).padStart(12, "0"),
-  7: "1126120000",
-  11: stan,
-  12: "120000",
-  13: "1126",
-  14: "3012",
-  22: "012",
-  49: "156"
-})
+const sale = (stan: string, amount: number) => saleOf(terminal, merchant, stan, amount)
 
 const totals = (debits: number, debit: number) => ({
   ...identity,

@@ -187,7 +187,39 @@ export class Caller {
     return answer
   }
 
+  signOn(terminal: string, merchant: string): Promise<Message> {
+    return this.ask("0800", {
+      41: terminal,
+      42: merchant,
+      7: "1126120000",
+      11: "000001",
+      70: "001"
+    })
+  }
+
+  sell(terminal: string, merchant: string, stan: string, amount: number): Promise<Message> {
+    return this.ask("0200", saleOf(terminal, merchant, stan, amount))
+  }
+
   close(): void {
     this.#socket.destroy()
+  }
+}
+
+/** A sale of ISO 8583:1987, with a published test number. */
+export function saleOf(terminal: string, merchant: string, stan: string, amount: number): Values {
+  return {
+    2: "4111111111111111",
+    3: "000000",
+    4: String(amount).padStart(12, "0"),
+    7: "1126120000",
+    11: stan,
+    12: "120000",
+    13: "1126",
+    14: "3012",
+    22: "012",
+    41: terminal,
+    42: merchant,
+    49: "156"
   }
 }

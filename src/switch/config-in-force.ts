@@ -1,0 +1,43 @@
+/**
+ * Under which version a configuration is in force. What must hold: two configurations that differ
+ * never have the same version, across restarts too, because every transaction names the one it was
+ * handled under (I10); so the journal remembers the last version and what it was. Only a journal
+ * that was given up as lost begins again at 1.
+ */
+
+import { Effect, Layer } from "effect"
+import { configDigest } from "../config/changes.ts"
+import type { LoadedConfig } from "../config/loaded.ts"
+import { Journal, type JournalShape } from "../domain/ports/journal.ts"
+import { routesLayer } from "../route/router.ts"
+
+/** In the journal's table `state`. */
+const key = "configuration"
+
+interface Remembered {
+  readonly version: number
+  readonly digest: string
+}
+
+/** The same content keeps its version; anything else has the next one. */
+export function versionInForce(journal: Pick<JournalShape, "get">, loaded: LoadedConfig): number {
+  const held = journal.get("state", key) as Remembered | undefined
+  if (held === undefined) return loaded.config.version
+  return held.digest === configDigest(loaded)
+    ? held.version
+    : Math.max(loaded.config.version, held.version + 1)
+}
+
+/** The start's routes and every reload are noted before they decide anything for long. */
+export function noteInForce(journal: Pick<JournalShape, "note">, loaded: LoadedConfig): void {
+  const value: Remembered = { version: loaded.config.version, digest: configDigest(loaded) }
+  journal.note([{ table: "state", key, value }], [])
+}
+
+/** The router of a start, under the version that the journal gives it. */
+export const routesInForce = (loaded: LoadedConfig) =>
+  Layer.unwrap(Effect.map(Journal, (journal) => {
+    const config = { ...loaded.config, version: versionInForce(journal, loaded) }
+    noteInForce(journal, { ...loaded, config })
+    return routesLayer(config)
+  }))

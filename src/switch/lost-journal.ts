@@ -1,0 +1,36 @@
+/**
+ * Is this a first start, or was a journal lost? When the folder is empty and PostgreSQL has marks
+ * of this node, money may be in doubt that nobody would ever reverse: the start is refused (D6).
+ */
+
+import { Effect, Layer } from "effect"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import type { SwitchConfig } from "../domain/config.ts"
+import { fileName } from "../journal/lmdb-store.ts"
+import { knowsNode, visitorDatabaseLayer } from "../ledger/ledger.ts"
+import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
+
+/** True: PostgreSQL knows this node, and its journal is not there. */
+export const isJournalLost = (
+  { journal, ledger, node }: SwitchConfig
+): Effect.Effect<boolean> => {
+  if (existsSync(join(journal.path, fileName))) return Effect.succeed(false)
+  // An embedded server that never was knows nobody, and is not made for a question.
+  const asked = ledger.url !== undefined || existsSync(join(ledger.dataPath, "cluster"))
+  if (!asked) return Effect.succeed(false)
+  const database = visitorDatabaseLayer(ledger).pipe(
+    Layer.provide(Layer.merge(MachineTime, MachineRandom))
+  )
+  return knowsNode(node).pipe(Effect.provide(database), Effect.orElseSucceed(() => false))
+}
+
+/** What the audit log says of an operator who went on without the journal. */
+export const journalLostEntry = {
+  actor: "operator",
+  origin: "start --journal-lost",
+  action: "journal.lost",
+  target: "journal",
+  outcome: "done",
+  detail: "started on an empty journal although PostgreSQL may know this node"
+} as const

@@ -1,0 +1,86 @@
+/** What a switch knows again after a restart, and what it refuses to forget. */
+
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer } from "effect"
+import type { ChildProcess } from "node:child_process"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
+import { machine } from "../ledger/machine.ts"
+import { Caller, eventually, RunningSwitch } from "./running.ts"
+
+const running = new RunningSwitch()
+let child: ChildProcess
+
+beforeAll(async () => {
+  await running.prepare()
+  running.start("acquirer", "--upstream", "acquirer", "--mood", "approve=1")
+  child = running.start("start")
+  await running.isReady()
+}, 60_000)
+afterAll(() => running.stop(), 60_000)
+
+const version = async (): Promise<number> => {
+  const health = await (await fetch(`http://${running.admin}/healthz`)).json() as {
+    readonly configVersion: number
+  }
+  return health.configVersion
+}
+
+const edit = (path: string, change: (text: string) => string) =>
+  writeFileSync(path, change(readFileSync(path, "utf8")))
+
+const rows = async (table: string) => {
+  const { config } = await running.loaded()
+  const counted = Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    return yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM ${sql(table)}`
+  })
+  const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machine))
+  const [row] = await Effect.runPromise(Effect.provide(counted, database))
+  return row?.count ?? 0
+}
+
+it("a configuration that changed has the next version, by reload or by restart", async () => {
+  expect(await version()).toBe(1)
+  edit(running.config, (yaml) => yaml.replace("name: unionpay-cards", "name: cards-of-unionpay"))
+  expect((await running.ask("reload")).exit).toBe(0)
+  expect(await version()).toBe(2)
+  edit(running.config, (yaml) => yaml.replace("name: cards-of-unionpay", "name: unionpay-cards"))
+  await running.end(child)
+  child = running.start("start")
+  await running.isReady()
+  expect(await version()).toBe(3)
+}, 60_000)
+
+it("the estate is in PostgreSQL, and follows an import", async () => {
+  const { terminals } = await running.loaded()
+  await eventually(async () => await rows("terminals") === terminals.length, "all terminals")
+  expect(await rows("merchants")).toBe(new Set(terminals.map(({ merchant }) => merchant)).size)
+  const file = join(running.folder, "more.csv")
+  const shipped = readFileSync(join(dirname(running.config), "terminals.csv"), "utf8")
+  writeFileSync(
+    file,
+    `${shipped}\nNEW00001,M00000000000099,New shop,iso,sign-on,5411,,no,4,,,no,\n`
+  )
+  expect((await running.verb("estate", "import", file)).exit).toBe(0)
+  expect((await running.ask("reload")).out).toContain("terminals.NEW00001")
+  await eventually(async () => await rows("terminals") === terminals.length + 1, "the new one")
+}, 60_000)
+
+it("a journal that is gone is not taken for a beginning (D6)", async () => {
+  const caller = await Caller.to(running, "ascii-terminals")
+  expect((await caller.signOn("T0000101", "M00000000000021")).text("39")).toBe("00")
+  expect((await caller.sell("T0000101", "M00000000000021", "000002", 100)).text("39")).toBe("00")
+  caller.close()
+  await eventually(async () => await rows("watermarks") > 0, "a mark of this node")
+  await running.end(child)
+  rmSync(join(running.folder, "data", "journal"), { recursive: true })
+  child = running.start("start")
+  await new Promise((resolve) => child.once("close", resolve))
+  expect(child.exitCode).toBe(3)
+  expect(running.log()).toContain("PostgreSQL knows this node, and its journal is not there")
+  child = running.start("start", "--journal-lost")
+  await running.isReady()
+}, 60_000)

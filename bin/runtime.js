@@ -54,7 +54,11 @@ function start(nodes, argv) {
     return
   }
   const path = `${dirname(node)}:${process.env.PATH ?? ""}`
-  const child = spawn(node, argv, { stdio: "inherit", env: { ...process.env, PATH: path } })
+  // By the channel, the child hears when this process is killed, and ends too.
+  const child = spawn(node, argv, {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    env: { ...process.env, PATH: path }
+  })
   const forward = (signal) => child.kill(signal)
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]
   for (const signal of signals) process.on(signal, forward)

@@ -49,7 +49,8 @@ export function startVerb(
   const program = process.argv[1] ?? ""
   const file = log === undefined ? undefined : openSync(log, "a")
   const child = spawn(process.execPath, [program, ...words.map(String)], {
-    stdio: ["ignore", "pipe", file ?? (quiet === true ? "ignore" : "inherit")],
+    // By the channel, the child hears when this process is killed, and ends too.
+    stdio: ["ignore", "pipe", file ?? (quiet === true ? "ignore" : "inherit"), "ipc"],
     // A Ctrl-C is for the parent, who ends its children in order.
     detached: true
   })

@@ -8,6 +8,12 @@ import { Refusal, type Streams } from "./verb.ts"
 /** More than this on standard input is refused: no verb reads captures larger than that whole. */
 const maxInputBytes = 256 * 1024 * 1024
 
+/**
+ * A Ctrl-C comes from the terminal, and again from every program that started us and hands it on;
+ * signals this close together are one request.
+ */
+const oneRequestMs = 500
+
 export const machineStreams: Streams = {
   out: (text) => void process.stdout.write(maskText(text)),
   raw: (bytes) => void process.stdout.write(bytes),
@@ -30,9 +36,22 @@ export const machineStreams: Streams = {
   },
   environment: (name) => process.env[name],
   signals: (ended, hangup) => {
-    process.once("SIGTERM", ended)
-    process.once("SIGINT", ended)
+    let askedMs: number | undefined
+    const ask = (signal: NodeJS.Signals) => {
+      if (askedMs === undefined) {
+        askedMs = performance.now()
+        ended()
+      } else if (performance.now() - askedMs > oneRequestMs) {
+        process.off(signal, ask)
+        process.kill(process.pid, signal)
+      }
+    }
+    process.on("SIGTERM", ask)
+    process.on("SIGINT", ask)
     process.on("SIGHUP", hangup)
+    // Whoever started us and holds a channel to us was killed: nobody would end us any more.
+    process.once("disconnect", () => ask("SIGTERM"))
+    process.channel?.unref()
   }
 }
 

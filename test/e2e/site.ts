@@ -6,7 +6,15 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -116,15 +124,36 @@ export class Site {
     }
   }
 
+  /** Processes that outlived who started them: they name this folder, which is ours alone. */
+  #left(): ReadonlyArray<number> {
+    return readdirSync("/proc").map(Number).filter((pid) => {
+      if (!(pid > 1) || pid === process.pid) return false
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(this.folder)
+      } catch {
+        return false
+      }
+    })
+  }
+
   async end(): Promise<void> {
     for (const started of this.#started) started.kill("SIGKILL")
     await Promise.all(Array.from(this.#started, ({ ended }) => ended))
-    const pid = this.postgresPid()
-    if (pid !== undefined) {
-      process.kill(pid, "SIGQUIT")
-      for (let turn = 0; turn < 400 && this.postgresPid() === pid; turn++) await pause(25)
+    for (let turn = 0; turn < 400; turn++) {
+      const left = this.#left()
+      if (left.length === 0) break
+      for (const pid of left) signal(pid, turn < 100 ? "SIGQUIT" : "SIGKILL")
+      await pause(25)
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // Gone already: what was wanted.
   }
 }
 

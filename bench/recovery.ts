@@ -100,7 +100,8 @@ try {
     `replayed ${records} records, ${(bytes / 1e6).toFixed(0)} MB in ${replayedMs.toFixed(0)} ms ` +
       `(main thread ${cpuMs()} ms)`
   )
-  const owed = await Effect.runPromise(recovered(opened.journal))
+  const { drain, recover } = recovered(opened.journal)
+  const owed = await Effect.runPromise(recover)
   const ms = performance.now() - started
   say(`recovered ${JSON.stringify(owed)} (main thread ${cpuMs()} ms)`)
   say(`resident ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`)
@@ -110,6 +111,7 @@ try {
       `${met ? "met" : "missed"}\n`
   )
   process.exitCode = met ? 0 : 1
+  drain()
   await opened.close()
 } finally {
   folder.remove()

@@ -41,7 +41,7 @@ export const recovered = (journal: JournalShape) => {
       pending: () => new Map(),
       stanOf: () => undefined
     },
-    upstreams: { onLate: () => {} },
+    upstreams: { onLate: () => {}, continueAfter: () => {} },
     terminals: { find: () => undefined },
     local: makeLocalClock("UTC"),
     dayOf: () => "2026-11-26" as BusinessDay,
@@ -49,5 +49,6 @@ export const recovered = (journal: JournalShape) => {
     meter: { exception: () => {} }
     // Recovery asks nothing else of the room.
   } as unknown as Room
-  return Effect.suspend(() => recover(room, new Desk(room)))
+  const desk = new Desk(room)
+  return { recover: Effect.suspend(() => recover(room, desk)), drain: () => desk.drain() }
 }

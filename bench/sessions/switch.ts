@@ -59,6 +59,8 @@ function journal(): JournalShape {
     },
     note,
     get: (table, key) => table === "terminals" ? states.get(key) as never : undefined,
+    has: () => false,
+    keys: () => [],
     entries: () => [],
     feedAfter: () => [],
     feedWritten: () => {},

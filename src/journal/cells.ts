@@ -7,25 +7,42 @@
 import { unpack } from "msgpackr"
 import { unreachable } from "../domain/invariant.ts"
 
-/** Calls `each` for the wanted cells of a packed array, in ascending order of `wanted`. */
-export function visitCells(
+/**
+ * Copies the wanted cells of a packed array, whose places ascend, into `to`; absent ones as nil.
+ * Returns the end of the copy, or -1 when `to` has no room for it.
+ */
+export function copyCells(
   bytes: Buffer,
   start: number,
   wanted: ReadonlyArray<number>,
-  each: (index: number, value: unknown) => void
-): void {
+  to: Buffer,
+  toStart: number
+): number {
   const count = cellsOf(bytes, start)
   let at = start + arrayHeader(bytes[start]!)
+  let toAt = toStart
   let next = 0
   for (let index = 0; next < wanted.length && index < count; index++) {
     const end = cellEnd(bytes, at)
     if (index === wanted[next]) {
-      each(index, cell(bytes, at, end))
+      if (toAt + end - at > to.length) return -1
+      for (let each = at; each < end; each++) to[toAt++] = bytes[each]!
       next++
     }
     at = end
   }
+  if (toAt + wanted.length - next > to.length) return -1
+  for (; next < wanted.length; next++) to[toAt++] = nil
+  return toAt
 }
+
+/** The cell that comes `index` cells after the one at `start`. */
+export function cellAfter(bytes: Buffer, start: number, index: number): unknown {
+  const at = skip(bytes, start, index)
+  return cell(bytes, at, cellEnd(bytes, at))
+}
+
+const nil = 0xc0
 
 /** Length of the header of an array that begins with this byte. */
 function arrayHeader(first: number): number {
@@ -42,7 +59,7 @@ function cell(bytes: Buffer, at: number, end: number): unknown {
   const first = bytes[at]!
   if (first < 0x80) return first
   if (first >= 0xa0 && first < 0xc0) return bytes.toString("utf8", at + 1, end)
-  if (first === 0xc0) return undefined
+  if (first === nil) return undefined
   if (first === 0xc2 || first === 0xc3) return first === 0xc3
   if (first === 0xd9) return bytes.toString("utf8", at + 2, end)
   return unpack(bytes.subarray(at, end))
@@ -56,7 +73,7 @@ function cellEnd(bytes: Buffer, at: number): number {
   if (first < 0xa0) return skip(bytes, at + 1, first & 0x0f)
   if (first < 0xc0) return at + 1 + (first & 0x1f)
   switch (first) {
-    case 0xc0:
+    case nil:
     case 0xc2:
     case 0xc3:
       return at + 1

@@ -8,6 +8,7 @@ import { invariant } from "../domain/invariant.ts"
 import type { JournalTable, JournalTables, LedgerEntry, OpenLog } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { Feed, type FeedSlot } from "./feed.ts"
+import { glancer } from "./glances.ts"
 import {
   asBuffer,
   feedKeyBytes,
@@ -20,10 +21,8 @@ import {
 } from "./group.ts"
 import { type LogGroup, LogGroups, newGroup } from "./log-groups.ts"
 import {
-  columnPlaces,
   decodeFeed,
   decodeRow,
-  decodeSome,
   type TableName,
   tableNames,
   tableNumber,
@@ -98,6 +97,14 @@ export class Contents {
     return true
   }
 
+  has(table: TableName, key: string): boolean {
+    return this.#tables[tableNumber(table)]!.has(key)
+  }
+
+  keys(table: TableName): Iterable<string> {
+    return this.#tables[tableNumber(table)]!.keys()
+  }
+
   get<T extends Exclude<JournalTable, "feed">>(
     table: T,
     key: string
@@ -126,10 +133,10 @@ export class Contents {
   *glances<F extends keyof TransactionRecord>(
     fields: ReadonlyArray<F>
   ): Generator<readonly [string, Pick<TransactionRecord, F>]> {
-    const places = columnPlaces(fields)
+    const glance = glancer(fields)
     for (const [key, slot] of this.#tables[tableNumber("transactions")]!) {
       const value = slot.value as TransactionRecord | undefined
-      yield [key, value ?? decodeSome<F>(this.#read(slot.group), slot.offset, places)]
+      yield [key, value ?? glance(this.#read(slot.group), slot.offset)]
     }
   }
 

@@ -102,6 +102,8 @@ function openJournal(
       const slot = feed.at(Number(key))
       return slot === undefined ? undefined : contents.entry(slot) as JournalTables[T]
     },
+    has: (table, key) => contents.has(table, key),
+    keys: (table) => contents.keys(table),
     entries: <T extends JournalTable>(table: T, fields?: ReadonlyArray<keyof TransactionRecord>) =>
       (fields !== undefined
         ? contents.glances(fields)

@@ -16,7 +16,6 @@ import type {
   TerminalState
 } from "../domain/ports/journal.ts"
 import type { StateTimes, TransactionRecord } from "../domain/transaction.ts"
-import { visitCells } from "./cells.ts"
 
 /** Tables by their number in a group. Only ever extended at the end. */
 export const tableNames = [
@@ -206,26 +205,10 @@ export function decodeRow<T extends JournalTable>(
   return fields(value as Array<unknown>, names) as unknown as JournalTables[T]
 }
 
-/** Columns of transactions by their place, ascending, for {@link decodeSome}. */
-export function columnPlaces(
-  some: ReadonlyArray<keyof TransactionRecord>
-): ReadonlyArray<number> {
+/** Where a column of transactions has its cell. */
+export function columnPlace(field: keyof TransactionRecord): number {
   const names: ReadonlyArray<string> = columns.transactions
-  return some.map((field) => names.indexOf(field)).sort((left, right) => left - right)
-}
-
-/** A few columns of the transaction that is packed at `offset`; absent ones stay absent. */
-export function decodeSome<F extends keyof TransactionRecord>(
-  bytes: Buffer,
-  offset: number,
-  places: ReadonlyArray<number>
-): Pick<TransactionRecord, F> {
-  const out: Fields = {}
-  visitCells(bytes, offset, places, (place, value) => {
-    if (value !== undefined) out[columns.transactions[place]!] = value
-  })
-  // The bytes passed their checksum, so each column holds what was written to it.
-  return out as Pick<TransactionRecord, F>
+  return names.indexOf(field)
 }
 
 export function decodeFeed(table: number, bytes: Uint8Array): LedgerEntry {

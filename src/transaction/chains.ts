@@ -35,13 +35,13 @@ export class Chains {
   }
 
   has(id: TransactionId): boolean {
-    return this.#room.journal.get("advices", id) !== undefined
+    return this.#room.journal.has("advices", id)
   }
 
   /** A transaction that still owes something keeps its place in the journal. */
   isOwing(id: TransactionId): boolean {
     return this.has(id) || this.#floor.graces.has(id) ||
-      this.#room.journal.get("undelivered", id) !== undefined
+      this.#room.journal.has("undelivered", id)
   }
 
   /**

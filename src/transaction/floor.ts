@@ -9,20 +9,7 @@ import type { TransactionId } from "../domain/brand.ts"
 import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import type { Life } from "./life.ts"
-import { type RecentEntry, RecentTransactions } from "./recent.ts"
-
-/** What the recent window looks at in a record. */
-export const rememberedFields = [
-  "id",
-  "key",
-  "kind",
-  "stan",
-  "batch",
-  "terminal",
-  "walletReference"
-] as const satisfies ReadonlyArray<keyof TransactionRecord>
-
-export type Remembered = Pick<TransactionRecord, typeof rememberedFields[number]>
+import { RecentTransactions, type Remembered } from "./recent.ts"
 
 export class Floor {
   /** Keys are unique per terminal; the terminal is part of each dialect's key. */
@@ -36,7 +23,7 @@ export class Floor {
   /** Pay-code attempts in the journal, by their order number at the wallet. */
   readonly #references = new Map<string, TransactionId>()
   /** Fell out of the window while still owing something; removed from the journal at their end. */
-  readonly #overdue = new Map<TransactionId, RecentEntry>()
+  readonly #overdue = new Map<TransactionId, Remembered>()
 
   enter(life: Life): void {
     this.byKey.set(life.submission.key, life)
@@ -63,13 +50,26 @@ export class Floor {
     if (record.walletReference !== undefined) {
       this.#references.set(record.walletReference, record.id)
     }
-    const fallen = this.recent.add(record.terminal, entryOf(record))
-    if (fallen === undefined) return []
-    if (this.byId.has(fallen.id) || isOwing(fallen.id)) {
-      this.#overdue.set(fallen.id, fallen)
-      return []
-    }
-    return [this.#removal(fallen)]
+    return this.recent.add(record).flatMap((fallen) => this.#fell(fallen, isOwing))
+  }
+
+  /** One that the journal held when we started; before any other. */
+  restore(record: Remembered): void {
+    const { walletReference } = record
+    if (walletReference !== undefined) this.#references.set(walletReference, record.id)
+    this.recent.restore(record)
+  }
+
+  /** Reads one restored window; returns the removals of what is outside, or that all are read. */
+  readNext(isOwing: (id: TransactionId) => boolean): Array<JournalWrite> | "all-read" {
+    const fallen = this.recent.readNext()
+    return fallen === "all-read" ? fallen : fallen.flatMap((each) => this.#fell(each, isOwing))
+  }
+
+  #fell(fallen: Remembered, isOwing: (id: TransactionId) => boolean): Array<JournalWrite> {
+    if (!this.byId.has(fallen.id) && !isOwing(fallen.id)) return [this.#removal(fallen)]
+    this.#overdue.set(fallen.id, fallen)
+    return []
   }
 
   /**
@@ -89,19 +89,8 @@ export class Floor {
     return [this.#removal(overdue)]
   }
 
-  #removal({ id, reference }: RecentEntry): JournalWrite {
-    if (reference !== undefined) this.#references.delete(reference)
+  #removal({ id, walletReference }: Remembered): JournalWrite {
+    if (walletReference !== undefined) this.#references.delete(walletReference)
     return { table: "transactions", key: id, value: undefined }
-  }
-}
-
-export function entryOf(record: Remembered): RecentEntry {
-  return {
-    key: record.key,
-    id: record.id,
-    kind: record.kind,
-    stan: record.stan,
-    batch: record.batch,
-    reference: record.walletReference
   }
 }

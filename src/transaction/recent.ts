@@ -4,40 +4,77 @@
  * here; the records are in the journal. Bounded: {@link recentPerTerminal} a terminal.
  */
 
-import type { TransactionId } from "../domain/brand.ts"
-import type { Kind } from "../domain/kind.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
 
 /** Design rule 9: the journal keeps this many per terminal, with their answers. */
 export const recentPerTerminal = 32
 
 const stanSpace = 1_000_000
 
-export interface RecentEntry {
-  readonly key: string
-  readonly id: TransactionId
-  readonly kind: Kind
-  readonly stan: string
-  readonly batch: string | undefined
-  /** Order number at a wallet: a notice may name it. */
-  readonly reference: string | undefined
+/** What the recent window looks at in a record. */
+export const rememberedFields = [
+  "id",
+  "key",
+  "kind",
+  "stan",
+  "batch",
+  "terminal",
+  "walletReference"
+] as const satisfies ReadonlyArray<keyof TransactionRecord>
+
+export type Remembered = Pick<TransactionRecord, typeof rememberedFields[number]>
+
+/** A record of a terminal, and the one that came before it. */
+interface Unread {
+  readonly record: Remembered
+  readonly before: Unread | undefined
 }
 
 export class RecentTransactions {
-  readonly #rings = new Map<string, Array<RecentEntry>>()
+  readonly #rings = new Map<string, Array<Remembered>>()
+  /** Of terminals that have said nothing since the start: as the journal gave them. */
+  readonly #unread = new Map<string, { last: Unread | undefined }>()
 
   /** Adds the newest; returns what fell out of the window. */
-  add(terminal: string, entry: RecentEntry): RecentEntry | undefined {
-    let ring = this.#rings.get(terminal)
+  add(record: Remembered): ReadonlyArray<Remembered> {
+    let ring = this.#ring(record.terminal)
     if (ring === undefined) {
       ring = []
-      this.#rings.set(terminal, ring)
+      this.#rings.set(record.terminal, ring)
     }
-    ring.push(entry)
-    return ring.length > recentPerTerminal ? ring.shift() : undefined
+    ring.push(copied(record))
+    return cut(ring)
   }
 
-  find(terminal: string, key: string): RecentEntry | undefined {
-    const ring = this.#rings.get(terminal)
+  /** One that the journal held when we started, in any order; before anything is added. */
+  restore(record: Remembered): void {
+    const { terminal } = record
+    const unread = this.#unread.get(terminal)
+    if (unread !== undefined) unread.last = { record, before: unread.last }
+    else this.#unread.set(terminal, { last: { record, before: undefined } })
+  }
+
+  /** Reads the next window that was restored; returns what is outside of it, or that all are read. */
+  readNext(): ReadonlyArray<Remembered> | "all-read" {
+    for (const terminal of this.#unread.keys()) return cut(this.#ring(terminal)!)
+    return "all-read"
+  }
+
+  #ring(terminal: string): Array<Remembered> | undefined {
+    const unread = this.#unread.get(terminal)
+    if (unread === undefined) return this.#rings.get(terminal)
+    this.#unread.delete(terminal)
+    const ring: Array<Remembered> = []
+    for (let each = unread.last; each !== undefined; each = each.before) {
+      ring.push(copied(each.record))
+    }
+    ring.sort(byAge)
+    this.#rings.set(terminal, ring)
+    return ring
+  }
+
+  find(terminal: string, key: string): Remembered | undefined {
+    const ring = this.#ring(terminal)
     if (ring === undefined) return undefined
     for (let index = ring.length - 1; index >= 0; index--) {
       if (ring[index]!.key === key) return ring[index]
@@ -46,8 +83,8 @@ export class RecentTransactions {
   }
 
   /** Newest first. */
-  *of(terminal: string): Generator<RecentEntry> {
-    const ring = this.#rings.get(terminal)
+  *of(terminal: string): Generator<Remembered> {
+    const ring = this.#ring(terminal)
     if (ring === undefined) return
     for (let index = ring.length - 1; index >= 0; index--) yield ring[index]!
   }
@@ -59,11 +96,35 @@ export class RecentTransactions {
   isStale(terminal: string, batch: string | undefined, stan: string): boolean {
     if (batch === undefined) return false
     // What came by notification has no batch and says nothing about the terminal's numbers.
-    const newest = this.#rings.get(terminal)?.findLast((entry) => entry.batch !== undefined)
+    const newest = this.#ring(terminal)?.findLast((entry) => entry.batch !== undefined)
     if (newest?.batch === undefined) return false
     if (newest.batch !== batch) return isBehind(batch, newest.batch)
     return isBehind(stan, newest.stan)
   }
+}
+
+/** Of the record only what the window looks at: the rest is in the journal. */
+function copied(record: Remembered): Remembered {
+  const { batch, id, key, kind, stan, terminal, walletReference } = record
+  return {
+    id,
+    key,
+    kind,
+    stan,
+    terminal,
+    ...(batch === undefined ? {} : { batch }),
+    ...(walletReference === undefined ? {} : { walletReference })
+  }
+}
+
+/** Identifiers begin with the time at which they were given. */
+function byAge(left: Remembered, right: Remembered): number {
+  return left.id < right.id ? -1 : 1
+}
+
+/** Takes out what is older than the window. */
+function cut(ring: Array<Remembered>): ReadonlyArray<Remembered> {
+  return ring.length > recentPerTerminal ? ring.splice(0, ring.length - recentPerTerminal) : []
 }
 
 function isBehind(older: string, newer: string): boolean {

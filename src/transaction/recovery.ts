@@ -6,12 +6,13 @@
 
 import { Effect } from "effect"
 import type { AdviceRecord } from "../domain/advice.ts"
-import type { Stan } from "../domain/brand.ts"
+import type { TransactionId } from "../domain/brand.ts"
+import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
-import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { step, type TransactionRecord, type TransactionState } from "../domain/transaction.ts"
 import { changed } from "./chains.ts"
 import type { Desk } from "./desk.ts"
-import { type Remembered, rememberedFields } from "./floor.ts"
+import { rememberedFields } from "./recent.ts"
 import type { Room } from "./room.ts"
 
 export interface Recovered {
@@ -23,6 +24,12 @@ export interface Recovered {
 
 const lookedAt = [...rememberedFields, "state", "upstream", "upstreamStan"] as const
 
+/** Chains are started so many at a time: the upstreams take no more, and terminals wait. */
+export const chainsAtOnce = 256
+
+/** Windows of terminals that are read in one turn. */
+const windowsAtOnce = 16
+
 /** What one record owes: one commit, and what to do once it is on disk. */
 interface Owed {
   readonly writes: ReadonlyArray<JournalWrite>
@@ -30,31 +37,23 @@ interface Owed {
   readonly start: () => void
 }
 
-/** The newest transaction of an upstream, and the number that it has there. */
-interface Numbered {
-  readonly id: string
-  readonly stan: Stan
-}
-
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
-  const chains = [...room.journal.entries("advices")].map(([, advice]) => advice)
-  const { inDoubt, last, remembered, unconfirmed } = read(room)
+  const chains = [...room.journal.keys("advices")] as Array<TransactionId>
+  const { inDoubt, newest, records, unconfirmed } = read(room, desk)
   // Before any chain takes a number.
-  for (const [upstream, { stan }] of last) room.upstreams.continueAfter(upstream, stan)
-  const fallen: Array<JournalWrite> = []
-  const chained = new Set(chains.map(({ transaction }) => transaction))
-  const owes = (id: TransactionRecord["id"]) => chained.has(id) || desk.chains.isOwing(id)
-  for (const each of remembered) fallen.push(...desk.floor.remember(each, owes))
+  for (const [upstream, { upstreamStan }] of newest) {
+    if (upstreamStan !== undefined) room.upstreams.continueAfter(upstream, upstreamStan)
+  }
   // All at once: they share the syncs, and a day's worth takes no longer than a few.
   yield* allDurable(room, [
-    ...inDoubt.map((record) => reverse(room, desk, record)),
-    ...unconfirmed.map((record) => unconfirm(room, desk, record)),
-    { writes: fallen, feed: [], start: () => {} }
+    ...inDoubt.map((id) => () => reverse(room, desk, id)),
+    ...unconfirmed.map((id) => () => unconfirm(room, desk, id))
   ])
-  for (const advice of chains) room.advices.start(again(advice))
+  beside(room, desk, startSome(room, chains))
+  beside(room, desk, readSome(room, desk))
   return {
-    records: remembered.length,
+    records,
     reversed: inDoubt.length,
     unconfirmed: unconfirmed.length,
     chains: chains.length
@@ -62,37 +61,65 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 })
 
 /** Looks at every record once, and keeps of most only what the recent window needs; by age. */
-function read({ journal }: Room) {
-  const remembered: Array<Remembered> = []
-  const inDoubt: Array<TransactionRecord> = []
-  const last = new Map<string, Numbered>()
+function read({ journal }: Room, { floor }: Desk) {
+  let records = 0
+  const inDoubt: Array<TransactionId> = []
+  /** By upstream; its number there is decoded at the end. */
+  const newest = new Map<string, Pick<TransactionRecord, "id" | "upstreamStan">>()
   for (const [id, seen] of journal.entries("transactions", lookedAt)) {
-    remembered.push(seen)
-    const { upstream, upstreamStan: stan } = seen
-    if (upstream !== undefined && stan !== undefined && !(id < (last.get(upstream)?.id ?? ""))) {
-      last.set(upstream, { id, stan })
+    records++
+    floor.restore(seen)
+    if (isInDoubt(seen.state)) inDoubt.push(seen.id)
+    const { upstream } = seen
+    if (upstream !== undefined && !(id < (newest.get(upstream)?.id ?? ""))) {
+      newest.set(upstream, seen)
     }
-    const record = isInDoubt(seen) ? journal.get("transactions", id) : undefined
-    if (record !== undefined) inDoubt.push(record)
   }
-  const unconfirmed: Array<TransactionRecord> = []
-  for (const [id] of journal.entries("undelivered")) {
+  const unconfirmed: Array<TransactionId> = []
+  for (const key of journal.keys("undelivered")) {
+    const id = key as TransactionId
     const record = journal.get("transactions", id)
-    if (record?.approved === true && record.state === "answered") unconfirmed.push(record)
+    if (record?.approved === true && record.state === "answered") unconfirmed.push(id)
   }
-  return {
-    remembered: remembered.sort(byAge),
-    inDoubt: inDoubt.sort(byAge),
-    last,
-    unconfirmed: unconfirmed.sort(byAge)
+  return { records, inDoubt: inDoubt.sort(), newest, unconfirmed: unconfirmed.sort() }
+}
+
+/** Calls `some` once a turn until it says that it is done; a drain leaves it to the next start. */
+function beside({ time }: Room, desk: Desk, some: () => boolean): void {
+  const turn = () => {
+    if (!desk.isDraining && !some()) time.defer(turn)
+  }
+  turn()
+}
+
+/** Goes on with the chains of earlier runs. */
+function startSome({ advices, journal }: Room, ids: ReadonlyArray<TransactionId>): () => boolean {
+  let next = 0
+  return () => {
+    for (const id of ids.slice(next, next += chainsAtOnce)) {
+      const advice = journal.get("advices", id)
+      if (advice !== undefined) advices.start(again(advice))
+    }
+    return next >= ids.length
   }
 }
 
-const byAge = (left: Remembered, right: Remembered) => left.id < right.id ? -1 : 1
+/** Reads the windows of terminals that have not spoken yet, and removes what is outside of them. */
+function readSome({ journal }: Room, { chains, floor }: Desk): () => boolean {
+  const isOwing = (id: TransactionId) => chains.isOwing(id)
+  return () => {
+    for (let count = 0; count < windowsAtOnce; count++) {
+      const removals = floor.readNext(isOwing)
+      if (removals === "all-read") return true
+      if (removals.length > 0) journal.note(removals, [])
+    }
+    return false
+  }
+}
 
 /** Forwarded, and no outcome: the upstream may have approved. */
-function isInDoubt(record: Pick<TransactionRecord, "state">): boolean {
-  return record.state === "forwarded" || record.state === "routed"
+function isInDoubt(state: TransactionState): boolean {
+  return state === "forwarded" || state === "routed"
 }
 
 /** Whether it had been sent before the restart is unknown, so it goes on as a repeat. */
@@ -100,7 +127,14 @@ function again(advice: AdviceRecord): AdviceRecord {
   return { ...advice, attempts: Math.max(1, advice.attempts) }
 }
 
-function reverse(room: Room, desk: Desk, record: TransactionRecord): Owed {
+function found({ journal }: Room, id: TransactionId): TransactionRecord {
+  const record = journal.get("transactions", id)
+  invariant(record !== undefined, "what was looked at is in the journal")
+  return record
+}
+
+function reverse(room: Room, desk: Desk, id: TransactionId): Owed {
+  const record = found(room, id)
   const state = record.state === "routed" ? step("routed", "forwarded") : record.state
   const timedOut = changed({ ...record, state }, {
     state: step(state, "timed-out"),
@@ -111,7 +145,8 @@ function reverse(room: Room, desk: Desk, record: TransactionRecord): Owed {
   return desk.chains.owe(timedOut, "restarted")
 }
 
-function unconfirm(room: Room, desk: Desk, record: TransactionRecord): Owed {
+function unconfirm(room: Room, desk: Desk, id: TransactionId): Owed {
+  const record = found(room, id)
   const marked = changed(record, { state: step(record.state, "delivery-unconfirmed") })
   const reverses = room.terminals.find(record.terminal)?.reverseUnconfirmed === true
   if (reverses) return desk.chains.owe(marked, "undeliverable")
@@ -124,13 +159,15 @@ function unconfirm(room: Room, desk: Desk, record: TransactionRecord): Owed {
 }
 
 /** A failed commit never completes: the journal ends the process, and the next start recovers. */
-const allDurable = (room: Room, owed: ReadonlyArray<Owed>): Effect.Effect<void> =>
+const allDurable = (room: Room, owed: ReadonlyArray<() => Owed>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     let waiting = owed.length
-    for (const each of owed) {
-      room.journal.commit(each.writes, each.feed, (failure) => {
+    if (waiting === 0) resume(Effect.void)
+    for (const make of owed) {
+      const { feed, start, writes } = make()
+      room.journal.commit(writes, feed, (failure) => {
         if (failure !== undefined) return
-        each.start()
+        start()
         if (--waiting === 0) resume(Effect.void)
       })
     }

@@ -47,6 +47,8 @@ export class MemoryJournal {
     },
     note: (_writes, feed) => this.append(feed),
     get: () => undefined,
+    has: () => false,
+    keys: () => [],
     entries: <T extends JournalTable>(table: T) =>
       (this.kept.get(table) ?? []) as Array<readonly [string, JournalTables[T]]>,
     feedAfter: (sequence, limit) => {

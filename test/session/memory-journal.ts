@@ -44,6 +44,8 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
     note: apply,
     get: <T extends JournalTable>(name: T, key: string) =>
       table(name).get(key) as JournalTables[T] | undefined,
+    has: (name, key) => table(name).has(key),
+    keys: (name) => table(name).keys(),
     entries: <T extends JournalTable>(name: T) =>
       [...table(name).entries()] as Array<readonly [string, JournalTables[T]]>,
     feedAfter: () => [],

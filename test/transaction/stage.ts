@@ -85,6 +85,14 @@ export class FakeJournal implements JournalShape {
     return this.#table(table).get(key) as JournalTables[T] | undefined
   }
 
+  has(table: JournalTable, key: string): boolean {
+    return this.#table(table).has(key)
+  }
+
+  keys(table: JournalTable): Iterable<string> {
+    return this.#table(table).keys()
+  }
+
   *entries<T extends JournalTable>(table: T): Iterable<readonly [string, JournalTables[T]]> {
     for (const [key, value] of this.#table(table)) yield [key, value as JournalTables[T]]
   }

@@ -116,6 +116,10 @@ export interface JournalShape {
     feed: ReadonlyArray<LedgerEntry>
   ) => void
   readonly get: <T extends JournalTable>(table: T, key: string) => JournalTables[T] | undefined
+  /** Whether there is a value, without decoding it. */
+  readonly has: (table: Exclude<JournalTable, "feed">, key: string) => boolean
+  /** The live keys of a table, in the order of the log. */
+  readonly keys: (table: Exclude<JournalTable, "feed">) => Iterable<string>
   /**
    * All live entries of a table, in the order of the log; who needs another order sorts by key.
    * Values are decoded one by one and not kept. For recovery and for people, not for the road.
@@ -124,7 +128,7 @@ export interface JournalShape {
     <T extends JournalTable>(
       table: T
     ): Iterable<readonly [key: string, value: JournalTables[T]]>
-    /** With `fields`, the others are not decoded, and may be absent. */
+    /** Only `fields` are sure to be there; each is decoded when it is looked at. */
     <F extends keyof TransactionRecord>(
       table: "transactions",
       fields: ReadonlyArray<F>

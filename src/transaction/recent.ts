@@ -54,7 +54,7 @@ export class RecentTransactions {
     else this.#unread.set(terminal, { last: { record, before: undefined } })
   }
 
-  /** Reads the next window that was restored; returns what is outside of it, or that all are read. */
+  /** Reads the next window that was restored; returns what is outside of it. */
   readNext(): ReadonlyArray<Remembered> | "all-read" {
     for (const terminal of this.#unread.keys()) return cut(this.#ring(terminal)!)
     return "all-read"

@@ -37,12 +37,18 @@ interface Owed {
   readonly start: () => void
 }
 
+/** The newest transaction of an upstream; its number there is decoded at the end. */
+interface Newest {
+  readonly id: string
+  readonly seen: Pick<TransactionRecord, "upstreamStan">
+}
+
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   const chains = [...room.journal.keys("advices")] as Array<TransactionId>
   const { inDoubt, newest, records, unconfirmed } = read(room, desk)
   // Before any chain takes a number.
-  for (const [upstream, { upstreamStan }] of newest) {
+  for (const [upstream, { seen: { upstreamStan } }] of newest) {
     if (upstreamStan !== undefined) room.upstreams.continueAfter(upstream, upstreamStan)
   }
   // All at once: they share the syncs, and a day's worth takes no longer than a few.
@@ -64,15 +70,14 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 function read({ journal }: Room, { floor }: Desk) {
   let records = 0
   const inDoubt: Array<TransactionId> = []
-  /** By upstream; its number there is decoded at the end. */
-  const newest = new Map<string, Pick<TransactionRecord, "id" | "upstreamStan">>()
+  const newest = new Map<string, Newest>()
   for (const [id, seen] of journal.entries("transactions", lookedAt)) {
     records++
     floor.restore(seen)
     if (isInDoubt(seen.state)) inDoubt.push(seen.id)
     const { upstream } = seen
     if (upstream !== undefined && !(id < (newest.get(upstream)?.id ?? ""))) {
-      newest.set(upstream, seen)
+      newest.set(upstream, { id, seen })
     }
   }
   const unconfirmed: Array<TransactionId> = []

@@ -1,6 +1,9 @@
 /** What a restart finds and owes, killed at each step of a transaction's life (P1, P2, P3). */
 
 import { describe, expect, it } from "vitest"
+import type { TransactionId } from "../../src/domain/brand.ts"
+import { recentPerTerminal } from "../../src/transaction/recent.ts"
+import { chainsAtOnce } from "../../src/transaction/recovery.ts"
 import { Stage } from "./stage.ts"
 
 /** A journal as the disk has it: a copy, so that the old process can do it no more harm. */
@@ -10,7 +13,16 @@ function restart(before: Stage): Stage {
   return after
 }
 
-describe("recovery", () => {
+function chainOf(stage: Stage) {
+  stage.ask()
+  stage.journal.sync()
+  stage.last.end({ _tag: "timed-out" })
+  stage.journal.sync()
+  const [chain] = stage.journal.entries("advices")
+  return chain!
+}
+
+describe("recovery (P1, P2, P3)", () => {
   it("reverses what was forwarded and has no outcome", () => {
     const before = new Stage()
     before.ask()
@@ -80,5 +92,59 @@ describe("recovery", () => {
     expect(after.records[0]?.state).toBe("answered")
     expect(after.ask(submission).delivered).toEqual(["answer 00"])
     expect(after.upstreams.flights).toEqual([])
+  })
+
+  it("has a terminal's window as soon as it speaks, in the order of age, and cut to size", () => {
+    const before = new Stage()
+    const first = before.sale()
+    before.approved(first)
+    for (let count = 1; count < recentPerTerminal; count++) before.approved()
+    const last = before.sale()
+    before.ask(last)
+    before.journal.sync()
+    before.answer("00")
+    before.journal.sync()
+    const after = restart(before)
+    const rows = [...after.journal.tables.get("transactions")!].toReversed()
+    after.journal.tables.set("transactions", new Map(rows))
+    after.recover()
+    expect(after.records).toHaveLength(recentPerTerminal)
+    expect(after.ask(last).delivered).toEqual(["answer 00"])
+    expect(after.ask(first).verdict?.failure).toBe("duplicate-stale")
+  })
+
+  it("keeps what fell out of the window as long as its chain lives, and then removes it", () => {
+    const before = new Stage()
+    before.ask()
+    before.journal.sync()
+    before.last.end({ _tag: "timed-out" })
+    before.journal.sync()
+    for (let count = 0; count < recentPerTerminal; count++) before.approved()
+    const after = restart(before)
+    after.recover()
+    after.time.pass(1_000, 100)
+    expect(after.records).toHaveLength(recentPerTerminal + 1)
+    const [advice] = after.advices.started
+    after.advices.end({ record: { ...advice!, state: "acknowledged" } })
+    expect(after.records).toHaveLength(recentPerTerminal)
+  })
+
+  it("starts many chains a few at a time, beside the road, until it is drained", () => {
+    const before = new Stage()
+    const [id, record] = chainOf(before)
+    for (let count = 0; count < 2 * chainsAtOnce; count++) {
+      const key = `${id}${count}` as TransactionId
+      before.journal.note([
+        { table: "advices", key, value: { ...record, transaction: key } }
+      ], [])
+    }
+    const after = restart(before)
+    expect(after.recover()?._tag).toBe("Success")
+    expect(after.advices.started).toHaveLength(chainsAtOnce)
+    after.time.endTurn()
+    expect(after.advices.started).toHaveLength(2 * chainsAtOnce)
+    after.desk.drain()
+    after.time.endTurn()
+    expect(after.advices.started).toHaveLength(2 * chainsAtOnce)
   })
 })

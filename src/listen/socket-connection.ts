@@ -7,6 +7,9 @@
 import type { Socket } from "node:net"
 import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
 
+/** What was written has this long to reach a peer, once the process has nothing left to do. */
+const leaveMs = 1000
+
 /** The socket's way back to its connection: listeners are shared and find it by this. */
 const owner = Symbol("connection")
 
@@ -45,6 +48,13 @@ export class SocketConnection implements Connection {
 
   end(): void {
     this.#socket.end()
+  }
+
+  leave(): void {
+    // A peer that reads nothing is cut; this timer is the socket's own and keeps nothing alive.
+    this.#socket.setTimeout(leaveMs, () => this.#socket.destroy())
+    this.#socket.unref()
+    this.#socket.destroySoon()
   }
 
   destroy(): void {

@@ -157,6 +157,8 @@ export class ListenerRoom implements Listening {
     this.#draining = true
     this.#look?.cancel()
     for (const line of this.#lines) line.end("draining")
+    // Nobody looks after them from here on.
+    for (const line of this.#lingering.keys()) line.connection.leave()
   }
 
   #refusal(connection: Connection): EndReason | undefined {

@@ -424,7 +424,8 @@ export class Link {
   #ended(reason: EndReason): void {
     const wire = this.#wire
     wire?.writer.flush()
-    wire?.connection.end()
+    // Timers end with the switch: nobody would cut a peer that does not close.
+    wire?.connection.leave()
     this.#forget()
     this.#enter("down", reason)
     if (wire !== undefined) this.#host.lost(this, wire.writer.written())

@@ -23,6 +23,8 @@ class Wire implements Connection {
   pause(): void {}
   resume(): void {}
   end(): void {}
+
+  leave(): void {}
   destroy(): void {}
 }
 

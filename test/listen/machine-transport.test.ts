@@ -3,7 +3,7 @@
 import { Effect, Exit, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { connect, createServer, type Socket } from "node:net"
+import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { createInterface } from "node:readline"
 import { afterEach, describe, expect, it } from "vitest"
 import {
@@ -248,6 +248,42 @@ describe("a connect", () => {
     giveUp()
     await failing(transport, { port, timeoutMs: 100, tls: {} })
     expect(heard).toEqual([])
+  })
+})
+
+describe("a connection that is left", () => {
+  async function left(bytes: number, serve: (socket: Socket) => void): Promise<number | null> {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      open.push(() => socket.destroy())
+      serve(socket.on("error", () => {}))
+    })
+    server.listen(0, "127.0.0.1")
+    open.push(() => server.close())
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    const script = new URL("leaver.ts", import.meta.url).pathname
+    const child = spawn(process.execPath, [script, String(port), String(bytes)], {
+      stdio: ["ignore", "inherit", "inherit"]
+    })
+    open.push(() => child.kill("SIGKILL"))
+    const [code] = await once(child, "exit") as [number | null]
+    return code
+  }
+
+  it("lets the process end although the other side stays open, and loses nothing", async () => {
+    let received = 0
+    let heardAll = () => {}
+    const all = new Promise<void>((resolve) => heardAll = resolve)
+    const code = await left(300_000, (socket) => {
+      socket.on("data", (chunk) => received += chunk.length).on("end", heardAll)
+    })
+    await all
+    expect(code).toBe(0)
+    expect(received).toBe(300_000)
+  })
+
+  it("lets the process end although the other side reads nothing", async () => {
+    expect(await left(50_000_000, (socket) => socket.pause())).toBe(0)
   })
 })
 

@@ -54,6 +54,10 @@ export class Caller implements Connection {
     if (this.fate === "open") this.fate = "ended"
   }
 
+  leave(): void {
+    this.end()
+  }
+
   destroy(): void {
     if (this.fate === "destroyed") return
     this.fate = "destroyed"

@@ -62,6 +62,10 @@ export class Peer implements Connection {
     this.close("ended")
   }
 
+  leave(): void {
+    this.close("ended")
+  }
+
   destroy(): void {
     this.close("reset")
   }

@@ -21,6 +21,11 @@ export interface Connection {
   readonly resume: () => void
   /** Half-close: sends what is pending, then FIN. */
   readonly end: () => void
+  /**
+   * For the end of the process: sends what is pending, and is closed then, whatever the other side
+   * does. Nothing that it leaves undone keeps the process alive.
+   */
+  readonly leave: () => void
   /** Ends at once; pending bytes are lost. `onClose` follows. */
   readonly destroy: () => void
 }

@@ -241,6 +241,11 @@ export class End implements Connection {
     this.#closeWhenBothEnded()
   }
 
+  /** The world has no process to keep alive. */
+  leave(): void {
+    this.end()
+  }
+
   destroy(): void {
     if (this.#closed) return
     this.abandon()

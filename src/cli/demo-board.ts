@@ -16,6 +16,7 @@ interface Health {
 interface Report {
   readonly asked?: number
   readonly approved?: number
+  readonly pushes?: number
   readonly p50Ms?: number
   readonly p99Ms?: number
   readonly p999Ms?: number
@@ -72,6 +73,7 @@ export class DemoBoard {
       `p50/p99/p99.9 ${worst((each) => each.p50Ms)}/${worst((each) => each.p99Ms)}/` +
       `${worst((each) => each.p999Ms)} ms`,
       `${share.toFixed(0)} % approved`,
+      `${sum((report) => report.pushes)} payments announced`,
       breakers.join(", "),
       `${advices} reversals pending`,
       `journal lag ${health.journal?.feedPending ?? "?"}`,

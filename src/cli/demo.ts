@@ -46,6 +46,9 @@ export const verb: Action = {
   run
 }
 
+/** Counters with a soundbox, which announces what customers paid at their printed codes. */
+const devices = 20
+
 const controls = { acquirer: 9901, unionpay: 9902 } as const
 
 async function run(call: Call): Promise<0 | 1> {
@@ -122,7 +125,8 @@ function startFleets(
     )
   return [
     fleet("terminals", "cup", "sale=8,void=1,balance=1,pay-code=2"),
-    fleet("ascii-terminals", "iso", "sale=8,void=1,refund=0.5,preauth=1,completion=1")
+    fleet("ascii-terminals", "iso", "sale=8,void=1,refund=0.5,preauth=1,completion=1"),
+    startVerb(["devices", "--count", String(devices), "--report", "1", ...common], { quiet: true })
   ]
 }
 

@@ -141,6 +141,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "simulated terminals of the estate against a running switch",
     load: () => import("./terminals.ts")
   },
+  devices: {
+    group: "simulate",
+    summary: "simulated QR devices, and the script for their makers",
+    load: () => import("./devices.ts")
+  },
   hsm: {
     group: "simulate",
     summary: "a simulated security module that answers host commands",

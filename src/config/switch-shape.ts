@@ -102,6 +102,10 @@ const admin = record({
 const publicHttp = record({
   host: defaulted(word, "127.0.0.1", "Address of the public HTTP listener."),
   port: defaulted(port, 8081, "Webhooks of the wallets, and the pay page."),
+  url: optional(
+    text("an http or https URL without a path", /^https?:\/\/[A-Za-z0-9.:_-]{1,200}$/),
+    "Under which customers' phones reach it, for codes on screens; absent: its host and port."
+  ),
   accounts: defaulted(list(accountShape), [], "Accounts at wallets that send notifications.")
 })
 

@@ -39,6 +39,8 @@ export interface SwitchConfig {
   readonly public: {
     readonly host: string
     readonly port: number
+    /** How the outside names this listener, without a path; absent: `http://host:port`. */
+    readonly url?: string
     readonly accounts: ReadonlyArray<AccountConfig>
   }
   readonly sessions: SessionConfig

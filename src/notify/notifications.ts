@@ -12,6 +12,7 @@ import { Codec } from "../domain/ports/codec.ts"
 import { Http } from "../domain/ports/http.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { Push } from "../domain/ports/push.ts"
+import { Terminals } from "../domain/ports/terminals.ts"
 import { Time } from "../domain/ports/time.ts"
 import { Transactions } from "../domain/ports/transactions.ts"
 import { Transport } from "../domain/ports/transport.ts"
@@ -27,6 +28,8 @@ export interface NotificationsOptions {
   }
   /** Listeners of kind `notifications`. */
   readonly listeners: ReadonlyArray<ListenerConfig>
+  /** There are devices whose codes lead to a page of the public listener. */
+  readonly payPages: boolean
   readonly pushLifetimeMs: number
   readonly drainMs: number
   readonly meter: NoticeMeter & {
@@ -39,9 +42,11 @@ const drainPollMs = 20
 export const notificationsLayer = (options: NotificationsOptions) =>
   Layer.effectDiscard(Effect.gen(function*() {
     const time = yield* Time
+    const journal = yield* Journal
+    const terminals = yield* Terminals
     const intake = new Intake({
       codec: yield* Codec,
-      journal: yield* Journal,
+      journal,
       transactions: yield* Transactions,
       push: yield* Push,
       monotonicMs: () => time.monotonicMs(),
@@ -51,7 +56,7 @@ export const notificationsLayer = (options: NotificationsOptions) =>
     // Registered first, so run last: after the listeners below have closed.
     yield* Effect.addFinalizer(() => finished(intake, options.drainMs))
     const http = yield* Http
-    if (options.public.accounts.length > 0) {
+    if (options.public.accounts.length > 0 || options.payPages) {
       yield* http.serve(
         {
           name: "public",
@@ -59,7 +64,11 @@ export const notificationsLayer = (options: NotificationsOptions) =>
           port: options.public.port,
           maxBodyBytes: maxNoticeBytes
         },
-        makeWebhooks(options.public.accounts, intake, () => time.wallMs())
+        makeWebhooks(options.public.accounts, intake, {
+          order: (number) => journal.get("orders", number),
+          merchantName: (terminal) => terminals.find(terminal)?.merchantName,
+          wallMs: () => time.wallMs()
+        })
       )
     }
     for (const config of options.listeners) yield* listen(config, intake, options)

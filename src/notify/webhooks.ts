@@ -7,6 +7,7 @@
 import type { AccountConfig } from "../domain/config.ts"
 import type { HttpRequest, HttpResponse } from "../domain/ports/http.ts"
 import type { Intake, NoticeEnd } from "./intake.ts"
+import { payPage, type PayPages, payPath } from "./pay-page.ts"
 
 /** Every notice that the facts know is below 8 KiB. */
 export const maxNoticeBytes = 65_536
@@ -52,21 +53,26 @@ const later: Readonly<Record<Scheme, HttpResponse>> = {
 
 export type Respond = (response: HttpResponse) => void
 
+/** Everything that the public port answers: webhooks, and the page of a code. */
 export function makeWebhooks(
   accounts: ReadonlyArray<AccountConfig>,
   intake: Intake,
-  wallMs: () => number
+  pages: PayPages
 ): (request: HttpRequest, respond: Respond) => void {
   const byPath = new Map(accounts.map((account) => [account.path, account]))
   return (request, respond) => {
-    const account = byPath.get(request.path.split("?", 1)[0] ?? "")
+    const [path = ""] = request.path.split("?", 1)
+    if (path.startsWith(payPath) && (request.method === "GET" || request.method === "HEAD")) {
+      return respond(payPage(pages, path.slice(payPath.length)))
+    }
+    const account = byPath.get(path)
     if (account === undefined) return respond(notFound)
     if (request.method !== "POST") return respond(wrongMethod)
     intake.take({
       account: account.name,
       headers: request.headers,
       body: request.body,
-      nowMs: wallMs()
+      nowMs: pages.wallMs()
     }, (end) => respond(answer(account.scheme, end)))
   }
 }

@@ -89,11 +89,8 @@ export function sessionListeners({ config, dialects, framings }: LoadedConfig) {
 
 /** Listeners of MessagePack devices; a code on their screen is the order's payment page. */
 export function deviceListeners({ config }: LoadedConfig) {
-  const { host, port } = config.public
-  const settings = {
-    codeLifetimeMs,
-    codeOf: (order: string) => `http://${host}:${port}/pay/${order}`
-  }
+  const { host, port, url = `http://${host}:${port}` } = config.public
+  const settings = { codeLifetimeMs, codeOf: (order: string) => `${url}/pay/${order}` }
   return config.listeners.filter(({ kind }) => kind === "devices").map((listener) => ({
     config: listener,
     settings
@@ -104,6 +101,7 @@ export function notificationOptions({ config }: LoadedConfig) {
   return {
     public: config.public,
     listeners: config.listeners.filter(({ kind }) => kind === "notifications"),
+    payPages: config.listeners.some(({ kind }) => kind === "devices"),
     pushLifetimeMs,
     drainMs: config.timeouts.drainMs
   }

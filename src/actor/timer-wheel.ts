@@ -49,7 +49,8 @@ class Entry implements Timer {
 export class TimerWheel {
   readonly #tickMs: number
   readonly #slots: number
-  readonly #heads: Array<Entry>
+  /** Rings by slot, made when a timer is first put into one. */
+  readonly #heads: Array<Entry | undefined>
   /** Timers whose tick has passed and that have not been fired yet, oldest first. */
   readonly #expired = new Entry(this, 0, undefined)
   #passed: number
@@ -58,7 +59,7 @@ export class TimerWheel {
   constructor(options: WheelOptions) {
     this.#tickMs = options.tickMs
     this.#slots = options.slots
-    this.#heads = Array.from({ length: options.slots }, () => new Entry(this, 0, undefined))
+    this.#heads = Array.from({ length: options.slots })
     this.#passed = Math.floor(options.startMs / options.tickMs)
   }
 
@@ -102,19 +103,23 @@ export class TimerWheel {
   }
 
   #head(tick: number): Entry {
-    return this.#heads[tick % this.#slots] as Entry
+    return this.#heads[tick % this.#slots] ??= new Entry(this, 0, undefined)
   }
 
   #collect(target: number): void {
     const passed = this.#passed
     this.#passed = target
     if (target - passed < this.#slots) {
-      for (let tick = passed + 1; tick <= target; tick++) this.#takeDue(this.#head(tick), target)
+      for (let tick = passed + 1; tick <= target; tick++) {
+        const head = this.#heads[tick % this.#slots]
+        if (head !== undefined) this.#takeDue(head, target)
+      }
       return
     }
     // The wheel stood still for a whole round or more: its slots no longer tell the order.
     const late: Array<Entry> = []
     for (const head of this.#heads) {
+      if (head === undefined) continue
       for (let entry = head.next; entry !== head; entry = entry.next) {
         if (entry.due <= target) late.push(entry)
       }

@@ -20,8 +20,12 @@ export interface LocalClock {
   readonly stamp: (wallMs: number) => string
 }
 
-/** `timeZone` is an IANA name; throws a RangeError when there is no such zone. */
-export function makeLocalClock(timeZone: string): LocalClock {
+/** Formatters by zone: one costs 3 ms to make, and a configuration names few zones. */
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone)
+  if (known !== undefined) return known
   const format = new Intl.DateTimeFormat("en-CA", {
     timeZone,
     hourCycle: "h23",
@@ -31,6 +35,13 @@ export function makeLocalClock(timeZone: string): LocalClock {
     hour: "2-digit",
     minute: "2-digit"
   })
+  formats.set(timeZone, format)
+  return format
+}
+
+/** `timeZone` is an IANA name; throws a RangeError when there is no such zone. */
+export function makeLocalClock(timeZone: string): LocalClock {
+  const format = formatOf(timeZone)
   let minute = Number.NaN
   let local: LocalTime = { date: "", minuteOfDay: 0 }
   let prefix = ""

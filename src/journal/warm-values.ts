@@ -15,11 +15,13 @@ export interface Slot {
 }
 
 export class WarmValues {
-  readonly #slots: Array<Slot | undefined>
+  readonly #limit: number
+  /** Grows to the limit, then goes round. */
+  readonly #slots: Array<Slot> = []
   #next = 0
 
   constructor(limit: number) {
-    this.#slots = Array.from({ length: limit }, () => undefined)
+    this.#limit = limit
   }
 
   /** Keeps the value of a slot that is on disk, at the cost of the oldest kept. */
@@ -28,6 +30,6 @@ export class WarmValues {
     // A slot that was written again since is kept by its later turn.
     if (oldest !== undefined && oldest.group.durable) oldest.value = undefined
     this.#slots[this.#next] = slot
-    this.#next = (this.#next + 1) % this.#slots.length
+    this.#next = (this.#next + 1) % this.#limit
   }
 }

@@ -63,6 +63,7 @@ function journal(): JournalShape {
     keys: () => [],
     entries: () => [],
     feedAfter: () => [],
+    feedMark: () => 0,
     feedWritten: () => {},
     onFeed: () => {},
     health: () => {

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { unavailable } from "../ledger/database-failure.ts"
 import { searchTransactions } from "../ledger/search.ts"
 import type { StoredTransaction } from "../ledger/stored-transaction.ts"
-import { refusedRecord, type SwitchRecord } from "../simulate/audit.ts"
+import { isAboutMoney, refusedRecord, type SwitchRecord } from "../simulate/audit.ts"
 
 /** Transactions of one audit; a longer span is audited in parts. */
 export const maxRows = 2_000_000
@@ -24,9 +24,11 @@ export const ledgerSide = (fromMs: number, toMs: number) =>
       SELECT transaction, reason, detail FROM exceptions WHERE transaction IS NOT NULL`.pipe(
       Effect.mapError(unavailable)
     )
-    const exceptions = new Set(raised.map(({ transaction }) => transaction))
+    const exceptions = new Set(
+      raised.flatMap(({ reason, transaction }) => isAboutMoney(reason) ? transaction : [])
+    )
     const refusedRows = raised.flatMap(({ detail, reason }) =>
-      reason.startsWith("ledger-") ? refusedRecord(detail) ?? [] : []
+      !isAboutMoney(reason) ? refusedRecord(detail) ?? [] : []
     )
     const side: LedgerSide = { rows: rows.map(recordOf), exceptions, refusedRows }
     return side

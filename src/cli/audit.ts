@@ -67,6 +67,7 @@ async function run(call: Call): Promise<0 | 1> {
     journal: journal.records,
     ledger: ledger.rows,
     chains: call.yes("settled") ? new Set() : journal.chains,
+    settled: call.yes("settled"),
     exceptions: ledger.exceptions,
     refusedRows: ledger.refusedRows
   })

@@ -41,6 +41,7 @@ export const verb: Action = {
     from: { type: "number", value: "<n>", about: "first seed", fallback: 1 },
     transactions: { type: "number", value: "<n>", about: "of each world", fallback: 1000 },
     calm: { type: "yes", about: "without any fault" },
+    first: { type: "yes", about: "end at the first world with a violation" },
     jobs: { type: "number", value: "<n>", about: "processes", fallback: 2 },
     shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
     plan: { type: "text", value: "<file>", about: "a world as --shrink printed it" },
@@ -82,8 +83,9 @@ async function run(call: Call): Promise<0 | 1> {
   const jobs = Math.max(1, call.number("jobs") ?? 1)
   if (jobs === 1 || until - state.next <= portion) {
     const runWorld = await worldRunner()
-    for (; state.next < until; state.next++) {
+    while (state.next < until && !isOver(call, state.sum)) {
       addResult(state.sum, runWorld(planOf(call, state.next)))
+      state.next++
     }
   } else await fanOut(call, state, until, jobs)
   saveState(call.text("resume"), call, state)
@@ -116,8 +118,9 @@ async function one(call: Call, plan: WorldPlan): Promise<0 | 1> {
 }
 
 function told(call: Call, sum: CampaignSum, seconds: number): 0 | 1 {
-  if (call.format === "json") call.streams.out(`${JSON.stringify({ ...sum, seconds })}\n`)
-  else {
+  if (call.format === "json") {
+    call.streams.out(`${JSON.stringify({ ...sum, seconds: Math.round(seconds) })}\n`)
+  } else {
     const transactions = call.number("transactions") ?? 1000
     for (const finding of sum.findings) {
       const command = `npx pointsman simulate --seed ${finding.seed} --transactions ${transactions}`
@@ -126,6 +129,10 @@ function told(call: Call, sum: CampaignSum, seconds: number): 0 | 1 {
     call.streams.out(`${sumLines(sum, seconds).join("\n")}\n`)
   }
   return sum.findings.length === 0 ? 0 : 1
+}
+
+function isOver(call: Call, sum: CampaignSum): boolean {
+  return call.yes("first") && sum.findings.length > 0
 }
 
 interface State {
@@ -138,7 +145,7 @@ async function fanOut(call: Call, state: State, until: number, jobs: number): Pr
   const first = state.next
   let begun = state.next
   const worker = async (): Promise<void> => {
-    while (begun < until) {
+    while (begun < until && !isOver(call, state.sum)) {
       const from = begun
       const seeds = Math.min(portion, until - begun)
       begun += seeds

@@ -4,7 +4,7 @@ import { Effect, Layer } from "effect"
 import { LedgerStore } from "../domain/ports/ledger.ts"
 import { MemoryLedger, memoryLedgerLayer } from "../ledger/memory-ledger.ts"
 import { startWriter } from "../ledger/writer.ts"
-import { refusedRecord } from "../simulate/audit.ts"
+import { isAboutMoney, refusedRecord } from "../simulate/audit.ts"
 import type { WorldDatabase } from "../simulate/world/house.ts"
 
 const writerOptions = { batchRows: 200, batchMs: 20, lanes: 2, drainMs: 5_000 }
@@ -26,12 +26,17 @@ export function makeWorldDatabase() {
       ledger.refuse(mood === "refuses" ? () => ++count % refusedShare === 0 : undefined)
       ledger.loseAcknowledgements(mood === "loses-acknowledgement" ? lostAcknowledgements : 0)
     },
+    failOver: () => ledger.failOver(1),
     rows: () => ledger.rows("transactions"),
     exceptions: () =>
-      new Set(ledger.rows("exceptions").flatMap(({ transaction }) => transaction ?? [])),
+      new Set(
+        ledger.rows("exceptions").flatMap(({ reason, transaction }) =>
+          isAboutMoney(reason) ? transaction ?? [] : []
+        )
+      ),
     refusedRows: () =>
       ledger.rows("exceptions").flatMap(({ detail, reason }) =>
-        reason.startsWith("ledger-") ? refusedRecord(detail) ?? [] : []
+        !isAboutMoney(reason) ? refusedRecord(detail) ?? [] : []
       )
   }
   const layer = Layer.effectDiscard(startWriter(writerOptions, Effect.void)).pipe(

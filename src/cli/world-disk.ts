@@ -3,7 +3,8 @@
 import { MemoryDisk, memoryStoreLayer } from "../journal/memory-store.ts"
 import type { WorldDisk } from "../simulate/world/house.ts"
 
-const maxBytes = 256 * 1024 * 1024
+/** As `config/world.yaml` says; small, so that old groups are moved and dropped in every world. */
+const maxBytes = 16 * 1024 * 1024
 
 export function makeWorldDisk() {
   const disk = new MemoryDisk(maxBytes)

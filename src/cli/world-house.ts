@@ -4,20 +4,19 @@ import { Context, Effect, Layer, Logger } from "effect"
 import { inPlaceCodecLayer } from "../codec/codec-layer.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { Http } from "../domain/ports/http.ts"
-import { Journal } from "../domain/ports/journal.ts"
 import { Random, Time } from "../domain/ports/time.ts"
-import { Transactions } from "../domain/ports/transactions.ts"
 import { Transport } from "../domain/ports/transport.ts"
 import { LogLines } from "../observe/log-lines.ts"
 import { makeMetrics } from "../observe/metrics.ts"
 import { Observatory } from "../observe/observatory.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
-import type { RunningSwitch, WorldHouse, WorldMachine } from "../simulate/world/house.ts"
+import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
 import type { Tongues } from "../simulate/world/residents.ts"
 import { switchLayer } from "../switch.ts"
 import { makeWorldDatabase } from "./world-database.ts"
 import { makeWorldDisk } from "./world-disk.ts"
+import { lookInside } from "./world-view.ts"
 
 /** A house of its own for one world: disk and database begin empty. */
 const accounts = { notifications: new Map(), wallets: new Map() }
@@ -39,23 +38,20 @@ export function makeWorldHouse(loaded: LoadedConfig, store: KeyStore): WorldHous
       onJournalFailed: () => machine.exit("journal failed")
     }).pipe(Layer.provide(disk.layer), Layer.provide(Layer.succeedContext(ground)))
     const built = yield* Layer.build(layer)
-    return yield* Effect.provide(view, built)
-  }, Effect.provide(Logger.layer([])))
+    return yield* Effect.provide(lookInside, built)
+  }, (effect, machine) => Effect.provide(effect, Logger.layer([defectLogger(machine)])))
   return { boot, disk: disk.hand, database: database.hand }
 }
 
-const view = Effect.gen(function*() {
-  const journal = yield* Journal
-  const transactions = yield* Transactions
-  const running: RunningSwitch = {
-    inFlight: () => transactions.inFlight(),
-    feedPending: () => journal.health().feedPending,
-    sessions: () => 0,
-    records: () => Array.from(journal.entries("transactions"), ([, record]) => record),
-    chains: () => new Set(Array.from(journal.entries("advices"), ([id]) => id))
-  }
-  return running
-})
+/** Of everything that is logged, the world wants to know one thing: which actor threw. */
+function defectLogger({ defect }: WorldMachine) {
+  return Logger.make<unknown, void>(({ logLevel, message }) => {
+    if (logLevel !== "Error") return
+    const [what, cause] = Array.isArray(message) ? message : [message]
+    if (typeof what !== "string" || !what.startsWith("actor ")) return
+    defect(`${what}: ${cause instanceof Error ? cause.stack ?? cause.message : String(cause)}`)
+  })
+}
 
 /** Counts like the real one, says nothing, and looks at no process. */
 function silentObservatory(machine: WorldMachine): Observatory["Service"] {

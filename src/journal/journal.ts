@@ -122,6 +122,7 @@ function openJournal(
       return entries
     },
     feedWritten: (sequence) => committer.feedWritten(sequence),
+    feedMark: () => feed.watermark,
     onFeed: (listener) => void listeners.push(listener),
     health: () => health
   }

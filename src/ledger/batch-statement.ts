@@ -101,7 +101,8 @@ const marking = "marked AS (INSERT INTO watermarks AS held (node, lane, sequence
   "WHERE excluded.sequence > held.sequence)"
 
 /** Read in the snapshot from before this statement. */
-const heldMark = "(SELECT sequence::float8 FROM watermarks WHERE node = $1 AND lane = $2) AS held"
+const heldMarks =
+  "(SELECT jsonb_object_agg(lane, sequence) FROM watermarks WHERE node = $1) AS held"
 
 const texts = new Map<string, string>()
 
@@ -116,7 +117,7 @@ export function statementText(names: ReadonlyArray<TableName>): string {
     return part
   })
   const counts = names.map((name) => `(SELECT count(*)::int4 FROM ${name}_written) AS ${name}`)
-  const text = `WITH ${[...parts, marking].join(", ")} SELECT ${[heldMark, ...counts].join(", ")}`
+  const text = `WITH ${[...parts, marking].join(", ")} SELECT ${[heldMarks, ...counts].join(", ")}`
   texts.set(id, text)
   return text
 }

@@ -30,6 +30,11 @@ export interface WriterServices {
   readonly random: RandomShape
 }
 
+/** Rows that are written again have marks of their own, so that their loss is noticed as well. */
+const rewriteLane = 9_999
+
+const noMarks: ReadonlyMap<number, number> = new Map()
+
 const firstPauseMs = 50
 const maxPauseMs = 5000
 
@@ -51,6 +56,8 @@ export class BatchWriting {
   readonly #chunkRows: number
   /** The last mark that PostgreSQL confirmed, by lane. */
   readonly #confirmed = new Map<number, number>()
+  /** The last mark of {@link rewriteLane}. */
+  #rewritten = 0
 
   constructor(services: WriterServices, chunkRows: number) {
     this.#services = services
@@ -70,13 +77,14 @@ export class BatchWriting {
 
   #write(entries: ReadonlyArray<LedgerEntry>, mark?: LedgerMark): Effect.Effect<void> {
     const { store } = this.#services
+    const confirmed = mark === undefined ? noMarks : new Map(this.#confirmed)
     return store.write(entries, mark).pipe(
       Effect.matchEffect({
-        onSuccess: ({ conflicts, heldMark, rows }) => {
+        onSuccess: ({ conflicts, heldMarks, rows }) => {
           this.counts.writtenRows += rows
           this.counts.connected = true
           this.counts.trouble = undefined
-          const held = mark === undefined ? Effect.void : this.#checkHeld(mark.lane, heldMark)
+          const held = this.#checkHeld(confirmed, heldMarks)
           return conflicts.length === 0
             ? held
             : Effect.andThen(held, this.#contradicted(conflicts))
@@ -162,12 +170,39 @@ export class BatchWriting {
   }
 
   /**
-   * Does PostgreSQL still hold what it had confirmed on this lane? A replica that took over without
-   * the last rows does not, and nothing else would say so.
+   * Does PostgreSQL still hold what it had confirmed, on every lane, before this batch was sent? A
+   * replica that took over without the last rows does not, and nothing else would say so.
    */
-  #checkHeld(lane: number, heldMark: number): Effect.Effect<void> {
-    if (heldMark >= (this.#confirmed.get(lane) ?? 0)) return Effect.void
+  #checkHeld(
+    confirmed: ReadonlyMap<number, number>,
+    held: ReadonlyMap<number, number>
+  ): Effect.Effect<void> {
+    for (const [lane, sequence] of confirmed) {
+      if ((held.get(lane) ?? 0) < sequence) return this.#rewind
+    }
+    return Effect.void
+  }
+
+  /**
+   * The same at the start of a process, which remembers no confirmation but the journal's: the lane
+   * that wrote the journal's watermark has a mark at or above it.
+   */
+  get checkStart(): Effect.Effect<void> {
+    return this.#patiently(
+      Effect.flatMap(this.#services.store.marks, (marks) => {
+        let held = 0
+        for (const [lane, sequence] of marks) {
+          this.#confirmed.set(lane, sequence)
+          if (lane !== rewriteLane) held = Math.max(held, sequence)
+        }
+        return held >= this.#services.journal.feedMark() ? Effect.void : this.#rewind
+      })
+    )
+  }
+
+  get #rewind(): Effect.Effect<void> {
     this.counts.rewinds++
+    this.#rewritten = Math.max(this.#rewritten, this.#confirmed.get(rewriteLane) ?? 0)
     this.#confirmed.clear()
     return Effect.andThen(
       Effect.logError("the ledger lost rows that it had confirmed; writing them again"),
@@ -192,7 +227,9 @@ export class BatchWriting {
   }
 
   #rewriteChunk(chunk: ReadonlyArray<LedgerEntry>): Effect.Effect<void, LedgerUnavailable> {
-    return this.#services.store.write(chunk).pipe(
+    const sequence = ++this.#rewritten
+    return this.#services.store.write(chunk, { lane: rewriteLane, sequence }).pipe(
+      Effect.andThen(Effect.sync(() => this.#confirmed.set(rewriteLane, sequence))),
       Effect.asVoid,
       Effect.catchTag(
         "LedgerRejected",

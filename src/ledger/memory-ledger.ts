@@ -97,8 +97,8 @@ class Books implements MemoryLedgerShape {
         }
       }
     }
-    const heldMark = mark === undefined ? 0 : this.marks.get(mark.lane) ?? 0
-    if (mark !== undefined && mark.sequence > heldMark) {
+    const heldMarks = new Map(this.marks)
+    if (mark !== undefined && mark.sequence > (heldMarks.get(mark.lane) ?? 0)) {
       undos.push(set(this.marks, mark.lane, mark.sequence))
     }
     this.#undos.push(undos)
@@ -107,7 +107,7 @@ class Books implements MemoryLedgerShape {
       this.#losses--
       return new LedgerUnavailable({ reason: "connection" })
     }
-    return { rows: count, conflicts, heldMark }
+    return { rows: count, conflicts, heldMarks }
   }
 
   #table(table: TableName): Map<string, LedgerEntry["row"]> {

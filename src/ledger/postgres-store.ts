@@ -35,8 +35,10 @@ export interface PostgresStoreOptions {
 
 const noMark: LedgerMark = { lane: -1, sequence: 0 }
 
-/** Rows written by table, and `held`: the lane's mark from before. */
-type Counts = Readonly<Record<string, number | null>>
+/** Rows written by table, and `held`: the marks of all lanes from before. */
+type Counts = Readonly<Partial<Record<TableName, number>>> & {
+  readonly held?: Readonly<Record<string, number>> | null
+}
 
 export const postgresStoreLayer = (options: PostgresStoreOptions) =>
   Layer.effect(
@@ -87,7 +89,9 @@ const write = Effect.fnUntraced(function*(
     if (count === group.rows.length) continue
     conflicts.push(...yield* Effect.mapError(contradictions(sql, group), unavailable))
   }
-  const written: LedgerWritten = { rows, conflicts, heldMark: counts["held"] ?? 0 }
+  const marks = Object.entries(counts.held ?? {})
+  const heldMarks = new Map(marks.map(([lane, sequence]) => [Number(lane), sequence]))
+  const written: LedgerWritten = { rows, conflicts, heldMarks }
   return written
 })
 

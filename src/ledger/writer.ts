@@ -77,6 +77,7 @@ class WriterLoop {
   get run(): Effect.Effect<never> {
     return Effect.scoped(Effect.gen({ self: this }, function*() {
       this.#running = true
+      yield* this.#writing.checkStart
       const lanes = yield* Queue.unbounded<number>()
       for (let lane = 0; lane < this.#options.lanes; lane++) yield* Queue.offer(lanes, lane)
       let full = false

@@ -11,7 +11,7 @@ import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
 import type { Deframer, Framing } from "../frame/framing.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
-import type { UpstreamBook, UpstreamEntry } from "./book.ts"
+import { type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
 
 export const moods = [
   "approve",
@@ -72,6 +72,8 @@ export interface AcquirerOptions {
   readonly random: RandomShape
   readonly book: UpstreamBook
   readonly temper: AcquirerTemper
+  /** Called when the switch does what an acquirer would complain about. */
+  readonly onWrong?: (what: string) => void
 }
 
 /** Connections of one acquirer may have this much unfinished input. */
@@ -187,9 +189,26 @@ export class Acquirer {
       return
     }
     const reference = message.role("originalStan") ?? message.role("stan") ?? ""
+    this.#compare(reference, message)
     book.reverse(name, reference, dialect.isRepeat(message))
     if (random.next() < this.temper.loseAcknowledgement) return
     this.#answer(line, header, message, "00", {}, this.temper.delayMs)
+  }
+
+  /** A reversal names the terminal and the amount of what it reverses. */
+  #compare(reference: string, message: Message): void {
+    const { book, name, onWrong } = this.#options
+    const entry = book.entries.get(upstreamKey({ upstream: name, reference }))
+    if (entry === undefined) return
+    const terminal = (message.role("terminal") ?? entry.terminal).trim()
+    const amount = Number(message.role("amount") ?? entry.amount)
+    if (terminal === entry.terminal && (entry.amount === undefined || amount === entry.amount)) {
+      return
+    }
+    onWrong?.(
+      `the reversal of ${name} ${reference} is for ${terminal} ${amount}, ` +
+        `its original for ${entry.terminal} ${entry.amount}`
+    )
   }
 
   #execute(line: Line, header: Uint8Array, message: Message, kind: Kind): void {
@@ -197,7 +216,7 @@ export class Acquirer {
     this.moodCounts[mood] = (this.moodCounts[mood] ?? 0) + 1
     if (mood === "forget") return
     const declines = mood === "decline" || mood === "technical"
-    const entry = this.#book(message, kind, declines ? "declined" : "approved")
+    const entry = this.#book(message, kind, declines ? "declined" : "approved", mood)
     if (entry.times > 1) return
     if (entry.decision === "approved") this.counts.approved++
     else this.counts.declined++
@@ -227,7 +246,7 @@ export class Acquirer {
       case "partial":
         return say(
           "10",
-          { ...this.#approval(), ...this.#amount(Math.floor(Number(amount) / 2)) },
+          { ...this.#approval(), ...this.#amount(half(amount)) },
           delayMs
         )
       case "duplicate": {
@@ -240,8 +259,13 @@ export class Acquirer {
     }
   }
 
-  #book(message: Message, kind: Kind, decision: UpstreamEntry["decision"]): UpstreamEntry {
-    const { book, name, time } = this.#options
+  #book(
+    message: Message,
+    kind: Kind,
+    decision: UpstreamEntry["decision"],
+    mood: Mood
+  ): UpstreamEntry {
+    const { book, dialect, name, time } = this.#options
     const reference = message.role("stan") ?? ""
     const rrn = message.role("rrn")
     const amount = message.role("amount")
@@ -260,6 +284,8 @@ export class Acquirer {
       reversed: false,
       reversals: 0,
       repeats: 0,
+      marksRepeats: dialect.reversal.repeatMti !== undefined,
+      ...(mood === "partial" ? { approvedAmount: half(amount) } : {}),
       ...(rrn === undefined ? {} : { rrn }),
       ...(amount === undefined ? {} : { amount: Number(amount) }),
       ...(currency === undefined ? {} : { currency })
@@ -312,6 +338,10 @@ export class Acquirer {
   frame(header: Uint8Array, body: Uint8Array): Buffer | undefined {
     return this.#options.framing.encode(header, body)
   }
+}
+
+function half(amount: string | undefined): number {
+  return Math.floor(Number(amount ?? 0) / 2)
 }
 
 /** One connection of the switch. */

@@ -6,6 +6,7 @@
 
 import { followOnKinds, reversibleKinds } from "../domain/kind.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
+import { type Case, recordLine, said } from "./audit-story.ts"
 import { entryKey, type TerminalEntry, type UpstreamEntry, upstreamKey } from "./book.ts"
 
 /** What the switch itself says of a transaction: a row of PostgreSQL or a record of the journal. */
@@ -20,6 +21,8 @@ export type SwitchRecord = Pick<
   | "batch"
   | "amount"
   | "approved"
+  | "approvedAmount"
+  | "rrn"
   | "failure"
   | "upstream"
   | "upstreamStan"
@@ -38,8 +41,10 @@ export interface Books {
   readonly ledger?: Iterable<SwitchRecord>
   /** Ids with a reversal chain that is still being sent: permitted while an outage lasts. */
   readonly chains: ReadonlySet<string>
-  /** Ids that a human was told about. */
+  /** Ids that a human was told about, because of money. */
   readonly exceptions: ReadonlySet<string>
+  /** Nothing may be open or in doubt any more. */
+  readonly settled?: boolean
   /** Rows that PostgreSQL refused or contradicts, as their exceptions hold them. */
   readonly refusedRows?: Iterable<SwitchRecord>
 }
@@ -79,12 +84,6 @@ export interface AuditReport {
   }
 }
 
-interface Case {
-  readonly entry: TerminalEntry
-  readonly record: SwitchRecord | undefined
-  readonly executions: ReadonlyArray<UpstreamEntry>
-}
-
 export function audit(books: Books): AuditReport {
   const violations: Array<Violation> = []
   const journal = newest(books.journal)
@@ -117,7 +116,12 @@ export function audit(books: Books): AuditReport {
     if (!asked.has(execution) && execution.decision === "approved" && !execution.reversed) {
       violations.push(said("unasked", "no terminal asked for it", undefined, [execution]))
     }
+    // A reversal that comes again says that it does, or the upstream may take it for another.
+    if (execution.marksRepeats === true && execution.reversals - execution.repeats > 1) {
+      violations.push(said("doubled", "reversed twice as new", undefined, [execution]))
+    }
   }
+  followed(records, upstreams, violations)
   if (ledger !== undefined) compare(journal, ledger, refused, violations)
   const executed = [...upstreams.values()]
   return {
@@ -161,12 +165,17 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
     case "none":
       if (standing.length === 0 || excused) break
       // Money in doubt inside its deadline, and not yet the terminal's turn.
-      if (record?.state === "delivery-unconfirmed" && entry.reversal !== "acknowledged") break
+      if (
+        books.settled !== true && record?.state === "delivery-unconfirmed" &&
+        entry.reversal !== "acknowledged"
+      ) break
       if (isReversible(entry)) told("unreversed", `${entry.outcome}, and stands upstream`)
       break
     case "open":
+      if (books.settled === true) told("unfinished", "still open")
       break
   }
+  sameMoney(each, standing, told)
   if (record !== undefined && entry.outcome === "approved" && entry.reversal === "none") {
     if (record.approved !== true) told("differs", "the switch's record is not approved")
     if (record.amount !== entry.amount && entry.amount !== undefined) {
@@ -175,6 +184,58 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
   }
   if (record === undefined && entry.outcome === "approved") {
     told("differs", "the switch has no record of an approved transaction")
+  }
+}
+
+type Told = (kind: ViolationKind, what: string) => void
+
+/** What the terminal heard is what stands upstream: amount, reference. */
+function sameMoney(
+  { entry, record }: Case,
+  standing: ReadonlyArray<UpstreamEntry>,
+  told: Told
+): void {
+  if (entry.outcome !== "approved" || entry.reversal !== "none") return
+  for (const execution of standing) {
+    const stands = execution.approvedAmount ?? execution.amount
+    const heard = entry.heardAmount ?? entry.amount
+    if (stands !== undefined && heard !== undefined && stands !== heard) {
+      told("differs", `the terminal heard ${heard} and ${stands} stands upstream`)
+    }
+  }
+  if (record?.rrn !== undefined && entry.rrn !== undefined && record.rrn !== entry.rrn.trim()) {
+    told("differs", `the terminal heard the reference ${entry.rrn}, the record says ${record.rrn}`)
+  }
+}
+
+/** Follow-ons that stand take no more than their original has, and stand where it stands. */
+function followed(
+  records: ReadonlyMap<string, SwitchRecord>,
+  upstreams: ReadonlyMap<string, UpstreamEntry>,
+  violations: Array<Violation>
+): void {
+  const taken = new Map<string, number>()
+  for (const record of records.values()) {
+    if (record.original === undefined || record.kind === "reversal") continue
+    const original = records.get(record.original)
+    if (original === undefined) continue
+    for (const execution of executionsOf(record, upstreams)) {
+      if (execution.decision !== "approved" || execution.reversed) continue
+      if (execution.upstream !== original.upstream) {
+        violations.push(differs(record, `went elsewhere than its original ${original.id}`))
+      }
+      const amount = execution.approvedAmount ?? execution.amount ?? 0
+      const sum = (taken.get(original.id) ?? 0) + amount
+      taken.set(original.id, sum)
+      if (sum > (original.approvedAmount ?? original.amount ?? 0)) {
+        violations.push(said(
+          "doubled",
+          `${sum} taken from an original that had less`,
+          undefined,
+          [execution, ...executionsOf(original, upstreams)]
+        ))
+      }
+    }
   }
 }
 
@@ -202,6 +263,17 @@ function executionsOf(
   return found
 }
 
+/** What no later version of a record changes. */
+const compared = [
+  "approved",
+  "kind",
+  "terminal",
+  "stan",
+  "amount",
+  "upstream",
+  "upstreamStan"
+] as const
+
 /** Journal and PostgreSQL: every transaction in both, at the same version, with the same end. */
 function compare(
   journal: ReadonlyMap<string, SwitchRecord>,
@@ -219,8 +291,11 @@ function compare(
       }
     } else if (row.state !== record.state && row.version >= record.version) {
       violations.push(differs(record, `is ${record.state} here and ${row.state} in PostgreSQL`))
-    } else if (row.approved !== record.approved) {
-      violations.push(differs(record, "is approved in one of journal and PostgreSQL only"))
+    } else {
+      const field = compared.find((name) => row[name] !== record[name])
+      if (field !== undefined) {
+        violations.push(differs(record, `has another ${field} in PostgreSQL`))
+      }
     }
   }
 }
@@ -251,39 +326,6 @@ function keyOf(record: SwitchRecord): string {
   }) + kindMark(record.kind)
 }
 
-function said(
-  kind: ViolationKind,
-  what: string,
-  each: Case | undefined,
-  executions: ReadonlyArray<UpstreamEntry>
-): Violation {
-  const story: Array<string> = []
-  if (each !== undefined) story.push(terminalLine(each.entry))
-  if (each?.record !== undefined) story.push(recordLine(each.record))
-  for (const execution of executions) story.push(upstreamLine(execution))
-  return { kind, what, story }
-}
-
-function terminalLine(entry: TerminalEntry): string {
-  const response = entry.response === undefined ? "" : ` (${entry.response})`
-  return `terminal ${entry.terminal} batch ${entry.batch ?? "-"} stan ${entry.stan}: ` +
-    `${entry.kind} ${entry.amount ?? "-"} → ${entry.outcome}${response}, ` +
-    `own reversal ${entry.reversal}`
-}
-
-function recordLine(record: SwitchRecord): string {
-  const why = record.failure === undefined ? "" : `, ${record.failure}`
-  return `switch ${record.id} v${record.version}: ${record.kind} ${record.amount ?? "-"} is ` +
-    `${record.state}${why}, upstream ${record.upstream ?? "-"} ` +
-    `stan ${record.upstreamStan ?? record.walletReference ?? "-"}`
-}
-
-function upstreamLine(entry: UpstreamEntry): string {
-  return `upstream ${entry.upstream} ${entry.reference}: ${entry.kind} ${entry.amount ?? "-"} ` +
-    `for ${entry.terminal} ${entry.decision} ×${entry.times}` +
-    `${entry.reversed ? `, reversed (${entry.reversals} sent, ${entry.repeats} repeats)` : ""}`
-}
-
 /** The row that an exception of the ledger's writer holds: `reason: {…}`; undefined: none whole. */
 export function refusedRecord(detail: string): SwitchRecord | undefined {
   try {
@@ -293,4 +335,9 @@ export function refusedRecord(detail: string): SwitchRecord | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Exceptions of the ledger's writer speak of rows, and excuse no money. */
+export function isAboutMoney(reason: string): boolean {
+  return !reason.startsWith("ledger-")
 }

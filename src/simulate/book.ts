@@ -23,6 +23,8 @@ export interface TerminalEntry {
   outcome: TerminalOutcome
   response?: string
   rrn?: string
+  /** The amount that the answer named, where it named one. */
+  heardAmount?: number
   /** The terminal's own reversal of it. */
   reversal: "none" | "sent" | "acknowledged"
 }
@@ -37,6 +39,10 @@ export interface UpstreamEntry {
   readonly kind: Kind
   readonly amount?: number
   readonly currency?: string
+  /** What it approved, where that is not what was asked for. */
+  readonly approvedAmount?: number
+  /** Its dialect marks repeats, so that only the first reversal may come without the mark. */
+  readonly marksRepeats?: boolean
   readonly executedMs: number
   readonly decision: "approved" | "declined"
   /** How often it was executed as new; more than once is what must never happen. */
@@ -63,6 +69,7 @@ export type BookLine =
     readonly outcome: TerminalOutcome
     readonly response?: string
     readonly rrn?: string
+    readonly heardAmount?: number
   }
   | {
     readonly event: "reversal"
@@ -79,6 +86,9 @@ export type BookLine =
     readonly reference: string
     readonly repeat: boolean
   }
+
+/** What an answer said, as far as the book keeps it. */
+export type HeardAnswer = Pick<TerminalEntry, "response" | "rrn" | "heardAmount">
 
 /** Where lines go: a file, or the world's memory. */
 export type BookSink = (line: BookLine) => void
@@ -98,10 +108,12 @@ export class TerminalBook {
   }
 
   /** The first outcome stands; only `none` may still become something. */
-  hear(entry: TerminalEntry, outcome: TerminalOutcome, response?: string, rrn?: string): void {
+  hear(entry: TerminalEntry, outcome: TerminalOutcome, answer: HeardAnswer = {}): void {
+    const { heardAmount, response, rrn } = answer
     entry.outcome = outcome
     if (response !== undefined) entry.response = response
     if (rrn !== undefined) entry.rrn = rrn
+    if (heardAmount !== undefined) entry.heardAmount = heardAmount
     this.#sink({
       event: "heard",
       terminal: entry.terminal,
@@ -109,7 +121,8 @@ export class TerminalBook {
       outcome,
       ...(entry.batch === undefined ? {} : { batch: entry.batch }),
       ...(response === undefined ? {} : { response }),
-      ...(rrn === undefined ? {} : { rrn })
+      ...(rrn === undefined ? {} : { rrn }),
+      ...(heardAmount === undefined ? {} : { heardAmount })
     })
   }
 
@@ -204,7 +217,7 @@ function replay(line: BookLine, terminals: TerminalBook, upstreams: UpstreamBook
       break
     case "heard": {
       const entry = terminals.entries.get(entryKey(line))
-      if (entry !== undefined) terminals.hear(entry, line.outcome, line.response, line.rrn)
+      if (entry !== undefined) terminals.hear(entry, line.outcome, line)
       break
     }
     case "reversal": {

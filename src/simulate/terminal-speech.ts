@@ -63,6 +63,9 @@ interface Approved {
   used: boolean
 }
 
+/** Of follow-ons: names an original that has been followed already, as cashiers do. */
+const secondHelping = 0.15
+
 export class TerminalSpeech {
   readonly #options: SpeechOptions
   readonly #past: Array<Approved> = []
@@ -73,6 +76,11 @@ export class TerminalSpeech {
   constructor(options: SpeechOptions) {
     this.#options = options
     this.#batch = options.firstBatch ?? 1
+  }
+
+  /** The last STAN it used. */
+  get stan(): number {
+    return this.#stan
   }
 
   get batch(): string {
@@ -134,8 +142,8 @@ export class TerminalSpeech {
   ask(what: TerminalKind, wallMs: number): Question {
     const { dialect, keys, merchant, terminal } = this.#options
     const kind = what === "pay-code" ? "sale" : what
-    const original = this.#originalFor(what)
-    const past = original === "missing" ? undefined : original
+    const past = this.#originalFor(what)
+    if (past === "missing") return this.ask("sale", wallMs)
     const amount = what === "balance" ? undefined : this.#amountFor(what, past)
     const stan = this.#nextStan()
     const form = dialect.form(kind)
@@ -236,7 +244,7 @@ export class TerminalSpeech {
         ...(rrn === undefined ? {} : { rrn }),
         ...(authCode === undefined ? {} : { authCode })
       },
-      amount: question.entry.amount ?? 0,
+      amount: question.entry.heardAmount ?? question.entry.amount ?? 0,
       used: false
     })
     if (this.#past.length > remembered) this.#past.shift()
@@ -249,8 +257,9 @@ export class TerminalSpeech {
       ? "preauth"
       : undefined
     if (of === undefined) return undefined
-    const found = this.#past.findLast(({ facts, used }) => facts.kind === of && !used)
-    return found ?? "missing"
+    const again = this.#options.random.next() < secondHelping
+    const those = this.#past.filter(({ facts }) => facts.kind === of)
+    return those.findLast(({ used }) => used === again) ?? "missing"
   }
 
   /** Every amount is new, but that of a void, which is its original's. */

@@ -16,7 +16,7 @@ import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { Connection, ConnectionHandler, TransportShape } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
-import { issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
+import { type HeardAnswer, issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
 import type { TerminalKeys } from "./terminal-keys.ts"
 import { type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
 
@@ -74,8 +74,8 @@ export interface TerminalOptions {
   readonly book: TerminalBook
   /** Called with every answer's latency, for the live line. */
   readonly onAnswer?: (latencyMs: number, approved: boolean) => void
-  /** Called when a message reaches this terminal that names another one (I4). */
-  readonly onForeign?: (terminal: string) => void
+  /** Called with what no terminal should ever hear (I4, and MACs). */
+  readonly onWrong?: (what: string) => void
 }
 
 export type TerminalState = "off" | "connecting" | "signing-on" | "ready" | "asking" | "reversing"
@@ -104,18 +104,22 @@ export class Terminal {
   #timer: Timer | undefined
   #asked = 0
   #stopped = false
+  #questions: number
+  #habits: TerminalHabits
   #giveUpConnect: (() => void) | undefined
 
   constructor(options: TerminalOptions) {
     this.#options = options
     this.name = options.terminal
     this.#speech = new TerminalSpeech(options)
+    this.#habits = options.habits
+    this.#questions = options.habits.questions
   }
 
   /** Nothing is open and nothing more will be asked. */
   get isQuiet(): boolean {
     return this.#open === undefined &&
-      (this.#stopped || this.#asked >= this.#options.habits.questions)
+      (this.#stopped || this.#asked >= this.#questions)
   }
 
   get asked(): number {
@@ -130,6 +134,14 @@ export class Terminal {
   stop(): void {
     this.#stopped = true
     if (this.state === "ready") this.#wait(undefined)
+  }
+
+  /** Goes on after it has stopped or has asked all it wanted to. */
+  more(questions: number, habits: TerminalHabits): void {
+    this.#habits = habits
+    this.#stopped = false
+    this.#questions = this.#asked + questions
+    if (this.state === "ready" && this.#open === undefined) this.#ready()
   }
 
   /** Pulls the plug: no FIN, nothing in memory survives but what is open. */
@@ -198,7 +210,7 @@ export class Terminal {
     if (!signsOn && keys?.hasMacKey !== false) return this.#ready()
     this.state = "signing-on"
     this.#send(this.#speech.signOn())
-    this.#after(this.#options.habits.timeoutMs, () => this.#again())
+    this.#after(this.#habits.timeoutMs, () => this.#again())
   }
 
   /** The connection leads nowhere: a new one. */
@@ -215,13 +227,14 @@ export class Terminal {
       if (open.reversing === undefined && open.repeatsLeft > 0) return this.#repeat(open)
       return this.#reverse(open, open.reversing ?? "98")
     }
-    const { habits, random, time } = this.#options
+    const { random, time } = this.#options
+    const habits = this.#habits
     if (this.isQuiet) return
     if (habits.takeover > 0 && random.next() < habits.takeover) {
       const old = this.#wire
       this.#wire = undefined
       // The old connection stays open beside the new one until the switch ends it.
-      if (old !== undefined) old.forget()
+      if (old !== undefined) old.forget(this.#speech.stan)
       return this.#connect()
     }
     if (habits.churn > 0 && random.next() < habits.churn) return this.#again()
@@ -232,7 +245,8 @@ export class Terminal {
 
   #ask(): void {
     if (this.state !== "ready" || this.isQuiet || this.#wire === undefined) return
-    const { book, habits, random, time } = this.#options
+    const { book, random, time } = this.#options
+    const habits = this.#habits
     const question = this.#speech.ask(this.#speech.choose(habits.mix), time.wallMs())
     this.#asked++
     const entry = book.ask(question.entry)
@@ -264,12 +278,12 @@ export class Terminal {
     open.repeatsLeft--
     this.state = "asking"
     this.#send(this.#speech.repeat(open.question))
-    this.#after(this.#options.habits.timeoutMs, () => this.#unanswered())
+    this.#after(this.#habits.timeoutMs, () => this.#unanswered())
   }
 
   /** Kinds that hold no money end without an answer; all others end with a reversal. */
   #reverse(open: Open, reason: string): void {
-    const { book, habits } = this.#options
+    const { book } = this.#options
     if (!open.question.reversible) {
       if (open.entry.outcome === "open") book.hear(open.entry, "none")
       return this.#finish()
@@ -280,7 +294,7 @@ export class Terminal {
     if (this.#wire === undefined) return
     this.state = "reversing"
     this.#send(this.#speech.reversal(open.question, reason))
-    this.#after(habits.timeoutMs, () => this.#again())
+    this.#after(this.#habits.timeoutMs, () => this.#again())
   }
 
   #finish(): void {
@@ -300,8 +314,12 @@ export class Terminal {
     const message = this.#options.dialect.read(body)
     if ("failure" in message) return
     const named = message.role("terminal")
-    if (named !== undefined && named.trim() !== this.name.trim()) this.#options.onForeign?.(named)
+    if (named !== undefined && named.trim() !== this.name.trim()) {
+      this.#options.onWrong?.(`a message for ${named}`)
+    }
     if (!this.#options.dialect.isResponse(message)) return
+    const stan = Number(message.role("stan"))
+    if (!(stan <= this.#speech.stan)) this.#options.onWrong?.(`an answer under STAN ${stan}`)
     if (this.state === "signing-on" && this.#speech.isSignOnAnswer(message)) {
       if (this.#speech.takeSignOn(message)) this.#ready()
       else this.#after(this.#jittered(reconnectMs * 5), () => this.#again())
@@ -315,8 +333,12 @@ export class Terminal {
 
   #reversed(open: Open, message: Message): void {
     if (open.reversing === undefined) return
-    const { book, dialect } = this.#options
+    const { book, dialect, keys } = this.#options
     const response = message.role("response") ?? ""
+    if (response === "A0" || response === "77") {
+      keys?.forgetMacKey()
+      return this.#again()
+    }
     if (!dialect.reversal.accepts.has(response)) {
       this.#after(this.#jittered(reconnectMs * 5), () => this.#ready())
       return
@@ -326,29 +348,36 @@ export class Terminal {
   }
 
   #answered(open: Open, message: Message): void {
-    const { book, dialect, habits, keys, onAnswer, time } = this.#options
+    const { book, dialect, keys, onAnswer, time } = this.#options
     if (keys?.hasMacKey === true && !keys.isRight(message) && this.#speech.mustCarryMac(message)) {
+      this.#options.onWrong?.(`an approval of ${open.entry.stan} whose MAC is not right`)
       return this.#reverse(open, "A0")
     }
     const response = message.role("response") ?? ""
     if (response === "A0" || response === "77") {
       // The switch wants another sign-on: a new key, and the same question once more.
-      book.hear(open.entry, "refused", response)
-      this.#open = undefined
       keys?.forgetMacKey()
       return this.#again()
     }
     const approved = dialect.approvals.has(response)
     const declined = issuerDeclines.has(response)
     const outcome = approved ? "approved" : declined ? "declined" : "refused"
-    book.hear(open.entry, outcome, response, message.role("rrn"))
+    book.hear(open.entry, outcome, heardIn(message, response))
     if (approved) this.#speech.remember(open.question, message)
     onAnswer?.(time.monotonicMs() - open.askedMs, approved)
     // Told that nobody knows (68): a terminal that is careful reverses by itself.
-    if (response === "68" && open.question.reversible && habits.repeats === 0) {
+    if (response === "68" && open.question.reversible && this.#habits.repeats === 0) {
       return this.#reverse(open, "98")
     }
     this.#finish()
+  }
+
+  /** On a connection that it has turned away from: what it asked since must not come here. */
+  overhear(body: Uint8Array, lastStan: number): void {
+    const message = this.#options.dialect.read(body)
+    if ("failure" in message || !this.#options.dialect.isResponse(message)) return
+    const stan = Number(message.role("stan"))
+    if (stan > lastStan) this.#options.onWrong?.(`the answer to ${stan} on its older session`)
   }
 
   lost(wire: Wire): void {
@@ -363,11 +392,23 @@ export class Terminal {
   }
 }
 
+function heardIn(message: Message, response: string): HeardAnswer {
+  const rrn = message.role("rrn")
+  const amount = message.role("amount")
+  return {
+    response,
+    ...(rrn === undefined ? {} : { rrn }),
+    ...(amount === undefined ? {} : { heardAmount: Number(amount) })
+  }
+}
+
 /** One connection of the terminal. */
 export class Wire implements ConnectionHandler {
   readonly connection: Connection
   readonly #deframer: ReturnType<Framing["deframer"]>
-  #terminal: Terminal | undefined
+  readonly #terminal: Terminal
+  /** The last STAN that was used when the terminal turned away; undefined: it has not. */
+  #turnedAt: number | undefined
 
   constructor(connection: Connection, terminal: Terminal) {
     this.connection = connection
@@ -376,13 +417,16 @@ export class Wire implements ConnectionHandler {
   }
 
   /** The terminal has turned away; the connection stays until the other side ends it. */
-  forget(): void {
-    this.#terminal = undefined
+  forget(lastStan: number): void {
+    this.#turnedAt = lastStan
   }
 
   onData(chunk: Buffer): void {
     const lost = this.#deframer.push(chunk, {
-      onFrame: (_, body) => this.#terminal?.take(this, body),
+      onFrame: (_, body) => {
+        if (this.#turnedAt === undefined) this.#terminal.take(this, body)
+        else this.#terminal.overhear(body, this.#turnedAt)
+      },
       onKeepAlive: (reply) => {
         if (reply !== undefined) this.connection.write(reply)
       }
@@ -397,6 +441,6 @@ export class Wire implements ConnectionHandler {
   }
 
   onClose(): void {
-    this.#terminal?.lost(this)
+    if (this.#turnedAt === undefined) this.#terminal.lost(this)
   }
 }

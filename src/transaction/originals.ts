@@ -62,10 +62,11 @@ export class Originals {
       return "original-state"
     }
     const left = (original.approvedAmount ?? original.amount ?? 0) - (original.taken ?? 0)
-    if (whole.has(submission.kind)) {
-      return (original.taken ?? 0) === 0 ? left : "original-state"
-    }
     const wanted = submission.amount ?? left
+    if (whole.has(submission.kind)) {
+      if ((original.taken ?? 0) > 0) return "original-state"
+      return wanted > left ? "amount-exceeds" : left
+    }
     return wanted > left ? "amount-exceeds" : wanted
   }
 }

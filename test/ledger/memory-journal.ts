@@ -55,6 +55,7 @@ export class MemoryJournal {
       const from = Math.max(0, sequence - this.#dropped)
       return this.#feed.slice(from, from + limit)
     },
+    feedMark: () => this.#dropped,
     feedWritten: (sequence) => {
       this.released = sequence
       this.onWritten?.(sequence)

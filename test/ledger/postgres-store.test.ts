@@ -137,11 +137,13 @@ describe("the store on PostgreSQL", () => {
       const ledger = yield* LedgerStore
       const entries = everyTable()
       const first = yield* ledger.write(entries, { lane: 2, sequence: 41 })
-      expect(first).toEqual({ rows: entries.length, conflicts: [], heldMark: 0 })
+      expect(first).toEqual({ rows: entries.length, conflicts: [], heldMarks: new Map() })
       expect(yield* ledger.write(entries, { lane: 2, sequence: 40 }))
-        .toEqual({ rows: 0, conflicts: [], heldMark: 41 })
+        .toEqual({ rows: 0, conflicts: [], heldMarks: new Map([[2, 41]]) })
       expect([...(yield* ledger.marks)]).toEqual([[2, 41]])
-      expect(yield* ledger.write([], { lane: 2, sequence: 42 })).toMatchObject({ heldMark: 41 })
+      expect(yield* ledger.write([], { lane: 2, sequence: 42 })).toMatchObject({
+        heldMarks: new Map([[2, 41]])
+      })
       expect([...(yield* ledger.marks)]).toEqual([[2, 42]])
     })))
 

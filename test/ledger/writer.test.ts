@@ -23,8 +23,10 @@ interface Scene {
 type Stage = Journal | LedgerStore | MemoryLedger | Time | Random
 
 /** Starts a writer over a fresh journal and ledger; the writer drains when the scene ends. */
-const play = <A>(act: (scene: Scene) => Effect.Effect<A>): Promise<A> => {
-  const journal = new MemoryJournal()
+const play = <A>(
+  act: (scene: Scene) => Effect.Effect<A>,
+  journal = new MemoryJournal()
+): Promise<A> => {
   const layer: Layer.Layer<Stage> = Layer.mergeAll(memoryLedgerLayer, machine, journal.layer)
   return Effect.runPromise(
     Effect.gen(function*() {
@@ -58,6 +60,8 @@ describe("the ledger writer", () => {
   it("keeps every row while the ledger is away, in bounded flight, and catches up", () =>
     play(({ journal, ledger, view }) =>
       Effect.gen(function*() {
+        journal.append(sales(1, 2000))
+        yield* empty(journal)
         ledger.away(true)
         journal.append(sales(2000))
         yield* until(() => view.counts.retries > 5, "some retries")
@@ -66,7 +70,7 @@ describe("the ledger writer", () => {
         expect(view.counts).toMatchObject({ connected: false, trouble: "connection" })
         ledger.away(false)
         yield* empty(journal)
-        expect(idsOf(ledger)).toEqual(idsUpTo(2000))
+        expect(idsOf(ledger)).toEqual(idsUpTo(2001))
         expect(view.counts.trouble).toBeUndefined()
         // Smaller batches while there was trouble.
         expect(view.counts.batches).toBeGreaterThan(20)
@@ -146,6 +150,34 @@ describe("the ledger writer", () => {
         yield* empty(journal)
         expect(view.counts.rewinds).toBe(1)
         expect(idsOf(ledger)).toEqual(idsUpTo(301))
+      })
+    ))
+
+  it("notices at its start that the ledger lacks what the journal calls written", () => {
+    const journal = new MemoryJournal()
+    journal.append(sales(10))
+    journal.shape.feedWritten(10)
+    journal.kept.set("transactions", Array.from({ length: 10 }, (_, n) => [idOf(n), sale(n)]))
+    return play(({ ledger, view }) =>
+      Effect.gen(function*() {
+        yield* until(() => idsOf(ledger).length === 10, "the rows again")
+        expect(view.counts.rewinds).toBe(1)
+      }), journal)
+  })
+
+  it("notices that what it wrote again was lost as well", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        journal.append(sales(300))
+        yield* empty(journal)
+        journal.kept.set("transactions", Array.from({ length: 300 }, (_, n) => [idOf(n), sale(n)]))
+        ledger.failOver(1)
+        journal.append(sales(1, 300))
+        yield* until(() => view.counts.rewinds === 1 && journal.pending === 0, "a rewind")
+        ledger.failOver(4)
+        journal.append(sales(1, 301))
+        yield* until(() => view.counts.rewinds === 2 && journal.pending === 0, "another")
+        expect(idsOf(ledger).length).toBeGreaterThan(300)
       })
     ))
 

@@ -50,6 +50,7 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
       [...table(name).entries()] as Array<readonly [string, JournalTables[T]]>,
     feedAfter: () => [],
     feedWritten: () => {},
+    feedMark: () => 0,
     onFeed: () => {},
     health: () => ({
       mode: "strict",

@@ -103,6 +103,10 @@ export class FakeJournal implements JournalShape {
 
   feedWritten(): void {}
 
+  feedMark(): number {
+    return 0
+  }
+
   onFeed(): void {}
 
   health(): JournalHealth {

@@ -141,6 +141,8 @@ export interface JournalShape {
   ) => ReadonlyArray<{ readonly sequence: number; readonly entry: LedgerEntry }>
   /** Everything up to and including `sequence` is in PostgreSQL. */
   readonly feedWritten: (sequence: number) => void
+  /** Everything up to and including this was in PostgreSQL when it was last heard of. */
+  readonly feedMark: () => number
   /** Called after every sync with which the feed grew. */
   readonly onFeed: (listener: () => void) => void
   /** The same object every time; its properties are read from the journal when looked at. */

@@ -35,8 +35,8 @@ export interface LedgerWritten {
   readonly rows: number
   /** `table:key` of rows whose stored content contradicts what was to be written. */
   readonly conflicts: ReadonlyArray<string>
-  /** What the mark's lane had written before this batch; 0 without a mark. */
-  readonly heldMark: number
+  /** What each lane of this node had written before this batch, as PostgreSQL has it. */
+  readonly heldMarks: ReadonlyMap<number, number>
 }
 
 export class LedgerStore

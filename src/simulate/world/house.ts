@@ -20,6 +20,8 @@ export interface WorldMachine {
   readonly terminals: ReadonlyArray<TerminalProfile>
   /** The switch cannot go on and ends itself, as a process would with exit code 3. */
   readonly exit: (why: string) => void
+  /** An actor of the switch threw: no input and no weather may do that (I12). */
+  readonly defect: (what: string) => void
 }
 
 /** A switch that has started: the books and the counters that the judge reads. */
@@ -27,7 +29,8 @@ export interface RunningSwitch {
   readonly inFlight: () => number
   /** Ledger entries that the database does not have yet. */
   readonly feedPending: () => number
-  readonly sessions: () => number
+  /** What is outside its bounds right now (I4, I5), in words; undefined: nothing. */
+  readonly outOfBounds: () => string | undefined
   readonly records: () => Iterable<SwitchRecord>
   /** Transactions whose reversal chain is pending. */
   readonly chains: () => ReadonlySet<string>
@@ -47,6 +50,8 @@ export type DatabaseMood = "well" | "away" | "slow" | "refuses" | "loses-acknowl
 /** A database that outlives the switch. */
 export interface WorldDatabase {
   readonly setMood: (mood: DatabaseMood) => void
+  /** A replica takes over that lacks the last batch. */
+  readonly failOver: () => void
   readonly rows: () => Iterable<SwitchRecord>
   /** Ids of transactions that an exception names. */
   readonly exceptions: () => ReadonlySet<string>

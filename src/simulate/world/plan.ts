@@ -14,7 +14,7 @@ import { Chance } from "./chance.ts"
 import { calm, type Weather } from "./network.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 1
+export const worldVersion = 2
 
 export interface WorldPlan {
   readonly version: number
@@ -31,6 +31,8 @@ export interface WorldPlan {
   readonly killEveryMs: number
   readonly powerCutEveryMs: number
   readonly databaseAwayEveryMs: number
+  readonly diskFailsEveryMs: number
+  readonly failOverEveryMs: number
   readonly partitionEveryMs: number
   readonly wallStepEveryMs: number
   readonly stallEveryMs: number
@@ -55,6 +57,8 @@ export const calmPlan: WorldPlan = {
   killEveryMs: 0,
   powerCutEveryMs: 0,
   databaseAwayEveryMs: 0,
+  diskFailsEveryMs: 0,
+  failOverEveryMs: 0,
   partitionEveryMs: 0,
   wallStepEveryMs: 0,
   stallEveryMs: 0,
@@ -85,6 +89,8 @@ export function drawPlan(seed: number, size: { readonly transactions: number }):
     killEveryMs: everyMs(5_000, 120_000),
     powerCutEveryMs: everyMs(10_000, 120_000),
     databaseAwayEveryMs: everyMs(5_000, 60_000),
+    diskFailsEveryMs: everyMs(20_000, 200_000),
+    failOverEveryMs: everyMs(10_000, 100_000),
     partitionEveryMs: everyMs(5_000, 60_000),
     wallStepEveryMs: everyMs(20_000, 200_000),
     stallEveryMs: everyMs(5_000, 60_000),

@@ -93,7 +93,7 @@ export function settleTerminals(
   network: Network,
   timers: TimersShape,
   book: TerminalBook,
-  onForeign: (at: string, named: string) => void
+  onWrong: (what: string) => void
 ): Array<Terminal> {
   const { events } = network
   const cache = new CipherCache({ maxKeys: 4_096, maxCiphers: 4_096 })
@@ -120,7 +120,7 @@ export function settleTerminals(
       timers,
       random: new Chance(plan.seed, name),
       book,
-      onForeign: (named) => onForeign(name, named)
+      onWrong: (what) => onWrong(`terminal ${name} was sent ${what} (I4)`)
     })
   }
   return [
@@ -137,7 +137,8 @@ export function settleAcquirers(
   tongues: Tongues,
   network: Network,
   timers: TimersShape,
-  book: UpstreamBook
+  book: UpstreamBook,
+  onWrong: (what: string) => void
 ): Array<Acquirer> {
   const { events } = network
   return tongues.acquirers.map(({ dialect, framing, name, port }, index) => {
@@ -150,7 +151,8 @@ export function settleAcquirers(
       timers,
       random: new Chance(plan.seed, name),
       book,
-      temper: plan.tempers[index % plan.tempers.length]!
+      temper: plan.tempers[index % plan.tempers.length]!,
+      onWrong
     })
     network.listen(owner, port, (connection) => acquirer.accept(connection))
     acquirer.flap()

@@ -19,6 +19,8 @@ export type FaultKind =
   | "wall-step"
   | "stall"
   | "disk-slow"
+  | "disk-fails"
+  | "fail-over"
 
 /** The switch as the torment sees it: something that can be ended and held. */
 export interface Victim {
@@ -44,6 +46,9 @@ const databaseMoods: ReadonlyArray<DatabaseMood> = [
   "loses-acknowledgement"
 ]
 
+/** After this time of being well the database has what the journal fed. */
+const caughtUpMs = 10_000
+
 export class Torment {
   readonly counts: Record<FaultKind, number> = {
     kill: 0,
@@ -52,11 +57,15 @@ export class Torment {
     partition: 0,
     "wall-step": 0,
     stall: 0,
-    "disk-slow": 0
+    "disk-slow": 0,
+    "disk-fails": 0,
+    "fail-over": 0
   }
   readonly #plan: WorldPlan
   readonly #chance: Chance
   readonly #world: Tormented
+  /** Since when the database is well. */
+  #wellAtMs = 0
   /** The world's own hand; it dies when the storm is over. */
   readonly #hand = new Incarnation("torment")
 
@@ -81,6 +90,8 @@ export class Torment {
       (awayMs) => this.#world.victim.end("power-cut", awayMs)
     )
     this.#every("database", plan.databaseAwayEveryMs, (awayMs) => this.#database(awayMs))
+    this.#every("disk-fails", plan.diskFailsEveryMs, (awayMs) => this.#failingDisk(awayMs))
+    this.#every("fail-over", plan.failOverEveryMs, () => this.#failOver())
     this.#every("partition", plan.partitionEveryMs, (awayMs) => this.#partition(awayMs))
     this.#every("wall-step", plan.wallStepEveryMs, () => {
       this.#world.wall.offsetMs += this.#chance.pick([-3_600_000, 3_600_000, -5_000, 5_000])
@@ -100,6 +111,7 @@ export class Torment {
     network.weather = calm
     network.blocked.clear()
     disk.setSlowMs(0)
+    disk.setFailing(false)
     database.setMood("well")
     for (const acquirer of acquirers) acquirer.temper = goodTemper
   }
@@ -118,7 +130,27 @@ export class Torment {
   #database(awayMs: number): void {
     const { database, events } = this.#world
     database.setMood(this.#chance.pick(databaseMoods))
-    events.after(this.#hand, awayMs, () => database.setMood("well"))
+    this.#wellAtMs = Number.POSITIVE_INFINITY
+    events.after(this.#hand, awayMs, () => {
+      database.setMood("well")
+      this.#wellAtMs = events.nowMs
+    })
+  }
+
+  /**
+   * Only what the journal still holds can be written again, and it holds the last transactions of
+   * each terminal: not while a backlog is written in large batches.
+   */
+  #failOver(): void {
+    const { database, events } = this.#world
+    if (events.nowMs > this.#wellAtMs + caughtUpMs) database.failOver()
+  }
+
+  /** The switch ends itself at the next sync, and again at each start until the disk is well. */
+  #failingDisk(awayMs: number): void {
+    const { disk, events } = this.#world
+    disk.setFailing(true)
+    events.after(this.#hand, awayMs, () => disk.setFailing(false))
   }
 
   /** One acquirer cannot be reached, and what stood to it is cut or goes silent. */

@@ -9,8 +9,8 @@ import { Cause, Effect, Exit, Scope } from "effect"
 import { chooseRareBranches } from "../../domain/buggify.ts"
 import type { Acquirer } from "../acquirer.ts"
 import { audit, type Violation } from "../audit.ts"
-import { type BookLine, TerminalBook, UpstreamBook } from "../book.ts"
-import type { Terminal } from "../terminal.ts"
+import { type BookLine, TerminalBook, type TerminalEntry, UpstreamBook } from "../book.ts"
+import { calmHabits, type Terminal } from "../terminal.ts"
 import { Chance } from "./chance.ts"
 import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
 import type { RunningSwitch, WorldHouse } from "./house.ts"
@@ -29,6 +29,9 @@ import { Web } from "./web.ts"
 
 /** Virtual time that a world may take to become quiet after the storm. */
 const quietWithinMs = 4 * 3_600_000
+/** After that time of calm every breaker has closed and every link stands. */
+const healWithinMs = 300_000
+const epilogueQuestions = 3
 /** Events of a world: a runaway loop ends here. */
 const maxEvents = 200_000_000
 const lookEveryMs = 500
@@ -78,17 +81,25 @@ export class World {
     }
     this.#web = new Web(this.#network)
     const keep = (line: BookLine) => this.#trace.text(JSON.stringify(line))
+    const wrong = (what: string) => this.#found("differs", what)
     this.#terminalBook = new TerminalBook(keep)
     this.#upstreamBook = new UpstreamBook(keep)
     const timers = residentTimers(this.#events)
-    this.#acquirers = settleAcquirers(plan, tongues, this.#network, timers, this.#upstreamBook)
+    this.#acquirers = settleAcquirers(
+      plan,
+      tongues,
+      this.#network,
+      timers,
+      this.#upstreamBook,
+      wrong
+    )
     this.#terminals = settleTerminals(
       plan,
       tongues,
       this.#network,
       timers,
       this.#terminalBook,
-      (at, named) => this.#found("differs", `terminal ${at} was sent a message for ${named} (I4)`)
+      wrong
     )
     this.#torment = new Torment(plan, new Chance(plan.seed, "torment"), {
       events: this.#events,
@@ -124,6 +135,7 @@ export class World {
       for (const terminal of this.#terminals) terminal.stop()
       const quiet = this.#until(this.#events.nowMs + quietWithinMs, () => this.#isQuiet())
       if (!quiet) this.#found("unfinished", this.#whatIsLeft())
+      else this.#epilogue()
       this.#judge()
     } finally {
       chooseRareBranches(undefined)
@@ -136,6 +148,7 @@ export class World {
     let nextLookMs = this.#events.nowMs
     while (this.#events.happened < maxEvents) {
       if (this.#events.nowMs >= nextLookMs) {
+        this.#look()
         if (done()) return true
         nextLookMs = this.#events.nowMs + lookEveryMs
       }
@@ -148,6 +161,29 @@ export class World {
       }
     }
     return false
+  }
+
+  /** What heals is seen by using it: in calm, everybody is served again (I7). */
+  #epilogue(): void {
+    const events = this.#events
+    this.#until(events.nowMs + healWithinMs, () => false)
+    for (const terminal of this.#terminals) terminal.more(epilogueQuestions, calmHabits)
+    const quiet = this.#until(events.nowMs + quietWithinMs, () => this.#isQuiet())
+    if (!quiet) this.#found("unfinished", this.#whatIsLeft())
+    // The first ones may have met what the storm left of their connections.
+    const last = new Map<string, TerminalEntry>()
+    for (const entry of this.#terminalBook.entries.values()) last.set(entry.terminal, entry)
+    for (const { outcome, response, stan, terminal } of last.values()) {
+      if (outcome === "approved") continue
+      const how = `${outcome} (${response ?? "-"})`
+      this.#found("unfinished", `${terminal} ${stan} is ${how} long after the storm (I7)`)
+    }
+  }
+
+  /** The invariants that are cheap enough to be looked at all the time. */
+  #look(): void {
+    const beyond = this.#switch?.running?.outOfBounds()
+    if (beyond !== undefined) this.#found("differs", beyond)
   }
 
   #boot(): void {
@@ -165,7 +201,8 @@ export class World {
       exit: (why) => {
         this.#trace.text(`exit ${why}`)
         if (incarnation.alive) this.#end("kill", 500)
-      }
+      },
+      defect: (what) => this.#found("differs", `the switch has a defect (I12): ${what}`)
     }).pipe(
       Scope.provide(scope),
       Effect.onExit((exit) =>
@@ -221,6 +258,7 @@ export class World {
       journal: running.records(),
       ledger: this.#house.database.rows(),
       chains: running.chains(),
+      settled: true,
       exceptions: this.#house.database.exceptions(),
       refusedRows: this.#house.database.refusedRows()
     })
@@ -261,7 +299,7 @@ export class World {
       faults,
       rare: this.#rare,
       events: this.#events.happened,
-      virtualMs: this.#events.nowMs
+      virtualMs: Math.round(this.#events.nowMs)
     }
   }
 }

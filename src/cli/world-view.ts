@@ -1,0 +1,45 @@
+/** Into a switch that lives in the seeded world: its books, and what must hold at any moment. */
+
+import { Effect } from "effect"
+import { Journal } from "../domain/ports/journal.ts"
+import { Transactions } from "../domain/ports/transactions.ts"
+import { Upstreams } from "../domain/ports/upstream.ts"
+import { SessionsView } from "../session/sessions-view.ts"
+import type { RunningSwitch } from "../simulate/world/house.ts"
+
+/** More than any world has terminals; beyond it their sessions would not be looked at. */
+const maxSessions = 10_000
+
+export const lookInside = Effect.gen(function*() {
+  const journal = yield* Journal
+  const transactions = yield* Transactions
+  const upstreams = yield* Upstreams
+  const sessions = yield* SessionsView
+  const running: RunningSwitch = {
+    inFlight: () => transactions.inFlight(),
+    feedPending: () => journal.health().feedPending,
+    outOfBounds: () => outOfBounds(upstreams, sessions),
+    records: () => Array.from(journal.entries("transactions"), ([, record]) => record),
+    chains: () => new Set(Array.from(journal.entries("advices"), ([id]) => id))
+  }
+  return running
+})
+
+/** Windows, and one session a terminal: what holds between any two events. */
+function outOfBounds(
+  upstreams: Upstreams["Service"],
+  sessions: SessionsView["Service"]
+): string | undefined {
+  for (const { inFlight, name, window } of upstreams.status()) {
+    if (inFlight > window) return `${inFlight} in flight at ${name}, whose window is ${window} (I5)`
+  }
+  const owned = new Set<string>()
+  for (const { state, terminals } of sessions.list(maxSessions)) {
+    if (state !== "proven") continue
+    for (const terminal of terminals) {
+      if (owned.has(terminal)) return `terminal ${terminal} has two sessions (I4)`
+      owned.add(terminal)
+    }
+  }
+  return undefined
+}

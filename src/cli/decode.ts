@@ -1,8 +1,9 @@
 /** `pointsman decode`: a message, field by field, with what must not be seen masked. */
 
 import { maskedJson } from "../domain/masked-json.ts"
-import { anatomy, type Piece } from "./anatomy.ts"
-import type { Reading } from "./fitting.ts"
+import { describe, type Row } from "../iso8583/describe.ts"
+import type { CompiledDialect } from "../iso8583/dialect.ts"
+import type { Diagnosis } from "../iso8583/doctor.ts"
 import { messageParameter } from "./message-input.ts"
 import { bestReading, faultWords, readingFlags } from "./reading.ts"
 import type { Call, Verb } from "./verb.ts"
@@ -19,56 +20,65 @@ export const verb: Verb = {
   ],
   run: async (call) => {
     const reading = await bestReading(call, call.parameters[0])
-    const pieces = reading.message === undefined ? [] : anatomy(reading.dialect, reading.message)
-    if (call.format === "json") call.streams.out(asJson(reading, pieces))
-    else if (reading.message !== undefined) writeText(call, reading, pieces)
+    const rows = reading.message === undefined ? [] : describe(reading.message)
+    if (call.format === "json") call.streams.out(asJson(reading, rows))
+    else if (reading.message !== undefined) writeText(call, reading, rows)
     if (reading.fault === undefined) return 0
     call.streams.say(faultWords(reading))
     return 1
   }
 }
 
-function writeText({ streams }: Call, reading: Reading, pieces: ReadonlyArray<Piece>): void {
-  const { body, dialect, header, message } = reading
-  const head = [message!.mti, message!.kind() ?? "no kind of the dialect", dialect.title]
-  if (header.length > 0) head.push(`header ${Buffer.from(header).toString("hex").toUpperCase()}`)
-  const names = Math.max(4, ...pieces.map(({ depth, name }) => name.length + depth * 2))
-  const paths = Math.max(5, ...pieces.map(({ depth, path }) => path.length + depth * 2))
+function writeText(
+  { streams }: Call,
+  reading: Diagnosis,
+  rows: ReadonlyArray<Row>
+): void {
+  const { body, header, message } = reading
+  const { title } = message!.dialect as CompiledDialect
+  const head = [message!.mti, message!.kind() ?? "no kind of the dialect", title]
+  if (header.length > 0) head.push(`header ${headerHex(header)}`)
+  const names = Math.max(4, ...rows.map(({ depth, name }) => name.length + depth * 2))
+  const paths = Math.max(5, ...rows.map(({ depth, path }) => path.length + depth * 2))
   const line = (offset: string, size: string, path: string, name: string, value: string) =>
-    `${offset.padStart(6)} ${size.padStart(5)}  ${path.padEnd(paths)}  ${
-      name.padEnd(names)
-    }  ${value}`
+    [offset.padStart(6), size.padStart(6), path.padEnd(paths), name.padEnd(names), value]
+      .join("  ")
       .trimEnd()
-  const rows = pieces.map(({ bytes, depth, name, offset, path, value }) => {
+  const lines = rows.map(({ depth, length, name, note, offset, path, value }) => {
     const indent = "  ".repeat(depth)
     const place = offset < 0 ? "" : String(offset)
-    return line(place, bytes === 0 ? "" : String(bytes), indent + path, indent + name, value)
+    const told = note === "" ? value : `${value}  (${note})`.trimStart()
+    return line(place, length < 0 ? "" : String(length), indent + path, indent + name, told)
   })
   streams.out(
     [
       `${head.join(" · ")} · ${body.length} bytes`,
       line("byte", "size", "field", "name", "value"),
-      ...rows,
+      ...lines,
       ""
     ].join("\n")
   )
 }
 
-function asJson(reading: Reading, pieces: ReadonlyArray<Piece>): string {
+function asJson(reading: Diagnosis, fields: ReadonlyArray<Row>): string {
   const { body, dialect, fault, framing, header, message } = reading
   return `${
     maskedJson(
       {
-        dialect: dialect.name,
-        framing: framing?.name,
-        header: header.length === 0 ? undefined : Buffer.from(header).toString("hex").toUpperCase(),
+        dialect,
+        framing,
+        header: header.length === 0 ? undefined : headerHex(header),
         bytes: body.length,
         mti: message?.mti,
         kind: message?.kind(),
-        fields: pieces,
+        fields,
         fault
       },
       2
     )
   }\n`
+}
+
+function headerHex(header: Uint8Array): string {
+  return Buffer.from(header).toString("hex").toUpperCase()
 }

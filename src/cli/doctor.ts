@@ -1,7 +1,7 @@
 /** `pointsman doctor`: which dialect and framing fit these bytes, and where each reading stops. */
 
 import { messageParameter } from "./message-input.ts"
-import { allReadings, faultWords, readingFlags } from "./reading.ts"
+import { allReadings, faultWords, fits, readingFlags } from "./reading.ts"
 import { writeRows } from "./table.ts"
 import type { Verb } from "./verb.ts"
 
@@ -17,9 +17,10 @@ export const verb: Verb = {
   run: async (call) => {
     const found = await allReadings(call, call.parameters[0])
     const rows = found.slice(0, call.number("rows")).map((reading) => ({
-      fits: reading.fault === undefined ? "yes" : "no",
-      dialect: reading.dialect.name,
-      framing: reading.framing?.name ?? "none",
+      fits: fits(reading) ? "yes" : "no",
+      dialect: reading.dialect,
+      framing: reading.framing ?? "none",
+      frames: reading.frames,
       mti: reading.message?.mti,
       kind: reading.message?.kind(),
       fields: reading.message?.fields().length ?? 0,
@@ -29,11 +30,12 @@ export const verb: Verb = {
       ["fits", "fits"],
       ["dialect", "dialect"],
       ["framing", "framing"],
+      ["frames", "frames"],
       ["mti", "mti"],
       ["kind", "kind"],
       ["fields", "fields"],
       ["where it stopped", "fault"]
     ])
-    return found[0]!.fault === undefined ? 0 : 1
+    return fits(found[0]!) ? 0 : 1
   }
 }

@@ -21,8 +21,14 @@ export const asFlag: Flag = {
   fallback: "guess"
 }
 
-/** The bytes of one word: a file of that name, `-`, or the message itself. */
-export async function messageBytes(call: Call, word: string | undefined): Promise<Buffer> {
+/**
+ * What the word may mean, likeliest first: a file of that name, `-`, or the message itself. More
+ * than one where digits could be hex or the message as it is.
+ */
+export async function messageBytes(
+  call: Call,
+  word: string | undefined
+): Promise<ReadonlyArray<Buffer>> {
   const form = call.text("as") ?? "guess"
   if (word === undefined || word === "-") return bytesOf(await call.streams.input(), form)
   if (existsSync(word)) {
@@ -33,22 +39,32 @@ export async function messageBytes(call: Call, word: string | undefined): Promis
   return bytesOf(Buffer.from(word, "latin1"), form)
 }
 
-function bytesOf(given: Buffer, form: string): Buffer {
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+function bytesOf(given: Buffer, form: string): ReadonlyArray<Buffer> {
   if (given.length === 0) throw new Refusal(2, "nothing to read: give a message, a file, or - ")
-  if (form === "binary") return given
-  const text = given.toString("latin1").replace(/\s|^0x/gi, "")
+  if (form === "binary") return [given]
+  const whole = given.toString("latin1")
+  const text = whole.replace(/\s|^0x/gi, "")
   const isHex = /^(?:[0-9A-Fa-f]{2})+$/.test(text)
-  const isBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)
-  if (form === "hex" || form === "guess" && isHex) {
-    if (isHex) return Buffer.from(text, "hex")
+  const isBase64 = base64.test(text)
+  if (form === "hex") {
+    if (isHex) return [Buffer.from(text, "hex")]
     throw new Refusal(2, oddHex(text))
   }
-  if (form === "base64" || form === "guess" && isBase64 && text.length >= 8) {
-    if (isBase64) return Buffer.from(text, "base64")
+  if (form === "base64") {
+    if (isBase64) return [Buffer.from(text, "base64")]
     throw new Refusal(2, "not base64: check that the whole text was copied")
   }
-  // A file or a pipe may hold the bytes themselves; a word that is neither is a slip.
-  if (/[^\x20-\x7E\s]/.test(given.toString("latin1"))) return given
+  const meant: Array<Buffer> = []
+  if (isHex) meant.push(Buffer.from(text, "hex"))
+  else if (isBase64 && text.length >= 8) meant.push(Buffer.from(text, "base64"))
+  // The bytes themselves: what no text holds, or a message type and a bitmap in characters.
+  if (/[^\x20-\x7E\s]/.test(whole)) meant.push(given)
+  else if (/^[0-9]{4}[0-9A-F]{16}/.test(whole)) {
+    meant.push(Buffer.from(whole.replace(/\r?\n$/, ""), "latin1"))
+  }
+  if (meant.length > 0) return meant
   throw new Refusal(2, `${oddHex(text)} (neither base64, nor a file's name)`)
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
+import { indexCapacity } from "../iso8583/indexer.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { NotificationAccount } from "../qr/notification-account.ts"
 import { verifyNotification } from "../qr/notification.ts"
@@ -13,9 +14,6 @@ import { checkMac, entryOf, macOver } from "./mac-check.ts"
 
 /** The part of a dialect that a worker needs. */
 export type WorkerDialect = Pick<Dialect, "index" | "mac">
-
-/** Int32s that the index of any message needs. */
-const indexCapacity = 1 + 3 * 192
 
 const noBytes = new Uint8Array(0)
 

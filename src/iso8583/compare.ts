@@ -4,11 +4,10 @@
  * masked.
  */
 
-import { describe, type Leaf, leaves, printable, type Row } from "./describe.ts"
+import { describe, type Leaf, leaves, type Row, seen } from "./describe.ts"
 import type { CompiledDialect } from "./dialect.ts"
 import type { Mapping, MappingFault } from "./mapping.ts"
-import { masked } from "./mask.ts"
-import type { Message, Role, Values } from "./message.ts"
+import type { Message, Role } from "./message.ts"
 
 export interface Difference {
   readonly path: string
@@ -28,22 +27,32 @@ export function diff(left: Message, right: Message): ReadonlyArray<Difference> {
   for (const leaf of leaves(left)) {
     const other = there.get(leaf.path)
     there.delete(leaf.path)
-    if (other?.text === leaf.text) continue
-    // Parts tell the difference of a whole.
-    if (other !== undefined && leaf.hasParts && other.hasParts) continue
-    found.push(differing(leaf, leaf, other))
+    if (other === undefined) found.push(differing(leaf, leaf, undefined))
+    else if (leaf.text !== other.text || !sameBytes(left, leaf, right, other)) {
+      found.push(differing(leaf, leaf, other))
+    }
   }
   for (const leaf of there.values()) found.push(differing(leaf, undefined, leaf))
-  return found
+  // Parts tell the difference of a whole; where none does, they stand in another order or form.
+  return found.filter(({ path }) => !found.some((each) => each.path.startsWith(`${path}.`)))
+}
+
+/** Two values may read the same and have been sent differently: another fill, small letters. */
+function sameBytes(left: Message, leaf: Leaf, right: Message, other: Leaf): boolean {
+  if (leaf.length < 0 || other.length < 0) return leaf.length === other.length
+  const [from, to] = [leaf.offset, other.offset]
+  return Buffer.compare(
+    left.bytes.subarray(from, from + leaf.length),
+    right.bytes.subarray(to, to + other.length)
+  ) === 0
 }
 
 function differing(leaf: Leaf, left: Leaf | undefined, right: Leaf | undefined): Difference {
-  return { path: leaf.path, name: leaf.shape.name, left: shown(left), right: shown(right) }
+  return { path: leaf.path, name: leaf.shape.name, left: side(left), right: side(right) }
 }
 
-function shown(leaf: Leaf | undefined): string | undefined {
-  if (leaf === undefined) return undefined
-  return leaf.hasParts ? "(parts)" : printable(masked(leaf.shape.mask, leaf.text))
+function side(leaf: Leaf | undefined): string | undefined {
+  return leaf?.hasParts === true ? "(parts)" : leaf && seen(leaf)
 }
 
 export interface Conversion {
@@ -53,7 +62,7 @@ export interface Conversion {
   readonly left: ReadonlyArray<string>
 }
 
-/** What the switch would stamp; here the message keeps its own. */
+/** What the switch would stamp; here the message keeps its own, or `set` gives it. */
 const stamped: ReadonlyArray<Role> = [
   "stan",
   "rrn",
@@ -61,20 +70,23 @@ const stamped: ReadonlyArray<Role> = [
   "localTime",
   "localDate",
   "acquirer",
+  "forwarder",
+  "merchantName",
   "batch"
 ]
 
 export function convert(
   message: Message,
   to: CompiledDialect,
-  mapping: Mapping
+  mapping: Mapping,
+  set: Readonly<Record<string, string>> = {}
 ): Conversion | MappingFault {
   const stamp: Record<string, string | undefined> = {}
   for (const role of stamped) {
     const path = to.pathOf(role)
     if (path !== undefined) stamp[path] = message.role(role)
   }
-  const body = mapping.forward(message, stamp as Values, false)
+  const body = mapping.forward(message, { ...stamp, ...set }, false)
   if (!(body instanceof Uint8Array)) return body
   const there = to.read(body)
   if ("failure" in there) return { path: there.path, problem: `needs ${there.expected}` }

@@ -8,7 +8,7 @@ import type { Part } from "./composite.ts"
 import type { CompiledDialect } from "./dialect.ts"
 import { type FieldShape, textOf } from "./field.ts"
 import { find, shapeIn } from "./layout.ts"
-import { masked } from "./mask.ts"
+import { type Mask, masked } from "./mask.ts"
 import type { Message } from "./message.ts"
 
 export interface Row {
@@ -30,6 +30,8 @@ export interface Row {
 export interface Leaf {
   readonly path: string
   readonly shape: FieldShape
+  /** What of the text may be seen. */
+  readonly mask: Mask
   readonly text: string
   readonly offset: number
   readonly length: number
@@ -54,7 +56,7 @@ export function describe(message: Message): ReadonlyArray<Row> {
     rows.push({
       path: leaf.path,
       name: leaf.shape.name,
-      value: leaf.hasParts ? "" : printable(masked(leaf.shape.mask, leaf.text)),
+      value: leaf.hasParts ? "" : seen(leaf),
       length: leaf.length,
       offset: leaf.offset,
       note: noteOf(leaf),
@@ -62,6 +64,11 @@ export function describe(message: Message): ReadonlyArray<Row> {
     })
   }
   return rows
+}
+
+/** The text as people may see it. */
+export function seen({ mask, text }: Leaf): string {
+  return printable(masked(mask, text))
 }
 
 function noteOf(leaf: Leaf): string {
@@ -85,6 +92,7 @@ export function leaves(message: Message): ReadonlyArray<Leaf> {
     found.push({
       path: String(field),
       shape,
+      mask: shape.mask,
       text: textOf(shape, bytes, start, end),
       offset: start,
       length: end - start,
@@ -92,22 +100,33 @@ export function leaves(message: Message): ReadonlyArray<Leaf> {
       depth: 0,
       hasParts: parts.length > 0
     })
-    addParts(found, parts, String(field), 1)
+    addParts(found, parts, String(field), 1, guardOf(shape, parts))
   }
   return found
+}
+
+/** A whole that is masked, and whose parts say nothing of it, hides them all. */
+function guardOf({ mask }: FieldShape, parts: ReadonlyArray<Part>): boolean {
+  return mask !== "none" && !parts.some(hides)
+}
+
+function hides({ parts, shape }: Part): boolean {
+  return shape.mask !== "none" || parts.some(hides)
 }
 
 function addParts(
   found: Array<Leaf>,
   parts: ReadonlyArray<Part>,
   above: string,
-  depth: number
+  depth: number,
+  guarded: boolean
 ): void {
   for (const part of parts) {
     const path = `${above}.${part.id}`
     found.push({
       path,
       shape: part.shape,
+      mask: guarded ? "hidden" : part.shape.mask,
       text: part.text,
       offset: part.offset,
       length: part.raw?.length ?? -1,
@@ -115,7 +134,7 @@ function addParts(
       depth,
       hasParts: part.parts.length > 0
     })
-    addParts(found, part.parts, path, depth + 1)
+    addParts(found, part.parts, path, depth + 1, guarded || guardOf(part.shape, part.parts))
   }
 }
 

@@ -17,18 +17,31 @@ export interface Diagnosis {
   /** 0 to 1: how much of the bytes was understood. */
   readonly fit: number
   readonly frames: number
-  /** What stopped the reading; undefined when all of it was read. */
-  readonly fault: CodecFault | undefined
+  /** Which of them is shown, from 1: the first that could not be read, else the first. */
+  readonly frame: number
+  /** Of that frame; the header is empty where there is no framing. */
+  readonly header: Uint8Array
+  readonly body: Uint8Array
+  /** What of it could be read: all, or what stands before the fault. */
   readonly message: Message | undefined
+  /** What stopped the reading; undefined when every frame was read. */
+  readonly fault: CodecFault | undefined
+  /** Bytes behind the last whole frame. */
+  readonly rest: number
 }
 
 const maxFrames = 16
 
 interface Cut {
   readonly framing: string | undefined
-  readonly bodies: ReadonlyArray<Uint8Array>
+  readonly frames: ReadonlyArray<Frame>
   /** Bytes the framing could not use. */
-  readonly wasted: number
+  readonly rest: number
+}
+
+interface Frame {
+  readonly header: Uint8Array
+  readonly body: Uint8Array
 }
 
 /** Best first. An empty input has no diagnosis. */
@@ -38,14 +51,16 @@ export function doctor(
   framings: ReadonlyArray<Framing>
 ): ReadonlyArray<Diagnosis> {
   if (bytes.length === 0) return []
-  const cuts: Array<Cut> = [{ framing: undefined, bodies: [bytes], wasted: 0 }]
+  const cuts: Array<Cut> = [{
+    framing: undefined,
+    frames: [{ header: new Uint8Array(0), body: bytes }],
+    rest: 0
+  }]
   for (const framing of framings) {
     const cut = cutBy(framing, bytes)
     if (cut !== undefined) cuts.push(cut)
   }
-  const found = cuts.flatMap((cut) =>
-    dialects.map((dialect) => diagnose(cut, dialect, bytes.length))
-  )
+  const found = cuts.flatMap((cut) => dialects.map((dialect) => diagnose(cut, dialect)))
   // Of equals the dialect that sees more structure in the same bytes knows them better.
   return found.sort((one, other) => other.fit - one.fit || structure(other) - structure(one))
 }
@@ -55,45 +70,57 @@ function structure({ message }: Diagnosis): number {
 }
 
 function cutBy(framing: Framing, bytes: Uint8Array): Cut | undefined {
-  const bodies: Array<Uint8Array> = []
+  const frames: Array<Frame> = []
   const deframer = framing.deframer(65_535)
   const failure = deframer.push(Buffer.from(bytes), {
-    onFrame: (_header, body) => {
-      if (bodies.length < maxFrames) bodies.push(Uint8Array.prototype.slice.call(body))
+    onFrame: (header, body) => {
+      if (frames.length < maxFrames) frames.push({ header: copy(header), body: copy(body) })
     },
     onKeepAlive: () => undefined
   })
-  if (failure !== undefined || bodies.length === 0) return undefined
-  return { framing: framing.name, bodies, wasted: deframer.pendingBytes() }
+  if (failure !== undefined || frames.length === 0) return undefined
+  return { framing: framing.name, frames, rest: deframer.pendingBytes() }
 }
 
-function diagnose(cut: Cut, dialect: CompiledDialect, size: number): Diagnosis {
+function copy(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes)
+}
+
+function diagnose(cut: Cut, dialect: CompiledDialect): Diagnosis {
   let understood = 0
-  let total = cut.wasted
+  let total = cut.rest
   let sense = 0
   let fault: CodecFault | undefined
   let message: Message | undefined
-  for (const body of cut.bodies) {
+  let shown = 0
+  for (const [place, { body }] of cut.frames.entries()) {
     total += body.length
     const read = dialect.read(body)
     if ("failure" in read) {
-      fault ??= read
+      if (fault === undefined) {
+        fault = read
+        message = dialect.salvage(body)
+        shown = place
+      }
       understood += Math.min(read.offset, body.length) / 2
       continue
     }
-    message ??= read
+    if (place === 0) message = read
     understood += body.length
     sense += senseOf(read)
   }
   const whole = understood / Math.max(1, total)
-  const fit = 0.8 * whole + 0.2 * (whole === 1 ? sense / cut.bodies.length : 0)
+  const fit = 0.8 * whole + 0.2 * (whole === 1 ? sense / cut.frames.length : 0)
   return {
     framing: cut.framing,
     dialect: dialect.name,
-    fit: size === 0 ? 0 : fit,
-    frames: cut.bodies.length,
+    fit,
+    frames: cut.frames.length,
+    frame: shown + 1,
+    ...cut.frames[shown]!,
+    message,
     fault,
-    message
+    rest: cut.rest
   }
 }
 

@@ -1,10 +1,18 @@
 /** `pointsman acquirer`: a simulated acquirer for an upstream of the configuration. */
 
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect } from "effect"
 import { Timers } from "../actor/timers.ts"
+import { loadKeyStore } from "../config/key-store-file.ts"
+import type { KeyHandle } from "../domain/brand.ts"
+import type { UpstreamConfig } from "../domain/config.ts"
 import { Http, type HttpRequest, type HttpResponse } from "../domain/ports/http.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
+import type { Dialect } from "../iso8583/message.ts"
+import { CipherCache } from "../security/cipher-cache.ts"
+import type { KeyStore } from "../security/key-store.ts"
+import { isFault } from "../security/security-fault.ts"
 import {
   Acquirer,
   type AcquirerTemper,
@@ -13,6 +21,8 @@ import {
   moods
 } from "../simulate/acquirer.ts"
 import { UpstreamBook } from "../simulate/book.ts"
+import { Issuer } from "../simulate/issuer.ts"
+import { MacKey } from "../simulate/mac-key.ts"
 import { openBook } from "./book-file.ts"
 import { loadedConfig } from "./configuration.ts"
 import { asked, machineLayer, runProgram } from "./machine.ts"
@@ -22,7 +32,8 @@ const maxControlBytes = 65_536
 
 export const verb: Action = {
   about: "Answers as an acquirer: where an upstream of the configuration connects to, in its " +
-    "dialect, with the moods that you give it. Its control port shows and changes them.",
+    "dialect, with the moods that you give it. Its control port shows and changes them. Where the " +
+    "upstream has keys, it checks and makes MACs, and answers 55 to a wrong PIN.",
   parameters: [],
   flags: {
     config: configFlag,
@@ -76,6 +87,7 @@ async function run(call: Call): Promise<0> {
   const file = openBook(call.text("book"))
   const program = Effect.gen(function*() {
     const transport = yield* Transport
+    const store = yield* loadKeyStore(config.keyStore).pipe(Effect.provide(NodeFileSystem.layer))
     const acquirer = new Acquirer({
       name,
       dialect,
@@ -84,7 +96,8 @@ async function run(call: Call): Promise<0> {
       timers: yield* Timers,
       random: yield* Random,
       book: new UpstreamBook(file.sink),
-      temper
+      temper,
+      ...sharedKeys(upstream, dialect, store)
     })
     const ports = new Set(upstream.links.map(({ port }) => port))
     for (const port of ports) {
@@ -105,6 +118,28 @@ async function run(call: Call): Promise<0> {
   await runProgram(program.pipe(Effect.scoped, Effect.provide(machineLayer)))
   file.close()
   return 0
+}
+
+/** What it shares with the switch: as the configuration names it, out of the same key store. */
+function sharedKeys(
+  { macKey, pin }: UpstreamConfig,
+  dialect: Dialect,
+  store: KeyStore
+): { readonly issuer?: Issuer; readonly mac?: MacKey } {
+  const keyOf = (name: string) => {
+    const stored = store.current(name)
+    const found = stored === undefined ? undefined : store.unwrap(stored)
+    if (found !== undefined && !isFault(found)) return found.key
+    throw new Refusal(3, `the key store has no key ${name}`)
+  }
+  const mac = macKey === undefined
+    ? undefined
+    : new MacKey(new CipherCache({ maxKeys: 1, maxCiphers: 4 }), 1 as KeyHandle, dialect)
+  if (macKey !== undefined) mac?.put(keyOf(macKey))
+  return {
+    ...(pin === undefined ? {} : { issuer: new Issuer(keyOf(pin.key), pin.format) }),
+    ...(mac === undefined ? {} : { mac })
+  }
 }
 
 function temperFrom(call: Call): AcquirerTemper {

@@ -5,7 +5,6 @@ import { Effect } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { loadKeyStore } from "../config/key-store-file.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
-import type { KeyHandle } from "../domain/brand.ts"
 import type { ListenerConfig } from "../domain/config.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { Random, Time } from "../domain/ports/time.ts"
@@ -90,6 +89,15 @@ export const verb: Action = {
     churn: { type: "number", value: "<share>", about: "reconnects per transaction", fallback: 0 },
     takeover: { type: "number", value: "<share>", about: "second connections", fallback: 0 },
     "power-cut": { type: "number", value: "<share>", about: "power cuts", fallback: 0 },
+    mac: { type: "yes", about: "all messages carry a MAC: a terminal without a key is refused" },
+    pin: { type: "yes", about: "customers type PINs; implies --mac" },
+    "wrong-pin": { type: "number", value: "<share>", about: "mistyped PINs", fallback: 0 },
+    rotate: {
+      type: "number",
+      value: "<s>",
+      about: "sign on again this often, for new keys; 0 = only when needed",
+      fallback: 0
+    },
     sources: {
       type: "number",
       value: "<n>",
@@ -106,6 +114,7 @@ export const verb: Action = {
   },
   examples: [
     ["terminals --count 200 --rate 50 --mix sale=8,void=1,balance=1", "a busy counter"],
+    ["terminals --count 500 --pin --wrong-pin 0.05 --rotate 10", "PINs, and keys that change"],
     ["terminals --count 2000 --churn 0.05 --questions 10", "a fleet that comes and goes"]
   ],
   run
@@ -204,19 +213,27 @@ function maker(
   const dialect = dialects.get(listener.dialect)!
   const framing = framings.get(listener.framing)!
   const habits = habitsOf(call)
+  const secured = call.yes("mac") || call.yes("pin")
+  if (secured && dialect.mac === undefined) {
+    throw new Refusal(2, `--mac: ${dialect.name} has no MAC`)
+  }
   const cache = new CipherCache()
   const sources = call.number("sources") ?? 1
   // A later run is a later batch, so that its STANs may begin again.
   const firstBatch = Math.floor(services.time.wallMs() / batchEveryMs) % 1_000_000
   return (profile, index) => {
     const { masterKey } = profile
+    if (secured && masterKey === undefined) {
+      throw new Refusal(2, `--mac: terminal ${profile.terminal.trim()} has no master key`)
+    }
     const keys = masterKey === undefined || dialect.mac === undefined ?
       undefined :
       new TerminalKeys(
         cache,
-        index + 1 as KeyHandle,
+        index + 1,
         dialect,
-        downloadOpener(store, masterKey)
+        downloadOpener(store, masterKey),
+        fleet.keys
       )
     return new Terminal({
       ...services,
@@ -231,6 +248,7 @@ function maker(
       keys,
       habits,
       firstBatch,
+      ...(call.yes("pin") ? { wrongPins: call.number("wrong-pin") ?? 0 } : {}),
       book,
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })
@@ -249,6 +267,7 @@ function habitsOf(call: Call): TerminalHabits {
     churn: number("churn"),
     takeover: number("takeover"),
     powerCut: number("power-cut"),
+    rotateMs: 1000 * number("rotate"),
     questions: questions === 0 ? Number.POSITIVE_INFINITY : questions
   }
 }

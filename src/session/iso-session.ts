@@ -36,6 +36,8 @@ export class IsoSession extends Line<Arrival> {
   /** Decoded, and behind a message whose MAC is being checked. */
   #waiting: Array<Arrival> | undefined
   #verifying: Arrival | undefined
+  /** Keys of single messages, while their MACs are checked or made. */
+  #derived: Set<KeyHandle> | undefined
   /** Answers that were to leave and are still being sealed: they hear when the line ends. */
   #unsealed: Set<(body: undefined) => void> | undefined
   #badInRow = 0
@@ -101,6 +103,7 @@ export class IsoSession extends Line<Arrival> {
     this.seats.leaveAll()
     this.#lane?.close()
     this.#held = this.#waiting = this.#decoding = undefined
+    for (const key of Array.from(this.#derived ?? [])) this.#letGo(key)
     const unsealed = this.#unsealed
     this.#unsealed = undefined
     if (unsealed !== undefined) { for (const done of unsealed) done(undefined) }
@@ -248,6 +251,7 @@ export class IsoSession extends Line<Arrival> {
       else this.#desk.take(this, spoken, false)
       return
     }
+    if (arrival.derived) return this.#macChecked(spoken, verdict)
     const derivation = derivationOf(spoken)
     if (derivation !== undefined) return this.#checkDerived(spoken, derivation)
     const key = this.room.house.keys.mac(profile.terminal)
@@ -265,7 +269,13 @@ export class IsoSession extends Line<Arrival> {
     const key = this.room.house.security.derive(baseKey, serial, "mac-request")
     if (typeof key !== "number") return this.refuse(spoken, key)
     spoken.arrival.derived = true
+    ;(this.#derived ??= new Set()).add(key)
     this.#verify(spoken, key)
+  }
+
+  /** A key of one message has done its work; a line that ends lets go of all. */
+  #letGo(key: KeyHandle): void {
+    if (this.#derived?.delete(key) === true) this.room.house.security.release(key)
   }
 
   #verify(spoken: Spoken, key: KeyHandle): void {
@@ -274,7 +284,7 @@ export class IsoSession extends Line<Arrival> {
     arrival.asked = true
     this.#verifying = arrival
     this.room.house.codec.verify(this.lane, message, key, (mac) => {
-      if (arrival.derived) this.room.house.security.release(key)
+      if (arrival.derived) this.#letGo(key)
       arrival.result = { _tag: "message", message, mac }
       this.actor.tell(arrival)
     })
@@ -355,14 +365,15 @@ export class IsoSession extends Line<Arrival> {
     const key = derivation === undefined
       ? keys.mac(spoken.profile.terminal)
       : security.derive(derivation.baseKey, derivation.serial, "mac-response")
-    if (typeof key !== "number") return done(derivation === undefined ? body : undefined)
+    if (typeof key !== "number") return done(body)
+    if (derivation !== undefined) (this.#derived ??= new Set()).add(key)
     const unsealed = this.#unsealed ??= new Set()
     const sealed = (bytes: Uint8Array | undefined) => {
       if (unsealed.delete(sealed)) done(bytes)
     }
     unsealed.add(sealed)
     codec.seal(this.lane, this.dialect, body, key, (bytes) => {
-      if (derivation !== undefined) security.release(key)
+      if (derivation !== undefined) this.#letGo(key)
       sealed(bytes)
     })
   }

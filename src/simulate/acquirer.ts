@@ -12,6 +12,8 @@ import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts
 import type { Deframer, Framing } from "../frame/framing.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
+import type { Issuer } from "./issuer.ts"
+import type { MacKey } from "./mac-key.ts"
 
 export const moods = [
   "approve",
@@ -74,6 +76,10 @@ export interface AcquirerOptions {
   readonly temper: AcquirerTemper
   /** Called when the switch does what an acquirer would complain about. */
   readonly onWrong?: (what: string) => void
+  /** Judges PINs; absent: nobody looks at them. */
+  readonly issuer?: Issuer
+  /** Absent: no MACs. */
+  readonly mac?: MacKey
 }
 
 /** Connections of one acquirer may have this much unfinished input. */
@@ -101,6 +107,9 @@ export interface AcquirerCounts {
   reversals: number
   echoes: number
   refused: number
+  rightPins: number
+  wrongPins: number
+  wrongMacs: number
 }
 
 export class Acquirer {
@@ -112,7 +121,10 @@ export class Acquirer {
     declined: 0,
     reversals: 0,
     echoes: 0,
-    refused: 0
+    refused: 0,
+    rightPins: 0,
+    wrongPins: 0,
+    wrongMacs: 0
   }
   /** How often each mood came up. */
   readonly moodCounts: Partial<Record<Mood, number>> = {}
@@ -171,6 +183,12 @@ export class Acquirer {
       return
     }
     if (dialect.isResponse(message)) return
+    const { mac } = this.#options
+    if (mac !== undefined && !isManagement(message) && !mac.isRight(message)) {
+      this.counts.wrongMacs++
+      this.#options.onWrong?.("a request whose MAC is wrong")
+      return
+    }
     const kind = message.kind()
     this.counts.requests++
     if (kind === "echo" || kind === "sign-on" || kind === "sign-off") {
@@ -215,8 +233,14 @@ export class Acquirer {
     const mood = this.#mood()
     this.moodCounts[mood] = (this.moodCounts[mood] ?? 0) + 1
     if (mood === "forget") return
-    const declines = mood === "decline" || mood === "technical"
-    const entry = this.#book(message, kind, declines ? "declined" : "approved", mood)
+    const wrong = this.#isWrongPin(message)
+    const declines = wrong || mood === "decline" || mood === "technical"
+    const entry = this.#book(
+      message,
+      kind,
+      declines ? "declined" : "approved",
+      wrong ? "decline" : mood
+    )
     if (entry.times > 1) return
     if (entry.decision === "approved") this.counts.approved++
     else this.counts.declined++
@@ -224,6 +248,7 @@ export class Acquirer {
     const amount = message.role("amount") ?? "0"
     const say = (response: string, values: Values, afterMs: number) =>
       this.#answer(line, header, message, response, values, afterMs)
+    if (wrong) return say("55", {}, delayMs)
     switch (mood) {
       case "silent":
         return
@@ -257,6 +282,13 @@ export class Acquirer {
       case "approve":
         return say("00", this.#approval(), delayMs)
     }
+  }
+
+  #isWrongPin(message: Message): boolean {
+    const right = this.#options.issuer?.isRight(message)
+    if (right === true) this.counts.rightPins++
+    if (right === false) this.counts.wrongPins++
+    return right === false
   }
 
   #book(
@@ -312,11 +344,13 @@ export class Acquirer {
     afterMs: number
   ): void {
     const { dialect, framing, timers } = this.#options
+    const mac = isManagement(request) ? undefined : this.#options.mac
     const send = () => {
       if (line.closed) return
       this.counts.answers++
       const code = dialect.responseCode(response1987)
-      line.send(framing.replyHeader(header), dialect.respond(request, code, values, false))
+      const body = dialect.respond(request, code, values, mac !== undefined)
+      line.send(framing.replyHeader(header), mac === undefined ? body : mac.seal(body))
     }
     if (afterMs <= 0) send()
     else timers.after(afterMs, send)
@@ -342,6 +376,10 @@ export class Acquirer {
 
 function half(amount: string | undefined): number {
   return Math.floor(Number(amount ?? 0) / 2)
+}
+
+function isManagement({ mti }: Message): boolean {
+  return mti.charAt(1) === "8"
 }
 
 /** One connection of the switch. */

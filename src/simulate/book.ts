@@ -57,7 +57,7 @@ export interface UpstreamEntry {
  * Answers by which the simulated issuers decline; every other refusal is the switch's own word. In
  * the words of ISO 8583:1987, which China UnionPay shares.
  */
-export const issuerDeclines: ReadonlySet<string> = new Set(["05", "51", "54", "61"])
+export const issuerDeclines: ReadonlySet<string> = new Set(["05", "51", "54", "55", "61"])
 
 export type BookLine =
   | { readonly event: "asked"; readonly entry: TerminalEntry }

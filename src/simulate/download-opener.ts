@@ -5,7 +5,7 @@ import type { KeyStore } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
 import type { OpenDownload } from "./terminal-keys.ts"
 
-/** Gives the MAC key of a China UnionPay field 62 (protocol facts §1.8), or undefined. */
+/** Gives MAC and PIN key of a China UnionPay field 62 (protocol facts §1.8), or undefined. */
 export function downloadOpener(store: KeyStore, masterKey: string): OpenDownload {
   const current = store.current(masterKey)
   const master = current === undefined ? undefined : store.unwrap(current)
@@ -13,6 +13,7 @@ export function downloadOpener(store: KeyStore, masterKey: string): OpenDownload
     const shape = unionPayShape(download.length)
     if (shape === undefined || master === undefined || isFault(master)) return undefined
     const keys = readDownload(shape, master.key, download)
-    return isFault(keys) ? undefined : keys.mac
+    if (isFault(keys) || keys.mac === undefined || keys.pin === undefined) return undefined
+    return { mac: keys.mac, pin: keys.pin }
   }
 }

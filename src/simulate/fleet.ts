@@ -7,6 +7,7 @@ import { Effect } from "effect"
 import type { TimersShape } from "../actor/timers.ts"
 import type { TimeShape } from "../domain/ports/time.ts"
 import type { TerminalBook, TerminalOutcome } from "./book.ts"
+import { type KeyCounts, noKeyCounts } from "./terminal-keys.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** Connects of one fleet a second while it starts. */
@@ -18,6 +19,8 @@ const growth = Math.log(1.02)
 export class Fleet {
   readonly #time: TimeShape
   readonly #timers: TimersShape
+  /** What its terminals have seen of their keys. */
+  readonly keys: KeyCounts = noKeyCounts()
   readonly #terminals: Array<Terminal> = []
   readonly #latencies = new Map<number, number>()
   #answers = 0
@@ -97,6 +100,7 @@ export class Fleet {
       asked: book.entries.size,
       ...outcomes,
       reversals,
+      ...this.keys,
       seconds: Number(((this.#time.monotonicMs() - this.#startedMs) / 1000).toFixed(1)),
       p50Ms: this.quantileMs(0.5),
       p99Ms: this.quantileMs(0.99),

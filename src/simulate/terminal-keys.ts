@@ -1,77 +1,95 @@
 /**
- * The keys of one simulated terminal: its master key, and the MAC key that a sign-on brings. What
- * must hold: an answer is believed only under the key that is current.
+ * The keys of one simulated terminal: its master key, and the working keys that a sign-on brings.
+ * What must hold: an answer is believed, and a PIN enciphered, only under keys that are current.
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import type { CipherCache } from "../security/cipher-cache.ts"
-import { constantTimeEqual, macField, makeMac } from "../security/mac.ts"
+import { sealPinBlock } from "../security/pin-block.ts"
 import { isFault } from "../security/security-fault.ts"
+import { MacKey } from "./mac-key.ts"
 
 /** Opens a download (field 62) under the master key; undefined when a KCV is wrong. */
-export type OpenDownload = (download: Uint8Array) => Uint8Array | undefined
+export type OpenDownload = (
+  download: Uint8Array
+) => { readonly mac: Uint8Array; readonly pin: Uint8Array } | undefined
+
+/** What a fleet has seen of its keys, summed up. */
+export interface KeyCounts {
+  downloads: number
+  rightMacs: number
+  wrongMacs: number
+  pins: number
+}
+
+export function noKeyCounts(): KeyCounts {
+  return { downloads: 0, rightMacs: 0, wrongMacs: 0, pins: 0 }
+}
+
+/** Format 0 takes no chance. */
+const noChance = () => new Uint8Array(0)
 
 export class TerminalKeys {
   readonly #cache: CipherCache
-  readonly #handle: KeyHandle
-  readonly #dialect: Dialect
+  readonly #pinHandle: KeyHandle
+  readonly #mac: MacKey
   readonly #openDownload: OpenDownload
-  #hasMacKey = false
+  readonly #counts: KeyCounts
 
-  /** `handle` is this terminal's own place in the shared cache. */
+  /** `number` counts the terminals that share the cache; two keys of it are this one's. */
   constructor(
     cache: CipherCache,
-    handle: KeyHandle,
+    number: number,
     dialect: Dialect,
     openDownload: OpenDownload,
-    macKey?: Uint8Array
+    counts: KeyCounts = noKeyCounts()
   ) {
     this.#cache = cache
-    this.#handle = handle
-    this.#dialect = dialect
+    this.#mac = new MacKey(cache, 2 * number as KeyHandle, dialect)
+    this.#pinHandle = 2 * number + 1 as KeyHandle
     this.#openDownload = openDownload
-    if (macKey !== undefined) this.#put(macKey)
+    this.#counts = counts
   }
 
   get hasMacKey(): boolean {
-    return this.#hasMacKey
+    return this.#mac.isThere
   }
 
   forgetMacKey(): void {
-    this.#hasMacKey = false
+    this.#mac.forget()
   }
 
-  /** Takes the MAC key out of a download; false when it cannot be opened. */
+  /** Takes the keys out of a download; false when it cannot be opened. */
   takeDownload(download: Uint8Array): boolean {
-    const key = this.#openDownload(download)
-    if (key === undefined) return false
-    this.#put(key)
+    const keys = this.#openDownload(download)
+    if (keys === undefined) return false
+    this.#mac.put(keys.mac)
+    this.#cache.put(this.#pinHandle, keys.pin)
+    keys.mac.fill(0)
+    keys.pin.fill(0)
+    this.#counts.downloads++
     return true
-  }
-
-  #put(key: Uint8Array): void {
-    this.#cache.put(this.#handle, key)
-    this.#hasMacKey = true
   }
 
   /** Fills the MAC field at the end of a body that was built with room for it. */
   seal(body: Buffer): Buffer {
-    const rule = this.#dialect.mac
-    if (rule === undefined || !this.#hasMacKey) return body
-    const covered = body.subarray(0, body.length - 8)
-    const mac = makeMac(this.#cache, this.#handle, rule.algorithm, covered)
-    if (!isFault(mac)) body.set(macField(mac, rule.algorithm, rule.form), body.length - 8)
-    return body
+    return this.#mac.seal(body)
   }
 
   isRight(message: Message): boolean {
-    const rule = this.#dialect.mac
-    if (rule === undefined || !message.has(rule.field)) return false
-    const { bytes } = message
-    const covered = bytes.subarray(0, bytes.length - 8)
-    const given = bytes.subarray(bytes.length - 8)
-    const mac = makeMac(this.#cache, this.#handle, rule.algorithm, covered)
-    return !isFault(mac) && constantTimeEqual(macField(mac, rule.algorithm, rule.form), given)
+    const right = this.#mac.isRight(message)
+    if (right) this.#counts.rightMacs++
+    else this.#counts.wrongMacs++
+    return right
+  }
+
+  /** ISO format 0, which is X9.8 with the card number; undefined before the first download. */
+  pinBlock(pan: string, pin: string): Buffer | undefined {
+    const key = { source: this.#pinHandle, algorithm: "tdes" } as const
+    const block = sealPinBlock(this.#cache, key, 0, pan, pin, noChance)
+    if (isFault(block)) return undefined
+    this.#counts.pins++
+    return block
   }
 }

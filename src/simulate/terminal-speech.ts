@@ -10,6 +10,7 @@ import type { RandomShape } from "../domain/ports/time.ts"
 import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
 import type { TerminalEntry } from "./book.ts"
 import type { TerminalKeys } from "./terminal-keys.ts"
+import { testCards, testPin, wrongPin } from "./test-cards.ts"
 
 /** What a terminal can be asked to do. */
 export type TerminalKind =
@@ -22,20 +23,17 @@ export type TerminalKind =
   | "balance"
   | "pay-code"
 
-/** Published test card numbers, by the first digits that routes look at. */
-export const testCards = [
-  "6235012345678900",
-  "6222021234567890128",
-  "4111111111111111",
-  "5555555555554444",
-  "4012888888881881"
-] as const
-
 const expiry = "3012"
 const currency = "156"
 /** Wallet pay codes: WeChat 10–15 and 18 digits, Alipay 25–30 and 16 to 24. */
 const payCodes = ["134567890123456789", "287654321098765432"] as const
 const remembered = 16
+
+/** Kinds for which the customer is asked for a PIN. */
+const pinKinds: ReadonlySet<TerminalKind> = new Set(["sale", "preauth", "balance"])
+/** China UnionPay field 53: format with the card number, double-length triple DES. */
+const pinControl = "2600000000000000"
+const longestPin = "12"
 
 /** A question as it was built: what is needed to repeat it, reverse it or refer to it. */
 export interface Question {
@@ -44,6 +42,8 @@ export interface Question {
   readonly body: Buffer
   readonly facts: OriginalFacts
   readonly reversible: boolean
+  /** What the customer typed, to be enciphered again should the keys change before a repeat. */
+  readonly pin?: { readonly pan: string; readonly digits: string }
 }
 
 export interface SpeechOptions {
@@ -54,6 +54,8 @@ export interface SpeechOptions {
   readonly random: RandomShape
   readonly cards?: ReadonlyArray<string>
   readonly firstBatch?: number
+  /** PINs are sent, and this share of them is wrong. */
+  readonly wrongPins?: number
 }
 
 /** Something approved that a follow-on may refer to. */
@@ -150,6 +152,7 @@ export class TerminalSpeech {
     const card = past?.facts.pan ?? this.#options.random.next()
     const cards = this.#options.cards ?? testCards
     const pan = typeof card === "string" ? card : cards[Math.floor(card * cards.length)]!
+    const pin = pinKinds.has(what) ? this.#pinFor(pan) : undefined
     const batch = dialect.pathOf("batch") === undefined ? undefined : this.batch
     const payCode = payCodes[stan.charCodeAt(5) % payCodes.length]!
     const local = localTime(wallMs)
@@ -159,7 +162,8 @@ export class TerminalSpeech {
         : {
           ...this.#role("pan", pan),
           ...this.#role("expiry", expiry),
-          ...this.#role("entryMode", "012")
+          ...this.#role("entryMode", "012"),
+          ...this.#pinValues(pin)
         }),
       ...(amount === undefined ? {} : this.#role("amount", String(amount).padStart(12, "0"))),
       ...this.#role("transmissionTime", local),
@@ -200,19 +204,22 @@ export class TerminalSpeech {
     if (past !== undefined) past.used = true
     const body = dialect.build(mti, values, keys !== undefined)
     const sealed = keys === undefined ? body : keys.seal(body)
-    return { entry, kind, body: sealed, facts, reversible: reversibleKinds.has(kind) }
+    const reversible = reversibleKinds.has(kind)
+    return { entry, kind, body: sealed, facts, reversible, ...(pin === undefined ? {} : { pin }) }
   }
 
   /** The same question again: with the repeat digit where the dialect's MTIs have one. */
   repeat(question: Question): Buffer {
     const { dialect, keys } = this.#options
-    if (dialect.reversal.repeatMti === undefined) {
+    const hasRepeats = dialect.reversal.repeatMti !== undefined
+    if (!hasRepeats && question.pin === undefined) {
       return keys === undefined ? question.body : keys.seal(Buffer.from(question.body))
     }
     const message = dialect.read(question.body)
     if ("failure" in message) return question.body
-    const mti = `${message.mti.slice(0, 3)}1`
-    const body = dialect.patch(message, { mti, mac: keys !== undefined })
+    const mti = hasRepeats ? `${message.mti.slice(0, 3)}1` : message.mti
+    const set = this.#pinValues(question.pin)
+    const body = dialect.patch(message, { mti, set, mac: keys !== undefined })
     return keys === undefined ? body : keys.seal(body)
   }
 
@@ -248,6 +255,30 @@ export class TerminalSpeech {
       used: false
     })
     if (this.#past.length > remembered) this.#past.shift()
+  }
+
+  #pinFor(pan: string): Question["pin"] {
+    const { random, wrongPins } = this.#options
+    if (wrongPins === undefined) return undefined
+    const digits = wrongPins > 0 && random.next() < wrongPins ? wrongPin(pan) : testPin(pan)
+    return { pan, digits }
+  }
+
+  /** Under the current key, which came with China UnionPay's download. */
+  #pinValues(pin: Question["pin"]): Values {
+    const block = pin === undefined ? undefined : this.#options.keys?.pinBlock(pin.pan, pin.digits)
+    if (block === undefined) return {}
+    return {
+      ...this.#role("entryMode", "011"),
+      "26": longestPin,
+      ...this.#bytes("pinBlock", block),
+      "53": pinControl
+    }
+  }
+
+  #bytes(role: Role, value: Uint8Array): Values {
+    const path = this.#options.dialect.pathOf(role)
+    return path === undefined ? {} : { [path]: value }
   }
 
   #originalFor(kind: TerminalKind): Approved | "missing" | undefined {

@@ -37,6 +37,8 @@ export interface TerminalHabits {
   readonly awayMs: number
   /** Per question: sends it twice, on the same connection. */
   readonly stutter: number
+  /** Signs on again this often, for new keys; 0 = only when it must. */
+  readonly rotateMs: number
   /** Questions after which it stops asking; Infinity = never. */
   readonly questions: number
 }
@@ -51,6 +53,7 @@ export const calmHabits: TerminalHabits = {
   powerCut: 0,
   awayMs: 5_000,
   stutter: 0,
+  rotateMs: 0,
   questions: Number.POSITIVE_INFINITY
 }
 
@@ -67,6 +70,8 @@ export interface TerminalOptions {
   readonly habits: TerminalHabits
   /** Number of the first batch; 1 when absent. */
   readonly firstBatch?: number
+  /** PINs are sent, and this share of them is wrong. */
+  readonly wrongPins?: number
   readonly transport: TransportShape
   readonly time: TimeShape
   readonly timers: TimersShape
@@ -106,6 +111,7 @@ export class Terminal {
   #stopped = false
   #questions: number
   #habits: TerminalHabits
+  #keysMs = 0
   #giveUpConnect: (() => void) | undefined
 
   constructor(options: TerminalOptions) {
@@ -208,6 +214,11 @@ export class Terminal {
     if (this.#wire !== wire) return
     const { keys, signsOn } = this.#options
     if (!signsOn && keys?.hasMacKey !== false) return this.#ready()
+    this.#signOn()
+  }
+
+  #signOn(): void {
+    this.#keysMs = this.#options.time.monotonicMs()
     this.state = "signing-on"
     this.#send(this.#speech.signOn())
     this.#after(this.#habits.timeoutMs, () => this.#again())
@@ -230,6 +241,9 @@ export class Terminal {
     const { random, time } = this.#options
     const habits = this.#habits
     if (this.isQuiet) return
+    if (habits.rotateMs > 0 && time.monotonicMs() - this.#keysMs > habits.rotateMs) {
+      return this.#signOn()
+    }
     if (habits.takeover > 0 && random.next() < habits.takeover) {
       const old = this.#wire
       this.#wire = undefined

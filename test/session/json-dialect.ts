@@ -26,6 +26,8 @@ const rolePaths: Readonly<Partial<Record<Role, string>>> = {
   terminal: "41",
   merchant: "42",
   currency: "49",
+  pinBlock: "52",
+  ksn: "53",
   payCode: "59",
   batch: "60",
   originalStan: "61"

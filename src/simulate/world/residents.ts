@@ -2,7 +2,7 @@
 
 import { Effect, Exit, Layer, Scope } from "effect"
 import { Timers, type TimersShape } from "../../actor/timers.ts"
-import type { KeyHandle, MerchantId, TerminalId } from "../../domain/brand.ts"
+import type { MerchantId, TerminalId } from "../../domain/brand.ts"
 import { channels } from "../../domain/channel.ts"
 import { kinds } from "../../domain/kind.ts"
 import type { TerminalProfile } from "../../domain/ports/terminals.ts"
@@ -101,7 +101,7 @@ export function settleTerminals(
     const owner = new Incarnation(name)
     const keys = handle === 0 ? undefined : new TerminalKeys(
       cache,
-      handle as KeyHandle,
+      handle,
       tongue.dialect,
       tongues.openDownload
     )

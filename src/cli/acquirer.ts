@@ -32,8 +32,8 @@ const maxControlBytes = 65_536
 
 export const verb: Action = {
   about: "Answers as an acquirer: where an upstream of the configuration connects to, in its " +
-    "dialect, with the moods that you give it. Its control port shows and changes them. Where the " +
-    "upstream has keys, it checks and makes MACs, and answers 55 to a wrong PIN.",
+    "dialect, with the moods that you give it. Its control port shows and changes them. Where " +
+    "the upstream has keys, it checks and makes MACs, and answers 55 to a wrong PIN.",
   parameters: [],
   flags: {
     config: configFlag,

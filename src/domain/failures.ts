@@ -157,6 +157,12 @@ const rows = {
     "check the mapping"
   ],
   "original-unknown": ["the original transaction was not found", "25", "never", "none"],
+  "ledger-unavailable": [
+    "the original is not in the journal, and PostgreSQL does not answer",
+    "91",
+    "never",
+    "look at the ledger's health"
+  ],
   "original-state": ["the original's state does not allow this", "22", "never", "none"],
   "amount-exceeds": ["above what remains of the original", "13", "never", "none"],
   // --- in doubt

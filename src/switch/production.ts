@@ -18,6 +18,7 @@ import type { LoadedConfig } from "../config/loaded.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { lmdbStoreLayer } from "../journal/lmdb-store.ts"
+import { archiveLayer } from "../ledger/archive.ts"
 import { ledgerLayer } from "../ledger/ledger.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
 import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
@@ -81,7 +82,7 @@ export function productionGround(
         meter: codecMeter(metrics, lines)
       }))),
     ledger: Layer.provideMerge(
-      backOfficeLayer,
+      Layer.merge(archiveLayer, backOfficeLayer),
       ledgerLayer({
         config: config.ledger,
         node: config.node,

@@ -11,10 +11,12 @@ import type { Asker, Submission } from "../domain/ports/transactions.ts"
 import { step, type TransactionRecord } from "../domain/transaction.ts"
 import { Chains } from "./chains.ts"
 import { Floor } from "./floor.ts"
+import { FollowOns } from "./follow-ons.ts"
 import { Forwarding } from "./forwarding.ts"
 import { type Life, maxAskers } from "./life.ts"
 import { Originals } from "./originals.ts"
 import { Outcomes } from "./outcomes.ts"
+import { Recalled } from "./recalled.ts"
 import type { Room } from "./room.ts"
 import { TerminalReversals } from "./terminal-reversal.ts"
 
@@ -24,6 +26,7 @@ export class Desk {
   readonly outcomes: Outcomes
   readonly originals: Originals
   readonly #forwarding: Forwarding
+  readonly #followOns: FollowOns
   readonly #reversals: TerminalReversals
   readonly #room: Room
   #draining = false
@@ -33,7 +36,23 @@ export class Desk {
     this.chains = new Chains(room, this.floor)
     this.outcomes = new Outcomes(room, this.floor, this.chains)
     this.originals = new Originals(room.journal, this.floor)
-    this.#forwarding = new Forwarding(room, this.floor, this.chains, this.outcomes)
+    const recalled = new Recalled(room, this.floor, this.chains)
+    this.#forwarding = new Forwarding(
+      room,
+      this.floor,
+      this.chains,
+      this.outcomes,
+      this.originals,
+      recalled
+    )
+    this.#followOns = new FollowOns(
+      room,
+      this.floor,
+      this.originals,
+      recalled,
+      this.outcomes,
+      (life, upstream, version) => this.#routed(life, "original", [upstream], version)
+    )
     this.#reversals = new TerminalReversals(room, this.floor, this.chains, this.originals)
   }
 
@@ -61,7 +80,7 @@ export class Desk {
     }
     const life = this.#begin(submission, asker, record)
     this.floor.enter(life)
-    if (followOnKinds.has(submission.kind)) this.#followOn(life)
+    if (followOnKinds.has(submission.kind)) this.#followOns.take(life)
     else this.#route(life)
   }
 
@@ -197,31 +216,6 @@ export class Desk {
       return
     }
     this.#routed(life, decision.route, decision.candidates, decision.configVersion)
-  }
-
-  /** A follow-on goes where its original went, and nowhere else (rule 4). */
-  #followOn(life: Life): void {
-    const original = this.originals.find(life.submission)
-    if (original?.upstream === undefined) {
-      this.outcomes.refused(life, "original-unknown")
-      return
-    }
-    const allowance = this.originals.allowance(life.submission, original)
-    if (typeof allowance === "string") {
-      this.outcomes.refused(life, allowance)
-      return
-    }
-    life.original = original
-    life.allowance = allowance
-    life.record = {
-      ...life.record,
-      original: original.id,
-      amount: life.record.amount ?? allowance,
-      ...(life.record.currency ?? original.currency) === undefined
-        ? {}
-        : { currency: life.record.currency ?? original.currency! }
-    }
-    this.#routed(life, "original", [original.upstream], original.configVersion)
   }
 
   #routed(

@@ -15,8 +15,8 @@ export class Floor {
   /** Keys are unique per terminal; the terminal is part of each dialect's key. */
   readonly byKey = new Map<string, Life>()
   readonly byId = new Map<TransactionId, Life>()
-  /** Whose PIN is being translated: in flight, and in no journal and no window yet. */
-  readonly securing = new Set<Life>()
+  /** Wait for their PIN or their original: in flight, and in no journal and no window yet. */
+  readonly unwritten = new Set<Life>()
   readonly recent = new RecentTransactions()
   /** Approved answers that no live socket took, until their grace ends. */
   readonly graces = new Map<TransactionId, Timer>()

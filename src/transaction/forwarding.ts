@@ -7,13 +7,15 @@
 
 import { type FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
-import type { JournalWrite } from "../domain/ports/journal.ts"
+import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { Ending, Reservation, UpstreamRequest } from "../domain/ports/upstream.ts"
 import { step } from "../domain/transaction.ts"
 import { type Chains, changed } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
+import type { Originals } from "./originals.ts"
 import type { Outcomes } from "./outcomes.ts"
+import type { Recalled } from "./recalled.ts"
 import type { Room } from "./room.ts"
 
 /** Of several candidates' reasons, the one that tells the operator most comes first. */
@@ -32,11 +34,23 @@ export class Forwarding {
   readonly #chains: Chains
   readonly #outcomes: Outcomes
 
-  constructor(room: Room, floor: Floor, chains: Chains, outcomes: Outcomes) {
+  readonly #originals: Originals
+  readonly #recalled: Recalled
+
+  constructor(
+    room: Room,
+    floor: Floor,
+    chains: Chains,
+    outcomes: Outcomes,
+    originals: Originals,
+    recalled: Recalled
+  ) {
     this.#room = room
     this.#floor = floor
     this.#chains = chains
     this.#outcomes = outcomes
+    this.#originals = originals
+    this.#recalled = recalled
   }
 
   /** Tries the next candidates until one takes the request, or refuses. */
@@ -65,10 +79,10 @@ export class Forwarding {
     reservation: Reservation,
     secure: NonNullable<Reservation["secure"]>
   ): void {
-    const { securing } = this.#floor
-    securing.add(life)
+    const { unwritten } = this.#floor
+    unwritten.add(life)
     secure((failure) => {
-      securing.delete(life)
+      unwritten.delete(life)
       const refusal = failure ?? (life.reversedByTerminal ? "upstream-down" : undefined)
       if (refusal === undefined) return this.#commit(life, reservation)
       reservation.release()
@@ -85,6 +99,12 @@ export class Forwarding {
   #commit(life: Life, reservation: Reservation): void {
     const { time, journal, sealing } = this.#room
     const first = !life.remembered
+    const refusal = first ? this.#overtaken(life) : undefined
+    if (refusal !== undefined) {
+      reservation.release()
+      this.#refused(life, refusal)
+      return
+    }
     const record = changed(life.record, {
       state: step(life.record.state, "forwarded"),
       upstream: reservation.upstream,
@@ -104,26 +124,41 @@ export class Forwarding {
       key: record.id,
       value: record
     }]
+    const feed: Array<LedgerEntry> = []
     if (first) {
       life.remembered = true
       const owing = (id: typeof record.id) => this.#chains.isOwing(id)
-      writes.push(...this.#floor.remember(record, owing), ...this.#take(life))
+      writes.push(...this.#floor.remember(record, owing))
+      this.#take(life, writes, feed)
     }
-    journal.commit(writes, [], (failure) => {
+    journal.commit(writes, feed, (failure) => {
       if (failure === undefined) this.#dispatch(life, reservation)
     })
   }
 
+  /** Another follow-on took from the original while this one waited for a PIN or for PostgreSQL. */
+  #overtaken({ original, submission }: Life): FailureCode | undefined {
+    if (original === undefined) return undefined
+    const now = this.#originals.current(original.id) ?? original
+    const allowance = this.#originals.allowance(submission, now)
+    return typeof allowance === "string" ? allowance : undefined
+  }
+
   /**
    * A follow-on takes its amount from the original before it leaves, so that two cannot share it.
+   * PostgreSQL hears of it too: there the next one looks when the original has left the journal.
    */
-  #take(life: Life): Array<JournalWrite> {
-    if (life.original === undefined || life.allowance === 0) return []
-    const original = this.#room.journal.get("transactions", life.original.id)
-    if (original === undefined) return []
+  #take(life: Life, writes: Array<JournalWrite>, feed: Array<LedgerEntry>): void {
+    if (life.original === undefined || life.allowance === 0) return
+    const { id } = life.original
+    const held = this.#room.journal.get("transactions", id)
+    if (held === undefined || this.#recalled.has(id)) this.#recalled.keep(id, life.record.id)
+    const original = held ?? life.original
     life.taken = life.allowance
     const lessened = changed(original, { taken: (original.taken ?? 0) + life.taken })
-    return [{ table: "transactions", key: lessened.id, value: lessened }]
+    life.original = lessened
+    writes.push({ table: "transactions", key: id, value: lessened })
+    feed.push({ table: "transactions", row: lessened })
   }
 
   #dispatch(life: Life, reservation: Reservation): void {

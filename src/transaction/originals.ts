@@ -12,7 +12,7 @@ import type { TransactionRecord } from "../domain/transaction.ts"
 import type { Floor } from "./floor.ts"
 
 /** What each follow-on may refer to. */
-const refersTo: Readonly<Partial<Record<Kind, ReadonlyArray<Kind>>>> = {
+export const refersTo: Readonly<Partial<Record<Kind, ReadonlyArray<Kind>>>> = {
   void: ["sale"],
   refund: ["sale", "completion"],
   "preauth-cancel": ["preauth"],
@@ -37,7 +37,7 @@ export class Originals {
   /** The record as it is now: in flight, or in the journal. */
   find(submission: Submission): TransactionRecord | undefined {
     const kinds = refersTo[submission.kind] ?? []
-    for (const { record, submission: { terminal } } of this.#floor.securing) {
+    for (const { record, submission: { terminal } } of this.#floor.unwritten) {
       if (terminal !== submission.terminal || !kinds.includes(record.kind)) continue
       if (matches(record, submission)) return record
     }

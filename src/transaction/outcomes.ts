@@ -136,11 +136,14 @@ export class Outcomes {
   /** What a follow-on took from its original in advance goes back when it was not approved. */
   #giveBack(life: Life, writes: Array<JournalWrite>, feed: Array<LedgerEntry>): void {
     if (life.original === undefined || life.taken === 0) return
-    const original = this.#room.journal.get("transactions", life.original.id)
-    if (original === undefined) return
+    const held = this.#room.journal.get("transactions", life.original.id)
+    const original = held ?? life.original
     const restored = changed(original, { taken: Math.max(0, (original.taken ?? 0) - life.taken) })
     life.taken = 0
-    writes.push({ table: "transactions", key: restored.id, value: restored })
+    // What has left its terminal's window meanwhile is PostgreSQL's alone.
+    if (held !== undefined) {
+      writes.push({ table: "transactions", key: restored.id, value: restored })
+    }
     feed.push({ table: "transactions", row: restored })
   }
 

@@ -8,6 +8,7 @@ import type { BusinessDay, TransactionId } from "../domain/brand.ts"
 import type { LocalClock } from "../domain/business-day.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import type { AdvicesShape } from "../domain/ports/advices.ts"
+import type { ArchiveShape } from "../domain/ports/archive.ts"
 import type { JournalShape } from "../domain/ports/journal.ts"
 import type { RouterShape } from "../domain/ports/router.ts"
 import type { TerminalsShape } from "../domain/ports/terminals.ts"
@@ -45,6 +46,7 @@ export interface Room {
   readonly upstreams: UpstreamsShape
   readonly advices: AdvicesShape
   readonly terminals: TerminalsShape
+  readonly archive: ArchiveShape
   readonly sealing: Sealing
   readonly nextId: (wallMs: number) => TransactionId
   readonly local: LocalClock

@@ -7,6 +7,7 @@ import { Effect, Layer } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
 import { Advices } from "../domain/ports/advices.ts"
+import { Archive } from "../domain/ports/archive.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { Router } from "../domain/ports/router.ts"
 import { Terminals } from "../domain/ports/terminals.ts"
@@ -63,6 +64,7 @@ const makeRoom = Effect.fnUntraced(function*(options: TransactionsOptions) {
     upstreams: yield* Upstreams,
     advices: yield* Advices,
     terminals: yield* Terminals,
+    archive: yield* Archive,
     sealing: makeSealing(yield* Vault),
     nextId: makeTransactionIds(yield* Random),
     local,

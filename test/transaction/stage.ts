@@ -19,6 +19,7 @@ import { channels } from "../../src/domain/channel.ts"
 import type { FailureCode } from "../../src/domain/failures.ts"
 import { kinds } from "../../src/domain/kind.ts"
 import type { AdviceEnd } from "../../src/domain/ports/advices.ts"
+import type { ArchiveQuestion } from "../../src/domain/ports/archive.ts"
 import type {
   JournalHealth,
   JournalShape,
@@ -36,6 +37,7 @@ import type {
   UpstreamRequest
 } from "../../src/domain/ports/upstream.ts"
 import { makeSealing } from "../../src/domain/sealing.ts"
+import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { makeTransactionIds } from "../../src/domain/uuid.ts"
 import { Desk } from "../../src/transaction/desk.ts"
 import { Orders } from "../../src/transaction/orders.ts"
@@ -282,6 +284,12 @@ export class Stage {
   readonly journal: FakeJournal
   readonly upstreams = new FakeUpstreams()
   readonly advices = new FakeAdvices()
+  /** What PostgreSQL says at once; undefined: questions wait in {@link asked}. */
+  archived: TransactionRecord | FailureCode | undefined = "original-unknown"
+  readonly asked: Array<{
+    readonly question: ArchiveQuestion
+    readonly answer: (found: TransactionRecord | FailureCode) => void
+  }> = []
   readonly counted: Array<string> = []
   readonly terminals = new Map<string, TerminalProfile>([[profile.terminal, profile]])
   candidates: ReadonlyArray<string> = ["a", "b"]
@@ -314,6 +322,12 @@ export class Stage {
         byCounter: (counter) => counter === profile.counter ? profile : undefined,
         all: () => this.terminals.values(),
         count: () => this.terminals.size
+      },
+      archive: {
+        find: (question, answer) => {
+          if (this.archived === undefined) this.asked.push({ question, answer })
+          else answer(this.archived)
+        }
       },
       sealing: makeSealing({
         seal: (clear) => clear,

@@ -6,7 +6,7 @@
 
 import { Effect } from "effect"
 import type { AdviceRecord } from "../domain/advice.ts"
-import type { TransactionId } from "../domain/brand.ts"
+import type { Stan, TransactionId } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import { step, type TransactionRecord, type TransactionState } from "../domain/transaction.ts"
@@ -37,20 +37,12 @@ interface Owed {
   readonly start: () => void
 }
 
-/** The newest transaction of an upstream; its number there is decoded at the end. */
-interface Newest {
-  readonly id: string
-  readonly seen: Pick<TransactionRecord, "upstreamStan">
-}
-
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   const chains = [...room.journal.keys("advices")] as Array<TransactionId>
   const { inDoubt, newest, records, unconfirmed } = read(room, desk)
   // Before any chain takes a number.
-  for (const [upstream, { seen: { upstreamStan } }] of newest) {
-    if (upstreamStan !== undefined) room.upstreams.continueAfter(upstream, upstreamStan)
-  }
+  for (const [upstream, stan] of newest) room.upstreams.continueAfter(upstream, stan)
   // All at once: they share the syncs, and a day's worth takes no longer than a few.
   yield* allDurable(room, [
     ...inDoubt.map((id) => () => reverse(room, desk, id)),
@@ -70,15 +62,15 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 function read({ journal }: Room, { floor }: Desk) {
   let records = 0
   const inDoubt: Array<TransactionId> = []
-  const newest = new Map<string, Newest>()
-  for (const [id, seen] of journal.entries("transactions", lookedAt)) {
+  const newest = new Map<string, Stan>()
+  for (const [, seen] of journal.entries("transactions", lookedAt)) {
     records++
     floor.restore(seen)
     if (isInDoubt(seen.state)) inDoubt.push(seen.id)
-    const { upstream } = seen
-    if (upstream !== undefined && !(id < (newest.get(upstream)?.id ?? ""))) {
-      newest.set(upstream, { id, seen })
-    }
+    const { upstream, upstreamStan } = seen
+    if (upstream === undefined || upstreamStan === undefined) continue
+    const last = newest.get(upstream)
+    if (last === undefined || isAhead(upstreamStan, last)) newest.set(upstream, upstreamStan)
   }
   const unconfirmed: Array<TransactionId> = []
   for (const key of journal.keys("undelivered")) {
@@ -87,6 +79,16 @@ function read({ journal }: Room, { floor }: Desk) {
     if (record?.approved === true && record.state === "answered") unconfirmed.push(id)
   }
   return { records, inDoubt: inDoubt.sort(), newest, unconfirmed: unconfirmed.sort() }
+}
+
+const stanSpace = 999_999
+
+/**
+ * Was this number given after that one? Numbers go round, and no two that a journal holds are half
+ * a round apart. Ids do not tell: they follow the wall clock, which may have been set back.
+ */
+function isAhead(stan: Stan, other: Stan): boolean {
+  return (Number(stan) - Number(other) + stanSpace) % stanSpace < stanSpace / 2
 }
 
 /** Calls `some` once a turn until it says that it is done; a drain leaves it to the next start. */

@@ -69,6 +69,19 @@ describe("recovery (P1, P2, P3)", () => {
     expect([...after.upstreams.continued]).toEqual([[before.last.upstream, before.last.stan]])
   })
 
+  it("finds that last one although the wall clock was set back meanwhile", () => {
+    const before = new Stage()
+    for (let asked = 0; asked < 2; asked++) {
+      before.ask()
+      before.journal.sync()
+      before.answer("00")
+      before.time.wall -= 3_600_000
+    }
+    const after = restart(before)
+    after.recover()
+    expect([...after.upstreams.continued]).toEqual([[before.last.upstream, before.last.stan]])
+  })
+
   it("does the same work once when it is killed in the middle and starts again", () => {
     const before = new Stage()
     before.ask()

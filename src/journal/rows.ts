@@ -16,6 +16,7 @@ import type {
   TerminalState
 } from "../domain/ports/journal.ts"
 import type { StateTimes, TransactionRecord } from "../domain/transaction.ts"
+import { CellWriter } from "./cell-writer.ts"
 
 /** Tables by their number in a group. Only ever extended at the end. */
 export const tableNames = [
@@ -184,13 +185,27 @@ export function tableNumber(table: TableName): number {
 type Fields = Record<string, unknown>
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, copyBuffers: true })
+const writer = new CellWriter()
 const nothing = new Uint8Array(0)
 
 /** The bytes stay as they are until they were copied into a group in the same turn. */
 export function encodeRow(table: number, value: unknown): Uint8Array {
   if (table === undeliveredTable) return nothing
   const names = columnsOf(table)
-  return packr.pack(names === undefined ? value : cells(value as Fields, names))
+  if (names === undefined) return packr.pack(value)
+  const row = value as Fields
+  writer.begin(names.length)
+  for (const name of names) {
+    const cell = row[name]
+    if (name === "times") writeTimes(cell as StateTimes)
+    else writer.cell(cell)
+  }
+  return writer.finish()
+}
+
+function writeTimes(value: StateTimes): void {
+  writer.array(times.length)
+  for (const name of times) writer.cell(value[name])
 }
 
 export function decodeRow<T extends JournalTable>(
@@ -219,15 +234,6 @@ export function decodeFeed(table: number, bytes: Uint8Array): LedgerEntry {
 function columnsOf(table: number): ReadonlyArray<string> | undefined {
   const name = tableNames[table]!
   return name === "state" || name === "undelivered" ? undefined : columns[name]
-}
-
-function cells(row: Fields, names: ReadonlyArray<string>): Array<unknown> {
-  const out: Array<unknown> = []
-  for (const name of names) {
-    const value = row[name]
-    out.push(name === "times" ? cells(value as Fields, times) : value)
-  }
-  return out
 }
 
 function fields(row: ReadonlyArray<unknown>, names: ReadonlyArray<string>): Fields {

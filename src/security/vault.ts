@@ -9,10 +9,11 @@
  *   | header 25 | cipher text | CMAC 16 over header and cipher text |
  *
  *   stream key = HKDF-SHA-256(data key, salt = stream)    MAC key = HKDF-SHA-256(data key)
+ *   digest = CMAC under HKDF-SHA-256(digest key)
  */
 
 import { Effect, Layer } from "effect"
-import { type Cipheriv, createCipheriv, createDecipheriv, createHmac } from "node:crypto"
+import { type Cipheriv, createCipheriv, createDecipheriv } from "node:crypto"
 import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
 import type { KeyHandle } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
@@ -31,6 +32,12 @@ export const vaultKeyNames = { data: "vault-data", digest: "vault-digest" } as c
 const headerBytes = 25
 const tagBytes = 16
 const keyBytes = 32
+
+/** Among the MAC keys; data keys have their version, from 1. */
+const digestHandle = 0 as KeyHandle
+
+/** Key stream is made this much at once: a call for each sealing would cost more than the rest. */
+const aheadBytes = 16_384
 
 /** A stream is left for a new one here; AES-256 in counter mode would bear 2^60. */
 const maxStreamBytes = 2 ** 40
@@ -51,18 +58,19 @@ export function makeVault(keys: VaultKeys, random: RandomBytes): VaultShape | Se
   if (current === 0 || current > 0xffff) return fault("key-unknown")
   if ([...keys.data.values()].some((key) => key.length !== keyBytes)) return fault("key-length")
   if (keys.digest.length < 16) return fault("key-length")
-  const macKeys = new CipherCache({ maxKeys: versions.length, maxCiphers: versions.length })
+  const maxMacKeys = versions.length + 1
+  const macKeys = new CipherCache({ maxKeys: maxMacKeys, maxCiphers: maxMacKeys })
+  macKeys.put(digestHandle, derive(keys.digest, new Uint8Array(0), "digest"))
   for (const [version, key] of keys.data) {
     macKeys.put(version as KeyHandle, derive(key, new Uint8Array(0), "authenticate"))
   }
   const data = new Map([...keys.data].map(([version, key]) => [version, Uint8Array.from(key)]))
-  const digestKey = createSecretKey(keys.digest)
   const sealer = new Sealer(current, data.get(current)!, macKeys, random)
   const opener = new Opener(data, macKeys)
   return {
     seal: (clear) => sealer.seal(clear),
     open: (sealed) => opener.open(sealed),
-    digest: (text) => digestOf(digestKey, text)
+    digest: (text) => digestOf(macKeys, text)
   }
 }
 
@@ -99,6 +107,9 @@ export function vaultLayer(store: KeyStore): Layer.Layer<Vault, SecurityRefused,
 // ---------------------------------------------------------------------------------------------
 // internals
 
+const nothing = new Uint8Array(0)
+const zeros = new Uint8Array(aheadBytes)
+
 class Sealer {
   readonly #version: number
   readonly #key: Uint8Array
@@ -106,6 +117,10 @@ class Sealer {
   readonly #random: RandomBytes
   #stream: Uint8Array
   #cipher: Cipheriv
+  /** Key stream that was made and not used: it ends where the cipher stands. */
+  #ahead: Uint8Array = nothing
+  #used = 0
+  /** Where the cipher stands in the stream. */
   #offset = 0
 
   constructor(version: number, key: Uint8Array, macKeys: CipherCache, random: RandomBytes) {
@@ -119,14 +134,13 @@ class Sealer {
 
   seal(clear: Uint8Array): Uint8Array {
     const length = clear.length
-    if (this.#offset + length > maxStreamBytes) this.#renew()
+    if (this.#offset + length + aheadBytes > maxStreamBytes) this.#renew()
     const sealed = Buffer.allocUnsafe(headerBytes + length + tagBytes)
     sealed[0] = 1
     sealed.writeUInt16BE(this.#version, 1)
     sealed.set(this.#stream, 3)
-    sealed.writeUIntBE(this.#offset, 19, 6)
-    sealed.set(this.#cipher.update(clear), headerBytes)
-    this.#offset += length
+    if (length > aheadBytes) this.#encipherLong(clear, sealed)
+    else this.#encipher(clear, sealed)
     const covered = sealed.subarray(0, headerBytes + length)
     const tag = cmac(this.#macKeys, this.#version as KeyHandle, "aes", covered)
     invariant(!isFault(tag), "the vault's MAC key is there")
@@ -134,11 +148,38 @@ class Sealer {
     return sealed
   }
 
+  #encipher(clear: Uint8Array, sealed: Buffer): void {
+    if (this.#used + clear.length > this.#ahead.length) {
+      this.#ahead = this.#cipher.update(zeros)
+      this.#offset += aheadBytes
+      this.#used = 0
+    }
+    const ahead = this.#ahead
+    const start = this.#used
+    sealed.writeUIntBE(this.#offset - ahead.length + start, 19, 6)
+    for (let index = 0; index < clear.length; index++) {
+      sealed[headerBytes + index] = clear[index]! ^ ahead[start + index]!
+      // Whoever knows key stream can read what was sealed with it.
+      ahead[start + index] = 0
+    }
+    this.#used = start + clear.length
+  }
+
+  /** Beyond what is made ahead: enciphered where the cipher stands. */
+  #encipherLong(clear: Uint8Array, sealed: Buffer): void {
+    sealed.writeUIntBE(this.#offset, 19, 6)
+    sealed.set(this.#cipher.update(clear), headerBytes)
+    this.#offset += clear.length
+    this.#ahead = nothing
+    this.#used = 0
+  }
+
   #renew(): void {
     this.#cipher.final()
     this.#stream = Uint8Array.from(this.#random(16))
     this.#cipher = openStream(this.#key, this.#stream)
-    this.#offset = 0
+    this.#offset = this.#used = 0
+    this.#ahead = nothing
   }
 }
 
@@ -186,12 +227,18 @@ function openStream(key: Uint8Array, stream: Uint8Array): Cipheriv {
   return createCipheriv("aes-256-ctr", derive(key, stream, "encipher"), new Uint8Array(16))
 }
 
-function derive(key: Uint8Array, salt: Uint8Array, purpose: "encipher" | "authenticate"): Buffer {
+function derive(
+  key: Uint8Array,
+  salt: Uint8Array,
+  purpose: "encipher" | "authenticate" | "digest"
+): Buffer {
   return Buffer.from(hkdfSync("sha256", key, salt, `pointsman vault ${purpose}`, keyBytes))
 }
 
-function digestOf(key: KeyObject, text: string): string {
-  return createHmac("sha256", key).update(text).digest().toString("hex", 0, 16)
+function digestOf(macKeys: CipherCache, text: string): string {
+  const tag = cmac(macKeys, digestHandle, "aes", Buffer.from(text))
+  invariant(!isFault(tag), "the vault's digest key is there")
+  return Buffer.from(tag.buffer, tag.byteOffset, tag.length).toString("hex")
 }
 
 function ofUsage(

@@ -51,6 +51,20 @@ describe("the vault", () => {
     expect(new Set(texts).size).toBe(100)
   })
 
+  it("never uses a byte of the stream twice, whatever lengths follow each other", () => {
+    const one = vault([1])
+    let end = 0
+    for (let round = 0; round < 400; round++) {
+      const length = round % 50 === 7 ? 20_000 : (round * 37) % 700
+      const clear = Buffer.alloc(length, round)
+      const sealed = Buffer.from(one.seal(clear))
+      const start = sealed.readUIntBE(19, 6)
+      expect(start).toBeGreaterThanOrEqual(end)
+      end = start + length
+      expect(Buffer.compare(one.open(sealed)!, clear)).toBe(0)
+    }
+  })
+
   it("seals under the newest key version and opens older ones while their key is there", () => {
     const old = vault([1]).seal(Buffer.from("x"))
     const both = vault([1, 2], 3)

@@ -7,7 +7,7 @@ export interface VaultShape {
   readonly seal: (clear: Uint8Array) => Uint8Array
   /** Undefined when the bytes were altered or their key version is gone. */
   readonly open: (sealed: Uint8Array) => Uint8Array | undefined
-  /** Keyed digest (HMAC-SHA-256, truncated to 16 bytes, hex): equality without the content. */
+  /** Keyed digest (AES-256-CMAC, 16 bytes, hex): equality without the content. */
   readonly digest: (text: string) => string
 }
 

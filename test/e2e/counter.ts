@@ -14,12 +14,14 @@ export class Counter {
   readonly caller: Caller
   readonly terminal: string
   readonly merchant: string
-  #stan = 0
+  #stan: number
 
   /** `number`: 101 to 200 of the estate; five to a merchant. */
   constructor(port: number, number: number) {
     this.terminal = `T${String(number).padStart(7, "0")}`
     this.merchant = `M${String(1 + Math.floor((number - 1) / 5)).padStart(14, "0")}`
+    // Numbers that are nothing else in a message, so that a trace shows whose it is.
+    this.#stan = number * 1000 + 731_000
     this.caller = new Caller(ascii, port)
   }
 

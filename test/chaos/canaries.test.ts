@@ -1,0 +1,20 @@
+/**
+ * No secret at rest (I6), after transactions that ended in every way. The long form:
+ * `npm run verify -- secrets`.
+ */
+
+import { expect, it } from "vitest"
+import { plantCanaries } from "./canaries.ts"
+
+it("keeps no card number, track, PIN block or verification value in clear anywhere", async () => {
+  const { ends, found, masks, searched } = await plantCanaries(400)
+  expect(found).toEqual([])
+  for (const ending of ["00", "05", "no-route", "upstream-timeout"]) {
+    expect(ends[ending], ending).toBeGreaterThan(10)
+  }
+  expect(searched).toBeGreaterThan(40_000_000)
+  // The search sees what is there: the journal, PostgreSQL's files and the log hold the mask.
+  for (const place of ["journal", "postgres", "text"]) {
+    expect(masks.some((name) => name.includes(place)), place).toBe(true)
+  }
+}, 180_000)

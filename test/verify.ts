@@ -1,0 +1,124 @@
+/**
+ * `npm run verify -- <what>`: the long forms of what `npm test` does in short: `seeds` (simulated
+ * worlds), `kills` (processes killed under load), `secrets` (canaries at rest), `fuzz` (bytes
+ * through codec and framer). Each prints what would repeat it, and exits 1 when it found something.
+ */
+
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+
+const root = join(import.meta.dirname, "..")
+
+interface Form {
+  readonly about: string
+  readonly run: (words: ReadonlyArray<string>) => Promise<number>
+}
+
+/** A program of this repository under the same Node; its exit code. */
+function program(...words: ReadonlyArray<string>): Promise<number> {
+  const [file = "", ...args] = words
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(root, file), ...args], { stdio: "inherit" })
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => child.kill(signal))
+    }
+    child.on("close", (code) => resolve(code ?? 1))
+  })
+}
+
+async function kills(words: ReadonlyArray<string>): Promise<number> {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      switch: { type: "string", default: "200" },
+      postgres: { type: "string", default: "50" },
+      round: { type: "string", default: "20" },
+      seed: { type: "string" }
+    }
+  })
+  const { kill } = await import("./chaos/kills.ts")
+  const first = Number(values.seed ?? Date.now() % 1_000_000)
+  const wanted = { switch: Number(values.switch), postgres: Number(values.postgres) }
+  // In rounds, each with books of its own, so that what is found is found soon and is small.
+  const rounds = Math.max(1, Math.ceil(wanted.switch / Number(values.round)))
+  const share = (all: number, round: number) =>
+    Math.floor(all * (round + 1) / rounds) - Math.floor(all * round / rounds)
+  const sum = { kills: 0, transactions: 0, reversed: 0, violations: 0 }
+  for (let round = 0; round < rounds; round++) {
+    const seed = first + round
+    const switchKills = share(wanted.switch, round)
+    const postgresKills = share(wanted.postgres, round)
+    const again = `npm run verify -- kills --switch ${switchKills} --postgres ${postgresKills} ` +
+      `--round ${Math.max(1, switchKills)} --seed ${seed}`
+    const verdict = await kill({ seed, switchKills, postgresKills })
+    sum.kills += switchKills + postgresKills + verdict.early
+    sum.transactions += verdict.counts["terminals"] ?? 0
+    sum.reversed += verdict.counts["reversed"] ?? 0
+    sum.violations += verdict.violations.length
+    const clean = verdict.violations.length === 0 && verdict.left === 0 && verdict.end.code === 0
+    process.stdout.write(`round ${round + 1} of ${rounds}: ${JSON.stringify(verdict.counts)}\n`)
+    if (clean) continue
+    process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\nagain: ${again}\n`)
+    return 1
+  }
+  process.stdout.write(`${JSON.stringify(sum)}: 0 lost, 0 doubled, 0 unreversed\n`)
+  return 0
+}
+
+async function secrets(words: ReadonlyArray<string>): Promise<number> {
+  const { values } = parseArgs({
+    args: [...words],
+    options: { transactions: { type: "string", default: "10000" } }
+  })
+  const { plantCanaries } = await import("./chaos/canaries.ts")
+  const { found, planted, searched } = await plantCanaries(Number(values.transactions))
+  process.stdout.write(
+    `${planted} secrets planted, ${searched} bytes searched, ${found.length} found in clear\n`
+  )
+  for (const each of found) process.stdout.write(`${each}\n`)
+  return found.length === 0 ? 0 : 1
+}
+
+async function fuzz(words: ReadonlyArray<string>): Promise<number> {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      for: { type: "string", default: "600s" },
+      frames: { type: "string", default: "100000000" },
+      seed: { type: "string" }
+    }
+  })
+  const seed = values.seed === undefined ? [] : ["--seed", values.seed]
+  const codec = await program("test/fuzz/codec.ts", "--for", values.for, ...seed)
+  const frame = await program("test/fuzz/frame.ts", "--frames", values.frames, ...seed)
+  return Math.max(codec, frame)
+}
+
+const worlds = ["--seeds", "20000", "--transactions", "1000", "--jobs", "2"]
+
+const forms: Readonly<Record<string, Form>> = {
+  seeds: {
+    about: "20,000 simulated worlds of 1,000 transactions; takes the words of `simulate`",
+    run: (words) => program("src/main.ts", "simulate", ...worlds, ...words)
+  },
+  kills: {
+    about: "200 kills of the switch and 50 of PostgreSQL: --switch, --postgres, --round, --seed",
+    run: kills
+  },
+  secrets: {
+    about: "canaries in 10,000 transactions, searched for at rest: --transactions",
+    run: secrets
+  },
+  fuzz: { about: "codec (--for 600s) and framer (--frames 100000000): --seed", run: fuzz }
+}
+
+const [name = "", ...words] = process.argv.slice(2)
+const form = Object.hasOwn(forms, name) ? forms[name] : undefined
+if (form === undefined) {
+  const lines = Object.entries(forms).map(([each, { about }]) => `  ${each.padEnd(8)} ${about}\n`)
+  process.stderr.write(`usage: npm run verify -- <what> [options]\n${lines.join("")}`)
+  process.exitCode = 2
+} else {
+  process.exitCode = await form.run(words)
+}

@@ -59,7 +59,7 @@ export class NoticeStream implements ConnectionHandler {
 
   onData(chunk: Buffer): void {
     let bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
-    let whole = 0
+    let begun = this.#rest === undefined
     while (this.#reason === undefined && bytes.length >= lengthBytes) {
       const length = bytes.readUInt32BE(0)
       if (length === 0) return this.#end("frame-empty")
@@ -69,25 +69,26 @@ export class NoticeStream implements ConnectionHandler {
       if (bytes.length < lengthBytes + length) break
       this.#take(bytes.subarray(lengthBytes, lengthBytes + length))
       bytes = bytes.subarray(lengthBytes + length)
-      whole++
+      begun = true
     }
     if (this.#reason !== undefined) return
     this.#rest = bytes.length === 0 ? undefined : bytes
-    this.#watch(whole > 0)
+    this.#watch(begun)
   }
 
   /** A frame that has begun must be completed in its time, however slowly its bytes trickle in. */
-  #watch(whole: boolean): void {
+  #watch(begun: boolean): void {
     const { frameMs, idleMs } = this.#house.config
     if (this.#rest === undefined) this.#timer = this.#deadline(idleMs, "idle")
-    else if (whole || this.#open === 0) this.#timer = this.#deadline(frameMs, "frame-incomplete")
+    else if (begun) this.#timer = this.#deadline(frameMs, "frame-incomplete")
   }
 
   #deadline(delayMs: number, reason: EndReason): Timer {
     this.#timer?.cancel()
     return this.#house.timers.after(delayMs, () => {
-      // A stream that waits for us is not idle.
-      if (reason === "idle" && this.#open > 0) this.#timer = this.#deadline(delayMs, reason)
+      // A stream that waits for us is not idle, and one that we do not read cannot go on.
+      const waits = reason === "idle" ? this.#open > 0 : this.#open >= streamWindow
+      if (waits) this.#timer = this.#deadline(delayMs, reason)
       else this.#end(reason)
     })
   }

@@ -1,0 +1,116 @@
+/** What a scheme hears, what a terminal hears, and what must be on disk before either does. */
+
+import { describe, expect, it } from "vitest"
+import { maxUnderWay } from "../../src/notify/intake.ts"
+import { IntakeRig, job, notice } from "./intake-rig.ts"
+
+describe("a genuine notice", () => {
+  it("is on disk with its transaction and its push before anybody hears of it", () => {
+    const rig = new IntakeRig()
+    rig.take("first")
+    expect(rig.told).toEqual([])
+    expect(rig.intake.underWay).toBe(1)
+    const [written] = rig.stage.journal.log
+    expect(written!.map((each) => each.split(":")[0])).toEqual(
+      expect.arrayContaining(["notifications", "transactions", "pushes"])
+    )
+    rig.stage.journal.sync()
+    expect(rig.told).toEqual(["first: booked", "push T0000001 4200001"])
+    expect(rig.intake.underWay).toBe(0)
+    const tables = rig.stage.journal.fed.map(({ table }) => table)
+    expect(tables).toEqual(expect.arrayContaining(["notifications", "transactions", "pushes"]))
+  })
+
+  it("tells how long it took from its arrival to its push", () => {
+    const rig = new IntakeRig()
+    rig.arrive("first")
+    rig.stage.time.hold(7)
+    rig.verified(notice())
+    rig.stage.time.hold(5)
+    rig.stage.journal.sync()
+    expect(rig.counted).toEqual(["demo booked", "pushed after 12 ms"])
+  })
+
+  it("that comes twice is booked once and pushed once", () => {
+    const rig = new IntakeRig()
+    rig.take("first")
+    rig.stage.journal.sync()
+    rig.take("second")
+    expect(rig.told).toHaveLength(2)
+    rig.stage.journal.sync()
+    expect(rig.told).toEqual(["first: booked", "push T0000001 4200001", "second: known"])
+    expect([rig.transactions, rig.intake.underWay]).toEqual([1, 0])
+  })
+
+  it("that comes again while the first is being written waits for it, and adds nothing", () => {
+    const rig = new IntakeRig()
+    rig.take("first")
+    rig.take("second")
+    rig.take("third")
+    expect([rig.told, rig.stage.journal.waiting, rig.transactions]).toEqual([[], 1, 1])
+    rig.stage.journal.sync()
+    expect(rig.told).toEqual([
+      "first: booked",
+      "push T0000001 4200001",
+      "second: known",
+      "third: known"
+    ])
+    expect(rig.intake.underWay).toBe(0)
+  })
+
+  it("under another id about the same payment is booked once, also while that is written", () => {
+    const rig = new IntakeRig()
+    rig.take("first")
+    rig.take("other id", { id: "wechat:n2" })
+    expect(rig.told).toEqual([])
+    rig.stage.journal.sync()
+    expect(rig.told).toEqual(["first: booked", "push T0000001 4200001", "other id: known"])
+    expect(rig.transactions).toBe(1)
+  })
+
+  it("that fits nothing is accepted, and handed to a human without a push", () => {
+    const rig = new IntakeRig()
+    rig.arrive("stray")
+    const { counter: _, ...stray } = notice()
+    rig.verified(stray)
+    expect(rig.told).toEqual([])
+    rig.stage.journal.sync()
+    expect(rig.told).toEqual(["stray: exception"])
+    const [exception] = rig.stage.journal.fed.filter(({ table }) => table === "exceptions")
+    expect(JSON.stringify(exception)).toContain("notification-unmatched")
+    expect(rig.transactions).toBe(0)
+  })
+
+  it("is acknowledged to nobody when its commit failed", () => {
+    const rig = new IntakeRig()
+    rig.take("first")
+    rig.take("second")
+    rig.stage.journal.sync("journal-failed")
+    expect([rig.told, rig.counted]).toEqual([[], []])
+  })
+})
+
+describe("a notice that is turned away", () => {
+  it("is refused when forged, and nothing is written", () => {
+    const rig = new IntakeRig()
+    rig.arrive("forged")
+    rig.verified("forged")
+    expect(rig.told).toEqual(["forged: notification-forged"])
+    expect([rig.stage.journal.log, rig.stage.journal.fed]).toEqual([[], []])
+    expect(rig.counted).toEqual(["demo notification-forged"])
+    expect(rig.intake.underWay).toBe(0)
+  })
+
+  it("is told to come again when too many are under way, and may when one has ended", () => {
+    const rig = new IntakeRig()
+    for (let count = 0; count < maxUnderWay; count++) rig.intake.take(job, () => {})
+    rig.arrive("one more")
+    expect(rig.told).toEqual(["one more: later"])
+    expect(rig.verifying).toHaveLength(maxUnderWay)
+    expect(rig.intake.underWay).toBe(maxUnderWay)
+    rig.verified("forged")
+    rig.arrive("again")
+    expect(rig.told).toEqual(["one more: later"])
+    expect(rig.verifying).toHaveLength(maxUnderWay)
+  })
+})

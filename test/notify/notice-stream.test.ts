@@ -185,6 +185,12 @@ describe("a stream ends", () => {
         rig.time.pass(50)
       }
     }],
+    ["frame-incomplete", "destroyed", (rig) => {
+      for (const byte of notice(1)) {
+        rig.caller.bytes(Buffer.from([byte]))
+        rig.time.pass(50)
+      }
+    }],
     ["idle", "destroyed", (rig) => {
       rig.caller.bytes(notice(1))
       rig.jobs[0]!.end({ _tag: "accepted", what: "booked" })

@@ -76,7 +76,7 @@ describe("a genuine notice", () => {
     expect(rig.told).toEqual([])
     rig.stage.journal.sync()
     expect(rig.told).toEqual(["stray: exception"])
-    const [exception] = rig.stage.journal.fed.filter(({ table }) => table === "exceptions")
+    const exception = rig.stage.journal.fed.find(({ table }) => table === "exceptions")
     expect(JSON.stringify(exception)).toContain("notification-unmatched")
     expect(rig.transactions).toBe(0)
   })

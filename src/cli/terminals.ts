@@ -220,7 +220,10 @@ function maker(
   const cache = new CipherCache()
   const sources = call.number("sources") ?? 1
   // A later run is a later batch, so that its STANs may begin again.
-  const firstBatch = Math.floor(services.time.wallMs() / batchEveryMs) % 1_000_000
+  const wallMs = services.time.wallMs()
+  const firstBatch = Math.floor(wallMs / batchEveryMs) % 1_000_000
+  // Without batches the numbers themselves go on: one a second is more than a terminal uses.
+  const lastStan = dialect.pathOf("batch") === undefined ? Math.floor(wallMs / 1000) % 1_000_000 : 0
   return (profile, index) => {
     const { masterKey } = profile
     if (secured && masterKey === undefined) {
@@ -249,6 +252,7 @@ function maker(
       habits,
       firstBatch,
       ...(call.yes("pin") ? { wrongPins: call.number("wrong-pin") ?? 0 } : {}),
+      lastStan,
       book,
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })

@@ -56,6 +56,8 @@ export interface SpeechOptions {
   readonly firstBatch?: number
   /** PINs are sent, and this share of them is wrong. */
   readonly wrongPins?: number
+  /** The number before the first; 0 when absent. */
+  readonly lastStan?: number
 }
 
 /** Something approved that a follow-on may refer to. */
@@ -78,6 +80,7 @@ export class TerminalSpeech {
   constructor(options: SpeechOptions) {
     this.#options = options
     this.#batch = options.firstBatch ?? 1
+    this.#stan = options.lastStan ?? 0
   }
 
   /** The last STAN it used. */

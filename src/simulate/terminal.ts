@@ -72,6 +72,8 @@ export interface TerminalOptions {
   readonly firstBatch?: number
   /** PINs are sent, and this share of them is wrong. */
   readonly wrongPins?: number
+  /** STAN before its first, where a later run must not say the same numbers; 0 when absent. */
+  readonly lastStan?: number
   readonly transport: TransportShape
   readonly time: TimeShape
   readonly timers: TimersShape

@@ -4,6 +4,7 @@
  */
 
 import type { Effect } from "effect"
+import type { HttpResponse } from "../domain/ports/http.ts"
 import type { Readiness } from "./readiness.ts"
 
 /** Something to show; what is not JSON, and every byte string, is left out. */
@@ -56,6 +57,12 @@ export interface AdminFaces {
   }
   readonly transactions: {
     readonly search: (query: TransactionQuery) => Effect.Effect<ReadonlyArray<Row>, Unavailable>
+  }
+  /** The files of the console, by path. */
+  readonly console: ReadonlyMap<string, HttpResponse>
+  readonly lab: {
+    /** A message by the configured dialects, masked; undefined: it is not readable as hex. */
+    readonly decode: (hex: string) => Row | undefined
   }
   readonly reload: Effect.Effect<ReloadReport>
   /** Begins the drain; the process ends when it is over. */

@@ -41,7 +41,13 @@ const post = (path: string, about: string, answer: Route["answer"]): Route =>
 const queryKeys = ["id", "rrn", "stan", "terminal", "merchant", "day"] as const
 const queryWords = [...queryKeys, "amount"].join(", ")
 
+const page = (path: string, about: string): Route =>
+  get(path, about, (faces) => faces.console.get(path) ?? refusal(404, "the console is not there"))
+
 export const routes: ReadonlyArray<Route> = [
+  page("/", "The console, for a browser on this machine."),
+  page("/console.css", "Its looks."),
+  page("/console.js", "What it does: it asks this API."),
   get(
     "/metrics",
     "Prometheus text.",
@@ -128,6 +134,15 @@ export const routes: ReadonlyArray<Route> = [
     const fault = malformed(asked)
     if (fault !== undefined) return refusal(400, fault)
     return orAway(transactions.search(asked).pipe(Effect.map((rows) => jsonAnswer(rows))))
+  }),
+
+  post("/api/lab/decode", "`{hex}`: reads a message, masked; nothing of it is kept.", (
+    { lab },
+    { body }
+  ) => {
+    const hex = body["hex"]
+    const read = typeof hex === "string" ? lab.decode(hex) : undefined
+    return read === undefined ? refusal(400, "hex: expected up to 8,192 bytes") : jsonAnswer(read)
   }),
 
   post(

@@ -7,6 +7,7 @@ import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { AdminFaces, ReloadReport, TransactionQuery, Unavailable } from "../admin/faces.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
+import { consoleFiles } from "../console/console.ts"
 import type { TransactionId } from "../domain/brand.ts"
 import { Advices } from "../domain/ports/advices.ts"
 import { Journal } from "../domain/ports/journal.ts"
@@ -21,6 +22,7 @@ import { SessionsView, type SessionsViewShape } from "../session/sessions-view.t
 import { UpstreamControl } from "../upstream/upstreams.ts"
 import { auditedFaces, operator } from "./audited-faces.ts"
 import { BackOffice } from "./back-office.ts"
+import { readInLab } from "./message-lab.ts"
 
 /** Field 41 travels padded with spaces to this length. */
 const terminalIdLength = 8
@@ -87,6 +89,8 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
       resolve: (id, note) => asked(resolveException(id, operator, note))
     },
     transactions: { search: (query) => asked(searchTransactions(questionOf(query))) },
+    console: consoleFiles,
+    lab: { decode: (hex) => readInLab(controls.loaded(), hex) },
     reload: controls.reload,
     drain: controls.drain
   }

@@ -2,6 +2,7 @@
 
 import { Effect } from "effect"
 import type { AdminFaces } from "../../src/admin/faces.ts"
+import { consoleFiles } from "../../src/console/console.ts"
 import type { JournalHealth } from "../../src/domain/ports/journal.ts"
 import type { UpstreamStatus } from "../../src/domain/ports/upstream.ts"
 
@@ -82,6 +83,8 @@ export function makeFaces(change: Partial<AdminFaces> = {}) {
         return Effect.succeed([{ id: "t", terminal: "T1", note: "4111111111111111", sealed }])
       }
     },
+    console: consoleFiles,
+    lab: { decode: (hex) => hex === "00" ? { dialect: "iso87-ascii", fields: [] } : undefined },
     reload: Effect.succeed({ version: 2, changes: ["routes.tea added"], refused: [] }),
     drain: Effect.sync(() => void calls.push("drain")),
     ...change

@@ -136,7 +136,8 @@ export class Site {
     })
   }
 
-  async end(): Promise<void> {
+  /** Ends every process of the site, and keeps its files. */
+  async stop(): Promise<void> {
     for (const started of this.#started) started.kill("SIGKILL")
     await Promise.all(Array.from(this.#started, ({ ended }) => ended))
     for (let turn = 0; turn < 400; turn++) {
@@ -145,6 +146,10 @@ export class Site {
       for (const pid of left) signal(pid, turn < 100 ? "SIGQUIT" : "SIGKILL")
       await pause(25)
     }
+  }
+
+  async end(): Promise<void> {
+    await this.stop()
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

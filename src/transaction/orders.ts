@@ -12,11 +12,15 @@ import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/jo
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Booking, OrderRequest } from "../domain/ports/transactions.ts"
 import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { Agenda } from "./agenda.ts"
 import type { Desk } from "./desk.ts"
 import type { Room } from "./room.ts"
 
 /** Orders that wait for their customer at once; one more is refused as overloaded. */
 export const maxOrders = 100_000
+
+/** Orders in the journal, ended ones included; above it what ends is forgotten at once. */
+export const maxKeptOrders = 500_000
 
 /** How long ended orders and notices stay in the journal: wallets repeat a notice for a day. */
 const rememberMs = 90_000_000
@@ -26,12 +30,18 @@ export const maxNotices = 500_000
 
 const sweepMs = 10_000
 
+/** Of orders, and of notices, in one turn. */
+const sweepAtOnce = 1000
+
 export class Orders {
   readonly #room: Room
   readonly #desk: Desk
   /** Payments that are in the books, by the notice that brought them, oldest first. */
   readonly #payments = new Map<string, { readonly notice: string; readonly atMs: number }>()
-  #count = 0
+  /** Orders by when they are over, and again by when they are forgotten. */
+  readonly #agenda = new Agenda()
+  #waiting = 0
+  #kept = 0
 
   constructor(room: Room, desk: Desk) {
     this.#room = room
@@ -42,7 +52,11 @@ export class Orders {
     for (const [notice, { payment, receivedMs, scheme }] of notices) {
       this.#payments.set(paymentKey(scheme, payment), { notice, atMs: receivedMs })
     }
-    for (const _ of room.journal.entries("orders")) this.#count++
+    for (const [key, { expiresMs, state }] of room.journal.entries("orders")) {
+      this.#kept++
+      if (state === "waiting") this.#waiting++
+      this.#agenda.put(key, expiresMs)
+    }
     this.#sweep()
   }
 
@@ -56,7 +70,7 @@ export class Orders {
     if (!profile.channels.has("qr-screen") || !profile.currencies.has(currency)) {
       return done("kind-forbidden")
     }
-    if (this.#count >= maxOrders) return done("overloaded")
+    if (this.#waiting >= maxOrders) return done("overloaded")
     const createdMs = time.wallMs()
     const transaction = nextId(createdMs)
     const order: OrderRecord = {
@@ -72,7 +86,9 @@ export class Orders {
       expiresMs: createdMs + request.lifetimeMs,
       state: "waiting"
     }
-    this.#count++
+    this.#kept++
+    this.#waiting++
+    this.#agenda.put(order.order, order.expiresMs)
     journal.commit([{ table: "orders", key: order.order, value: order }], [
       { table: "orders", row: order }
     ], (failure) => done(failure ?? order))
@@ -121,6 +137,7 @@ export class Orders {
     }
     const { terminal, merchant, channel, transaction } = order
     const paid: OrderRecord = { ...order, state: "paid" }
+    this.#waiting--
     return this.#booked(notification, transaction, { terminal, merchant, channel }, [
       { table: "orders", key: order.order, value: paid }
     ], [{ table: "orders", row: paid }])
@@ -194,27 +211,52 @@ export class Orders {
 
   /** Closes what nobody paid in time, forgets what ended long ago, and comes again. */
   #sweep(): void {
+    if (this.#desk.isDraining) return
     const { journal, time, timers } = this.#room
     const nowMs = time.wallMs()
     const writes: Array<JournalWrite> = []
     const feed: Array<LedgerEntry> = []
-    for (const [key, order] of journal.entries("orders")) {
-      if (order.state === "waiting" && nowMs >= order.expiresMs) {
-        const closed: OrderRecord = { ...order, state: "closed" }
-        writes.push({ table: "orders", key, value: closed })
-        feed.push({ table: "orders", row: closed })
-      } else if (order.state !== "waiting" && nowMs >= order.expiresMs + rememberMs) {
-        writes.push({ table: "orders", key, value: undefined })
-        this.#count--
-      }
+    const due = this.#agenda.due(nowMs, sweepAtOnce)
+    for (const key of due) this.#over(key, nowMs, writes, feed)
+    const notices = this.#forgetNotices(nowMs, writes)
+    if (writes.length > 0) journal.note(writes, feed)
+    const more = due.length === sweepAtOnce || notices === sweepAtOnce
+    if (more) time.defer(() => this.#sweep())
+    else timers.after(sweepMs, () => this.#sweep())
+  }
+
+  #over(
+    key: string,
+    nowMs: number,
+    writes: Array<JournalWrite>,
+    feed: Array<LedgerEntry>
+  ): void {
+    const order = this.#room.journal.get("orders", key)
+    if (order === undefined) return
+    const forgetMs = order.expiresMs + rememberMs
+    const forgotten = nowMs >= forgetMs || this.#kept > maxKeptOrders
+    if (order.state === "waiting") {
+      const closed: OrderRecord = { ...order, state: "closed" }
+      this.#waiting--
+      if (!forgotten) writes.push({ table: "orders", key, value: closed })
+      feed.push({ table: "orders", row: closed })
     }
+    if (forgotten) {
+      this.#kept--
+      writes.push({ table: "orders", key, value: undefined })
+    } else this.#agenda.put(key, forgetMs)
+  }
+
+  #forgetNotices(nowMs: number, writes: Array<JournalWrite>): number {
+    let count = 0
     for (const [key, { atMs, notice }] of this.#payments) {
-      if (nowMs < atMs + rememberMs && this.#payments.size <= maxNotices) break
+      const isLate = nowMs >= atMs + rememberMs || this.#payments.size > maxNotices
+      if (!isLate || count >= sweepAtOnce) break
+      count++
       this.#payments.delete(key)
       writes.push({ table: "notifications", key: notice, value: undefined })
     }
-    if (writes.length > 0) journal.note(writes, feed)
-    timers.after(sweepMs, () => this.#sweep())
+    return count
   }
 }
 

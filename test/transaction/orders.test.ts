@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import type { NotificationRecord, OrderRecord } from "../../src/domain/order.ts"
+import { maxOrders } from "../../src/transaction/orders.ts"
 import { profile, Stage } from "./stage.ts"
 
 const notice = (change: Partial<NotificationRecord> = {}): NotificationRecord => ({
@@ -93,5 +94,68 @@ describe("a notice", () => {
     expect(stage.orders.book(notice({ order: "order 000001" }))).toMatchObject({
       reason: "paid-after-end"
     })
+  })
+})
+
+describe("orders that nobody pays", () => {
+  const states = (stage: Stage) => {
+    const count = { waiting: 0, paid: 0, closed: 0 }
+    for (const [, { state }] of stage.journal.entries("orders")) count[state]++
+    return count
+  }
+
+  it("close a bounded number in a turn, each looked at when its time has come", () => {
+    const stage = new Stage()
+    for (let each = 0; each < 2_500; each++) order(stage)
+    let looked = 0
+    const get = stage.journal.get.bind(stage.journal)
+    stage.journal.get = (table, key) => {
+      if (table === "orders") looked++
+      return get(table, key)
+    }
+    stage.time.pass(50_000, 1_000)
+    expect(looked).toBe(0)
+    for (let ms = 0; ms < 40_000 && looked === 0; ms += 1_000) {
+      stage.time.hold(1_000)
+      stage.time.endTurn()
+    }
+    expect(looked).toBe(1_000)
+    stage.time.settle()
+    expect(looked).toBe(2_500)
+    expect(states(stage)).toEqual({ waiting: 0, paid: 0, closed: 2_500 })
+    stage.time.pass(1_000_000, 10_000)
+    expect(looked).toBe(2_500)
+  })
+
+  it("are forgotten after a day, also those of an earlier run", () => {
+    const stage = new Stage()
+    order(stage)
+    stage.time.pass(80_000, 10_000)
+    expect(states(stage)).toEqual({ waiting: 0, paid: 0, closed: 1 })
+    const later = new Stage(stage.journal)
+    later.time.wall = stage.time.wall
+    later.time.pass(86_400_000, 60_000)
+    expect(states(later)).toEqual({ waiting: 0, paid: 0, closed: 1 })
+    later.time.pass(4_000_000, 60_000)
+    expect(states(later)).toEqual({ waiting: 0, paid: 0, closed: 0 })
+  })
+
+  it("do not count against those that wait", () => {
+    const stage = new Stage()
+    const opened = order(stage)
+    for (let each = 1; each < maxOrders; each++) {
+      const key = `o${each}`
+      stage.journal.note([{ table: "orders", key, value: { ...opened, order: key } }], [])
+    }
+    const full = new Stage(stage.journal)
+    let told: unknown
+    const ask = { profile, scheme: "wechat", amount: 1, currency: "156", lifetimeMs: 1 } as const
+    full.orders.open(ask, (answer) => told = answer)
+    expect(told).toBe("overloaded")
+    full.time.pass(100_000, 10_000)
+    expect(states(full).closed).toBe(maxOrders)
+    full.orders.open(ask, (answer) => told = answer)
+    full.journal.sync()
+    expect(told).toMatchObject({ state: "waiting" })
   })
 })

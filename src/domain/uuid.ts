@@ -41,3 +41,8 @@ export function makeTransactionIds(random: RandomShape): (wallMs: number) => Tra
     }` as TransactionId
   }
 }
+
+/** When an id was made: milliseconds since the epoch. */
+export function madeMs(id: TransactionId): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}

@@ -103,6 +103,7 @@ export const metricDefinitions = {
   heap_bytes: gauge("Memory: heap used and limit, outside, resident.", "kind"),
   gc_seconds_total: counter("Time spent in garbage collection.", "kind"),
   clock_step_total: counter("Wall-clock steps that were noticed."),
+  terminal_clock_wrong_total: counter("Requests whose own time is a day or more from ours."),
 
   config_version: gauge("Version of the configuration in force."),
   config_reloads_total: counter("Reloads asked for.", "result"),

@@ -6,6 +6,7 @@ import type { LoadedConfig } from "../config/loaded.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { Time } from "../domain/ports/time.ts"
 import { Upstreams } from "../domain/ports/upstream.ts"
+import { watchClock } from "../observe/clock-watch.ts"
 import { Observatory } from "../observe/observatory.ts"
 import { watchStations } from "../observe/station-gauges.ts"
 import { SessionsView } from "../session/sessions-view.ts"
@@ -27,7 +28,9 @@ export const watchGauges = Effect.fnUntraced(function*(loaded: () => LoadedConfi
   )
   yield* look
   yield* look.pipe(Effect.delay(certificateLookMs), Effect.forever, Effect.forkScoped)
-  watchStations(yield* Observatory, {
+  const observatory = yield* Observatory
+  yield* watchClock(time, observatory.metrics, observatory.lines)
+  watchStations(observatory, {
     journal: () => journal.health(),
     upstreams: () => upstreams.status(),
     advices: () => Array.from(journal.entries("advices"), ([, advice]) => advice),

@@ -6,6 +6,7 @@
 import type { Rrn } from "../domain/brand.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
 import { followOnKinds } from "../domain/kind.ts"
+import { aheadMs, wrongAfterMs } from "../domain/message-time.ts"
 import { maskPan } from "../domain/pan.ts"
 import type { Asker, Submission } from "../domain/ports/transactions.ts"
 import { step, type TransactionRecord } from "../domain/transaction.ts"
@@ -143,7 +144,8 @@ export class Desk {
   #accept(submission: Submission, fingerprint: string): TransactionRecord {
     const { dayOf, nextId, time } = this.#room
     const wallMs = time.wallMs()
-    const { pan } = submission
+    const { localTime, pan } = submission
+    if (localTime !== undefined && this.#isWrong(localTime, wallMs)) this.#room.meter.clockWrong()
     return {
       id: nextId(wallMs),
       version: 0,
@@ -165,11 +167,17 @@ export class Desk {
       ...(submission.entryMode === undefined ? {} : { entryMode: submission.entryMode }),
       ...chosenRrn(submission),
       ...(submission.batch === undefined ? {} : { batch: submission.batch }),
-      ...(submission.localTime === undefined ? {} : { localTime: submission.localTime }),
+      ...(localTime === undefined ? {} : { localTime }),
       ...(submission.amount === undefined ? {} : { amount: submission.amount }),
       ...(submission.currency === undefined ? {} : { currency: submission.currency }),
       ...(pan === undefined ? {} : { panMask: maskPan(pan) })
     }
+  }
+
+  #isWrong(stamp: string, wallMs: number): boolean {
+    const { local } = this.#room
+    const ahead = aheadMs(stamp, local.at(wallMs).date, local.stamp(wallMs))
+    return ahead === undefined || Math.abs(ahead) > wrongAfterMs
   }
 
   #begin(submission: Submission, asker: Asker, record: TransactionRecord): Life {

@@ -10,6 +10,7 @@ import type { Stan, TransactionId } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import { step, type TransactionRecord, type TransactionState } from "../domain/transaction.ts"
+import { madeMs } from "../domain/uuid.ts"
 import { changed } from "./chains.ts"
 import type { Desk } from "./desk.ts"
 import { rememberedFields } from "./recent.ts"
@@ -40,7 +41,9 @@ interface Owed {
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   const chains = [...room.journal.keys("advices")] as Array<TransactionId>
-  const { inDoubt, newest, records, unconfirmed } = read(room, desk)
+  const { inDoubt, latest, newest, records, unconfirmed } = read(room, desk)
+  // Ids go on behind it also when the wall clock was set back: windows are in their order (K1).
+  if (latest !== undefined) room.nextId(madeMs(latest) + 1)
   // Before any chain takes a number.
   for (const [upstream, stan] of newest) room.upstreams.continueAfter(upstream, stan)
   // All at once: they share the syncs, and a day's worth takes no longer than a few.
@@ -61,10 +64,12 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 /** Looks at every record once, and keeps of most only what the recent window needs; by age. */
 function read({ journal }: Room, { floor }: Desk) {
   let records = 0
+  let latest: TransactionId | undefined
   const inDoubt: Array<TransactionId> = []
   const newest = new Map<string, Stan>()
   for (const [, seen] of journal.entries("transactions", lookedAt)) {
     records++
+    if (latest === undefined || id > latest) latest = id as TransactionId
     floor.restore(seen)
     if (isInDoubt(seen.state)) inDoubt.push(seen.id)
     const { upstream, upstreamStan } = seen
@@ -78,7 +83,7 @@ function read({ journal }: Room, { floor }: Desk) {
     const record = journal.get("transactions", id)
     if (record?.approved === true && record.state === "answered") unconfirmed.push(id)
   }
-  return { records, inDoubt: inDoubt.sort(), newest, unconfirmed: unconfirmed.sort() }
+  return { records, inDoubt: inDoubt.sort(), latest, newest, unconfirmed: unconfirmed.sort() }
 }
 
 const stanSpace = 999_999

@@ -34,6 +34,8 @@ export interface TransactionMeter {
   readonly duplicate: (what: "replayed" | "joined" | "conflicting" | "stale") => void
   readonly late: (upstream: string, approved: boolean) => void
   readonly exception: (reason: string) => void
+  /** A terminal wrote a time that is a day or more from ours; it is served all the same (K3). */
+  readonly clockWrong: () => void
   /** A refusal that made no record: the message was no transaction. */
   readonly turnedAway: (failure: FailureCode) => void
 }

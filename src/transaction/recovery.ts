@@ -67,7 +67,7 @@ function read({ journal }: Room, { floor }: Desk) {
   let latest: TransactionId | undefined
   const inDoubt: Array<TransactionId> = []
   const newest = new Map<string, Stan>()
-  for (const [, seen] of journal.entries("transactions", lookedAt)) {
+  for (const [id, seen] of journal.entries("transactions", lookedAt)) {
     records++
     if (latest === undefined || id > latest) latest = id as TransactionId
     floor.restore(seen)

@@ -115,7 +115,7 @@ describe("orders that nobody pays", () => {
     }
     stage.time.pass(50_000, 1_000)
     expect(looked).toBe(0)
-    for (let ms = 0; ms < 40_000 && looked === 0; ms += 1_000) {
+    for (let ms = 0; ms < 40_000 && states(stage).closed === 0; ms += 1_000) {
       stage.time.hold(1_000)
       stage.time.endTurn()
     }

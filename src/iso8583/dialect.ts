@@ -64,6 +64,7 @@ export class CompiledDialect implements Dialect {
   readonly #parts: DialectParts
   /** All fields but the MAC, which never survives a change. */
   readonly #kept: Int32Array
+  readonly #paths: ReadonlyMap<Role, string>
   readonly #scratch = new Int32Array(indexCapacity)
   #pool = new Int32Array(poolSize)
   #poolUsed = 0
@@ -80,6 +81,7 @@ export class CompiledDialect implements Dialect {
     this.mandatory = parts.mandatory
     if (parts.pushPath !== undefined) this.pushPath = parts.pushPath
     this.#parts = parts
+    this.#paths = pathsOf(parts.semantics.roles)
     this.#kept = everything.slice()
     if (this.mac !== undefined) clearBit(this.#kept, this.mac.field)
   }
@@ -204,8 +206,10 @@ export class CompiledDialect implements Dialect {
   }
 
   #make(mti: string, draft: Omit<Draft, "mti">): Buffer | BuildFault {
-    if (!/^[0-9]{4}$/.test(mti)) return { path: "mti", problem: "must be 4 digits" }
-    return this.#parts.assembler.assemble({ ...draft, mti: Number(mti) })
+    const number = Number(mti)
+    // The usual test, without a pattern: texts of message types are kept by their number.
+    if (mtiText(number) !== mti) return { path: "mti", problem: "must be 4 digits" }
+    return this.#parts.assembler.assemble({ ...draft, mti: number })
   }
 
   #macField(wanted: boolean): number {
@@ -218,9 +222,7 @@ export class CompiledDialect implements Dialect {
   }
 
   pathOf(role: Role): string | undefined {
-    const access = this.semantics.roles[role][0]
-    if (access === undefined) return undefined
-    return access.tail === undefined ? String(access.field) : `${access.field}.${access.tail}`
+    return this.#paths.get(role)
   }
 
   get mtiLength(): number {
@@ -280,4 +282,15 @@ export class CompiledDialect implements Dialect {
 function made(result: Buffer | BuildFault): Buffer {
   if (result instanceof Uint8Array) return result
   invariant(false, `field ${result.path} ${result.problem}`)
+}
+
+/** Where each role stands first. */
+function pathsOf(roles: DialectParts["semantics"]["roles"]): ReadonlyMap<Role, string> {
+  const paths = new Map<Role, string>()
+  for (const [role, [access]] of Object.entries(roles)) {
+    if (access === undefined) continue
+    const { field, tail } = access
+    paths.set(role as Role, tail === undefined ? String(field) : `${field}.${tail}`)
+  }
+  return paths
 }

@@ -14,6 +14,21 @@ import type { Message } from "../iso8583/message.ts"
 import { recogniseCode } from "../qr/pay-code.ts"
 import type { Spoken } from "./arrival.ts"
 
+type Draft = { -readonly [Field in keyof Submission]: Submission[Field] }
+
+/** Facts that are texts, and that a message may lack. */
+type TextFact =
+  | "entryMode"
+  | "batch"
+  | "rrn"
+  | "authCode"
+  | "localTime"
+  | "cardSequence"
+  | "payCode"
+  | "pan"
+  | "expiry"
+  | "currency"
+
 /** `session` is the generation that asks; `pin` the key of the PIN block, if there is one. */
 export function submissionOf(
   spoken: Spoken,
@@ -24,13 +39,11 @@ export function submissionOf(
   const { dialect } = message
   const stan = message.role("stan")
   if (stan === undefined) return "field-missing"
-  const amount = amountOf(message)
-  if (amount === undefined) return "message-format"
+  const amount = message.role("amount")
+  if (amount !== undefined && !isAmount(amount)) return "message-format"
   const channel = channelOf(message)
   const payCode = present(message.role("payCode"))
-  const card = cardOf(message)
-  const original = followOnKinds.has(kind) ? originalOf(message) : undefined
-  return {
+  const made: Draft = {
     kind,
     channel,
     scheme: schemeOf(channel, payCode),
@@ -44,19 +57,27 @@ export function submissionOf(
     terminal: profile.terminal,
     merchant: profile.merchant,
     stan: stan as Stan,
-    message,
-    ...amount,
-    ...card,
-    ...optional("entryMode", message.role("entryMode")),
-    ...optional("batch", message.role("batch")),
-    ...optional("rrn", message.role("rrn")),
-    ...optional("authCode", message.role("authCode")),
-    ...optional("localTime", localTimeOf(message)),
-    ...optional("cardSequence", message.role("cardSequence")),
-    ...optional("payCode", payCode),
-    ...(pin === undefined ? {} : { pin }),
-    ...(original === undefined ? {} : { original })
+    message
   }
+  if (amount !== undefined) made.amount = Number(amount)
+  put(made, "currency", message.role("currency"))
+  putCard(made, message)
+  put(made, "entryMode", message.role("entryMode"))
+  put(made, "batch", message.role("batch"))
+  put(made, "rrn", message.role("rrn"))
+  put(made, "authCode", message.role("authCode"))
+  put(made, "localTime", localTimeOf(message))
+  put(made, "cardSequence", message.role("cardSequence"))
+  put(made, "payCode", payCode)
+  if (pin !== undefined) made.pin = pin
+  const original = followOnKinds.has(kind) ? originalOf(message) : undefined
+  if (original !== undefined) made.original = original
+  return made
+}
+
+function put(made: Draft, fact: TextFact, value: string | undefined): void {
+  const text = present(value)
+  if (text !== undefined) made[fact] = text
 }
 
 function optional<K extends string>(
@@ -73,21 +94,15 @@ function present(text: string | undefined): string | undefined {
   return trimmed === "" ? undefined : trimmed
 }
 
-/** Nothing when the message has no amount; undefined when it has one that cannot be. */
-function amountOf(
-  message: Message
-): { readonly amount?: number; readonly currency?: string } | undefined {
-  const text = message.role("amount")
-  const currency = present(message.role("currency"))
-  if (text === undefined) return currency === undefined ? {} : { currency }
-  const amount = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(amount)) return undefined
-  return currency === undefined ? { amount } : { amount, currency }
+function isAmount(text: string): boolean {
+  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text))
 }
+
+const channelNames: ReadonlySet<string> = new Set(channels)
 
 function channelOf(message: Message): Channel {
   const name = message.dialect.channel(message)
-  return channels.find((each) => each === name) ?? "none"
+  return channelNames.has(name) ? name as Channel : "none"
 }
 
 /** Digits alone never decide: the channel must say that a code was scanned. */
@@ -97,14 +112,19 @@ export function schemeOf(channel: Channel, payCode: string | undefined): Scheme 
   return recogniseCode(payCode, true)?.scheme ?? "generic-qr"
 }
 
-/** Track 2 is `PAN D YYMM …`; where the track is enciphered its expiry may be no digits. */
-function cardOf(message: Message): { readonly pan?: string; readonly expiry?: string } {
-  const track = message.role("track2")
-  const [, trackPan, trackExpiry] = /^(\d{12,19})[D=](\d{4})?/.exec(track ?? "") ?? []
-  return {
-    ...optional("pan", message.role("pan") ?? trackPan),
-    ...optional("expiry", message.role("expiry") ?? trackExpiry)
-  }
+/**
+ * Track 2 is `PAN D YYMM …`, and is read where it has to fill a gap; where it is enciphered its
+ * expiry may be no digits.
+ */
+function putCard(made: Draft, message: Message): void {
+  const pan = message.role("pan")
+  const expiry = message.role("expiry")
+  const track = pan === undefined || expiry === undefined ? message.role("track2") : undefined
+  const [, trackPan, trackExpiry] = track === undefined
+    ? []
+    : /^(\d{12,19})[D=](\d{4})?/.exec(track) ?? []
+  put(made, "pan", pan ?? trackPan)
+  put(made, "expiry", expiry ?? trackExpiry)
 }
 
 /** MMDDhhmmss, where the terminal wrote both date and time. */

@@ -30,7 +30,13 @@ function make(name, attributes = {}, ...children) {
 const shown = (value) => value === undefined || value === null ? "" : String(value)
 const time = (ms) => ms === undefined ? "" : new Date(ms).toISOString().replace("T", " ").slice(0, 23)
 const button = (words, act) =>
-  make("button", { type: "button", onclick: () => attempt(act) }, words)
+  make("button", {
+    type: "button",
+    onclick: async ({ currentTarget }) => {
+      await attempt(act)
+      currentTarget?.blur()
+    }
+  }, words)
 
 /** Columns: heading, how to show a row, and whether it is a number. */
 function table(caption, columns, rows) {
@@ -179,7 +185,7 @@ const transactionColumns = [
     "details",
     {},
     make("summary", {}, `${story?.length ?? 0} steps`),
-    make("ol", {}, ...(story ?? []).map(([state, ms]) => make("li", {}, `${time(ms)} ${state}`))),
+    make("ol", {}, ...(story ?? []).map(([state, ms]) => make("li", {}, `${time(ms).slice(11)} ${state}`))),
     make("code", {}, row.id)
   )]
 ]
@@ -290,7 +296,8 @@ function show() {
 }
 
 /** What a person is about to use is not pulled away from under the hand. */
-const inUse = () => polled.contains(document.activeElement) || polled.querySelector("details[open]") !== null
+const inUse = () =>
+  polled.querySelector(":focus-visible") !== null || polled.querySelector("details[open]") !== null
 
 async function turn() {
   const { poll } = views[current]

@@ -47,6 +47,47 @@ describe("recovery (P1, P2, P3)", () => {
     expect(after.records[0]?.state).toBe("answered")
   })
 
+  it("lets a batch close decide such a doubt, either way, once", () => {
+    const before = new Stage()
+    for (let asked = 0; asked < 2; asked++) {
+      before.ask()
+      before.journal.sync()
+      before.answer("00")
+    }
+    const after = restart(before)
+    after.recover()
+    const [had, never] = after.records.map(({ id }) => id)
+    after.desk.outcomes.decide({ delivered: [had!], undelivered: [never!] })
+    after.journal.sync()
+    expect(after.records.map(({ state }) => state)).toEqual(["answered", "reversing"])
+    expect(after.advices.started).toEqual([
+      expect.objectContaining({ transaction: never, reason: "undeliverable" })
+    ])
+    expect([...after.journal.entries("undelivered")]).toEqual([])
+    after.desk.outcomes.decide({ delivered: [never!], undelivered: [had!, never!] })
+    after.journal.sync()
+    expect(after.records.map(({ state }) => state)).toEqual(["answered", "reversing"])
+    expect(after.advices.started).toHaveLength(1)
+  })
+
+  it("keeps a doubt that falls out of the window until it is decided", () => {
+    const before = new Stage()
+    before.ask()
+    before.journal.sync()
+    before.answer("00")
+    const after = restart(before)
+    after.recover()
+    const doubt = after.records[0]!.id
+    // The new process counts from the beginning too, and makes its ids of the time.
+    after.sale()
+    after.time.wall += 1000
+    for (let count = 0; count < recentPerTerminal + 1; count++) after.approved()
+    expect(after.journal.get("transactions", doubt)?.state).toBe("delivery-unconfirmed")
+    after.desk.outcomes.decide({ delivered: [], undelivered: [doubt] })
+    after.journal.sync()
+    expect(after.advices.started).toHaveLength(1)
+  })
+
   it("goes on with chains as repeats, because nobody knows whether they had been sent", () => {
     const before = new Stage()
     before.ask()

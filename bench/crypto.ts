@@ -28,6 +28,7 @@ import { sealPinBlock, translatePin } from "../src/security/pin-block.ts"
 import { isFault, type SecurityFault } from "../src/security/security-fault.ts"
 import { vaultFrom } from "../src/security/vault.ts"
 import { type Operation, race, shuffled } from "./crypto/measure.ts"
+import { poolCost } from "./crypto/pool.ts"
 
 const { values: options } = parseArgs({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
@@ -242,6 +243,12 @@ function markVault(): void {
   mark("vault-seal-us", seal, 6, seal <= 6)
 }
 
+async function markPool(): Promise<void> {
+  const { bare, pooled } = await poolCost(rounds)
+  say(`a MAC through the pool, 32 in a batch: ${pooled.toFixed(2)} µs, bare ${bare.toFixed(2)} µs`)
+  mark("pool-overhead-us", pooled - bare, 5, pooled - bare <= 5)
+}
+
 function doubled(block: Buffer): Buffer {
   const result = Buffer.alloc(16)
   for (let at = 0; at < 16; at++) result[at] = (block[at]! << 1) | ((block[at + 1] ?? 0) >> 7)
@@ -253,6 +260,7 @@ compareBlocks()
 compareCmac()
 compareUnionPay()
 markVault()
+await markPool()
 if (options.marks !== true) {
   reportCards()
   reportNotification()

@@ -20,6 +20,7 @@ import { describeSecret, resolveSecret } from "../config/secrets.ts"
 import type { SwitchConfig } from "../domain/config.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import type { KeyAudit, KeyCommandContext, KeyCommandResult } from "../security/key-commands.ts"
+import type { ParityPolicy } from "../security/key-material.ts"
 import { emptyKeyStore, type KeyStore, openKeyStore, readMasterKey } from "../security/key-store.ts"
 import { isFault, type SecurityFault } from "../security/security-fault.ts"
 import { loadedConfig } from "./configuration.ts"
@@ -29,6 +30,8 @@ import { type Call, Refusal } from "./verb.ts"
 export interface OpenedStore {
   readonly file: string
   readonly store: KeyStore
+  /** What the configuration says of DES keys that are brought in. */
+  readonly parity: ParityPolicy
   /** The clock and the randomness of this machine, and who is there. */
   readonly context: (officers: ReadonlyArray<string>) => KeyCommandContext
 }
@@ -48,6 +51,7 @@ export async function openedStore(call: Call): Promise<OpenedStore> {
   return {
     file,
     store,
+    parity: keyStore.parity,
     context: (officers) => ({ officers, wallMs: time.wallMs(), random: random.bytes })
   }
 }

@@ -81,7 +81,7 @@ async function imported(call: Call): Promise<0> {
   const checkValue = call.text("check-value")
   const given = {
     components,
-    parity: "adjust" as const,
+    parity: opened.parity,
     ...(checkValue === undefined ? {} : { checkValue })
   }
   const result = importComponents(opened.store, name!, kind, given, opened.context(officers))

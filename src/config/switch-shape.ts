@@ -60,6 +60,11 @@ const keyStore = record({
     "The local master key, 32 bytes in hex, under which the store is enciphered."
   ),
   test: defaulted(flag, false, "The store holds published test keys; never in production."),
+  parity: defaulted(
+    choice(["require", "adjust", "ignore"]),
+    "adjust",
+    "Odd parity of DES keys that `keys import` joins: demanded, made, or left as it comes."
+  ),
   hsm: optional(hsm, "A host-command security module; absent: keys are used in this process.")
 })
 

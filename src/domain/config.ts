@@ -29,6 +29,8 @@ export interface SwitchConfig {
     readonly file: string
     readonly masterKey: SecretReference
     readonly test: boolean
+    /** Of DES keys that people bring in: demanded odd, made odd, or left as they come. */
+    readonly parity: "require" | "adjust" | "ignore"
     /** Absent: the software module. */
     readonly hsm?: HsmConfig
   }

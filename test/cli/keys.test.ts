@@ -83,6 +83,20 @@ describe("keys", () => {
     expect(odd.talk).not.toContain("0x12")
   })
 
+  it("refuses a joined key of even parity where the configuration demands odd", async () => {
+    const strict = join(folder, "strict.yaml")
+    const store = "keyStore: { file: k.json, masterKey: { file: m.hex }, parity: require }\n"
+    writeFileSync(strict, `${small}${store}`)
+    const words = `keys import strict --kind mac ${both} --config ${strict}`.split(" ")
+    const odd = "0123456789ABCDEFFEDCBA9876543210"
+    const typed = (second: string) =>
+      pointsman(words, ["ada", "ben", odd, "yes", second, "yes"].join("\n"))
+    const refused = await typed("1032547698BADCFEEFCDAB8967452301")
+    expect([refused.exit, refused.talk]).toEqual([1, expect.stringContaining("key-parity")])
+    expect(await names()).not.toContain("strict")
+    expect((await typed("1133557799BBDDFFEECCAA8866442200")).exit).toBe(0)
+  })
+
   it("reads the officers' answers from a pipe, and ends when they end", async () => {
     const words = `generate piped --kind mac ${both} --config ${config}`.split(" ")
     const made = await pointsmanProcess(["keys", ...words], "ada\nben\n")

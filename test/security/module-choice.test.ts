@@ -13,7 +13,8 @@ const store = demoStore()
 const software: SwitchConfig["keyStore"] = {
   file: "keys.json",
   masterKey: { env: "UNUSED" },
-  test: true
+  test: true,
+  parity: "adjust"
 }
 
 describe("the security module of a configuration", () => {

@@ -10,7 +10,10 @@ import { recover } from "../../src/transaction/recovery.ts"
 import type { Room } from "../../src/transaction/room.ts"
 
 /** Chains that are started are counted; upstreams are not there yet, as at a real start. */
-export const recovered = (journal: JournalShape) => {
+export const recovered = (
+  journal: JournalShape,
+  started: (advice: AdviceRecord) => void = () => {}
+) => {
   const room = {
     journal,
     time: {
@@ -36,13 +39,14 @@ export const recovered = (journal: JournalShape) => {
         nextMs: 0,
         state: "pending"
       }),
-      start: () => {},
+      start: started,
       onEnd: () => {},
       pending: () => new Map(),
       stanOf: () => undefined
     },
     upstreams: { onLate: () => {}, continueAfter: () => {} },
     terminals: { find: () => undefined },
+    nextId: () => "" as TransactionId,
     local: makeLocalClock("UTC"),
     dayOf: () => "2026-11-26" as BusinessDay,
     settings: { wallets: new Set<string>() },

@@ -48,7 +48,7 @@ async function holds(path: string, lines: ReadonlyArray<string>): Promise<number
 }
 
 describe("processes (P1, P11)", () => {
-  it("keeps what it acknowledged when it is killed, again and again", async () => {
+  it("P1: keeps what it acknowledged when it is killed, again and again", async () => {
     let known = 0
     for (const after of [1, 40, 150]) {
       const writer = start("writer.ts", [folder, "100000"])
@@ -60,7 +60,7 @@ describe("processes (P1, P11)", () => {
     }
   })
 
-  it("is refused a second owner, who leaves no trace", async () => {
+  it("P11: is refused a second owner, who leaves no trace", async () => {
     const owner = start("writer.ts", [folder, "100000"])
     expect(await owner.line()).toBe("open 0")
     const second = start("writer.ts", [folder, "1"])
@@ -79,7 +79,7 @@ describe.skipIf(!works("strace", "-V"))("a sick disk (D2, D3)", () => {
   const traced = (count: number, ...args: ReadonlyArray<string>) =>
     start("writer.ts", [folder, String(count)], ["strace", "-f", "-o", `${folder}/trace`, ...args])
 
-  it("acknowledges nothing any more once a sync failed, and ends with 3", async () => {
+  it("D2: acknowledges nothing any more once a sync failed, and ends with 3", async () => {
     const inject = "inject=fdatasync:error=EIO:when=30+"
     const writer = traced(1000, "-e", "trace=fdatasync,write,writev", "-e", inject)
     const lines = await linesOf(writer)
@@ -96,7 +96,7 @@ describe.skipIf(!works("strace", "-V"))("a sick disk (D2, D3)", () => {
     expect(after.at(-1)).toBe("closed")
   })
 
-  it("waits for a slow sync, every time", async () => {
+  it("D3: waits for a slow sync, every time", async () => {
     const writer = traced(5, "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_exit=100000")
     const lines = await linesOf(writer)
     expect(lines).toEqual(["open 0", "0", "1", "2", "3", "4", "closed"])
@@ -135,13 +135,13 @@ describe.skipIf(!mounts)("a full disk (D1, D7)", () => {
 
   afterEach(() => void works("umount", folder))
 
-  it("is refused at the start, when there is still time", async () => {
+  it("D1: is refused at the start, when there is still time", async () => {
     const writer = start("writer.ts", [join(folder, "journal"), "1", "8"])
     expect(await linesOf(writer)).toEqual([])
     expect((await writer.ended)[0]).toBe(1)
   })
 
-  it("does not stop a journal that has its space", async () => {
+  it("D1: does not stop a journal that has its space", async () => {
     const path = join(folder, "journal")
     const first = start("writer.ts", [path, "1", "4"])
     await linesOf(first)
@@ -153,7 +153,7 @@ describe.skipIf(!mounts)("a full disk (D1, D7)", () => {
     await holds(path, lines)
   })
 
-  it("is refused when it is read-only", async () => {
+  it("D7: is refused when it is read-only", async () => {
     expect(works("mount", "-o", "remount,ro", folder)).toBe(true)
     const writer = start("writer.ts", [join(folder, "journal"), "1", "4"])
     expect(await linesOf(writer)).toEqual([])

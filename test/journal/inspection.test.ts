@@ -42,7 +42,7 @@ it("sees at least what was acknowledged, masked, beside the writer", async () =>
   }
 })
 
-it("names the group in which a bit was flipped", async () => {
+it("D5: names the group in which a bit was flipped", async () => {
   const writer = start("writer.ts", [folder, "50"])
   await writer.ended
   const file = join(folder, fileName)

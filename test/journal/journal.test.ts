@@ -231,7 +231,7 @@ describe("modes", () => {
 })
 
 describe("opening", () => {
-  it("names a group with a flipped bit, and refuses one of a newer format", async () => {
+  it("names a group with a flipped bit (D5), and refuses one of a newer format (P13, G10)", async () => {
     for (const [at, reason] of [[60, "corrupt"], [0, "newer-format"]] as const) {
       const { disk, journal, time } = opened()
       journal.commit([put(1)], [], () => {})

@@ -112,14 +112,14 @@ describe("the LMDB store", () => {
     expect(await refusal(storeOf())).toMatchObject({ reason: "owned" })
   })
 
-  it("refuses an absent journal where one must be", async () => {
+  it("D6: refuses an absent journal where one must be", async () => {
     expect(await refusal(storeOf({ expectExisting: true }))).toMatchObject({ reason: "missing" })
     await open()
     await close()
     await open({ expectExisting: true })
   })
 
-  it("refuses a file that is not a journal, or is cut off", async () => {
+  it("D4: refuses a file that is not a journal, or is cut off", async () => {
     const file = join(folder, fileName)
     const log = await open()
     for (let sequence = 1; sequence < 20; sequence++) {
@@ -133,7 +133,7 @@ describe("the LMDB store", () => {
     expect(await refusal(storeOf())).toMatchObject({ reason: "corrupt" })
   })
 
-  it("says where it cannot write", async () => {
+  it("D7: says where it cannot write", async () => {
     const path = join(folder, "file")
     writeFileSync(path, "")
     const refused = await refusal(storeOf({ path }))

@@ -144,6 +144,60 @@ describe("the ledger over a bad line", () => {
     expect(await count()).toBe(400)
   })
 
+  const told = (...statements: ReadonlyArray<string>) =>
+    server.run(Effect.flatMap(
+      PgClient.PgClient,
+      (sql) => Effect.forEach(statements, (each) => sql.unsafe(each))
+    ))
+
+  /** The next `times` statements on `transactions` fail with this SQLSTATE. */
+  const failing = (state: string, times: number) =>
+    told(
+      "CREATE SEQUENCE tries",
+      `CREATE FUNCTION fail_for_a_while() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         IF nextval('tries') <= ${times} THEN
+           RAISE EXCEPTION 'for a while' USING ERRCODE = '${state}';
+         END IF;
+         RETURN NULL;
+       END $$`,
+      `CREATE TRIGGER for_a_while BEFORE INSERT ON transactions
+       FOR EACH STATEMENT EXECUTE FUNCTION fail_for_a_while()`
+    )
+
+  const healed = () =>
+    told(
+      "DROP TRIGGER for_a_while ON transactions",
+      "DROP FUNCTION fail_for_a_while",
+      "DROP SEQUENCE tries"
+    )
+
+  for (
+    const [fault, state] of [
+      ["B5: a deadlock", "40P01"],
+      ["B5: a serialisation error", "40001"],
+      ["B8: a full disk", "53100"]
+    ] as const
+  ) {
+    it(`${fault} is tried again until it passes, and each row is there once`, async () => {
+      await failing(state, 6)
+      try {
+        await play((scene) =>
+          Effect.gen(function*() {
+            scene.journal.append(sales(500))
+            yield* until(() => scene.status().retries > 2, "retries", 3000)
+            expect(scene.status()).toMatchObject({ refusedRows: 0, conflicts: 0 })
+            yield* empty(scene)
+            expect(scene.status().trouble).toBeUndefined()
+          })
+        )
+      } finally {
+        await healed()
+      }
+      expect(await count()).toBe(500)
+    })
+  }
+
   it("B6 and B7: raises contradictions and bad rows, and stores the rest", async () => {
     await play((scene) =>
       Effect.gen(function*() {

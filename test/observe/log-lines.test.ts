@@ -63,7 +63,7 @@ describe("log lines", () => {
     expect(written[0]).toContain("\"bytes\":\"3 bytes\"")
   })
 
-  it("are dropped and counted when nobody takes them, and it is said afterwards", () => {
+  it("D8: are dropped and counted when nobody takes them, and it is said afterwards", () => {
     const { done, lines, lost, turn, written } = rig()
     lines.write("info", "first")
     turn()
@@ -81,7 +81,7 @@ describe("log lines", () => {
     expect(kept + lost()).toBe(count)
   })
 
-  it("that cannot be written are counted, and logging goes on", () => {
+  it("D8: that cannot be written are counted, and logging goes on", () => {
     const { done, lines, lost, turn, written } = rig()
     lines.write("info", "one")
     turn()

@@ -23,7 +23,7 @@ function chainOf(stage: Stage) {
 }
 
 describe("recovery (P1, P2, P3)", () => {
-  it("reverses what was forwarded and has no outcome", () => {
+  it("P1: reverses what was forwarded and has no outcome", () => {
     const before = new Stage()
     before.ask()
     before.journal.sync()
@@ -33,7 +33,7 @@ describe("recovery (P1, P2, P3)", () => {
     expect(after.advices.started).toHaveLength(1)
   })
 
-  it("marks an approval whose delivery is unknown, and gives it to the terminal that repeats", () => {
+  it("P2: marks an approval whose delivery is unknown, and gives it to who repeats", () => {
     const before = new Stage()
     const submission = before.sale()
     before.ask(submission)
@@ -123,7 +123,7 @@ describe("recovery (P1, P2, P3)", () => {
     expect([...after.upstreams.continued]).toEqual([[before.last.upstream, before.last.stan]])
   })
 
-  it("does the same work once when it is killed in the middle and starts again", () => {
+  it("P3: does the same work once when it is killed in the middle and starts again", () => {
     const before = new Stage()
     before.ask()
     before.ask()

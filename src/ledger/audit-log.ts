@@ -39,33 +39,54 @@ export function auditHash(sequence: number, previousHash: string, entry: AuditEn
     .digest("hex")
 }
 
-/** Masks card numbers in its texts, then adds it to the chain. */
+/** Masks card numbers in their texts, then adds all of them to the chain, or none. */
+export const appendAudits = (
+  entries: ReadonlyArray<AuditEntry>
+): Effect.Effect<ReadonlyArray<StoredAuditEntry>, LedgerUnavailable, PgClient.PgClient> =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    return yield* sql.withTransaction(Effect.gen(function*() {
+      yield* sql`SELECT pg_advisory_xact_lock(8583, 2)`
+      let [last] = yield* sql<{ sequence: number; hash: string }>`
+        SELECT sequence::float8 AS sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1`
+      const stored: Array<StoredAuditEntry> = []
+      for (const entry of entries) {
+        const next = chained(entry, last)
+        yield* insert(sql, next)
+        stored.push(next)
+        last = next
+      }
+      return stored
+    }))
+  }).pipe(Effect.mapError(unavailable))
+
+/** The same for one. */
 export const appendAudit = (
   entry: AuditEntry
 ): Effect.Effect<StoredAuditEntry, LedgerUnavailable, PgClient.PgClient> =>
-  Effect.gen(function*() {
-    const sql = yield* PgClient.PgClient
-    const masked: AuditEntry = {
-      ...entry,
-      atMs: Math.round(entry.atMs),
-      target: maskText(entry.target),
-      detail: maskText(entry.detail)
-    }
-    return yield* sql.withTransaction(Effect.gen(function*() {
-      yield* sql`SELECT pg_advisory_xact_lock(8583, 2)`
-      const [last] = yield* sql<{ sequence: number; hash: string }>`
-        SELECT sequence::float8 AS sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1`
-      const sequence = (last?.sequence ?? 0) + 1
-      const previousHash = last?.hash ?? noHash
-      const hash = auditHash(sequence, previousHash, masked)
-      yield* sql`INSERT INTO audit_log (sequence, at, actor, origin, action, target, outcome,
-          detail, previous_hash, hash)
-        VALUES (${sequence}::float8::int8, to_timestamp(${masked.atMs}::float8 / 1000),
-          ${masked.actor}, ${masked.origin}, ${masked.action}, ${masked.target},
-          ${masked.outcome}, ${masked.detail}, ${previousHash}, ${hash})`
-      return { ...masked, sequence, previousHash, hash }
-    }))
-  }).pipe(Effect.mapError(unavailable))
+  Effect.map(appendAudits([entry]), ([stored]) => stored!)
+
+function chained(
+  entry: AuditEntry,
+  last: { readonly sequence: number; readonly hash: string } | undefined
+): StoredAuditEntry {
+  const masked: AuditEntry = {
+    ...entry,
+    atMs: Math.round(entry.atMs),
+    target: maskText(entry.target),
+    detail: maskText(entry.detail)
+  }
+  const sequence = (last?.sequence ?? 0) + 1
+  const previousHash = last?.hash ?? noHash
+  return { ...masked, sequence, previousHash, hash: auditHash(sequence, previousHash, masked) }
+}
+
+const insert = (sql: PgClient.PgClient, entry: StoredAuditEntry) =>
+  sql`INSERT INTO audit_log (sequence, at, actor, origin, action, target, outcome,
+      detail, previous_hash, hash)
+    VALUES (${entry.sequence}::float8::int8, to_timestamp(${entry.atMs}::float8 / 1000),
+      ${entry.actor}, ${entry.origin}, ${entry.action}, ${entry.target},
+      ${entry.outcome}, ${entry.detail}, ${entry.previousHash}, ${entry.hash})`
 
 export interface AuditVerdict {
   readonly entries: number

@@ -9,7 +9,7 @@ import type { PgClient } from "@effect/sql-pg"
 import { Effect, Latch } from "effect"
 import { Journal } from "../domain/ports/journal.ts"
 import { Time } from "../domain/ports/time.ts"
-import { appendAudit, type AuditEntry } from "../ledger/audit-log.ts"
+import { appendAudits, type AuditEntry } from "../ledger/audit-log.ts"
 import { Observatory } from "../observe/observatory.ts"
 
 export interface AuditTrail {
@@ -36,9 +36,9 @@ export const makeAuditTrail = Effect.gen(function*() {
   for (const [key, value] of left.toSorted(byKey)) pending.set(key, value as AuditEntry)
   let next = Number([...pending.keys()].at(-1)?.slice(prefix.length) ?? 0)
   const wanted = yield* Latch.make(pending.size > 0)
-  const forget = (key: string) => {
-    pending.delete(key)
-    journal.note([{ table: "state", key, value: undefined }], [])
+  const forget = (keys: ReadonlyArray<string>) => {
+    for (const key of keys) pending.delete(key)
+    journal.note(keys.map((key) => ({ table: "state", key, value: undefined })), [])
   }
   yield* writing(pending, forget, wanted).pipe(Effect.forkScoped)
   const trail: AuditTrail = {
@@ -62,23 +62,25 @@ export const makeAuditTrail = Effect.gen(function*() {
 const byKey = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]) =>
   left < right ? -1 : 1
 
-/** One after the other, for as long as PostgreSQL takes them. */
+/** A fleet that signs on at once makes an entry each; they share a transaction. */
+const batchEntries = 200
+
+/** In order, for as long as PostgreSQL takes them. */
 const writing = (
   pending: ReadonlyMap<string, AuditEntry>,
-  forget: (key: string) => void,
+  forget: (keys: ReadonlyArray<string>) => void,
   wanted: Latch.Latch
 ): Effect.Effect<never, never, PgClient.PgClient> =>
   Effect.gen(function*() {
     while (true) {
       yield* wanted.await
-      const [first] = pending
-      if (first === undefined) {
+      const batch = pending.entries().take(batchEntries).toArray()
+      if (batch.length === 0) {
         Latch.closeUnsafe(wanted)
         continue
       }
-      const [key, entry] = first
-      const written = yield* Effect.result(appendAudit(entry))
-      if (written._tag === "Success") forget(key)
+      const written = yield* Effect.result(appendAudits(batch.map(([, entry]) => entry)))
+      if (written._tag === "Success") forget(batch.map(([key]) => key))
       else yield* Effect.sleep(retryMs)
     }
   })

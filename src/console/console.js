@@ -108,7 +108,8 @@ async function now(place) {
       ["PostgreSQL", ledger.connected ? "connected" : "away"],
       ["Rows behind", journal.feedPending],
       ["Configuration", `version ${health.configVersion}`],
-      ["Terminals", health.terminals]
+      ["Terminals", health.terminals],
+      ["Business day", health.businessDay]
     ]),
     table("Upstreams", upstreamColumns.slice(0, 4), rows)
   )

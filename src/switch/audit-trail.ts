@@ -74,7 +74,7 @@ const writing = (
   Effect.gen(function*() {
     while (true) {
       yield* wanted.await
-      const batch = pending.entries().take(batchEntries).toArray()
+      const batch = [...pending].slice(0, batchEntries)
       if (batch.length === 0) {
         Latch.closeUnsafe(wanted)
         continue

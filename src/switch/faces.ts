@@ -22,6 +22,7 @@ import { SessionsView, type SessionsViewShape } from "../session/sessions-view.t
 import { UpstreamControl } from "../upstream/upstreams.ts"
 import { auditedFaces, operator } from "./audited-faces.ts"
 import { BackOffice } from "./back-office.ts"
+import { keepBusinessDay } from "./business-day-in-force.ts"
 import { readInLab } from "./message-lab.ts"
 
 /** Field 41 travels padded with spaces to this length. */
@@ -45,6 +46,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
   const terminals = yield* Terminals
   const { scrape } = yield* Observatory
   const { audit } = yield* BackOffice
+  const businessDay = yield* keepBusinessDay(controls.loaded())
   const database = yield* Effect.context<PgClient.PgClient>()
   const asked = <A>(question: Effect.Effect<A, LedgerUnavailable, PgClient.PgClient>) =>
     Effect.mapError(Effect.provideContext(question, database), () => away)
@@ -65,6 +67,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
       return {
         node: config.node,
         configVersion: config.version,
+        businessDay: businessDay(),
         terminals: terminals.count(),
         sessions: sessions.counts(),
         inFlight: transactions.inFlight(),

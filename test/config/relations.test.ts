@@ -66,6 +66,11 @@ describe("relations", () => {
       small.replace("links: [{ port: 9001 }]", "kind: wallet\n    url: http://127.0.0.1:1"),
       /upstreams\[0\]\.account: missing/
     ],
+    [
+      "a certificate of ours without its key",
+      acquirer("tls: { certificateFile: ours.pem }"),
+      /upstreams\[0\]\.tls: our certificate and its key come together/
+    ],
     ["an acquirer with a URL", acquirer("url: http://127.0.0.1:1"), /url: only wallets/]
   ]
   for (const [what, text, expected] of cases) {

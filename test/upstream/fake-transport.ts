@@ -103,6 +103,8 @@ export class FakeTransport {
   readonly ports = new Map<number, "accept" | "refuse" | "silent">()
   /** Every connect that was tried: port and time. */
   readonly tries: Array<{ readonly port: number; readonly atMs: number }> = []
+  /** How the last of them was to be secured; undefined: not at all. */
+  tls: ConnectOptions["tls"]
   #nextId = 1
   readonly #time: ManualTime
 
@@ -131,6 +133,7 @@ export class FakeTransport {
     failed: (code: string) => void
   ): () => void {
     let given = false
+    this.tls = options.tls
     this.tries.push({ port: options.port, atMs: this.#time.now })
     const how = this.ports.get(options.port) ?? "accept"
     if (how === "silent") return () => {}

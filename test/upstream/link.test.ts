@@ -13,6 +13,12 @@ describe("a link", () => {
     expect(station.meter.seen.slice(0, 2)).toEqual(["link 0 connecting", "link 0 up"])
   })
 
+  it("is secured as its upstream says, or not at all", () => {
+    expect(new Station().transport.tls).toBe(undefined)
+    const tls = { authorityFile: "/etc/bank.pem", serverName: "bank.example" }
+    expect(new Station({ tls }).transport.tls).toEqual(tls)
+  })
+
   it("signs on first where the upstream wants it, and sends nothing before it is accepted", () => {
     const station = new Station({ signOn: true })
     expect(station.peer().heard).toMatchObject([{ mti: "0800", 70: "001" }])

@@ -13,13 +13,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { machineClock } from "../../src/cli/machine-clock.ts"
 import { visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
-import { openKeyStore, readMasterKey } from "../../src/security/key-store.ts"
+import { type KeyStore, openKeyStore, readMasterKey } from "../../src/security/key-store.ts"
 import { isFault, type SecurityFault } from "../../src/security/security-fault.ts"
 import type { TerminalKey } from "./orders.ts"
 import { rooted, type Running, startNode } from "./processes.ts"
 import { ready } from "./scrape.ts"
 
 const masterKeyName = "tmk-demo"
+const deviceKeyName = "mak-Q0000001"
 const readyWithinMs = 60_000
 
 /** Terminals whose keys come with their sign-on. */
@@ -38,13 +39,38 @@ function right<A>(result: A | SecurityFault): A {
   return result
 }
 
-function masterKeyHex(): string {
+function testStore(): KeyStore {
   const config = rooted("config")
   const master = right(readMasterKey(readFileSync(join(config, "test-master-key.hex"), "utf8")))
-  const store = right(openKeyStore(readFileSync(join(config, "keys.test.json")), master))
-  const stored = store.current(masterKeyName)
-  if (stored === undefined) throw new Error(`the test keys lack ${masterKeyName}`)
+  return right(openKeyStore(readFileSync(join(config, "keys.test.json")), master))
+}
+
+function keyHex(name: string): string {
+  const store = testStore()
+  const stored = store.current(name)
+  if (stored === undefined) throw new Error(`the test keys lack ${name}`)
   return Buffer.from(right(store.unwrap(stored)).key).toString("hex")
+}
+
+function masterKeyHex(): string {
+  return keyHex(masterKeyName)
+}
+
+/** What every device of a site shares with the switch, for its hello. */
+export function sharedDeviceKey(): string {
+  return keyHex(deviceKeyName)
+}
+
+/** The test keys, and the one of a test device for each of these. */
+function storeOfDevices(terminals: ReadonlyArray<TerminalKey>): string {
+  const store = testStore()
+  const stored = store.current(deviceKeyName)
+  if (stored === undefined) throw new Error(`the test keys lack ${deviceKeyName}`)
+  const keys = new Map(store.keys.map((key) => [`${key.name} ${key.version}`, key]))
+  for (const { terminal } of terminals) {
+    keys.set(`mak-${terminal} 1`, { ...stored, name: `mak-${terminal}` })
+  }
+  return store.with([...keys.values()]).serialise()
 }
 
 export interface SiteOptions {
@@ -54,8 +80,9 @@ export interface SiteOptions {
   readonly upstreamPort: number
   readonly workers: number
   readonly nodeFlags?: ReadonlyArray<string>
-  /** More of the configuration file, beside what every site has. */
-  readonly more?: Readonly<Record<string, unknown>>
+  /** Accounts at wallets, and the files that their secrets lie in. */
+  readonly accounts?: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly secrets?: Readonly<Record<string, string>>
 }
 
 export interface Site {
@@ -116,12 +143,17 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     ledger: { dataPath: "postgres" },
     codec: { workers: options.workers },
     admin: { port: adminPort },
-    public: { port: publicPort },
-    ...options.more
+    public: { port: publicPort, accounts: options.accounts ?? [] }
   }
   // JSON is YAML.
   writeFileSync(configPath, JSON.stringify(config, undefined, 2))
   writeFileSync(join(folder, "bench.csv"), estate(options))
+  for (const [file, text] of Object.entries(options.secrets ?? {})) {
+    writeFileSync(join(folder, file), text)
+  }
+  if (options.identity === "hello") {
+    writeFileSync(join(folder, "keys.test.json"), storeOfDevices(options.terminals))
+  }
   return {
     folder,
     configPath,

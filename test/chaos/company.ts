@@ -1,7 +1,7 @@
 /**
- * A switch in company: two simulated acquirers and two fleets of terminals, each a process that
- * keeps its own book, around a switch that tests torment. `judge` brings everything to rest and
- * compares the four books: terminals', acquirers', journal, PostgreSQL.
+ * A switch in company: two simulated acquirers, a wallet and two fleets of terminals, each a process
+ * that keeps its own book, around a switch that tests torment. `judge` brings everything to rest and
+ * compares the books: terminals', upstreams', journal, PostgreSQL.
  */
 
 import { makeSite, type Site, type SiteConfig } from "../e2e/site.ts"
@@ -35,19 +35,19 @@ export interface Verdict {
 export class Company {
   readonly site: Site
   running: Switch
-  readonly #acquirers: ReadonlyArray<Started>
+  readonly #upstreams: ReadonlyArray<Started>
   readonly #fleets: Array<Started> = []
   readonly #options: CompanyOptions
 
   constructor(
     site: Site,
     running: Switch,
-    acquirers: ReadonlyArray<Started>,
+    upstreams: ReadonlyArray<Started>,
     options: CompanyOptions
   ) {
     this.site = site
     this.running = running
-    this.#acquirers = acquirers
+    this.#upstreams = upstreams
     this.#options = options
   }
 
@@ -62,7 +62,7 @@ export class Company {
         )
       )
     this.#fleets.push(
-      fleet("terminals", "cup", "sale=8,void=1,balance=1"),
+      fleet("terminals", "cup", "sale=8,void=1,balance=1,pay-code=2"),
       fleet("ascii-terminals", "iso", "sale=8,void=1,preauth=1,completion=1")
     )
   }
@@ -77,17 +77,22 @@ export class Company {
     return this.running.metric(`answers_total{result="delivered"}`)
   }
 
-  /** Ends fleets, switch and acquirers in that order, and compares the books. */
+  /** Ends fleets, switch and upstreams in that order, and compares the books. */
   async judge(): Promise<Verdict> {
     const told = await Promise.all(this.#fleets.map(async (fleet) => {
       await fleet.stop(120_000)
       const line = fleet.out.trimEnd().split("\n").at(-1) ?? ""
       return JSON.parse(line) as { readonly left: number }
     }))
-    await this.running.comesToRest(90_000)
+    await this.running.comesToRest(90_000).catch(async (error: unknown) => {
+      const { text } = await this.running.ask("/api/advices?limit=5")
+      throw new Error(`${String(error)}\n${text}\n${this.running.process.talk.slice(-2000)}`)
+    })
     const end = await this.running.process.stop()
-    for (const acquirer of this.#acquirers) await acquirer.stop()
-    const books = ["cup", "iso", "acquirer", "unionpay"].map((name) => this.site.book(name))
+    for (const upstream of this.#upstreams) await upstream.stop()
+    const books = ["cup", "iso", "acquirer", "unionpay", "wallet"].map((name) =>
+      this.site.book(name)
+    )
     const audit = this.site.run(["audit", "--settled", "--format", "json", ...books])
     await audit.ended
     if (!audit.out.startsWith("{")) throw new Error(`the audit ended: ${audit.last()}`)
@@ -111,9 +116,12 @@ export async function makeCompany(options: CompanyOptions = usual): Promise<Comp
         )
       )
     )
+    const wallet = site.run(
+      ["wallet", "--mood", "pay=80,decline=5,wait=10,lose-answer=5", "--book", site.book("wallet")]
+    )
     const running = await startSwitch(site)
     await linked(running, "acquirer", "unionpay")
-    return new Company(site, running, acquirers, options)
+    return new Company(site, running, [...acquirers, wallet], options)
   } catch (error) {
     await site.end()
     throw error

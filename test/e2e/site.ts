@@ -166,7 +166,7 @@ export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(r
 
 /** Asks again and again until the answer is one; fails with what it waited for. */
 export async function until<A>(
-  what: string,
+  what: string | (() => string),
   withinMs: number,
   ask: () => A | undefined | Promise<A | undefined>
 ): Promise<A> {
@@ -174,7 +174,9 @@ export async function until<A>(
   while (true) {
     const found = await ask()
     if (found !== undefined) return found
-    if (performance.now() > last) throw new Error(`never happened: ${what}`)
+    if (performance.now() > last) {
+      throw new Error(`never happened: ${typeof what === "string" ? what : what()}`)
+    }
     await pause(20)
   }
 }
@@ -224,6 +226,7 @@ function shippedConfig(ports: Ports): SiteConfig {
         account: "demo-wallet",
         timeoutMs: 3000,
         breaker,
+        advice,
         inquiry: { firstMs: 500, everyMs: 500, giveUpMs: 2000, undoNotBeforeMs: 0 }
       }
     ],
@@ -255,6 +258,8 @@ function shippedConfig(ports: Ports): SiteConfig {
     timeouts: { terminalMs: 8000, marginMs: 500, deliverGraceMs: 2000, drainMs: 8000 }
   }
 }
+
+const advice = { firstMs: 200, maxMs: 1000, timeoutMs: 1500 }
 
 /** Breakers have tests of their own; here they would hide what is asked. */
 const breaker = { minimumCalls: 10_000, slowMs: 2500 }
@@ -299,6 +304,6 @@ function acquirer(
     timeoutMs: 3000,
     reconnect: { firstMs: 50, maxMs: 250 },
     breaker,
-    advice: { firstMs: 200, maxMs: 1000, timeoutMs: 1500 }
+    advice
   }
 }

@@ -62,10 +62,13 @@ export class Switch {
   }
 
   /** Nothing in flight, no reversal owed, everything in PostgreSQL. */
-  comesToRest(withinMs = 60_000): Promise<Health> {
-    return until("rest", withinMs, async () => {
+  async comesToRest(withinMs = 60_000): Promise<Health> {
+    let last: Health | undefined
+    const story = () => `rest; ${JSON.stringify(last)}`
+    return until(story, withinMs, async () => {
       const health = await this.health()
       if (health === undefined) return undefined
+      last = health
       const owed = Object.values(health.advices).reduce((sum, each) => sum + each, 0)
       const { feedPending } = health.journal
       return health.inFlight + owed + feedPending === 0 ? health : undefined

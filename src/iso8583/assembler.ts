@@ -7,21 +7,23 @@
 import {
   announce,
   type BitmapForm,
+  bitsOf,
   blockBytes,
   blocksAt,
   clearBit,
   hasBit,
-  setBit,
   wordCount,
   writeBlock
 } from "./bitmap.ts"
 import type { BuildFault } from "./fault.ts"
+import { bytesOf } from "./field-size.ts"
 import { writeField } from "./field-writer.ts"
-import { textOf } from "./field.ts"
+import { type Encoding, type FieldShape, textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
-import { type Access, type Layout, plainField, shapeIn } from "./layout.ts"
+import { type Access, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
 import { mtiBytes, type MtiEncoding, writeMti } from "./message-type.ts"
-import type { Message, Values } from "./message.ts"
+import type { MessageView } from "./message-view.ts"
+import type { Values } from "./message.ts"
 
 /** No frame of the switch is longer: its length has two bytes. */
 export const maxMessageBytes = 65_535
@@ -29,16 +31,16 @@ export const maxMessageBytes = 65_535
 export interface Draft {
   readonly mti: number
   /** The message whose fields are kept, and the words of those that are. */
-  readonly source?: Message
-  readonly keep?: Int32Array
+  readonly source: MessageView | undefined
+  readonly keep: Int32Array | undefined
   /** Applied in order; later ones win. */
   readonly values: ReadonlyArray<Values | Writes>
   /** Field of the MAC, to be left zero; 0 = none is made. */
   readonly mac: number
   /** Bitmaps to send even when they are empty. */
-  readonly bitmaps?: number
+  readonly bitmaps: number
   /** Words of the fields that must be there. */
-  readonly required?: Int32Array | undefined
+  readonly required: Int32Array | undefined
 }
 
 /**
@@ -66,42 +68,53 @@ export class Assembler {
   readonly #mtiEncoding: MtiEncoding
   readonly #bitmap: BitmapForm
   readonly #layout: Layout
+  /** Words of the fields whose shape depends on something. */
+  readonly #cased: Int32Array
   readonly #hasCases: boolean
   readonly #out = Buffer.alloc(maxMessageBytes)
   readonly #slots: Array<string | Uint8Array | undefined> = Array.from({ length: 193 })
-  readonly #touched = new Int32Array(1024)
-  #touchedCount = 0
   #parts: Map<number, PartMap> | undefined
+  /** Fields of the message, and those of them that are written, not kept. */
   readonly #words = new Int32Array(wordCount)
+  readonly #fresh = new Int32Array(wordCount)
   readonly #built = new Int32Array(indexCapacity)
 
   constructor(mti: MtiEncoding, bitmap: BitmapForm, layout: Layout) {
     this.#mtiEncoding = mti
     this.#bitmap = bitmap
     this.#layout = layout
-    this.#hasCases = layout.entries.some((entry) => (entry?.cases.length ?? 0) > 0)
+    this.#cased = bitsOf(
+      layout.entries.flatMap((entry, field) => (entry?.cases.length ?? 0) > 0 ? [field] : [])
+    )
+    this.#hasCases = this.#cased.some((word) => word !== 0)
   }
 
   assemble(draft: Draft): Buffer | BuildFault {
-    const words = this.#words
-    words.fill(0)
-    const { keep, source } = draft
-    if (source !== undefined && keep !== undefined) {
-      const index = source.index
-      for (let at = 1, last = index[0]! * 3; at < last; at += 3) {
-        const field = index[at]!
-        if (hasBit(keep, field)) setBit(words, field)
-      }
-    }
+    for (let word = 0; word < wordCount; word++) this.#words[word] = this.#fresh[word] = 0
     let fault: BuildFault | undefined
     for (const values of draft.values) {
       fault ??= values instanceof Writes ? this.#takeWrites(values) : this.#take(values)
     }
-    if (draft.mac > 0) this.#put(draft.mac, "00".repeat(this.#shapeOf(draft.mac).fixed))
+    if (draft.mac > 0) this.#put(draft.mac, zeros)
+    const { keep, source } = draft
+    if (source !== undefined && keep !== undefined) this.#keep(source, keep, draft.mti)
     fault ??= this.#missing(draft)
     const result = fault ?? this.#write(draft)
     this.#forget()
     return result
+  }
+
+  /** A field whose shape may be another in the new message is written anew. */
+  #keep({ index, mtiNumber }: MessageView, keep: Int32Array, mti: number): void {
+    const words = this.#words
+    const fresh = this.#fresh
+    const moved = this.#hasCases && mti !== mtiNumber
+    for (let at = 1, last = index[0]! * 3; at < last; at += 3) {
+      const field = index[at]! - 1
+      const bit = (0x80000000 >>> (field & 31)) & keep[field >> 5]!
+      words[field >> 5]! |= bit
+      if (moved) fresh[field >> 5]! |= bit & this.#cased[field >> 5]!
+    }
   }
 
   #shapeOf(field: number) {
@@ -134,21 +147,32 @@ export class Assembler {
   }
 
   #putPart(field: number, tail: string, value: string | Uint8Array): void {
-    setBit(this.#words, field)
+    this.#mark(field)
     this.#parts ??= new Map()
     const parts = this.#parts.get(field) ?? new Map()
     this.#parts.set(field, parts.set(tail, value))
   }
 
   #put(field: number, value: string | Uint8Array): void {
-    setBit(this.#words, field)
+    this.#mark(field)
     this.#slots[field] = value
-    this.#touched[this.#touchedCount++] = field
+  }
+
+  #mark(field: number): void {
+    const word = (field - 1) >> 5
+    const bit = 0x80000000 >>> ((field - 1) & 31)
+    this.#words[word]! |= bit
+    this.#fresh[word]! |= bit
   }
 
   #forget(): void {
-    for (let at = 0; at < this.#touchedCount; at++) this.#slots[this.#touched[at]!] = undefined
-    this.#touchedCount = 0
+    for (let word = 0; word < wordCount; word++) {
+      for (let bits = this.#fresh[word]!; bits !== 0;) {
+        const lead = Math.clz32(bits)
+        bits &= ~(0x80000000 >>> lead)
+        this.#slots[word * 32 + lead + 1] = undefined
+      }
+    }
     this.#parts = undefined
   }
 
@@ -163,62 +187,83 @@ export class Assembler {
     return undefined
   }
 
+  /**
+   * Between two fields that are written or dropped everything is kept, and copied in one go:
+   *
+   *     source   [ kept kept ][ old ][ kept kept kept ][ dropped ][ kept ]
+   *     out      [ kept kept ][ written ][ kept kept kept ][ kept ]
+   */
   #write(draft: Draft): Buffer | BuildFault {
     const { source } = draft
-    const words = this.#words
     const out = this.#out
     let at = this.#head(draft)
     this.#built[0] = 0
+    const index = source === undefined ? noFields : source.index
+    const last = index[0]! * 3
     let cursor = 1
-    // Bytes of the source that are to be copied in one go: [runFrom, runTo) to runAt.
-    let runFrom = 0
-    let runTo = 0
-    let runAt = at
     for (let word = 0; word < wordCount; word++) {
-      let bits = words[word]!
+      let bits = this.#fresh[word]!
       while (bits !== 0) {
         const lead = Math.clz32(bits)
         bits &= ~(0x80000000 >>> lead)
         const field = word * 32 + lead + 1
-        if (source !== undefined) cursor = skipTo(source.index, cursor, field)
-        if (this.#isKept(field, draft)) {
-          const { bytes, index } = source!
-          const from = cursor === 1 ? this.dataStart(bytes) : index[cursor - 1]!
-          const to = index[cursor + 2]!
-          if (at + to - from > out.length) return tooLong(field)
-          if (from !== runTo) {
-            copyRun(bytes, runFrom, runTo, out, runAt)
-            runFrom = from
-            runAt = at
-          }
-          runTo = to
-          // A condition may look at it.
-          if (this.#hasCases) {
-            copyRun(bytes, runFrom, runTo, out, runAt)
-            this.#note(field, at + index[cursor + 1]! - from, at + to - from)
-          }
-          at += to - from
-          continue
+        if (cursor < last && index[cursor]! < field) {
+          const next = this.#copyKept(source!, cursor, field, at)
+          if (next < 0) return tooLong(field)
+          at = next
+          while (cursor < last && index[cursor]! < field) cursor += 3
         }
-        // What is written here parts the run, though its bytes may have stood together.
-        if (source !== undefined) copyRun(source.bytes, runFrom, runTo, out, runAt)
-        runFrom = runTo = -1
         const next = this.#encode(field, draft, cursor, at)
         if (typeof next !== "number") return next
         at = next
+        if (cursor < last && index[cursor] === field) cursor += 3
       }
     }
-    if (source !== undefined) copyRun(source.bytes, runFrom, runTo, out, runAt)
+    if (cursor < last) {
+      at = this.#copyKept(source!, cursor, maxField + 1, at)
+      if (at < 0) return tooLong(index[last - 2]!)
+    }
     const made = Buffer.allocUnsafe(at)
     copyRun(out, 0, at, made, 0)
     return made
+  }
+
+  /**
+   * Copies the fields before `below` that are kept, from `cursor` on, prefix and all; returns the
+   * offset behind them, or -1 when they make the message too long.
+   */
+  #copyKept({ bytes, index }: MessageView, cursor: number, below: number, start: number): number {
+    const words = this.#words
+    const last = index[0]! * 3
+    let at = start
+    let from = cursor === 1 ? this.dataStart(bytes) : index[cursor - 1]!
+    let to = from
+    for (let place = cursor; place < last && index[place]! < below; place += 3) {
+      const field = index[place]! - 1
+      const end = index[place + 2]!
+      if ((words[field >> 5]! & (0x80000000 >>> (field & 31))) === 0) {
+        if (at + to - from > maxMessageBytes) return -1
+        copyRun(bytes, from, to, this.#out, at)
+        at += to - from
+        from = to = end
+        continue
+      }
+      // A condition may look at it.
+      if (this.#hasCases) {
+        this.#note(field + 1, at + index[place + 1]! - from, at + end - from)
+      }
+      to = end
+    }
+    if (at + to - from > maxMessageBytes) return -1
+    copyRun(bytes, from, to, this.#out, at)
+    return at + to - from
   }
 
   /** Message type and bitmaps; returns where the fields begin. */
   #head(draft: Draft): number {
     const words = this.#words
     const size = blockBytes(this.#bitmap)
-    const blocks = announce(this.#bitmap, words, draft.bitmaps ?? 1)
+    const blocks = announce(this.#bitmap, words, draft.bitmaps)
     let at = mtiBytes(this.#mtiEncoding)
     writeMti(this.#mtiEncoding, draft.mti, this.#out, 0)
     for (let block = 0; block < blocks; block++) {
@@ -230,12 +275,6 @@ export class Assembler {
     return at
   }
 
-  #isKept(field: number, draft: Draft): boolean {
-    if (this.#slots[field] !== undefined || this.#parts?.has(field) === true) return false
-    return !this.#hasCases || this.#layout.entries[field]!.cases.length === 0 ||
-      draft.mti === Number(draft.source?.mti)
-  }
-
   #encode(field: number, draft: Draft, cursor: number, at: number): number | BuildFault {
     const entry = this.#layout.entries[field]
     const path = String(field)
@@ -244,6 +283,7 @@ export class Assembler {
       ? shapeIn(entry, this.#out, 0, this.#built, draft.mti)
       : entry.shape
     const existing = this.#slots[field] ?? keptValue(draft, field, cursor, this.#layout)
+    if (existing === zeros) return zeroed(shape, this.#out, at)
     const parts = this.#parts?.get(field)
     let value = existing
     if (parts !== undefined) {
@@ -278,6 +318,35 @@ export class Assembler {
   }
 }
 
+/** Stands for the zeros of a MAC that is still to be made. */
+const zeros = new Uint8Array(0)
+
+/** Zero in the field's own encoding, where a MAC will be written: a fixed length, no prefix. */
+function zeroed(shape: FieldShape, out: Uint8Array, at: number): number | BuildFault {
+  const end = at + bytesOf(shape, shape.fixed)
+  if (end > maxMessageBytes) return { path: shape.path, problem: "makes the message too long" }
+  const zero = zeroByte[shape.encoding]
+  for (let byte = at; byte < end; byte++) out[byte] = zero
+  return end
+}
+
+const zeroByte: Readonly<Record<Encoding, number>> = {
+  ascii: 0x30,
+  bcd: 0,
+  ebcdic: 0xf0,
+  ebcdic1047: 0xf0,
+  binary: 0,
+  hex: 0x30,
+  "ebcdic-hex": 0xf0,
+  gbk: 0x30
+}
+
+const noFields = new Int32Array(1)
+
+type Copy = (this: Uint8Array, target: Uint8Array, at: number, from: number, to: number) => number
+
+const { copy } = Buffer.prototype as unknown as { readonly copy: Copy }
+
 /** Short runs byte by byte: a call into the engine costs more. */
 function copyRun(
   bytes: Uint8Array,
@@ -286,19 +355,10 @@ function copyRun(
   out: Uint8Array,
   at: number
 ): void {
-  if (to - from < 48) {
-    for (let byte = from; byte < to; byte++) {
-      out[at + byte - from] = bytes[byte]!
-    }
-  } else if (from === 0 && to === bytes.length) out.set(bytes, at)
-  else out.set(bytes.subarray(from, to), at)
-}
-
-function skipTo(index: Int32Array, from: number, field: number): number {
-  let cursor = from
-  const last = index[0]! * 3
-  while (cursor < last && index[cursor]! < field) cursor += 3
-  return cursor
+  if (to - from > 24) copy.call(bytes, out, at, from, to)
+  else {
+    for (let byte = from; byte < to; byte++) out[at + byte - from] = bytes[byte]!
+  }
 }
 
 /** What the source has under this field: packed digits as text, everything else as bytes. */
@@ -312,7 +372,7 @@ function keptValue(
   if (source === undefined || keep === undefined || !hasBit(keep, field)) return undefined
   if (cursor > source.index[0]! * 3 || source.index[cursor] !== field) return undefined
   const [start, end] = [source.index[cursor + 1]!, source.index[cursor + 2]!]
-  const shape = shapeIn(layout.entries[field]!, source.bytes, 0, source.index, Number(source.mti))
+  const shape = shapeIn(layout.entries[field]!, source.bytes, 0, source.index, source.mtiNumber)
   return shape.encoding === "bcd"
     ? textOf(shape, source.bytes, start, end)
     : source.bytes.subarray(start, end)

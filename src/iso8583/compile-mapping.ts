@@ -190,7 +190,7 @@ function refined(
   )
   return (message) => {
     for (const [condition, wanted] of conditions) {
-      const holds = condition(message.bytes, 0, message.index, Number(message.mti))
+      const holds = condition(message.bytes, 0, message.index, message.mtiNumber)
       if (holds !== wanted) return undefined
     }
     const text = read(message)
@@ -222,7 +222,7 @@ function originFrom(
   }
   return {
     fields: access.tail === undefined ? [access.field] : [],
-    read: (message) => access.text(message.bytes, 0, message.index, Number(message.mti))
+    read: (message) => access.text(message.bytes, 0, message.index, message.mtiNumber)
   }
 }
 

@@ -87,7 +87,7 @@ export function leaves(message: Message): ReadonlyArray<Leaf> {
     const at = find(index, field)
     const [start, end] = [index[at + 1]!, index[at + 2]!]
     const entry = dialect.layout.entries[field]!
-    const shape = shapeIn(entry, bytes, 0, index, Number(message.mti))
+    const shape = shapeIn(entry, bytes, 0, index, message.mtiNumber)
     const parts = shape.composite?.parts(bytes, start, end) ?? []
     found.push({
       path: String(field),

@@ -12,7 +12,14 @@ import { faultFrom } from "./fault-report.ts"
 import type { BuildFault, CodecFault } from "./fault.ts"
 import { indexCapacity, type Indexer } from "./indexer.ts"
 import type { Layout } from "./layout.ts"
-import { isRepeatMti, isResponseMti, mtiBytes, type MtiEncoding, readMti } from "./message-type.ts"
+import {
+  isRepeatMti,
+  isResponseMti,
+  mtiBytes,
+  type MtiEncoding,
+  mtiFrom,
+  readMti
+} from "./message-type.ts"
 import { MessageView } from "./message-view.ts"
 import type { Dialect, Message, MessageForm, Role, Values } from "./message.ts"
 import { keyOf, type Semantics } from "./semantics.ts"
@@ -65,6 +72,8 @@ export class CompiledDialect implements Dialect {
   /** All fields but the MAC, which never survives a change. */
   readonly #kept: Int32Array
   readonly #paths: ReadonlyMap<Role, string>
+  /** 0: the dialect has none. */
+  readonly #macField: number
   readonly #scratch = new Int32Array(indexCapacity)
   #pool = new Int32Array(poolSize)
   #poolUsed = 0
@@ -83,7 +92,8 @@ export class CompiledDialect implements Dialect {
     this.#parts = parts
     this.#paths = pathsOf(parts.semantics.roles)
     this.#kept = everything.slice()
-    if (this.mac !== undefined) clearBit(this.#kept, this.mac.field)
+    this.#macField = this.mac?.field ?? 0
+    if (this.#macField > 0) clearBit(this.#kept, this.#macField)
   }
 
   get mac() {
@@ -150,7 +160,7 @@ export class CompiledDialect implements Dialect {
     mac = false,
     bitmaps = 1
   ): Buffer | BuildFault {
-    return this.#make(mti, { values: [values], mac: this.#macField(mac), bitmaps })
+    return this.#make(mti, [values], mac, undefined, undefined, bitmaps, undefined)
   }
 
   /**
@@ -158,7 +168,7 @@ export class CompiledDialect implements Dialect {
    */
   encodeAll(mti: string, values: Draft["values"], mac: boolean): Buffer | BuildFault {
     const required = this.#parts.required.get(mti)
-    return this.#make(mti, { values, mac: this.#macField(mac), required })
+    return this.#make(mti, values, mac, undefined, undefined, 1, required)
   }
 
   build(mti: string, values: Values, mac = false): Buffer {
@@ -171,13 +181,15 @@ export class CompiledDialect implements Dialect {
       keep = keep.slice()
       for (const field of change.drop) clearBit(keep, field)
     }
-    return this.#make(change.mti ?? message.mti, {
-      source: message,
+    return this.#make(
+      change.mti ?? message.mti,
+      change.set === undefined ? [] : [change.set],
+      change.mac === true,
+      message as MessageView,
       keep,
-      values: change.set === undefined ? [] : [change.set],
-      mac: this.#macField(change.mac ?? false),
-      bitmaps: this.#parts.assembler.bitmapsOf(message.bytes)
-    })
+      this.#parts.assembler.bitmapsOf(message.bytes),
+      undefined
+    )
   }
 
   patch(message: Message, change: Parameters<Dialect["patch"]>[1]): Buffer {
@@ -195,25 +207,33 @@ export class CompiledDialect implements Dialect {
     mac: boolean
   ): Buffer | BuildFault {
     const rule = this.#parts.responses.get(request.mti) ??
-      { mti: mtiText((Number(request.mti) + 10) % 10_000), echo: this.#parts.echo }
+      { mti: mtiText((request.mtiNumber + 10) % 10_000), echo: this.#parts.echo }
     const path = this.pathOf("response")
-    return this.#make(rule.mti, {
-      source: request,
-      keep: rule.echo,
-      values: path === undefined ? [values] : [{ [path]: response }, values],
-      mac: this.#macField(mac)
-    })
+    return this.#make(
+      rule.mti,
+      path === undefined ? [values] : [{ [path]: response }, values],
+      mac,
+      request as MessageView,
+      rule.echo,
+      1,
+      undefined
+    )
   }
 
-  #make(mti: string, draft: Omit<Draft, "mti">): Buffer | BuildFault {
-    const number = Number(mti)
-    // The usual test, without a pattern: texts of message types are kept by their number.
-    if (mtiText(number) !== mti) return { path: "mti", problem: "must be 4 digits" }
-    return this.#parts.assembler.assemble({ ...draft, mti: number })
-  }
-
-  #macField(wanted: boolean): number {
-    return wanted ? this.mac?.field ?? 0 : 0
+  #make(
+    mti: string,
+    values: Draft["values"],
+    mac: boolean,
+    source: MessageView | undefined,
+    keep: Int32Array | undefined,
+    bitmaps: number,
+    required: Int32Array | undefined
+  ): Buffer | BuildFault {
+    const type = mtiFrom(mti)
+    if (type < 0) return { path: "mti", problem: "must be 4 digits" }
+    const field = mac ? this.#macField : 0
+    const draft = { mti: type, source, keep, values, mac: field, bitmaps, required }
+    return this.#parts.assembler.assemble(draft)
   }
 
   /** Bitmaps the message was sent with. */
@@ -251,11 +271,11 @@ export class CompiledDialect implements Dialect {
   }
 
   isRepeat(message: Message): boolean {
-    return isRepeatMti(Number(message.mti))
+    return isRepeatMti(message.mtiNumber)
   }
 
   isResponse(message: Message): boolean {
-    return isResponseMti(Number(message.mti))
+    return isResponseMti(message.mtiNumber)
   }
 
   channel(message: Message): string {

@@ -25,13 +25,13 @@ export interface MessageDocument {
 
 export function documentOf(message: Message): MessageDocument {
   const dialect = message.dialect as CompiledDialect
-  const { bytes, index, mti } = message
+  const { bytes, index, mti, mtiNumber } = message
   const fields: Record<string, string | { readonly hex: string }> = {}
   const scratch = new Uint8Array(bytes.length + 64)
   for (const field of message.fields()) {
     const at = find(index, field)
     const [start, end] = [index[at + 1]!, index[at + 2]!]
-    const shape = shapeIn(dialect.layout.entries[field]!, bytes, 0, index, Number(mti))
+    const shape = shapeIn(dialect.layout.entries[field]!, bytes, 0, index, mtiNumber)
     const text = textOf(shape, bytes, start, end)
     const from = start - shape.prefixBytes
     const length = writeField(shape, text, scratch, 0)

@@ -22,6 +22,18 @@ export function readMti(encoding: MtiEncoding, bytes: Uint8Array, at: number): n
   return readPrefix(codes[encoding], bytes, at, mtiBytes(encoding))
 }
 
+/** The number of four digits, or -1. */
+export function mtiFrom(text: string): number {
+  if (text.length !== 4) return -1
+  let mti = 0
+  for (let at = 0; at < 4; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    mti = mti * 10 + digit
+  }
+  return mti
+}
+
 export function writeMti(encoding: MtiEncoding, mti: number, out: Uint8Array, at: number): void {
   if (encoding === "bcd") {
     out[at] = (Math.trunc(mti / 1000) << 4) | (Math.trunc(mti / 100) % 10)

@@ -10,7 +10,6 @@ export class MessageView implements Message {
   readonly dialect: CompiledDialect
   readonly bytes: Uint8Array
   readonly index: Int32Array
-  /** The message type as a number. */
   readonly mtiNumber: number
 
   constructor(dialect: CompiledDialect, bytes: Uint8Array, index: Int32Array, mti: number) {

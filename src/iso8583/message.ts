@@ -99,6 +99,8 @@ export interface Message {
    */
   readonly index: Int32Array
   readonly mti: string
+  /** The same as a number. */
+  readonly mtiNumber: number
   readonly has: (field: number) => boolean
   /** Fields present, ascending. */
   readonly fields: () => ReadonlyArray<number>

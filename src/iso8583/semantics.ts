@@ -158,7 +158,7 @@ function kindsFrom(reader: SourceReader, source: Source, layout: Layout): KindTa
     kindOf: (message) => {
       const index = message.index
       for (const { kind, when } of byMti.get(message.mti) ?? []) {
-        if (when(message.bytes, 0, index, Number(message.mti))) return kind
+        if (when(message.bytes, 0, index, message.mtiNumber)) return kind
       }
       return undefined
     },
@@ -203,7 +203,7 @@ function channelsFrom(
     }
   })
   return (message) => {
-    const mti = Number(message.mti)
+    const mti = message.mtiNumber
     for (const { channel, when } of rules) {
       if (when(message.bytes, 0, message.index, mti)) return channel
     }

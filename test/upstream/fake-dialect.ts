@@ -140,6 +140,7 @@ function readFake(dialect: Dialect, bytes: Uint8Array): Message | CodecFault {
     bytes,
     index: new Int32Array(1),
     mti,
+    mtiNumber: Number(mti),
     has: (field) => fields[field] !== undefined,
     fields: () => Object.keys(fields).filter((key) => key !== "mti").map(Number),
     text,

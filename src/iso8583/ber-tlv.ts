@@ -219,6 +219,17 @@ function checkLevel(bytes: Uint8Array, start: number, end: number, depth: number
       at++
       continue
     }
+    // Most objects: no constructed one, a tag of one or two bytes, a length of one.
+    if ((first & 0x20) === 0) {
+      const lengthAt = (first & 0x1f) !== 0x1f ? at + 1 : bytes[at + 1]! < 0x80 ? at + 2 : end
+      if (lengthAt < end) {
+        const length = bytes[lengthAt]!
+        if (length < 0x80 && length < end - lengthAt) {
+          at = lengthAt + 1 + length
+          continue
+        }
+      }
+    }
     const bad = openObject(bytes, at, end)
     if (bad >= 0) return bad
     const next = found.end

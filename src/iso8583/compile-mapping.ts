@@ -68,13 +68,14 @@ export function compileMapping(
   const stamped = stampFrom(reader, file, far)
   const forward = rulesFrom(reader, own(file, "forward"), "forward", near, far)
   const back = rulesFrom(reader, own(file, "back"), "back", far, near)
+  const forms = formsOf(reader, far)
   checkMandatory(reader, near, far, new Set([...stamped, ...forward.given]))
   if (reader.faults.length > 0) return reader.faults
   return {
     from: from.name,
     to: to.name,
     pin: forward.pin,
-    forward: (request, stamp, mac) => forwarded(far, forward.rules, request, stamp, mac),
+    forward: (request, stamp, mac) => forwarded(far, forms, forward.rules, request, stamp, mac),
     back: (answer) => broughtBack(back.rules, answer)
   }
 }
@@ -249,15 +250,38 @@ function crosses(kind: Kind): boolean {
   return kind !== "reversal" && !managementKinds.has(kind)
 }
 
+interface Form {
+  readonly mti: string
+  readonly writes: Writes
+}
+
+/** The values of each kind's own form, with their paths resolved. */
+function formsOf(reader: SourceReader, to: CompiledDialect): ReadonlyMap<Kind, Form> {
+  const forms = new Map<Kind, Form>()
+  for (const kind of kinds) {
+    const form = to.form(kind)
+    if (form === undefined) continue
+    const writes = new Writes()
+    for (const [path, value] of Object.entries(form.values)) {
+      const access = to.layout.access(path)
+      if (access === undefined) reader.fault("to", `${path} of ${kind} is no field of ${to.name}`)
+      else if (value !== undefined) writes.add(access, value)
+    }
+    forms.set(kind, { mti: form.mti, writes })
+  }
+  return forms
+}
+
 function forwarded(
   to: CompiledDialect,
+  forms: ReadonlyMap<Kind, Form>,
   rules: ReadonlyArray<Rule>,
   request: Message,
   stamp: Values,
   mac: boolean
 ): Buffer | MappingFault {
   const kind = request.kind()
-  const form = kind === undefined ? undefined : to.form(kind)
+  const form = kind === undefined ? undefined : forms.get(kind)
   if (kind === undefined || form === undefined) {
     return { path: "mti", problem: `${to.name} has no message for ${kind ?? request.mti}` }
   }
@@ -266,7 +290,7 @@ function forwarded(
     const text = read(request)
     if (text !== undefined) writes.add(target, text)
   }
-  return to.encodeAll(form.mti, [form.values, writes, stamp], mac)
+  return to.encodeAll(form.mti, [form.writes, writes, stamp], mac)
 }
 
 /** Used within one call, and empty between calls. */

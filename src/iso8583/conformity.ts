@@ -85,21 +85,25 @@ export function misfit(
 
 function digits(bytes: Uint8Array, start: number, end: number, zero: number): number {
   for (let at = start; at < end; at++) {
-    const digit = bytes[at]! - zero
-    if (digit < 0 || digit > 9) return at
+    if ((bytes[at]! - zero) >>> 0 > 9) return at
   }
   return -1
 }
 
 function packed(bytes: Uint8Array, start: number, end: number, highest: number): number {
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    const high = byte >> 4
-    const low = byte & 0x0f
-    if (high > 9 && high !== highest || low > 9 && low !== highest) return at
-  }
+  const allowed = highest === 9 ? packedAllowed : trackAllowed
+  for (let at = start; at < end; at++) if (allowed[bytes[at]!] === 0) return at
   return -1
 }
+
+function allowance(highest: number): Uint8Array {
+  const fits = (half: number): boolean => half <= 9 || half === highest
+  return Uint8Array.from({ length: 256 }, (_, byte) => Number(fits(byte >> 4) && fits(byte & 15)))
+}
+
+/** By byte: are both halves digits, or D where track data has its separator? */
+const packedAllowed = allowance(9)
+const trackAllowed = allowance(0x0d)
 
 /** The fill is 0 or F; what is not fill is a digit, or D in track data. */
 function packedWithFill(

@@ -6,10 +6,7 @@
  */
 
 import type { FieldShape } from "./field.ts"
-import { shortHex } from "./short-text.ts"
-
-/** Track data writes its separator as half byte D. */
-const separator = /D/g
+import { pairTable, shortHex, spelled } from "./short-text.ts"
 
 export function bcdText(
   shape: FieldShape,
@@ -23,9 +20,14 @@ export function bcdText(
     const text = shortHex(bytes, start + 1, end)
     return String.fromCharCode(bytes[start]!) + cut(text, rest * 2, digits - 1, shape.fillLeft)
   }
-  const text = cut(shortHex(bytes, start, end), (end - start) * 2, digits, shape.fillLeft)
-  return shape.type === "z" ? text.toUpperCase().replace(separator, "=") : text
+  const text = shape.type === "z"
+    ? spelled(trackPairs, bytes, start, end - start)
+    : shortHex(bytes, start, end)
+  return cut(text, (end - start) * 2, digits, shape.fillLeft)
 }
+
+/** Track data writes its separator as half byte D. */
+const trackPairs = pairTable("0123456789ABC=EF")
 
 function cut(text: string, present: number, digits: number, fillLeft: boolean): string {
   if (digits === present) return text

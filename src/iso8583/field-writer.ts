@@ -24,6 +24,14 @@ export function writeField(
   at: number
 ): number | string {
   if (typeof value !== "string") return writeRaw(shape, value, out, at)
+  if (shape.fixed === value.length && shape.code === encodingCode.ascii && !shape.overpunch) {
+    // Most fields of most dialects: characters that fill their field.
+    if (shape.prefix === undefined && at + value.length <= out.length) {
+      return writeCharacters(shape, value, value.length, out, at)
+        ? at + value.length
+        : expectation(shape)
+    }
+  }
   if (shape.encoding === "gbk") return writeGbk(shape, value, out, at)
   const text = shape.overpunch ? overpunched(value) : value
   if (text === undefined) return "must be C or D and digits"
@@ -95,45 +103,60 @@ function writeCharacters(
       for (let index = at; index < from; index++) out[index] = pad
     } else for (let index = at + size; index < at + width; index++) out[index] = pad
   }
-  if (size > 32) {
-    if (wide.test(text)) return false
-    latin1Write.call(out, text, from, size)
-    return shape.test === characterTest.any || allAllowed(shape.test, out, from, from + size)
-  }
-  if (shape.test === characterTest.digits) {
-    for (let index = 0; index < size; index++) {
-      const code = text.charCodeAt(index)
-      if (code < 0x30 || code > 0x39) return false
-      out[from + index] = code
-    }
-    return true
-  }
-  for (let index = 0; index < size; index++) {
-    const code = text.charCodeAt(index)
-    if (code > 0xff) return false
-    out[from + index] = code
-  }
-  return shape.test === characterTest.any || allAllowed(shape.test, out, from, from + size)
+  return size > 32 && (shape.test === characterTest.any || shape.test === characterTest.hex)
+    ? writeLong(text, shape.test, out, from)
+    : writeAllowed(text, shape.test, out, from)
 }
+
+/** Character by character, of which each has a place in one byte. */
+function writeAllowed(text: string, test: number, out: Uint8Array, at: number): boolean {
+  const allowed = allowances[test]!
+  const size = text.length
+  let index = 0
+  if (test === characterTest.signed && (text.startsWith("C") || text.startsWith("D"))) {
+    out[at] = text.charCodeAt(0)
+    index = 1
+  }
+  for (; index < size; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0xff || allowed[code] === 0) return false
+    out[at + index] = code
+  }
+  return true
+}
+
+/** A call into the engine writes long texts faster than we do. */
+function writeLong(text: string, test: number, out: Uint8Array, at: number): boolean {
+  const size = text.length
+  if (test === characterTest.any) {
+    if (wide.test(text)) return false
+  } else if (size > 2 * unpacked.length || size % 2 !== 0) return writeAllowed(text, test, out, at)
+  // It stops at the first character that is no hex digit.
+  else if (hexWrite.call(unpacked, text, 0, size / 2) !== size / 2) return false
+  latin1Write.call(out, text, at, size)
+  return true
+}
+
+const unpacked = Buffer.alloc(1024)
 
 /** What has no place in one byte. */
 const wide = /[\u{100}-\u{10ffff}]/u
 
-/** Digits, track data, hex and signs, looked at once they are written. */
-function allAllowed(test: number, out: Uint8Array, start: number, end: number): boolean {
-  if (test === characterTest.hex) {
-    for (let at = start; at < end; at++) if (hexValues[out[at]!]! < 0) return false
-    return true
-  }
-  for (let at = start; at < end; at++) {
-    const code = out[at]!
-    if (code >= 0x30 && code <= 0x39) continue
-    if (test === characterTest.track && (code === 0x3d || code === 0x44)) continue
-    if (test === characterTest.signed && at === start && (code === 0x43 || code === 0x44)) continue
-    return false
-  }
-  return true
+function allowance(pattern: RegExp): Uint8Array {
+  return Uint8Array.from(
+    { length: 256 },
+    (_, code) => Number(pattern.test(String.fromCharCode(code)))
+  )
 }
+
+/** By character test: may this character stand there? */
+const allowances: Readonly<Record<number, Uint8Array>> = [
+  allowance(/[^]/),
+  allowance(/[0-9]/),
+  allowance(/[0-9=D]/),
+  allowance(/[0-9A-Fa-f]/),
+  allowance(/[0-9]/)
+]
 
 function writePacked(
   shape: FieldShape,

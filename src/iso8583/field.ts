@@ -8,13 +8,13 @@
  * canonical one (another fill nibble, lower-case hex); then the raw bytes do.
  */
 
-import { ebcdic, ebcdic037, ebcdic1047, gbk, hex, latin1 } from "./character-set.ts"
+import { ebcdic, ebcdic037, ebcdic1047, gbk, latin1 } from "./character-set.ts"
 import type { Composite } from "./composite.ts"
 import { bcdText, signedText } from "./digits.ts"
 import { digitsOf } from "./field-size.ts"
 import type { LengthPrefix } from "./length-prefix.ts"
 import type { Mask } from "./mask.ts"
-import { shortText } from "./short-text.ts"
+import { shortHex, shortText } from "./short-text.ts"
 
 export const fieldTypes = ["n", "a", "an", "ans", "z", "b", "x+n"] as const
 /** n digits, a/an/ans text, z track digits with `=`, b bytes, x+n digits with C or D first. */
@@ -154,7 +154,7 @@ export function textOf(shape: FieldShape, bytes: Uint8Array, start: number, end:
     case encodingCode.bcd:
       return bcdText(shape, bytes, start, end, digitsOf(shape, bytes, start, end))
     case encodingCode.binary:
-      return hex(bytes, start, end).toUpperCase()
+      return shortHex(bytes, start, end)
     case encodingCode.hex:
       return latin1(bytes, start, end)
     case encodingCode["ebcdic-hex"]:

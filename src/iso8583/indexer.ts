@@ -57,6 +57,8 @@ const opFixed = 1
 const opVariable = 2
 const opRest = 3
 const opCases = 4
+/** A fixed length and no structure: most fields of most messages. */
+const opPlain = 5
 
 export class Indexer {
   readonly #mtiEncoding: MtiEncoding
@@ -67,6 +69,7 @@ export class Indexer {
   readonly #entries: ReadonlyArray<FieldEntry | undefined>
   readonly #table: Int32Array
   readonly #composites: Array<Composite | undefined> = []
+  readonly #hasCases: boolean
   /** First row of the cases of each field. */
   readonly #caseRows: Int32Array
   readonly #words = new Int32Array(wordCount)
@@ -86,6 +89,7 @@ export class Indexer {
     this.#rules = rules
     const cases = entries.reduce((sum, entry) => sum + (entry?.cases.length ?? 0), 0)
     this.#table = new Int32Array((entries.length + cases + entries.length) * stride)
+    this.#hasCases = cases > 0
     this.#caseRows = new Int32Array(entries.length)
     let row = entries.length
     for (const [field, entry] of entries.entries()) {
@@ -107,7 +111,13 @@ export class Indexer {
     const checked = shape.lenient ? undefined : shape.composite
     const hexPairs = isHex(shape.encoding) && prefix?.counts !== "octets" ? 2 : 1
     this.#table.set([
-      shape.rest ? opRest : prefix === undefined ? opFixed : opVariable,
+      shape.rest
+        ? opRest
+        : prefix !== undefined
+        ? opVariable
+        : checked === undefined
+        ? opPlain
+        : opFixed,
       fixed < 0 ? hexPairs : bytesOf(shape, fixed),
       prefix?.bytes ?? 0,
       prefix === undefined ? 0 : prefixCode[prefix.encoding],
@@ -139,6 +149,8 @@ export class Indexer {
     const words = this.#words
     at = this.#readBitmap(bytes, start, at, end, out)
     if (at < 0) return at
+    const table = this.#table
+    const hasCases = this.#hasCases
     let count = 0
     for (let word = 0; word < wordCount; word++) {
       let bits = words[word]!
@@ -146,16 +158,30 @@ export class Indexer {
         const lead = Math.clz32(bits)
         bits &= ~(0x80000000 >>> lead)
         const field = word * 32 + lead + 1
-        const to = this.#measure(field, bytes, start, at, end, out, mti)
-        if (to < 0) return to
+        // A condition looks at the fields before.
+        if (hasCases) out[0] = count
+        const cell = field * stride
+        let to = at + table[cell + 1]!
+        let from = at
+        if (
+          table[cell] !== opPlain || to > end ||
+          misfit(table[cell + 7]!, bytes, at, to, table[cell + 8] === 1) >= 0
+        ) {
+          to = this.#measure(field, bytes, start, at, end, out, mti)
+          from = at + this.#prefixAt
+        }
+        if (to < 0) {
+          out[0] = count
+          return to
+        }
         count++
         out[3 * count - 2] = field
-        out[3 * count - 1] = at + this.#prefixAt - start
+        out[3 * count - 1] = from - start
         out[3 * count] = to - start
-        out[0] = count
         at = to
       }
     }
+    out[0] = count
     if (at !== end) return fault(out, faultCode.trailing, 0, at - start)
     return this.#judge(rule, bytes, start, out, mti, count)
   }
@@ -200,7 +226,7 @@ export class Indexer {
     const table = this.#table
     let row = field
     let cell = row * stride
-    let op = field * stride < table.length ? table[cell]! : opUnknown
+    let op = table[cell]!
     if (op === opCases) {
       row = this.#caseRow(field, bytes, start, out, mti)
       cell = row * stride
@@ -210,7 +236,7 @@ export class Indexer {
     let odd = parity === 1
     let to = end
     let at = from
-    if (op === opFixed) {
+    if (op === opFixed || op === opPlain) {
       to = from + table[cell + 1]!
       if (to > end) return fault(out, faultCode.valueCut, field, from - start)
     } else if (op === opVariable) {

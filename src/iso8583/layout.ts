@@ -71,10 +71,17 @@ export function plainField(path: string): number {
   return field
 }
 
-/** Where a field stands in an index, or 0. */
+/** Where a field stands in an index, or 0. Halves the index first: most are two dozen fields. */
 export function find(index: Int32Array, field: number): number {
+  const count = index[0]!
+  const middle = 1 + 3 * (count >> 1)
+  if (count > 4 && index[middle]! <= field) return findFrom(index, field, middle)
+  return findFrom(index, field, 1)
+}
+
+function findFrom(index: Int32Array, field: number, from: number): number {
   const last = index[0]! * 3
-  for (let at = 1; at < last; at += 3) {
+  for (let at = from; at < last; at += 3) {
     const each = index[at]!
     if (each === field) return at
     if (each > field) return 0

@@ -76,7 +76,7 @@ async function caughtUp(arm: Arm): Promise<number> {
   return Number.POSITIVE_INFINITY
 }
 
-async function measured(arm: Arm): Promise<void> {
+async function measure(arm: Arm): Promise<void> {
   await arm.run(warming.ratePerSecond, warming.seconds, 0)
   const knee = options.rate === undefined
     ? (await climb(arm, firstRate, stretch)).held.perSecond
@@ -103,7 +103,7 @@ const site = await makeSite({
   terminals,
   upstreamPort,
   workers: 1,
-  more: { ledger: { url: { file: "url" }, migrate: "auto" } }
+  ledger: { url: { file: "url" }, migrate: "auto" }
 })
 writeFileSync(
   join(site.folder, "url"),
@@ -121,7 +121,7 @@ try {
     generators: 1
   })
   await arm.open()
-  await measured(arm)
+  await measure(arm)
 } finally {
   await arm?.close()
   await responder.stop()

@@ -83,6 +83,8 @@ export interface SiteOptions {
   /** Accounts at wallets, and the files that their secrets lie in. */
   readonly accounts?: ReadonlyArray<Readonly<Record<string, unknown>>>
   readonly secrets?: Readonly<Record<string, string>>
+  /** Instead of an embedded PostgreSQL. */
+  readonly ledger?: Readonly<Record<string, unknown>>
 }
 
 export interface Site {
@@ -140,7 +142,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     terminalsFile: "bench.csv",
     keyStore: { file: "keys.test.json", masterKey: { file: "test-master-key.hex" }, test: true },
     journal: { path: "journal", maxBytes: 1_073_741_824 },
-    ledger: { dataPath: "postgres" },
+    ledger: options.ledger ?? { dataPath: "postgres" },
     codec: { workers: options.workers },
     admin: { port: adminPort },
     public: { port: publicPort, accounts: options.accounts ?? [] }

@@ -33,6 +33,8 @@ export interface TransactionQuery {
 export interface AdminFaces {
   readonly scrape: () => string
   readonly readiness: Readiness
+  /** False: the audit log takes no entry, and so nothing is done here (fault D8). */
+  readonly recordable: () => boolean
   /** Journal mode, versions, invariants that were given up. */
   readonly health: () => Row
   readonly sessions: {

@@ -38,6 +38,17 @@ const get = (path: string, about: string, answer: Route["answer"]): Route =>
 const post = (path: string, about: string, answer: Route["answer"]): Route =>
   Object.freeze({ method: "POST", path, about, answer })
 
+/** What changes something: only while it can be put on record. */
+const act = (path: string, about: string, answer: Route["answer"]): Route =>
+  post(
+    path,
+    about,
+    (faces, asked) =>
+      faces.recordable()
+        ? answer(faces, asked)
+        : refusal(503, "the audit log takes no entry: see to PostgreSQL and the journal first")
+  )
+
 const queryKeys = ["id", "rrn", "stan", "terminal", "merchant", "day"] as const
 const queryWords = [...queryKeys, "amount"].join(", ")
 
@@ -76,7 +87,7 @@ export const routes: ReadonlyArray<Route> = [
     { sessions },
     { query }
   ) => jsonAnswer(sessions.ended(query.get("terminal") ?? undefined, limitOf(query)))),
-  post(
+  act(
     "/api/sessions/:terminal/close",
     "Ends a terminal's session.",
     ({ sessions }, { names }) =>
@@ -88,7 +99,7 @@ export const routes: ReadonlyArray<Route> = [
     "Links, breakers, windows.",
     ({ upstreams }) => jsonAnswer(upstreams.list())
   ),
-  post("/api/upstreams/:name/breaker", "`{to}`: open, closed or auto.", (
+  act("/api/upstreams/:name/breaker", "`{to}`: open, closed or auto.", (
     { upstreams },
     { body, names }
   ) => {
@@ -96,11 +107,11 @@ export const routes: ReadonlyArray<Route> = [
     if (to === undefined) return refusal(400, "to: expected open, closed or auto")
     return done(upstreams.force(names.get("name")!, to), "there is no such upstream")
   }),
-  post("/api/upstreams/:name/links/:link/drain", "Takes a link out of service gently.", (
+  act("/api/upstreams/:name/links/:link/drain", "Takes a link out of service gently.", (
     { upstreams },
     { names }
   ) => done(upstreams.drain(names.get("name")!, linkOf(names)), "there is no such link")),
-  post("/api/upstreams/:name/links/:link/resume", "Lets a drained link back.", (
+  act("/api/upstreams/:name/links/:link/resume", "Lets a drained link back.", (
     { upstreams },
     { names }
   ) => done(upstreams.resume(names.get("name")!, linkOf(names)), "there is no such link")),
@@ -115,7 +126,7 @@ export const routes: ReadonlyArray<Route> = [
     ({ exceptions }, { query }) =>
       orAway(exceptions.list(limitOf(query)).pipe(Effect.map((rows) => jsonAnswer(rows))))
   ),
-  post("/api/exceptions/:id/resolve", "`{note}`: closes an exception with a reason.", (
+  act("/api/exceptions/:id/resolve", "`{note}`: closes an exception with a reason.", (
     { exceptions },
     { body, names }
   ) => {
@@ -145,7 +156,7 @@ export const routes: ReadonlyArray<Route> = [
     return read === undefined ? refusal(400, "hex: expected up to 8,192 bytes") : jsonAnswer(read)
   }),
 
-  post(
+  act(
     "/api/reload",
     "Reads the configuration again; all of it is applied, or none.",
     (faces) =>
@@ -153,7 +164,7 @@ export const routes: ReadonlyArray<Route> = [
         Effect.map((report) => jsonAnswer(report, report.refused.length === 0 ? 200 : 409))
       )
   ),
-  post(
+  act(
     "/api/drain",
     "Stops accepting, lets what is in flight end, and ends the process.",
     (faces) => faces.drain.pipe(Effect.as(jsonAnswer({ draining: true }, 202)))

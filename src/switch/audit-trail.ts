@@ -14,6 +14,8 @@ import { Observatory } from "../observe/observatory.ts"
 
 export interface AuditTrail {
   readonly add: (entry: Omit<AuditEntry, "atMs">) => void
+  /** False: one more would be lost. */
+  readonly takes: () => boolean
   /** Entries that PostgreSQL does not have yet. */
   readonly pending: () => number
 }
@@ -54,6 +56,7 @@ export const makeAuditTrail = Effect.gen(function*() {
       journal.note([{ table: "state", key, value }], [])
       Latch.openUnsafe(wanted)
     },
+    takes: () => pending.size < maxPending && journal.health().level !== "failed",
     pending: () => pending.size
   }
   return trail

@@ -20,6 +20,7 @@ export interface BackOfficeShape {
     decided: (doubts: DecidedDoubts) => void
   ) => Effect.Effect<SettlementDesk | undefined, never, Scope.Scope>
   readonly audit: AuditTrail["add"]
+  readonly recordable: AuditTrail["takes"]
   /** The estate that came into force. */
   readonly mirror: (profiles: ReadonlyArray<TerminalProfile>) => void
 }
@@ -27,6 +28,7 @@ export interface BackOfficeShape {
 const closed: BackOfficeShape = {
   settlement: () => Effect.succeed(undefined),
   audit: () => {},
+  recordable: () => true,
   mirror: () => {}
 }
 
@@ -42,6 +44,7 @@ export const backOfficeLayer = Layer.effect(
     return {
       settlement: (decided) => Effect.provideContext(makeSettlementDesk({ decided }), needs),
       audit: trail.add,
+      recordable: trail.takes,
       mirror: yield* makeEstateMirror
     }
   })

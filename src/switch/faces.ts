@@ -45,13 +45,14 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
   const ledger = yield* LedgerHealth
   const terminals = yield* Terminals
   const { scrape } = yield* Observatory
-  const { audit } = yield* BackOffice
+  const { audit, recordable } = yield* BackOffice
   const businessDay = yield* keepBusinessDay(controls.loaded())
   const database = yield* Effect.context<PgClient.PgClient>()
   const asked = <A>(question: Effect.Effect<A, LedgerUnavailable, PgClient.PgClient>) =>
     Effect.mapError(Effect.provideContext(question, database), () => away)
   const faces: AdminFaces = {
     scrape,
+    recordable,
     readiness: {
       // Nobody is asked before: the admin listener opens when every layer stands.
       recovered: () => true,

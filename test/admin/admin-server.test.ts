@@ -63,6 +63,22 @@ describe("the admin listener", () => {
       }))
   })
 
+  it.live("D8: does nothing that the audit log would not hold", () => {
+    const { calls, faces } = makeFaces({ recordable: () => false })
+    return asking(faces, (ask) =>
+      Effect.gen(function*() {
+        for (const path of ["upstreams/acquirer/links/0/drain", "sessions/T1/close", "drain"]) {
+          const refused = yield* ask(`/api/${path}`, post({}))
+          expect([refused.status, refused.text]).toEqual([
+            503,
+            expect.stringContaining("audit log")
+          ])
+        }
+        expect(calls).toEqual([])
+        expect((yield* ask("/api/sessions")).status).toBe(200)
+      }))
+  })
+
   it.live("changes what it is asked to change, and says when there is no such thing", () => {
     const { calls, faces } = makeFaces()
     return asking(faces, (ask) =>

@@ -42,6 +42,7 @@ export function makeFaces(change: Partial<AdminFaces> = {}) {
       journal: () => goodJournal,
       upstreams: () => [goodUpstream]
     },
+    recordable: () => true,
     health: () => ({ mode: "strict", config: 1 }),
     sessions: {
       list: (

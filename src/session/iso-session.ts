@@ -292,7 +292,11 @@ export class IsoSession extends Line<Arrival> {
 
   #macChecked(spoken: Spoken, verdict: MacVerdict): void {
     const { arrival, profile } = spoken
-    const { keys, time } = this.room.house
+    const { keys, security, time } = this.room.house
+    if (verdict === "unchecked") {
+      this.refuse(spoken, security.place === "hsm" ? "hsm-unavailable" : "key-missing")
+      return
+    }
     if (verdict === "right") {
       this.#wrongMacs = 0
       this.#desk.take(this, spoken, true)

@@ -171,12 +171,14 @@ export class Forwarding {
     const timeoutMs = settings.upstreamTimeoutMs.get(reservation.upstream)
     invariant(timeoutMs !== undefined, "every upstream has a timeout")
     life.dispatchedMs = time.monotonicMs()
-    if (reservation.dispatch(timeoutMs, (ending) => this.#ended(life, ending))) forgetPin(life)
-    else this.#again(life)
+    if (!reservation.dispatch(timeoutMs, (ending) => this.#ended(life, ending))) {
+      this.#again(life)
+    }
   }
 
   #ended(life: Life, ending: Ending): void {
     invariant(!life.ending, "a request ends once")
+    if (ending._tag !== "unwritten") forgetPin(life)
     switch (ending._tag) {
       case "answered":
         this.#outcomes.answered(life, ending.answer)
@@ -220,7 +222,7 @@ function requestOf(life: Life): UpstreamRequest {
   }
 }
 
-/** The terminal's block has gone where it had to, and stays nowhere (I6). */
+/** No candidate will need the terminal's block any more, and it stays nowhere (I6). */
 function forgetPin({ submission: { message } }: Life): void {
   const path = message?.dialect.pathOf("pinBlock")
   if (path !== undefined) message?.raw(path)?.fill(0)

@@ -76,6 +76,20 @@ describe("identity by sign-on", () => {
 })
 
 describe("identity by MAC", () => {
+  it("is in nobody's doubt while MACs cannot be made: refused by name, and never blamed", () => {
+    const place = new Place(keyed)
+    const caller = place.connect()
+    for (const stan of ["000001", "000002", "000003", "000004"]) {
+      caller.say(sale("T0000001", stan, { 64: "not made" }))
+    }
+    place.settle()
+    expect(place.count("refused key-missing")).toBe(4)
+    expect([place.count("refused mac-wrong"), place.audited, caller.fate]).toEqual([0, [], "open"])
+    caller.say(sale("T0000001", "000005", { 64: "mac-7" }))
+    place.settle()
+    expect(answered(place, "000005")).toBe(true)
+  })
+
   it("takes the first right MAC on any connection as proof, and seals the answer", () => {
     const place = new Place(keyed)
     const caller = place.connect()

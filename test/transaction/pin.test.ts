@@ -74,19 +74,32 @@ describe("a sale with a PIN", () => {
     expect(one.upstreams.secured).toHaveLength(1)
   })
 
-  it("keeps its block until it has left, for the next candidate, and no longer", () => {
+  it("keeps its block while another candidate may need it, and no longer", () => {
     const message = read(cup, captured["sample-7"]!)
     const block = message.raw("52")!
-    expect(block.some((byte) => byte !== 0)).toBe(true)
+    const isThere = () => block.some((byte) => byte !== 0)
     const one = stage()
-    one.upstreams.fragile.add("a")
     one.ask(one.sale({ message }))
     one.upstreams.secured[0]!()
-    expect(block.some((byte) => byte !== 0)).toBe(true)
     one.journal.sync()
-    expect(one.last.upstream).toBe("b")
+    expect([one.last.written, isThere()]).toEqual([true, true])
+    // Its link was gone before it could be sealed.
+    one.last.end({ _tag: "unwritten" })
     one.journal.sync()
-    expect(one.last.written).toBe(true)
+    expect([one.last.upstream, one.last.written, isThere()]).toEqual(["b", true, true])
+    one.answer("00")
     expect([...block]).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
+  })
+
+  it("keeps none of it when it is refused, or nobody knows what came of it", () => {
+    for (const end of ["refused", "timed-out", "lost"] as const) {
+      const message = read(cup, captured["sample-7"]!)
+      const one = stage()
+      one.ask(one.sale({ message }))
+      one.upstreams.secured[0]!(end === "refused" ? "pin-refused" : undefined)
+      one.journal.sync()
+      if (end !== "refused") one.last.end({ _tag: end })
+      expect([...message.raw("52")!]).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
+    }
   })
 })

@@ -80,6 +80,7 @@ const refuseAll = Transactions.of({
   drain: () => {},
   openOrder: (_, done) => done("no-route"),
   book: () => ({ _tag: "known" }),
+  recent: () => [],
   decide: () => {}
 })
 

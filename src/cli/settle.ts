@@ -34,8 +34,7 @@ export const verb: Verb = {
       batch: batch!,
       sinceMs: Date.parse(`${dayOf(since)}T00:00:00Z`)
     }
-    const journal = { entries: () => [] }
-    const records = await askLedger(call, batchRecords(query, journal))
+    const records = await askLedger(call, batchRecords(query, []))
     const totals = addBatch(records)
     writeRows(call, Object.entries(totals).map(([cards, sums]) => Object.assign({ cards }, sums)), [
       ["cards", "cards"],

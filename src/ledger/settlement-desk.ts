@@ -15,9 +15,10 @@ import {
   type JournalShape,
   type LedgerEntry
 } from "../domain/ports/journal.ts"
-import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { Random, Time, type TimeShape } from "../domain/ports/time.ts"
 import type { DecidedDoubts } from "../domain/ports/transactions.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
 import { makeTransactionIds } from "../domain/uuid.ts"
 import type { Message, Values } from "../iso8583/message.ts"
 import { readDeclared } from "./declared-totals.ts"
@@ -42,6 +43,8 @@ export type SettlementDesk = (
 ) => void
 
 export interface SettlementOptions {
+  /** What the journal holds of a terminal: its recent transactions, and those that still owe. */
+  readonly held: (terminal: TerminalId) => ReadonlyArray<TransactionRecord>
   /** Called once it is durable: which deliveries in doubt a close or an upload decided, and how. */
   readonly decided: (doubts: DecidedDoubts) => void
 }
@@ -57,7 +60,11 @@ const away: SettlementAnswer = { response1987: "91", values: {} }
 const unreadable: SettlementAnswer = { response1987: "30", values: {} }
 const accepted: SettlementAnswer = { response1987: "00", values: {} }
 
+/** Rows that PostgreSQL may be behind for a close to be answered; each is looked at. */
+const mayBeBehind = 5_000
+
 interface Room {
+  readonly held: SettlementOptions["held"]
   readonly journal: JournalShape
   readonly time: TimeShape
   readonly nextId: (wallMs: number) => TransactionId
@@ -77,6 +84,7 @@ export const makeSettlementDesk = Effect.fnUntraced(function*(
     journal: yield* Journal,
     time: yield* Time,
     nextId: makeTransactionIds(yield* Random),
+    held: options.held,
     decided: options.decided
   }
   const permits = yield* Semaphore.make(atOnce)
@@ -127,12 +135,30 @@ const queryOf = Effect.fnUntraced(function*(room: Room, request: SettlementReque
   return query
 })
 
+/**
+ * What PostgreSQL may lack of a terminal. Half a batch is no batch: while more rows wait than can
+ * be looked at, the terminal is told to come again.
+ */
+function lackingOf(
+  { held, journal }: Room,
+  terminal: TerminalId
+): Effect.Effect<ReadonlyArray<TransactionRecord>, LedgerUnavailable> {
+  if (journal.health().feedPending > mayBeBehind) {
+    return Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
+  }
+  const waiting = journal.feedAfter(journal.feedMark(), mayBeBehind).flatMap(({ entry }) =>
+    entry.table === "transactions" && entry.row.terminal === terminal ? [entry.row] : []
+  )
+  return Effect.succeed([...waiting, ...held(terminal)])
+}
+
 const close = (room: Room, request: SettlementRequest): Worked =>
   Effect.gen(function*() {
     const declared = readDeclared(request.message)
     if (declared === undefined) return unreadable
     const query = yield* queryOf(room, request)
-    const result = yield* settle(query, declared.totals, room.journal, declared.halves)
+    const lacking = yield* lackingOf(room, request.terminal)
+    const result = yield* settle(query, declared.totals, lacking, declared.halves)
     const closedMs = room.time.wallMs()
     const row: BatchRow = {
       id: room.nextId(closedMs),
@@ -158,10 +184,8 @@ const upload = (room: Room, request: SettlementRequest): Worked =>
     if (stan === undefined || !Number.isSafeInteger(amount)) {
       return yield* raise(room, request, "upload-unread", "no trace number or no amount")
     }
-    const records = yield* Effect.flatMap(
-      queryOf(room, request),
-      (query) => batchRecords(query, room.journal)
-    )
+    const query = yield* queryOf(room, request)
+    const records = yield* batchRecords(query, yield* lackingOf(room, request.terminal))
     const one = records.filter((record) => record.stan === stan)
     const { differing, unknown } = compareUpload([{ stan, amount }], one)
     if (unknown.length > 0) {

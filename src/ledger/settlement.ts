@@ -7,8 +7,9 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { type BatchClose, closeBatch, type Counted } from "../domain/batch-totals.ts"
 import type { Stan, TerminalId } from "../domain/brand.ts"
-import type { BatchTotals, JournalShape } from "../domain/ports/journal.ts"
+import type { BatchTotals } from "../domain/ports/journal.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
 import { unavailable } from "./database-failure.ts"
 
 export interface BatchQuery {
@@ -24,10 +25,14 @@ export type BatchRecord = Counted & { readonly stan: Stan; readonly version: num
 const columns = `id, version, kind, state, approved, amount::float8 AS amount, stan, scheme,
   approved_amount::float8 AS "approvedAmount", pan_mask AS "panMask", original`
 
-/** Every transaction of the batch in its newest version, in the order of their ids. */
+/**
+ * Every transaction of the batch in its newest version, in the order of their ids. `held` is what
+ * the journal has of the terminal, looked up before PostgreSQL is asked: what moved meanwhile is
+ * then in one of the two, and the higher version counts.
+ */
 export const batchRecords = (
   query: BatchQuery,
-  journal: Pick<JournalShape, "entries">
+  held: ReadonlyArray<TransactionRecord>
 ): Effect.Effect<ReadonlyArray<BatchRecord>, LedgerUnavailable, PgClient.PgClient> =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
@@ -43,11 +48,13 @@ export const batchRecords = (
       ) as unknown as BatchRecord
       newest.set(record.id, record)
     }
-    for (const [id, record] of journal.entries("transactions")) {
+    for (const record of held) {
       const belongs = record.terminal === query.terminal &&
         (query.batch === undefined || record.batch === query.batch) &&
         record.times.receivedMs >= query.sinceMs
-      if (belongs && record.version >= (newest.get(id)?.version ?? 0)) newest.set(id, record)
+      if (belongs && record.version >= (newest.get(record.id)?.version ?? 0)) {
+        newest.set(record.id, record)
+      }
     }
     return [...newest.values()].sort((a, b) => a.id < b.id ? -1 : 1)
   }).pipe(Effect.mapError(unavailable))
@@ -68,7 +75,7 @@ export const lastClose = (
 export const settle = (
   query: BatchQuery,
   declared: BatchTotals,
-  journal: Pick<JournalShape, "entries">,
+  held: ReadonlyArray<TransactionRecord>,
   halves = true
 ): Effect.Effect<BatchClose, LedgerUnavailable, PgClient.PgClient> =>
-  Effect.map(batchRecords(query, journal), (records) => closeBatch(declared, records, halves))
+  Effect.map(batchRecords(query, held), (records) => closeBatch(declared, records, halves))

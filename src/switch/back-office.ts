@@ -9,15 +9,18 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import type { Journal } from "../domain/ports/journal.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Random, Time } from "../domain/ports/time.ts"
-import type { DecidedDoubts } from "../domain/ports/transactions.ts"
-import { makeSettlementDesk, type SettlementDesk } from "../ledger/settlement-desk.ts"
+import {
+  makeSettlementDesk,
+  type SettlementDesk,
+  type SettlementOptions
+} from "../ledger/settlement-desk.ts"
 import { type AuditTrail, makeAuditTrail } from "./audit-trail.ts"
 import { makeEstateMirror } from "./estate-mirror.ts"
 
 export interface BackOfficeShape {
   /** Undefined: there is no desk, and settlement is refused. */
   readonly settlement: (
-    decided: (doubts: DecidedDoubts) => void
+    options: SettlementOptions
   ) => Effect.Effect<SettlementDesk | undefined, never, Scope.Scope>
   readonly audit: AuditTrail["add"]
   readonly recordable: AuditTrail["takes"]
@@ -42,7 +45,7 @@ export const backOfficeLayer = Layer.effect(
     const trail = yield* makeAuditTrail
     const needs = yield* Effect.context<Journal | Time | Random | PgClient.PgClient>()
     return {
-      settlement: (decided) => Effect.provideContext(makeSettlementDesk({ decided }), needs),
+      settlement: (options) => Effect.provideContext(makeSettlementDesk(options), needs),
       audit: trail.add,
       recordable: trail.takes,
       mirror: yield* makeEstateMirror

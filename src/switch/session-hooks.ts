@@ -17,7 +17,10 @@ export const sessionHooks = Effect.fnUntraced(
     const { lines } = yield* Observatory
     const { audit, settlement } = yield* BackOffice
     const transactions = yield* Transactions
-    const settle = yield* settlement((doubts) => transactions.decide(doubts))
+    const settle = yield* settlement({
+      held: (terminal) => transactions.recent(terminal),
+      decided: (doubts) => transactions.decide(doubts)
+    })
     return sessionOptions(loaded, store, {
       meter,
       audit: (event: AuditEvent) => {

@@ -5,7 +5,7 @@
  */
 
 import type { Timer } from "../actor/timer-wheel.ts"
-import type { TransactionId } from "../domain/brand.ts"
+import type { TerminalId, TransactionId } from "../domain/brand.ts"
 import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import type { Life } from "./life.ts"
@@ -28,6 +28,12 @@ export class Floor {
   enter(life: Life): void {
     this.byKey.set(life.submission.key, life)
     this.byId.set(life.record.id, life)
+  }
+
+  /** Ids of what the journal has of a terminal; a few may have gone meanwhile. */
+  *ofTerminal(terminal: TerminalId): Generator<TransactionId> {
+    for (const { id } of this.recent.of(terminal)) yield id
+    for (const { id, terminal: whose } of this.#overdue.values()) if (whose === terminal) yield id
   }
 
   /** The attempt that a wallet knows by this order number. */

@@ -49,6 +49,10 @@ export const transactionsLayer = (options: TransactionsOptions) =>
         drain: () => desk.drain(),
         openOrder: (request, done) => orders.open(request, done),
         book: (notification) => orders.book(notification),
+        recent: (terminal) =>
+          [...desk.floor.ofTerminal(terminal)].flatMap((id) =>
+            room.journal.get("transactions", id) ?? []
+          ),
         decide: (doubts) => desk.outcomes.decide(doubts)
       })
     })

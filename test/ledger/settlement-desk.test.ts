@@ -20,6 +20,7 @@ import { SharedServer } from "./server.ts"
 
 const server = new SharedServer()
 const journal = new MemoryJournal()
+const held: Array<TransactionRecord> = []
 const decisions: Array<DecidedDoubts> = []
 const now = Date.now()
 const today = new Date(now).toISOString().slice(0, 10) as never
@@ -43,8 +44,7 @@ beforeAll(async () => {
       Effect.provide(store)
     )
   ))
-  const doubt = own(4, { state: "delivery-unconfirmed", amount: 50 })
-  journal.kept.set("transactions", [[doubt.id, doubt]])
+  held.push(own(4, { state: "delivery-unconfirmed", amount: 50 }))
 })
 afterAll(() => server.stop())
 
@@ -64,7 +64,10 @@ const ask = (request: Partial<SettlementRequest> & { readonly fields: Record<str
   }
   return server.run(
     Effect.gen(function*() {
-      const desk = yield* makeSettlementDesk({ decided: (close) => void decisions.push(close) })
+      const desk = yield* makeSettlementDesk({
+        held: () => held,
+        decided: (close) => void decisions.push(close)
+      })
       const answer = yield* Effect.callback<SettlementAnswer>((resume) =>
         desk(full, (told) => resume(Effect.succeed(told)))
       )
@@ -108,6 +111,16 @@ describe("the settlement desk", () => {
     expect(decisions.at(-1)).toMatchObject({ undelivered: [idOf(4)] })
     const wrong = await ask({ batch: undefined, fields: { ...fields, "88": "1" } })
     expect(wrong.answer).toMatchObject({ response1987: "95", values: { "66": "2" } })
+  })
+
+  it("counts what is on its way to PostgreSQL, and says come again while that is too much", async () => {
+    const far = own(9, { amount: 7, terminal: "T0000009" as never })
+    journal.append([entry(far), entry(own(8, { amount: 70 }))])
+    const text = `${n62(2120, 4, 300, 1)}0${n62(0, 0, 0, 0)}0`
+    expect((await ask({ fields: { "48": text } })).answer.values["48"])
+      .toBe(`${n62(2120, 4, 300, 1)}1${n62(0, 0, 0, 0)}1`)
+    journal.append(Array.from({ length: 5_001 }, () => entry(far)))
+    expect((await ask({ fields: { "48": text } })).answer.response1987).toBe("91")
   })
 
   it("refuses what it cannot read", async () => {

@@ -56,6 +56,7 @@ export class IntakeRig {
         inFlight: () => 0,
         drain: () => {},
         openOrder: () => {},
+        recent: () => [],
         decide: () => {},
         book: (notification) => orders.book(notification)
       },

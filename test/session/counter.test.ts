@@ -21,6 +21,7 @@ class Counter {
       drain: () => this.stage.desk.drain(),
       openOrder: (request, done) => this.stage.orders.open(request, done),
       book: (notification) => this.stage.orders.book(notification),
+      recent: () => [],
       decide: (doubts) => this.stage.desk.outcomes.decide(doubts)
     }
   })

@@ -288,6 +288,7 @@ export class Place {
       book: () => {
         throw new Error("nobody notifies here")
       },
+      recent: () => [],
       decide: () => {}
     })
   }

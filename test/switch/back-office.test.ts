@@ -10,6 +10,7 @@ beforeAll(async () => {
   running.start("acquirer", "--upstream", "acquirer", "--mood", "approve=1")
   running.start("start", "--stories", "all")
   await running.isReady()
+  await running.hasLedger()
 }, 60_000)
 afterAll(() => running.stop(), 60_000)
 

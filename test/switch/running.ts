@@ -86,6 +86,15 @@ export class RunningSwitch {
     }, `the switch is ready\n${this.log()}`)
   }
 
+  /** Readiness does not wait for PostgreSQL; a question to it must. */
+  async hasLedger(): Promise<void> {
+    await eventually(async () => {
+      const answer = await fetch(`http://${this.admin}/healthz`).catch(() => undefined)
+      const health = await answer?.json() as { readonly ledger?: { readonly ready: boolean } }
+      return health?.ledger?.ready === true
+    }, `the ledger is ready\n${this.log()}`)
+  }
+
   loaded(): Promise<LoadedConfig> {
     return Effect.runPromise(loadConfig(this.config).pipe(Effect.provide(NodeFileSystem.layer)))
   }

@@ -106,6 +106,8 @@ export interface TransactionsShape {
   ) => void
   /** What a genuine notification means. Nothing is written: the caller commits it as one change. */
   readonly book: (notification: NotificationRecord) => Booking
+  /** What the journal holds of a terminal: its last transactions, and those that still owe. */
+  readonly recent: (terminal: TerminalId) => ReadonlyArray<TransactionRecord>
   /** A terminal's books decided deliveries that were in doubt: it has the answer, or never had. */
   readonly decide: (doubts: DecidedDoubts) => void
 }

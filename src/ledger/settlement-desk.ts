@@ -124,41 +124,56 @@ const commit = (
   )
 
 /** Which records the batch has: by its number, or all since the last close. */
-const queryOf = Effect.fnUntraced(function*(room: Room, request: SettlementRequest) {
+const queryOf = Effect.fnUntraced(function*(
+  room: Room,
+  { batch, terminal }: SettlementRequest,
+  { closedMs }: Lacking
+) {
   const earliest = room.time.wallMs() - oldestMs
-  const since = request.batch === undefined ? yield* lastClose(request.terminal) : undefined
+  const since = batch === undefined ? yield* lastClose(terminal) : undefined
   const query: BatchQuery = {
-    terminal: request.terminal,
-    batch: request.batch,
-    sinceMs: Math.max(earliest, since ?? earliest)
+    terminal,
+    batch,
+    sinceMs: Math.max(earliest, since ?? earliest, batch === undefined ? closedMs : earliest)
   }
   return query
 })
 
+/** What PostgreSQL may not have yet of a terminal. */
+interface Lacking {
+  readonly records: ReadonlyArray<TransactionRecord>
+  /** Its last close among them; 0 when there is none. */
+  readonly closedMs: number
+}
+
 /**
- * What PostgreSQL may lack of a terminal. Half a batch is no batch: while more rows wait than can
- * be looked at, the terminal is told to come again.
+ * Looked up before PostgreSQL is asked. Half a batch is no batch: while more rows wait than can be
+ * looked at, the terminal is told to come again.
  */
 function lackingOf(
   { held, journal }: Room,
   terminal: TerminalId
-): Effect.Effect<ReadonlyArray<TransactionRecord>, LedgerUnavailable> {
+): Effect.Effect<Lacking, LedgerUnavailable> {
   if (journal.health().feedPending > mayBeBehind) {
     return Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
   }
-  const waiting = journal.feedAfter(journal.feedMark(), mayBeBehind).flatMap(({ entry }) =>
-    entry.table === "transactions" && entry.row.terminal === terminal ? [entry.row] : []
-  )
-  return Effect.succeed([...waiting, ...held(terminal)])
+  const records: Array<TransactionRecord> = []
+  let closedMs = 0
+  for (const { entry } of journal.feedAfter(journal.feedMark(), mayBeBehind)) {
+    if (entry.table === "transactions" && entry.row.terminal === terminal) records.push(entry.row)
+    if (entry.table === "batches" && entry.row.terminal === terminal) closedMs = entry.row.closedMs
+  }
+  records.push(...held(terminal))
+  return Effect.succeed({ records, closedMs })
 }
 
 const close = (room: Room, request: SettlementRequest): Worked =>
   Effect.gen(function*() {
     const declared = readDeclared(request.message)
     if (declared === undefined) return unreadable
-    const query = yield* queryOf(room, request)
     const lacking = yield* lackingOf(room, request.terminal)
-    const result = yield* settle(query, declared.totals, lacking, declared.halves)
+    const query = yield* queryOf(room, request, lacking)
+    const result = yield* settle(query, declared.totals, lacking.records, declared.halves)
     const closedMs = room.time.wallMs()
     const row: BatchRow = {
       id: room.nextId(closedMs),
@@ -184,8 +199,9 @@ const upload = (room: Room, request: SettlementRequest): Worked =>
     if (stan === undefined || !Number.isSafeInteger(amount)) {
       return yield* raise(room, request, "upload-unread", "no trace number or no amount")
     }
-    const query = yield* queryOf(room, request)
-    const records = yield* batchRecords(query, yield* lackingOf(room, request.terminal))
+    const lacking = yield* lackingOf(room, request.terminal)
+    const query = yield* queryOf(room, request, lacking)
+    const records = yield* batchRecords(query, lacking.records)
     const one = records.filter((record) => record.stan === stan)
     const { differing, unknown } = compareUpload([{ stan, amount }], one)
     if (unknown.length > 0) {

@@ -1,19 +1,27 @@
 /**
  * `npm run bench -- sessions`: what a signed-on idle terminal costs, and how fast all of them come
- * back at once. One process is the session station, two are the terminals. Must hold: every sign-on
- * succeeds and brings keys; memory is measured after the garbage has been collected.
+ * back at once. One process is the session station, two are the terminals; then the whole switch,
+ * with live traffic beside idle terminals. Must hold: every sign-on succeeds and brings keys; memory
+ * is measured after the garbage has been collected.
  */
 
 import { type ChildProcess, fork } from "node:child_process"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { openFilesLimit } from "./load/usage.ts"
+import { percentile } from "./road/arm.ts"
+import { liveTraffic, slowdown } from "./sessions/live.ts"
 import type { Measured } from "./sessions/switch.ts"
 import type { Connected } from "./sessions/terminals.ts"
 
 const { values: options } = parseArgs({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
-const [few, many] = options.quick === true ? [500, 2000] : [5000, 15_000]
+/** Files that a process needs beside its sessions. */
+const spareFiles = 1000
+const openFiles = openFilesLimit()
+const most = Math.min(15_000, openFiles - spareFiles)
+const [few, many] = options.quick === true ? [500, 2000] : [Math.min(5000, most / 2), most]
 const extrapolated = 50_000
 
 const started: Array<ChildProcess> = []
@@ -25,12 +33,12 @@ const say = (text: string): void => {
   if (options.marks !== true) process.stdout.write(`${text}\n`)
 }
 let missed = 0
-function mark(name: string, measured: number, target: number): void {
+function mark(name: string, measured: number, target: number, digits = 0): void {
   const met = measured <= target
   if (!met) missed++
   const verdict = met ? "met" : "missed"
   process.stdout.write(
-    `mark sessions.${name} measured=${measured.toFixed(0)} target=${target} ${verdict}\n`
+    `mark sessions.${name} measured=${measured.toFixed(digits)} target=${target} ${verdict}\n`
   )
 }
 
@@ -91,6 +99,7 @@ const per = (value: (measured: Measured) => number, from: Measured, to: Measured
   (value(to) - value(from)) / (to.proven - from.proven)
 const heap = (measured: Measured) => measured.heapBytes
 const whole = (measured: Measured) => measured.processBytes
+say(`open files: ${openFiles} a process, so ${many} terminals`)
 say(`${second.proven} of ${many} terminals are signed on, ${second.refusals} refusals`)
 say(
   `${few}: ${per(heap, none, first).toFixed(0)} B heap and external a session, ` +
@@ -106,6 +115,7 @@ say(
   `slope from ${few} to ${many}: ${slope.toFixed(0)} B of process memory a session; ` +
     `extrapolated, not measured: ${far.toFixed(0)} MiB at ${extrapolated}`
 )
+mark("idle-process-bytes-few", per(whole, none, first), 16_384)
 mark("idle-heap-bytes", per(heap, none, second), 8192)
 mark("idle-process-bytes", per(whole, none, second), 16_384)
 
@@ -121,5 +131,16 @@ say(
 )
 mark("storm-failed", storm.failed + many - after.proven, 0)
 mark("storm-loop-p99-ms", after.loopP99Ms, 100)
+
+for (const child of started) child.kill()
+
+const live = await liveTraffic(
+  options.quick === true ? { few: 20, many: 500, seconds: 4 } : { few: 100, many, seconds: 15 }
+)
+const [before, crowded, afterwards] = [live.before, live.many, live.after].map((each) =>
+  `p50 ${percentile(each, 50).toFixed(2)} ms, p99 ${percentile(each, 99).toFixed(2)} ms`
+)
+say(`500 sales a second: ${before} with few idle, ${crowded} with many, ${afterwards} after`)
+mark("live-p99-ratio", slowdown(live), 1.5, 2)
 
 process.exit(missed === 0 ? 0 : 1)

@@ -26,6 +26,9 @@ const graceMs = 5_000
 const sampleEvery = 64
 const bucketLimitUs = 60_000_000
 
+/** Terminals that are connecting or signing on at once. */
+const opening = 500
+
 let terminals: Array<Terminal> = []
 let stanByTerminal = new Uint32Array(0)
 let batch = "000001"
@@ -219,14 +222,19 @@ async function open(order: {
   for (const terminal of terminals) terminal.close()
   terminals = []
   const startedMs = performance.now()
+  const opened: Array<Promise<void>> = []
   for (const [index, key] of order.keys.entries()) {
     const dueMs = (index / order.perSecond) * 1000
     const waitMs = startedMs + dueMs - performance.now()
     if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs))
-    terminals.push(new Terminal(key, order.port, `127.0.0.${1 + index % order.sources}`))
+    // A switch that is slower than this pace is not flooded, so that no sign-on times out.
+    if (index >= opening) await opened[index - opening]
+    const terminal = new Terminal(key, order.port, `127.0.0.${1 + index % order.sources}`)
+    terminals.push(terminal)
+    const { connected } = terminal
+    opened.push(order.signOn ? connected.then(() => terminal.signOn()) : connected)
   }
-  await Promise.all(terminals.map((terminal) => terminal.connected))
-  if (order.signOn) await Promise.all(terminals.map((terminal) => terminal.signOn()))
+  await Promise.all(opened)
   stanByTerminal = new Uint32Array(terminals.length).fill(1)
   process.send!({ tell: "opened", sessions: terminals.length })
 }

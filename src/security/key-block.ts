@@ -78,13 +78,37 @@ const versions: Readonly<Record<KeyBlockVersion, VersionRow>> = {
 
 const oneShot = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
 
+interface ProtectionKeys {
+  readonly encryption: Uint8Array
+  readonly authentication: Uint8Array
+}
+
+/** A protection key that is used again and again: what is derived from it is derived once. */
+export class KeyProtection {
+  readonly key: Uint8Array
+  readonly #derived = new Map<VersionRow, ProtectionKeys>()
+
+  constructor(key: Uint8Array) {
+    this.key = key
+  }
+
+  /** Encryption and authentication key for blocks of this version. */
+  keys(row: VersionRow): ProtectionKeys {
+    const known = this.#derived.get(row)
+    if (known !== undefined) return known
+    const made = protectionKeys(row, this.key)
+    this.#derived.set(row, made)
+    return made
+  }
+}
+
 /**
  * Wraps a key. `random` gives the fill: TDES keys are filled up to 24 bytes and AES keys to 32, so
  * that the block's length does not tell the key's. Returns the block's ASCII text.
  * Faults: `block-protection-key`, `key-length`, `block-format` (attributes).
  */
 export function wrapKeyBlock(
-  protection: Uint8Array,
+  protection: Uint8Array | KeyProtection,
   version: KeyBlockVersion,
   attributes: KeyAttributes,
   key: Uint8Array,
@@ -116,7 +140,7 @@ export function wrapKeyBlock(
  * `block-protection-key`, `block-forged`, `key-length`.
  */
 export function unwrapKeyBlock(
-  protection: Uint8Array,
+  protection: Uint8Array | KeyProtection,
   block: string
 ): UnwrappedKey | SecurityFault {
   if (block.length < 16 || block.length > maxBlockCharacters) return fault("block-length")
@@ -168,8 +192,15 @@ function versionOf(block: string): KeyBlockVersion | undefined {
   return letter === "A" || letter === "B" || letter === "C" || letter === "D" ? letter : undefined
 }
 
-function protects(row: VersionRow, protection: Uint8Array): boolean {
-  return keyFits(row.algorithm, protection.length) && protection.length >= 16
+function protects(row: VersionRow, protection: Uint8Array | KeyProtection): boolean {
+  const { length } = protection instanceof KeyProtection ? protection.key : protection
+  return keyFits(row.algorithm, length) && length >= 16
+}
+
+function keysOf(row: VersionRow, protection: Uint8Array | KeyProtection): ProtectionKeys {
+  return protection instanceof KeyProtection
+    ? protection.keys(row)
+    : protectionKeys(row, protection)
 }
 
 /** `| id 2 | length 2 hex, of the whole optional block | content |`; length 00 = extended form. */
@@ -201,8 +232,13 @@ function parseHex(text: string): number | undefined {
   return /^[0-9A-Fa-f]{1,6}$/.test(text) ? Number.parseInt(text, 16) : undefined
 }
 
-function seal(row: VersionRow, protection: Uint8Array, header: Buffer, plain: Buffer): Buffer {
-  const { encryption, authentication } = protectionKeys(row, protection)
+function seal(
+  row: VersionRow,
+  protection: Uint8Array | KeyProtection,
+  header: Buffer,
+  plain: Buffer
+): Buffer {
+  const { encryption, authentication } = keysOf(row, protection)
   if (row.variant) {
     const cipher = encryptChain("tdes", encryption, header.subarray(0, 8), plain)
     return Buffer.concat([cipher, variantMac(authentication, header, cipher)])
@@ -213,12 +249,12 @@ function seal(row: VersionRow, protection: Uint8Array, header: Buffer, plain: Bu
 
 function open(
   row: VersionRow,
-  protection: Uint8Array,
+  protection: Uint8Array | KeyProtection,
   header: Buffer,
   cipher: Buffer,
   mac: Buffer
 ): Buffer | SecurityFault {
-  const { encryption, authentication } = protectionKeys(row, protection)
+  const { encryption, authentication } = keysOf(row, protection)
   if (row.variant) {
     const right = constantTimeEqual(variantMac(authentication, header, cipher), mac)
     return right
@@ -247,10 +283,7 @@ function derivedMac(row: VersionRow, key: Uint8Array, header: Buffer, plain: Buf
   return isFault(mac) ? Buffer.alloc(0) : Buffer.from(mac)
 }
 
-function protectionKeys(
-  row: VersionRow,
-  protection: Uint8Array
-): { readonly encryption: Uint8Array; readonly authentication: Uint8Array } {
+function protectionKeys(row: VersionRow, protection: Uint8Array): ProtectionKeys {
   if (row.variant) {
     return {
       encryption: protection.map((byte) => byte ^ 0x45),

@@ -17,7 +17,13 @@
  */
 
 import type { KeyPurpose } from "../domain/ports/security-module.ts"
-import { type KeyAttributes, unwrapKeyBlock, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
+import {
+  type KeyAttributes,
+  KeyProtection,
+  unwrapKeyBlock,
+  type UnwrappedKey,
+  wrapKeyBlock
+} from "./key-block.ts"
 import { aesCheckValue, keyCheckValue } from "./key-check.ts"
 import type { RandomBytes } from "./pin-block.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
@@ -42,11 +48,13 @@ export const masterKeyBytes: ReadonlyArray<number> = [16, 24, 32]
 /** An open key store. Immutable: changes make a new one. */
 export class KeyStore {
   readonly #master: Uint8Array
+  readonly #protection: KeyProtection
   readonly #byName: ReadonlyMap<string, ReadonlyArray<StoredKey>>
   readonly keys: ReadonlyArray<StoredKey>
 
   constructor(master: Uint8Array, keys: ReadonlyArray<StoredKey>) {
     this.#master = master
+    this.#protection = new KeyProtection(master)
     this.keys = keys.toSorted((a, b) =>
       a.name < b.name ? -1 : a.name > b.name ? 1 : b.version - a.version
     )
@@ -72,12 +80,12 @@ export class KeyStore {
 
   /** The clear key of an entry; the holder overwrites it after use. Fault `block-forged`. */
   unwrap(key: StoredKey): UnwrappedKey | SecurityFault {
-    return unwrapKeyBlock(this.#master, key.block)
+    return unwrapKeyBlock(this.#protection, key.block)
   }
 
   /** Opens a block that need not be in the store, as the journal's working keys are not. */
   unwrapBlock(block: string): UnwrappedKey | SecurityFault {
-    return unwrapKeyBlock(this.#master, block)
+    return unwrapKeyBlock(this.#protection, block)
   }
 
   /** A block of version D under the master key; faults `key-length`, `block-format`. */
@@ -86,7 +94,7 @@ export class KeyStore {
     key: Uint8Array,
     random: RandomBytes
   ): string | SecurityFault {
-    return wrapKeyBlock(this.#master, "D", attributes, key, random)
+    return wrapKeyBlock(this.#protection, "D", attributes, key, random)
   }
 
   /** The store with other keys, under the same master key. */

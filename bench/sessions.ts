@@ -1,8 +1,8 @@
 /**
  * `npm run bench -- sessions`: what a signed-on idle terminal costs, and how fast all of them come
  * back at once. One process is the session station, two are the terminals; then the whole switch,
- * with live traffic beside idle terminals. Must hold: every sign-on succeeds and brings keys; memory
- * is measured after the garbage has been collected.
+ * with live traffic beside idle terminals. Must hold: every sign-on succeeds and brings keys;
+ * memory is measured after the garbage has been collected.
  */
 
 import { type ChildProcess, fork } from "node:child_process"

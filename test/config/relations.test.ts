@@ -33,6 +33,16 @@ describe("relations", () => {
       acquirer("window: 2\n    adviceShare: 0.25"),
       /adviceShare: its share of window 2 leaves no place/
     ],
+    [
+      "PINs without a module to translate them in",
+      acquirer("pin: { key: zpk }"),
+      /upstreams\[0\]\.pin: PINs are translated in a security module/
+    ],
+    [
+      "a PIN block format that nobody may use",
+      acquirer("pin: { key: zpk, format: 2 }"),
+      /pin\.format: expected a PIN block format: 0, 1, 3 or 4/
+    ],
     ["an acquirer without a link", small.replace("[{ port: 9001 }]", "[]"), /one at least/],
     ["plain TCP in the open", listener("host: 0.0.0.0"), /:2: listeners\[0\]\.host: plain TCP/],
     [

@@ -2,10 +2,11 @@
 
 import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
-import type { SwitchConfig } from "../../src/domain/config.ts"
+import type { SwitchConfig, UpstreamConfig } from "../../src/domain/config.ts"
 import { SecurityModule } from "../../src/domain/ports/security-module.ts"
-import { securityModuleLayer } from "../../src/switch/security-module.ts"
+import { securityModuleLayer, upstreamKeys } from "../../src/switch/security-module.ts"
 import { built } from "../actor/built.ts"
+import { upstreamConfig } from "../upstream/station.ts"
 import { demoStore } from "./demo-store.ts"
 import { hsmRig, machine } from "./hsm-rig.ts"
 
@@ -16,6 +17,38 @@ const software: SwitchConfig["keyStore"] = {
   test: true,
   parity: "adjust"
 }
+
+describe("the keys that upstreams share with us", () => {
+  async function keysOf(shared: Pick<UpstreamConfig, "macKey" | "pin">) {
+    const house = built(securityModuleLayer(software, store, []).pipe(Layer.provide(machine)))
+    const upstreams = [{ ...upstreamConfig, ...shared }]
+    const found = await Effect.runPromise(
+      upstreamKeys(upstreams, software, store, []).pipe(
+        Effect.provideService(SecurityModule, house.get(SecurityModule)),
+        Effect.result
+      )
+    )
+    await house.close()
+    return found._tag === "Success"
+      ? { macs: [...found.success.macs.keys()], pins: [...found.success.pins.keys()] }
+      : `${found.failure.key}: ${found.failure.code}`
+  }
+
+  it("are installed under the upstream's name, each for its work", async () => {
+    expect(await keysOf({})).toEqual({ macs: [], pins: [] })
+    const pin = { key: "zpk-demo", format: 0 } as const
+    expect(await keysOf({ macKey: "mak-65465423", pin })).toEqual({
+      macs: ["bank"],
+      pins: ["bank"]
+    })
+  })
+
+  it("stop the start when they are not there, or not for this work", async () => {
+    expect(await keysOf({ macKey: "nobody" })).toBe("nobody: key-unknown")
+    expect(await keysOf({ macKey: "zpk-demo" })).toBe("zpk-demo: key-usage")
+    expect(await keysOf({ pin: { key: "tmk-demo", format: 0 } })).toBe("tmk-demo: key-usage")
+  })
+})
 
 describe("the security module of a configuration", () => {
   it("is the software where nothing else is named", async () => {

@@ -120,8 +120,12 @@ export class Lane {
       this.#exhaust(chain, "the original is not in the journal")
       return true
     }
+    const original = transaction.original === undefined
+      ? undefined
+      : journal.get("transactions", transaction.original)
     const advice = {
       record: transaction,
+      ...(original === undefined ? {} : { original }),
       facts: sealing.open(transaction.sealed),
       reason: reasonCodes[record.reason] ?? "06",
       attempt: record.attempts,

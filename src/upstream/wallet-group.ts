@@ -119,7 +119,7 @@ export class WalletGroup implements ControlledGroup {
   advise(advice: AdviceSend, timeoutMs: number, ended: (ending: Ending) => void): boolean {
     if (this.#held || this.#advices >= this.#adviceWindow) return false
     const { meter, time, timers } = this.#services
-    const { record } = advice
+    const { original, record } = advice
     if (!this.#adviceStans.hold(advice.stan)) return false
     const sentMs = record.times.forwardedMs ?? record.times.receivedMs
     const isPayment = record.kind === "sale"
@@ -140,7 +140,7 @@ export class WalletGroup implements ControlledGroup {
     }
     const services = { wallet: this.#wallet, ask: this.#ask, timeoutMs }
     if (isPayment) undoPayment(orderOf(record), services, over)
-    else undoRefund(refundOf(record, record.walletReference ?? "", undefined), services, over)
+    else undoRefund(refundOf(record, record.walletReference ?? "", original), services, over)
     return true
   }
 

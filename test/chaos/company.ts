@@ -62,7 +62,8 @@ export class Company {
         )
       )
     this.#fleets.push(
-      fleet("terminals", "cup", "sale=8,void=1,balance=1,pay-code=2"),
+      // No voids beside pay codes: a wallet's refund in doubt that was made is a human's to end.
+      fleet("terminals", "cup", "sale=8,balance=1,pay-code=2"),
       fleet("ascii-terminals", "iso", "sale=8,void=1,preauth=1,completion=1")
     )
   }

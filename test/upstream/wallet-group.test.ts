@@ -104,10 +104,11 @@ class Till {
     })
   }
 
-  undo(original: TransactionRecord): Array<Ending> {
+  undo(original: TransactionRecord, followed?: TransactionRecord): Array<Ending> {
     const endings: Array<Ending> = []
     const advice: AdviceSend = {
       record: original,
+      ...(followed === undefined ? {} : { original: followed }),
       facts: {},
       reason: "98",
       attempt: 0,
@@ -350,6 +351,15 @@ describe("an undo", () => {
     till.wallet.replies = { "/inquire-refund": { state: "WAITING" } }
     expect(till.undo(voided)).toMatchObject([{ answer: { approved: false } }])
     expect(till.wallet.paths()).toEqual(["/inquire-refund", "/inquire-refund"])
+    // One that was made is a human's to end, and is told as what it is.
+    const sale = till.recordOf("20231115061320N1AAAAAAAAAA")
+    till.wallet.replies = {
+      "/inquire-refund": { state: "REFUNDED", order: sale.walletReference, amount: 100 }
+    }
+    expect(till.undo(voided, sale)).toMatchObject([{
+      answer: { approved: false, response: "PAID" }
+    }])
+    expect(till.wallet.asked.at(-1)?.body).toMatchObject({ order: sale.walletReference })
   })
 })
 

@@ -78,6 +78,8 @@ export interface UpstreamAnswer {
 
 export interface AdviceSend {
   readonly record: TransactionRecord
+  /** What a follow-on followed, while the journal has it. */
+  readonly original?: TransactionRecord
   readonly facts: SealedFacts
   /** Reversal reason for dialects that carry one (China UnionPay field 39: 98, 96, A0, 06). */
   readonly reason: string

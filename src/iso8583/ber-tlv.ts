@@ -18,8 +18,16 @@ import {
   type StructureFault
 } from "./composite.ts"
 import type { BuildFault } from "./fault.ts"
-import { writeField } from "./field-writer.ts"
-import { type FieldShape, textOf } from "./field.ts"
+import type { FieldShape } from "./field.ts"
+import {
+  type Change,
+  contentOf,
+  numbered,
+  Numbering,
+  type Segment,
+  spliced
+} from "./part-changes.ts"
+import { partAt, partReader, place } from "./part-place.ts"
 
 export const maxTlvDepth = 8
 const maxTagBytes = 4
@@ -44,140 +52,54 @@ export class BerTlv implements Composite {
 
   part(id: string): PartReader | undefined {
     const [head, tail] = firstStep(id)
-    const [tag, count] = head.split("#")
-    const wanted = tagNumber(tag ?? "")
-    const skip = count === undefined ? 0 : Number(count) - 1
-    if (wanted < 0 || !Number.isInteger(skip) || skip < 0) return undefined
+    const [tag, skip] = numbered(head) ?? ["", 0]
+    const wanted = tagNumber(tag)
+    if (wanted < 0) return undefined
     const inner = tail === undefined ? undefined : this.part(tail)
     if (tail !== undefined && inner === undefined) return undefined
-    const shape = inner?.shape ?? this.#shapes(tag!).shape
-    const within = <T>(
-      bytes: Uint8Array,
-      start: number,
-      end: number,
-      read: (from: number, to: number) => T
-    ): T | undefined => {
+    return partReader(this.#shapes(tag).shape, inner, (bytes, start, end) => {
       const from = findTag(bytes, start, end, wanted, skip)
-      return from < 0 ? undefined : read(from, found.end)
-    }
-    return {
-      shape,
-      text: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) =>
-            inner === undefined ? textOf(shape, bytes, from, to) : inner.text(bytes, from, to)
-        ),
-      raw: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) => inner === undefined ? bytes.subarray(from, to) : inner.raw(bytes, from, to)
-        )
-    }
+      place.end = found.end
+      return from
+    })
   }
 
   parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
     return this.#level(bytes, start, end, 0)
   }
 
-  #level(bytes: Uint8Array, start: number, end: number, depth: number): Array<Part> {
-    const parts: Array<Part> = []
-    const seen = new Map<string, number>()
-    for (const { tag, from, to } of objects(bytes, start, end)) {
-      const count = (seen.get(tag) ?? 0) + 1
-      seen.set(tag, count)
-      const { shape, known } = this.#shapes(tag)
+  #level(bytes: Uint8Array, start: number, end: number, depth: number): ReadonlyArray<Part> {
+    return objects(bytes, start, end).map(({ from, id, tag, to }) => {
       const nested = isConstructed(tag) && depth + 1 < maxTlvDepth
-      parts.push({
-        id: count === 1 ? tag : `${tag}#${count}`,
-        shape,
-        text: textOf(shape, bytes, from, to),
-        raw: bytes.subarray(from, to),
-        offset: from,
-        known,
-        parts: nested ? this.#level(bytes, from, to, depth + 1) : []
-      })
-    }
-    return parts
+      const inside = nested ? this.#level(bytes, from, to, depth + 1) : []
+      return partAt(id, this.#shapes(tag), bytes, from, to, inside)
+    })
   }
 
   compose(existing: string | Uint8Array | undefined, values: PartValues): Uint8Array | BuildFault {
-    const old = typeof existing === "object" ? existing : new Uint8Array(0)
-    const pieces: Array<Uint8Array> = []
-    const open = grouped(values)
-    const seen = new Map<string, number>()
-    let kept = 0
-    for (const { tag, at, from, to } of objects(old, 0, old.length)) {
-      const count = (seen.get(tag) ?? 0) + 1
-      seen.set(tag, count)
-      const id = count === 1 ? tag : `${tag}#${count}`
-      const change = open.get(id)
-      if (change === undefined) continue
-      open.delete(id)
-      pieces.push(old.subarray(kept, at))
-      kept = to
-      const made = this.#make(id, change, old.subarray(from, to))
-      if (made === undefined) continue
-      if (!(made instanceof Uint8Array)) return made
-      pieces.push(made)
-    }
-    pieces.push(old.subarray(kept))
-    for (const [id, change] of open) {
-      const made = this.#make(id, change, undefined)
-      if (made === undefined) continue
-      if (!(made instanceof Uint8Array)) return made
-      pieces.push(made)
-    }
-    return Buffer.concat(pieces)
+    return spliced(
+      existing,
+      (old) => objects(old, 0, old.length),
+      values,
+      (id, change, kept) => this.#make(id, change, kept)
+    )
   }
 
-  /** Tag, length and value; undefined where the tag is dropped. */
+  /** Tag, length and value. */
   #make(
     id: string,
     change: Change,
     existing: Uint8Array | undefined
-  ): Uint8Array | BuildFault | undefined {
+  ): Uint8Array | BuildFault {
     const tag = id.split("#")[0]!
     if (tagNumber(tag) < 0) return { path: id, problem: "is no BER-TLV tag" }
-    let value: Uint8Array
-    if (change.inside !== undefined) {
-      const inner = this.compose(existing, change.inside)
-      if (!(inner instanceof Uint8Array)) return { ...inner, path: `${id}.${inner.path}` }
-      value = inner
-    } else if (change.value === undefined) return undefined
-    else if (typeof change.value === "string") {
-      const out = new Uint8Array(change.value.length * 2 + 8)
-      const end = writeField(this.#shapes(tag).shape, change.value, out, 0)
-      if (typeof end === "string") return { path: id, problem: end }
-      value = out.subarray(0, end)
-    } else value = change.value
-    return Buffer.concat([Buffer.from(tag, "hex"), lengthBytes(value.length), value])
+    const made = change instanceof Map
+      ? this.compose(existing, change)
+      : contentOf(this.#shapes(tag).shape, change, existing)
+    if (typeof made === "string") return { path: id, problem: made }
+    if (!(made instanceof Uint8Array)) return { ...made, path: `${id}.${made.path}` }
+    return Buffer.concat([Buffer.from(tag, "hex"), lengthBytes(made.length), made])
   }
-}
-
-interface Change {
-  readonly value: string | Uint8Array | undefined
-  readonly inside?: Map<string, string | Uint8Array | undefined>
-}
-
-/** Values by first step; what goes on behind a dot is gathered. */
-function grouped(values: PartValues): Map<string, Change> {
-  const changes = new Map<string, Change>()
-  for (const [path, value] of values) {
-    const [head, tail] = firstStep(path)
-    if (tail === undefined) {
-      if (changes.get(head)?.inside === undefined) changes.set(head, { value })
-      continue
-    }
-    const inside = changes.get(head)?.inside ?? new Map()
-    inside.set(tail, value)
-    changes.set(head, { value: undefined, inside })
-  }
-  return changes
 }
 
 /** Where the last object that was read ends; written by {@link openObject} alone. */
@@ -309,16 +231,9 @@ function findTag(
   return -1
 }
 
-interface TlvObject {
-  readonly tag: string
-  /** Offsets of the tag, of the value and of its end. */
-  readonly at: number
-  readonly from: number
-  readonly to: number
-}
-
-function objects(bytes: Uint8Array, start: number, end: number): ReadonlyArray<TlvObject> {
-  const list: Array<TlvObject> = []
+function objects(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Segment> {
+  const list: Array<Segment> = []
+  const ids = new Numbering()
   let at = start
   while (at < end) {
     if (bytes[at] === 0) {
@@ -326,7 +241,8 @@ function objects(bytes: Uint8Array, start: number, end: number): ReadonlyArray<T
       continue
     }
     if (openObject(bytes, at, end) >= 0) break
-    list.push({ tag: tagText(bytes, at, end), at, from: found.start, to: found.end })
+    const tag = tagText(bytes, at, end)
+    list.push({ id: ids.idOf(tag), tag, at, from: found.start, to: found.end })
     at = found.end
   }
   return list

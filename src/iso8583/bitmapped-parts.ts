@@ -18,9 +18,10 @@ import {
 import { measure } from "./conformity.ts"
 import type { BuildFault } from "./fault.ts"
 import { writeField } from "./field-writer.ts"
-import { type FieldShape, textOf } from "./field.ts"
+import type { FieldShape } from "./field.ts"
 import { hexValues } from "./length-prefix.ts"
-import { byHead, type Change, contentOf } from "./tag-parts.ts"
+import { byHead, type Change, contentOf } from "./part-changes.ts"
+import { partAt, partReader, place } from "./part-place.ts"
 
 export interface InnerBitmap {
   readonly bits: number
@@ -83,42 +84,22 @@ export class BitmappedParts implements Composite {
     if (shape === undefined || !/^[1-9][0-9]?$/.test(head)) return undefined
     const inner = tail === undefined ? undefined : shape.composite?.part(tail)
     if (tail !== undefined && inner === undefined) return undefined
-    const within = <T>(
-      bytes: Uint8Array,
-      start: number,
-      end: number,
-      read: (from: number, to: number) => T
-    ): T | undefined => {
+    return partReader(shape, inner, (bytes, start, end) => {
       let at = start + this.#size
-      if (at > end || !this.#has(bytes, start, wanted)) return undefined
+      if (at > end || !this.#has(bytes, start, wanted)) return -1
       for (let bit = 1; bit <= wanted; bit++) {
         if (!this.#has(bytes, start, bit)) continue
         const each = this.#shapes[bit]
         const next = each === undefined ? -1 : measure(each, bytes, at, end)
-        if (next < 0) return undefined
-        if (bit === wanted) return read(at + each!.prefixBytes, next)
+        if (next < 0) return -1
+        if (bit === wanted) {
+          place.end = next
+          return at + each!.prefixBytes
+        }
         at = next
       }
-      return undefined
-    }
-    return {
-      shape: inner?.shape ?? shape,
-      text: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) =>
-            inner === undefined ? textOf(shape, bytes, from, to) : inner.text(bytes, from, to)
-        ),
-      raw: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) => inner === undefined ? bytes.subarray(from, to) : inner.raw(bytes, from, to)
-        )
-    }
+      return -1
+    })
   }
 
   parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
@@ -129,16 +110,8 @@ export class BitmappedParts implements Composite {
       const shape = this.#shapes[bit]
       const next = shape === undefined ? -1 : measure(shape, bytes, at, end)
       if (shape === undefined || next < 0) break
-      const from = at + shape.prefixBytes
-      found.push({
-        id: String(bit),
-        shape,
-        text: textOf(shape, bytes, from, next),
-        raw: bytes.subarray(from, next),
-        offset: from,
-        known: true,
-        parts: shape.composite?.parts(bytes, from, next) ?? []
-      })
+      const known = { shape, known: true }
+      found.push(partAt(String(bit), known, bytes, at + shape.prefixBytes, next))
       at = next
     }
     return found

@@ -33,7 +33,7 @@ export interface StructureFault {
   readonly expected: string
 }
 
-/** Changes of parts, by what follows the field's path. Undefined drops a part. */
+/** Changes of parts, by what follows the field's path. */
 export type PartValues = ReadonlyMap<string, string | Uint8Array | undefined>
 
 export interface Composite {

@@ -19,6 +19,7 @@ import type { BuildFault } from "./fault.ts"
 import { digitsOf } from "./field-size.ts"
 import { writeField } from "./field-writer.ts"
 import { type FieldShape, textOf } from "./field.ts"
+import { partAt, partReader, place } from "./part-place.ts"
 
 /** Parts of packed digits, cut from their text. */
 export class DigitParts implements Composite {
@@ -140,7 +141,7 @@ export class ByteParts implements Composite {
       const next = measure(shape, bytes, at, end)
       if (next < 0) return -1 - next
       if (shape.composite !== undefined && !shape.lenient) {
-        const inside = shape.composite.check(bytes, valueStart(shape, at), next)
+        const inside = shape.composite.check(bytes, at + shape.prefixBytes, next)
         if (inside >= 0) return inside
       }
       at = next
@@ -156,7 +157,7 @@ export class ByteParts implements Composite {
       const next = measure(shape, bytes, at, end)
       if (next < 0) return { id, offset: -1 - next, expected: `a whole ${shape.name}` }
       if (shape.composite !== undefined && !shape.lenient) {
-        const inside = shape.composite.explain(bytes, valueStart(shape, at), next)
+        const inside = shape.composite.explain(bytes, at + shape.prefixBytes, next)
         if (inside !== undefined) return { ...inside, id: `${id}.${inside.id}` }
       }
       at = next
@@ -171,42 +172,16 @@ export class ByteParts implements Composite {
     if (shape === undefined) return undefined
     const inner = tail === undefined ? undefined : shape.composite?.part(tail)
     if (tail !== undefined && inner === undefined) return undefined
-    const starts = (bytes: Uint8Array, start: number, end: number): number => {
+    return partReader(shape, inner, (bytes, start, end) => {
       let at = start
       for (let before = 0; before < index; before++) {
         at = measure(this.#shapes[before]!, bytes, at, end)
         if (at < 0) return -1
       }
-      return at === end && shape.fixed !== 0 && (this.#short || shape.rest) ? -1 : at
-    }
-    const within = <T>(
-      bytes: Uint8Array,
-      start: number,
-      end: number,
-      read: (from: number, to: number) => T
-    ): T | undefined => {
-      const at = starts(bytes, start, end)
-      const to = at < 0 ? -1 : measure(shape, bytes, at, end)
-      return to < 0 ? undefined : read(valueStart(shape, at), to)
-    }
-    return {
-      shape: inner?.shape ?? shape,
-      text: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) =>
-            inner === undefined ? textOf(shape, bytes, from, to) : inner.text(bytes, from, to)
-        ),
-      raw: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) => inner === undefined ? bytes.subarray(from, to) : inner.raw(bytes, from, to)
-        )
-    }
+      if (at === end && shape.fixed !== 0 && (this.#short || shape.rest)) return -1
+      place.end = measure(shape, bytes, at, end)
+      return place.end < 0 ? -1 : at + shape.prefixBytes
+    })
   }
 
   parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
@@ -216,16 +191,8 @@ export class ByteParts implements Composite {
       if (at >= end && (this.#short || shape.rest)) break
       const next = measure(shape, bytes, at, end)
       if (next < 0) break
-      const from = valueStart(shape, at)
-      found.push({
-        id: this.#ids[index]!,
-        shape,
-        text: textOf(shape, bytes, from, next),
-        raw: bytes.subarray(from, next),
-        offset: from,
-        known: true,
-        parts: shape.composite?.parts(bytes, from, next) ?? []
-      })
+      const from = at + shape.prefixBytes
+      found.push(partAt(this.#ids[index]!, { shape, known: true }, bytes, from, next))
       at = next
     }
     return found
@@ -250,10 +217,6 @@ export class ByteParts implements Composite {
     }
     return out.subarray(0, at)
   }
-}
-
-function valueStart(shape: FieldShape, at: number): number {
-  return at + (shape.prefix?.bytes ?? 0)
 }
 
 function roomOf(shape: FieldShape, chosen: ReadonlyMap<string, string | Uint8Array>): number {

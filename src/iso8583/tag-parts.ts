@@ -20,8 +20,7 @@ import {
 } from "./composite.ts"
 import { conformityOf, misfit } from "./conformity.ts"
 import type { BuildFault } from "./fault.ts"
-import { writeField } from "./field-writer.ts"
-import { type FieldShape, textOf } from "./field.ts"
+import type { FieldShape } from "./field.ts"
 import {
   type LengthPrefix,
   prefixCode,
@@ -29,6 +28,15 @@ import {
   readPrefix,
   writePrefix
 } from "./length-prefix.ts"
+import {
+  type Change,
+  contentOf,
+  numbered,
+  Numbering,
+  type Segment,
+  spliced
+} from "./part-changes.ts"
+import { partAt, partReader, place } from "./part-place.ts"
 
 export const tagEncodings = ["ascii", "bcd", "ebcdic", "binary"] as const
 export type TagEncoding = typeof tagEncodings[number]
@@ -107,98 +115,48 @@ export class TagParts implements Composite {
 
   part(id: string): PartReader | undefined {
     const [head, tail] = firstStep(id)
-    const [tag = "", count] = head.split("#")
-    const skip = count === undefined ? 0 : Number(count) - 1
-    if (tag.length !== this.#form.width || !Number.isInteger(skip) || skip < 0) return undefined
+    const [tag, skip] = numbered(head) ?? ["", 0]
+    if (tag.length !== this.#form.width) return undefined
     const whole = this.#form.shapes(tag).shape
     const inner = tail === undefined ? undefined : whole.composite?.part(tail)
     if (tail !== undefined && inner === undefined) return undefined
-    const within = <T>(
-      bytes: Uint8Array,
-      start: number,
-      end: number,
-      read: (from: number, to: number) => T
-    ): T | undefined => {
+    return partReader(whole, inner, (bytes, start, end) => {
       let left = skip
       for (let at = start; at < end; at = found.end) {
-        if (this.#open(bytes, at, end) >= 0) return undefined
+        if (this.#open(bytes, at, end) >= 0) return -1
         if (this.#tag(bytes, found.tagAt) === tag && left-- === 0) {
-          return read(found.start, found.end)
+          place.end = found.end
+          return found.start
         }
       }
-      return undefined
-    }
-    return {
-      shape: inner?.shape ?? whole,
-      text: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) =>
-            inner === undefined ? textOf(whole, bytes, from, to) : inner.text(bytes, from, to)
-        ),
-      raw: (bytes, start, end) =>
-        within(
-          bytes,
-          start,
-          end,
-          (from, to) => inner === undefined ? bytes.subarray(from, to) : inner.raw(bytes, from, to)
-        )
-    }
-  }
-
-  parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
-    return this.#segments(bytes, start, end).map(({ from, id, tag, to }) => {
-      const { known, shape } = this.#form.shapes(tag)
-      return {
-        id,
-        shape,
-        text: textOf(shape, bytes, from, to),
-        raw: bytes.subarray(from, to),
-        offset: from,
-        known,
-        parts: shape.composite?.parts(bytes, from, to) ?? []
-      }
+      return -1
     })
   }
 
-  #segments(bytes: Uint8Array, start: number, end: number) {
-    const list = []
-    const seen = new Map<string, number>()
+  parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
+    return this.#segments(bytes, start, end).map(({ from, id, tag, to }) =>
+      partAt(id, this.#form.shapes(tag), bytes, from, to)
+    )
+  }
+
+  #segments(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Segment> {
+    const list: Array<Segment> = []
+    const ids = new Numbering()
     for (let at = start; at < end; at = found.end) {
       if (this.#open(bytes, at, end) >= 0) break
       const tag = this.#tag(bytes, found.tagAt)
-      const count = (seen.get(tag) ?? 0) + 1
-      seen.set(tag, count)
-      const id = count === 1 ? tag : `${tag}#${count}`
-      list.push({ id, tag, at, from: found.start, to: found.end })
+      list.push({ id: ids.idOf(tag), tag, at, from: found.start, to: found.end })
     }
     return list
   }
 
   compose(existing: string | Uint8Array | undefined, values: PartValues): Uint8Array | BuildFault {
-    const old = typeof existing === "object" ? existing : new Uint8Array(0)
-    const pieces: Array<Uint8Array> = []
-    const open = byHead(values)
-    let kept = 0
-    for (const { at, from, id, to } of this.#segments(old, 0, old.length)) {
-      const change = open.get(id)
-      if (change === undefined) continue
-      open.delete(id)
-      pieces.push(old.subarray(kept, at))
-      kept = to
-      const made = this.#make(id, change, old.subarray(from, to))
-      if (!(made instanceof Uint8Array)) return made
-      pieces.push(made)
-    }
-    pieces.push(old.subarray(kept))
-    for (const [id, change] of open) {
-      const made = this.#make(id, change, undefined)
-      if (!(made instanceof Uint8Array)) return made
-      pieces.push(made)
-    }
-    return Buffer.concat(pieces)
+    return spliced(
+      existing,
+      (old) => this.#segments(old, 0, old.length),
+      values,
+      (id, change, kept) => this.#make(id, change, kept)
+    )
   }
 
   #make(
@@ -233,44 +191,6 @@ export class TagParts implements Composite {
     const form = encoding === "bcd" ? /^[0-9]+$/ : /^[0-9A-F]+$/
     return form.test(tag) ? Buffer.from(tag, "hex") : undefined
   }
-}
-
-export type Change = string | Uint8Array | Map<string, string | Uint8Array | undefined>
-
-/** Values by their first step; `undefined` values are left out, as everywhere. */
-export function byHead(values: PartValues): Map<string, Change> {
-  const changes = new Map<string, Change>()
-  for (const [path, value] of values) {
-    if (value === undefined) continue
-    const [head, tail] = firstStep(path)
-    const open = changes.get(head)
-    if (tail === undefined) {
-      if (!(open instanceof Map)) changes.set(head, value)
-      continue
-    }
-    const inside = open instanceof Map ? open : new Map()
-    changes.set(head, inside.set(tail, value))
-  }
-  return changes
-}
-
-/** The bytes of a value that fills its container, or what is wrong with it. */
-export function contentOf(
-  shape: FieldShape,
-  change: Change,
-  existing: Uint8Array | undefined
-): Uint8Array | string | BuildFault {
-  let value: string | Uint8Array
-  if (change instanceof Map) {
-    if (shape.composite === undefined) return "has no parts"
-    const made = shape.composite.compose(existing, change)
-    if (typeof made !== "string" && !(made instanceof Uint8Array)) return made
-    value = made
-  } else value = change
-  if (value instanceof Uint8Array) return value
-  const out = new Uint8Array(value.length * 2 + shape.prefixBytes + Math.max(0, shape.fixed) + 8)
-  const end = writeField(shape, value, out, 0)
-  return typeof end === "string" ? end : out.subarray(0, end)
 }
 
 /** What is wrong with a value that takes all of `bytes[start, end)`. */

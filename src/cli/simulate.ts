@@ -18,6 +18,8 @@ import {
   sumLines
 } from "../simulate/world/campaign.ts"
 import { calmPlan, drawPlan, type WorldPlan, worldVersion } from "../simulate/world/plan.ts"
+import { planOf as planOfScenario, play } from "../simulate/world/play.ts"
+import { parseScenario } from "../simulate/world/scenario.ts"
 import { shrinkPlan } from "../simulate/world/shrink.ts"
 import { World, type WorldResult } from "../simulate/world/world.ts"
 import { startVerb } from "./child-process.ts"
@@ -45,6 +47,7 @@ export const verb: Action = {
     jobs: { type: "number", value: "<n>", about: "processes", fallback: 2 },
     shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
     plan: { type: "text", value: "<file>", about: "a world as --shrink printed it" },
+    scenario: { type: "text", value: "<file>", about: "play one story of the scenario language" },
     resume: { type: "text", value: "<file>", about: "keep the sum here, and go on from it" }
   },
   examples: [
@@ -54,10 +57,8 @@ export const verb: Action = {
   run
 }
 
-type RunWorld = (plan: WorldPlan) => WorldResult
-
 /** Everything that worlds have in common is loaded once. */
-async function worldRunner(): Promise<RunWorld> {
+export async function worldMaker(): Promise<(plan: WorldPlan) => World> {
   const loaded = await runProgram(
     Effect.gen(function*() {
       const config = yield* loadConfig(worldConfig)
@@ -66,10 +67,18 @@ async function worldRunner(): Promise<RunWorld> {
   )
   const { config, store } = loaded
   const tongues = tonguesOf(config, store, "tmk-demo")
-  return (plan) => new World(plan, makeWorldHouse(config, store), tongues).run()
+  return (plan) => new World(plan, makeWorldHouse(config, store), tongues)
+}
+
+/** Runs a plan's world to its end. */
+export async function worldRunner(): Promise<(plan: WorldPlan) => WorldResult> {
+  const make = await worldMaker()
+  return (plan) => make(plan).run()
 }
 
 async function run(call: Call): Promise<0 | 1> {
+  const story = call.text("scenario")
+  if (story !== undefined) return scenario(call, story)
   const seed = call.number("seed")
   const file = call.text("plan")
   if (seed !== undefined || file !== undefined) {
@@ -115,6 +124,29 @@ async function one(call: Call, plan: WorldPlan): Promise<0 | 1> {
     call.streams.out(`${JSON.stringify(small)}\n`)
   }
   return exit
+}
+
+/** One story; the line that did not come true is told, and the exit is 1. */
+async function scenario(call: Call, path: string): Promise<0 | 1> {
+  const parsed = parseScenario(readText(path))
+  if (!("lines" in parsed)) {
+    throw new Refusal(
+      2,
+      parsed.map((fault) => `${path}: ${fault}`).join("\n")
+    )
+  }
+  const make = await worldMaker()
+  const { fault, result } = play(parsed, make(planOfScenario(parsed)))
+  const { violations } = result
+  if (call.format === "json") {
+    call.streams.out(`${JSON.stringify({ title: parsed.title, fault, violations })}\n`)
+    return fault === undefined ? 0 : 1
+  }
+  call.streams.out(`${parsed.title}\n${fault === undefined ? "all came true" : fault}\n`)
+  for (const { kind, story, what } of violations.slice(0, 5)) {
+    call.streams.out(`${kind}: ${what}\n${story.map((each) => `  ${each}\n`).join("")}`)
+  }
+  return fault === undefined ? 0 : 1
 }
 
 function told(call: Call, sum: CampaignSum, seconds: number): 0 | 1 {
@@ -201,9 +233,18 @@ function nameOf(call: Call): string {
   return `from ${call.number("from")} transactions ${call.number("transactions")}${calm}`
 }
 
-function readJson(path: string): unknown {
+function readText(path: string): string {
   try {
-    return JSON.parse(readFileSync(path, "utf8"))
+    return readFileSync(path, "utf8")
+  } catch {
+    throw new Refusal(3, `${path}: cannot be read`)
+  }
+}
+
+function readJson(path: string): unknown {
+  const text = readText(path)
+  try {
+    return JSON.parse(text)
   } catch {
     throw new Refusal(2, `${path}: cannot be read as JSON`)
   }

@@ -129,6 +129,8 @@ export class Acquirer {
   /** How often each mood came up. */
   readonly moodCounts: Partial<Record<Mood, number>> = {}
   readonly #options: AcquirerOptions
+  /** What comes before the temper decides, one request each. */
+  readonly nextMoods: Array<Mood> = []
   readonly #lines = new Set<Line>()
   #authCode = 0
   #downUntilMs = 0
@@ -357,6 +359,8 @@ export class Acquirer {
   }
 
   #mood(): Mood {
+    const next = this.nextMoods.shift()
+    if (next !== undefined) return next
     const { shares } = this.temper
     let total = 0
     for (const mood of moods) total += shares[mood] ?? 0

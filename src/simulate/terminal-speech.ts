@@ -144,12 +144,13 @@ export class TerminalSpeech {
     return message.mti[1] === "4"
   }
 
-  ask(what: TerminalKind, wallMs: number): Question {
+  /** `wanted` is in minor units; without it every question has another amount. */
+  ask(what: TerminalKind, wallMs: number, wanted?: number): Question {
     const { dialect, keys, merchant, terminal } = this.#options
     const kind = what === "pay-code" ? "sale" : what
     const past = this.#originalFor(what)
-    if (past === "missing") return this.ask("sale", wallMs)
-    const amount = what === "balance" ? undefined : this.#amountFor(what, past)
+    if (past === "missing") return this.ask("sale", wallMs, wanted)
+    const amount = what === "balance" ? undefined : wanted ?? this.#amountFor(what, past)
     const stan = this.#nextStan()
     const form = dialect.form(kind)
     const card = past?.facts.pan ?? this.#options.random.next()

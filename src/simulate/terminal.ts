@@ -78,6 +78,8 @@ export interface TerminalOptions {
   readonly time: TimeShape
   readonly timers: TimersShape
   readonly random: RandomShape
+  /** Of {@link testCards}; absent: all of them. */
+  readonly cards?: ReadonlyArray<string>
   readonly book: TerminalBook
   /** Called with every answer's latency, for the live line. */
   readonly onAnswer?: (latencyMs: number, approved: boolean) => void
@@ -150,6 +152,37 @@ export class Terminal {
     this.#stopped = false
     this.#questions = this.#asked + questions
     if (this.state === "ready" && this.#open === undefined) this.#ready()
+  }
+
+  /** Asks this now, whatever its habits; false: it is not ready. */
+  askFor(what: TerminalKind, amount: number | undefined): boolean {
+    if (this.state !== "ready" || this.#open !== undefined || this.#wire === undefined) return false
+    this.#put(what, amount)
+    return true
+  }
+
+  /** Sends what is open once more, at once, on the same connection. */
+  stutter(): void {
+    if (this.#open !== undefined) this.#send(this.#open.question.body)
+  }
+
+  /** The old connection stays open beside the new one until the switch ends it. */
+  takeOver(): void {
+    const old = this.#wire
+    this.#wire = undefined
+    old?.forget(this.#speech.stan)
+    this.#connect()
+  }
+
+  /** Breaks its connection and opens another one at once. */
+  reconnect(): void {
+    this.#drop()
+    this.#connect()
+  }
+
+  /** The connection it has now, for whoever wants to harm it. */
+  get connection(): Connection | undefined {
+    return this.#wire?.connection
   }
 
   /** Pulls the plug: no FIN, nothing in memory survives but what is open. */
@@ -246,13 +279,7 @@ export class Terminal {
     if (habits.rotateMs > 0 && time.monotonicMs() - this.#keysMs > habits.rotateMs) {
       return this.#signOn()
     }
-    if (habits.takeover > 0 && random.next() < habits.takeover) {
-      const old = this.#wire
-      this.#wire = undefined
-      // The old connection stays open beside the new one until the switch ends it.
-      if (old !== undefined) old.forget(this.#speech.stan)
-      return this.#connect()
-    }
+    if (habits.takeover > 0 && random.next() < habits.takeover) return this.takeOver()
     if (habits.churn > 0 && random.next() < habits.churn) return this.#again()
     const pauseMs = habits.thinkMs <= 0 ? 0 : -Math.log(1 - random.next()) * habits.thinkMs
     if (pauseMs <= 0) time.defer(() => this.#ask())
@@ -261,9 +288,13 @@ export class Terminal {
 
   #ask(): void {
     if (this.state !== "ready" || this.isQuiet || this.#wire === undefined) return
+    this.#put(this.#speech.choose(this.#habits.mix), undefined)
+  }
+
+  #put(what: TerminalKind, amount: number | undefined): void {
     const { book, random, time } = this.#options
     const habits = this.#habits
-    const question = this.#speech.ask(this.#speech.choose(habits.mix), time.wallMs())
+    const question = this.#speech.ask(what, time.wallMs(), amount)
     this.#asked++
     const entry = book.ask(question.entry)
     this.#open = {

@@ -61,10 +61,18 @@ function simulate(folder: string, seeds: number): Promise<Sum | undefined> {
     child.stdout.on("data", (chunk: Buffer) => output += chunk.toString())
     child.on("close", (code) => {
       clearTimeout(timer)
-      // Printed by the program that was copied from here.
-      resolve(code === 0 || code === 1 ? JSON.parse(output) as Sum : undefined)
+      resolve(code === 0 || code === 1 ? sumIn(output) : undefined)
     })
   })
+}
+
+/** Printed by the program that was copied from here; not by one that crashed. */
+function sumIn(output: string): Sum | undefined {
+  try {
+    return JSON.parse(output) as Sum
+  } catch {
+    return undefined
+  }
 }
 
 async function withCopy<A>(use: (folder: string) => Promise<A>): Promise<A> {

@@ -25,6 +25,8 @@ export interface WorldPlan {
   /** Questions each terminal asks before it rests. */
   readonly questions: number
   readonly habits: TerminalHabits
+  /** The cards that terminals are shown; absent: all of the test cards. */
+  readonly cards?: ReadonlyArray<string>
   readonly weather: Weather
   readonly tempers: ReadonlyArray<AcquirerTemper>
   /** Mean virtual time between two of each; 0 = never. */

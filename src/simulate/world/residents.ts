@@ -120,6 +120,7 @@ export function settleTerminals(
       timers,
       random: new Chance(plan.seed, name),
       book,
+      ...(plan.cards === undefined ? {} : { cards: plan.cards }),
       onWrong: (what) => onWrong(`terminal ${name} was sent ${what} (I4)`)
     })
   }

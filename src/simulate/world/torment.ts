@@ -113,7 +113,10 @@ export class Torment {
     disk.setSlowMs(0)
     disk.setFailing(false)
     database.setMood("well")
-    for (const acquirer of acquirers) acquirer.temper = goodTemper
+    for (const acquirer of acquirers) {
+      acquirer.temper = goodTemper
+      acquirer.nextMoods.length = 0
+    }
   }
 
   #every(kind: FaultKind, meanMs: number, happen: (awayMs: number) => void): void {

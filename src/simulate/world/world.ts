@@ -51,19 +51,20 @@ export interface WorldResult {
 }
 
 export class World {
+  readonly events = new WorldEvents()
+  readonly network: Network
+  readonly terminals: ReadonlyArray<Terminal>
+  readonly terminalBook: TerminalBook
+  readonly upstreamBook: UpstreamBook
+  readonly acquirers: ReadonlyArray<Acquirer>
+  readonly acquirerPorts: ReadonlyArray<number>
+  readonly house: WorldHouse
   readonly #plan: WorldPlan
-  readonly #house: WorldHouse
-  readonly #events = new WorldEvents()
   readonly #trace = new Trace()
-  readonly #network: Network
   readonly #web: Web
-  readonly #terminals: ReadonlyArray<Terminal>
-  readonly #terminalBook: TerminalBook
-  readonly #upstreamBook: UpstreamBook
-  readonly #acquirers: ReadonlyArray<Acquirer>
   readonly #tongues: Tongues
   readonly #torment: Torment
-  readonly #wall: WallClock = { offsetMs: epochMs }
+  readonly wall: WallClock = { offsetMs: epochMs }
   readonly #self = new Incarnation("world")
   readonly #violations: Array<Violation> = []
   readonly #rare = new Map<string, number>()
@@ -72,45 +73,46 @@ export class World {
 
   constructor(plan: WorldPlan, house: WorldHouse, tongues: Tongues) {
     this.#plan = plan
-    this.#house = house
+    this.house = house
     this.#tongues = tongues
-    this.#network = new Network(this.#events, new Chance(plan.seed, "network"))
-    this.#network.onArrival = (end, bytes) => {
-      this.#trace.text(`${end}@${this.#events.nowMs}`)
+    this.acquirerPorts = tongues.acquirers.map(({ port }) => port)
+    this.network = new Network(this.events, new Chance(plan.seed, "network"))
+    this.network.onArrival = (end, bytes) => {
+      this.#trace.text(`${end}@${this.events.nowMs}`)
       this.#trace.bytes(bytes)
     }
-    this.#web = new Web(this.#network)
+    this.#web = new Web(this.network)
     const keep = (line: BookLine) => this.#trace.text(JSON.stringify(line))
     const wrong = (what: string) => this.#found("differs", what)
-    this.#terminalBook = new TerminalBook(keep)
-    this.#upstreamBook = new UpstreamBook(keep)
-    const timers = residentTimers(this.#events)
-    this.#acquirers = settleAcquirers(
+    this.terminalBook = new TerminalBook(keep)
+    this.upstreamBook = new UpstreamBook(keep)
+    const timers = residentTimers(this.events)
+    this.acquirers = settleAcquirers(
       plan,
       tongues,
-      this.#network,
+      this.network,
       timers,
-      this.#upstreamBook,
+      this.upstreamBook,
       wrong
     )
-    this.#terminals = settleTerminals(
+    this.terminals = settleTerminals(
       plan,
       tongues,
-      this.#network,
+      this.network,
       timers,
-      this.#terminalBook,
+      this.terminalBook,
       wrong
     )
     this.#torment = new Torment(plan, new Chance(plan.seed, "torment"), {
-      events: this.#events,
-      network: this.#network,
+      events: this.events,
+      network: this.network,
       disk: house.disk,
       database: house.database,
-      acquirers: this.#acquirers,
-      acquirerPorts: tongues.acquirers.map(({ port }) => port),
-      wall: this.#wall,
+      acquirers: this.acquirers,
+      acquirerPorts: this.acquirerPorts,
+      wall: this.wall,
       victim: {
-        end: (how, awayMs) => this.#end(how, awayMs),
+        end: (how, awayMs) => this.end(how, awayMs),
         incarnation: () => this.#switch?.incarnation
       }
     })
@@ -118,46 +120,61 @@ export class World {
 
   /** Runs to its end. */
   run(): WorldResult {
+    try {
+      this.start()
+      this.#torment.begin()
+      this.passUntil(this.#plan.stormMs, () => this.terminals.every((each) => each.isQuiet))
+      return this.close()
+    } finally {
+      chooseRareBranches(undefined)
+    }
+  }
+
+  /** The switch starts, and everybody connects. Whoever calls it sees to `close`. */
+  start(): void {
     const rare = new Chance(this.#plan.seed, "rare")
     chooseRareBranches((name, probability) => {
       const visited = rare.happens(probability * this.#plan.rare)
       if (visited) this.#rare.set(name, (this.#rare.get(name) ?? 0) + 1)
       return visited
     })
-    try {
-      this.#boot()
-      for (const [index, terminal] of this.#terminals.entries()) {
-        this.#events.after(this.#self, 50 + index * 7, () => terminal.start())
-      }
-      this.#torment.begin()
-      this.#until(this.#plan.stormMs, () => this.#terminals.every((each) => each.isQuiet))
-      this.#torment.end()
-      for (const terminal of this.#terminals) terminal.stop()
-      const quiet = this.#until(this.#events.nowMs + quietWithinMs, () => this.#isQuiet())
-      if (!quiet) this.#found("unfinished", this.#whatIsLeft())
-      else this.#epilogue()
-      this.#judge()
-    } finally {
-      chooseRareBranches(undefined)
+    this.#boot()
+    for (const [index, terminal] of this.terminals.entries()) {
+      this.events.after(this.#self, 50 + index * 7, () => terminal.start())
     }
+  }
+
+  /** Nothing breaks any more: everything comes to its end, and the books are compared. */
+  close(): WorldResult {
+    this.#torment.end()
+    for (const terminal of this.terminals) terminal.stop()
+    const quiet = this.passUntil(this.events.nowMs + quietWithinMs, () => this.#isQuiet())
+    if (!quiet) this.#found("unfinished", this.#whatIsLeft())
+    else this.#epilogue()
+    this.#judge()
+    chooseRareBranches(undefined)
     return this.#result()
   }
 
+  get switchProcess(): Incarnation | undefined {
+    return this.#switch?.incarnation
+  }
+
   /** Steps until `done`, looked at every so often, or until the time is over. */
-  #until(untilMs: number, done: () => boolean): boolean {
-    let nextLookMs = this.#events.nowMs
-    while (this.#events.happened < maxEvents) {
-      if (this.#events.nowMs >= nextLookMs) {
+  passUntil(untilMs: number, done: () => boolean): boolean {
+    let nextLookMs = this.events.nowMs
+    while (this.events.happened < maxEvents) {
+      if (this.events.nowMs >= nextLookMs) {
         this.#look()
         if (done()) return true
-        nextLookMs = this.#events.nowMs + lookEveryMs
+        nextLookMs = this.events.nowMs + lookEveryMs
       }
       try {
-        if (!this.#events.step(untilMs)) return done()
+        if (!this.events.step(untilMs)) return done()
       } catch (error) {
         const text = error instanceof Error ? error.stack ?? error.message : String(error)
         this.#found("differs", `the switch crashed (I12): ${text}`)
-        this.#end("kill", 1_000)
+        this.end("kill", 1_000)
       }
     }
     return false
@@ -165,14 +182,14 @@ export class World {
 
   /** What heals is seen by using it: in calm, everybody is served again (I7). */
   #epilogue(): void {
-    const events = this.#events
-    this.#until(events.nowMs + healWithinMs, () => false)
-    for (const terminal of this.#terminals) terminal.more(epilogueQuestions, calmHabits)
-    const quiet = this.#until(events.nowMs + quietWithinMs, () => this.#isQuiet())
+    const events = this.events
+    this.passUntil(events.nowMs + healWithinMs, () => false)
+    for (const terminal of this.terminals) terminal.more(epilogueQuestions, calmHabits)
+    const quiet = this.passUntil(events.nowMs + quietWithinMs, () => this.#isQuiet())
     if (!quiet) this.#found("unfinished", this.#whatIsLeft())
     // The first ones may have met what the storm left of their connections.
     const last = new Map<string, TerminalEntry>()
-    for (const entry of this.#terminalBook.entries.values()) last.set(entry.terminal, entry)
+    for (const entry of this.terminalBook.entries.values()) last.set(entry.terminal, entry)
     for (const { outcome, response, stan, terminal } of last.values()) {
       if (outcome === "approved") continue
       const how = `${outcome} (${response ?? "-"})`
@@ -192,15 +209,15 @@ export class World {
     this.#switch = boot
     const scope = Scope.makeUnsafe()
     const random = new Chance(this.#plan.seed, incarnation.name)
-    const program = this.#house.boot({
-      time: worldTime(this.#events, incarnation, this.#wall),
+    const program = this.house.boot({
+      time: worldTime(this.events, incarnation, this.wall),
       random: { next: () => random.next(), bytes: (length) => random.bytes(length) },
-      transport: worldTransport(this.#network, incarnation),
+      transport: worldTransport(this.network, incarnation),
       http: this.#web.of(incarnation),
       terminals: profilesOf(this.#plan, this.#tongues.masterKey),
       exit: (why) => {
         this.#trace.text(`exit ${why}`)
-        if (incarnation.alive) this.#end("kill", 500)
+        if (incarnation.alive) this.end("kill", 500)
       },
       defect: (what) => this.#found("differs", `the switch has a defect (I12): ${what}`)
     }).pipe(
@@ -213,35 +230,36 @@ export class World {
           }
         })
       ),
-      onWorldTime(this.#events, incarnation, this.#wall)
+      onWorldTime(this.events, incarnation, this.wall)
     )
     Effect.runFork(program)
   }
 
-  #end(how: "kill" | "power-cut", awayMs: number): void {
+  /** The switch dies, and comes back from its disk. */
+  end(how: "kill" | "power-cut", awayMs: number): void {
     const current = this.#switch
     if (current === undefined) return
     this.#switch = undefined
-    this.#network.died(current.incarnation, how === "kill" ? "cut" : "silent")
+    this.network.died(current.incarnation, how === "kill" ? "cut" : "silent")
     // A kill leaves what was handed to the system; a power cut what had reached the disk by luck.
-    const { disk } = this.#house
+    const { disk } = this.house
     const unsynced = disk.unsynced()
     const luck = new Chance(this.#plan.seed, `luck-${this.#boots}`)
     disk.powerCut(luck.between(0, unsynced))
-    this.#trace.text(`${how}@${this.#events.nowMs}`)
-    this.#events.after(this.#self, awayMs, () => this.#boot())
+    this.#trace.text(`${how}@${this.events.nowMs}`)
+    this.events.after(this.#self, awayMs, () => this.#boot())
   }
 
   #isQuiet(): boolean {
     const running = this.#switch?.running
-    return running !== undefined && this.#terminals.every((each) => each.isQuiet) &&
+    return running !== undefined && this.terminals.every((each) => each.isQuiet) &&
       running.inFlight() === 0 && running.chains().size === 0 && running.feedPending() === 0
   }
 
   #whatIsLeft(): string {
     const running = this.#switch?.running
     if (running === undefined) return "the switch is not running"
-    const restless = this.#terminals.filter((each) => !each.isQuiet)
+    const restless = this.terminals.filter((each) => !each.isQuiet)
     const [first] = restless
     return `not quiet: ${restless.length} terminals` +
       (first === undefined ? "" : ` (${first.name} is ${first.state})`) +
@@ -253,14 +271,14 @@ export class World {
     const running = this.#switch?.running
     if (running === undefined) return
     const report = audit({
-      terminals: this.#terminalBook.entries.values(),
-      upstreams: this.#upstreamBook.entries.values(),
+      terminals: this.terminalBook.entries.values(),
+      upstreams: this.upstreamBook.entries.values(),
       journal: running.records(),
-      ledger: this.#house.database.rows(),
+      ledger: this.house.database.rows(),
       chains: running.chains(),
       settled: true,
-      exceptions: this.#house.database.exceptions(),
-      refusedRows: this.#house.database.refusedRows()
+      exceptions: this.house.database.exceptions(),
+      refusedRows: this.house.database.refusedRows()
     })
     this.#violations.push(...report.violations)
   }
@@ -270,7 +288,7 @@ export class World {
   }
 
   #result(): WorldResult {
-    const { counts } = this.#network
+    const { counts } = this.network
     const faults: Record<string, number> = { ...this.#torment.counts } satisfies Record<
       FaultKind,
       number
@@ -278,28 +296,28 @@ export class World {
     for (const name of ["resets", "splits", "merges", "stalls", "deafs", "refusals"] as const) {
       faults[name] = counts[name]
     }
-    for (const acquirer of this.#acquirers) {
+    for (const acquirer of this.acquirers) {
       for (const [mood, count] of Object.entries(acquirer.moodCounts)) {
         if (mood !== "approve") faults[mood] = (faults[mood] ?? 0) + count
       }
     }
     let approved = 0
-    for (const entry of this.#terminalBook.entries.values()) {
+    for (const entry of this.terminalBook.entries.values()) {
       if (entry.outcome === "approved") approved++
     }
     let reversed = 0
-    for (const entry of this.#upstreamBook.entries.values()) if (entry.reversed) reversed++
+    for (const entry of this.upstreamBook.entries.values()) if (entry.reversed) reversed++
     return {
       seed: this.#plan.seed,
       hash: this.#trace.hash,
       violations: this.#violations,
-      transactions: this.#terminalBook.entries.size,
+      transactions: this.terminalBook.entries.size,
       approved,
       reversed,
       faults,
       rare: this.#rare,
-      events: this.#events.happened,
-      virtualMs: Math.round(this.#events.nowMs)
+      events: this.events.happened,
+      virtualMs: Math.round(this.events.nowMs)
     }
   }
 }

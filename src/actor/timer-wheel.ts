@@ -50,7 +50,7 @@ export class TimerWheel {
   readonly #tickMs: number
   readonly #slots: number
   /** Rings by slot, made when a timer is first put into one. */
-  readonly #heads: Array<Entry | undefined>
+  readonly #heads: Array<Entry | undefined> = []
   /** Timers whose tick has passed and that have not been fired yet, oldest first. */
   readonly #expired = new Entry(this, 0, undefined)
   #passed: number
@@ -59,7 +59,7 @@ export class TimerWheel {
   constructor(options: WheelOptions) {
     this.#tickMs = options.tickMs
     this.#slots = options.slots
-    this.#heads = Array.from({ length: options.slots })
+    this.#heads.length = options.slots
     this.#passed = Math.floor(options.startMs / options.tickMs)
   }
 

@@ -10,6 +10,7 @@
  *   send 9 ─┘                       └──────┴──────┴──────┘
  */
 
+import { buggify } from "../domain/buggify.ts"
 import type { Connection } from "../domain/ports/transport.ts"
 
 /** Queued bytes of one connection that leave at once, without waiting for the end of the turn. */
@@ -83,7 +84,7 @@ export class TurnWriter {
     this.#frames.push(frame)
     this.#queuedBytes += frame.length
     this.#sent++
-    if (this.#queuedBytes >= flushBytes) {
+    if (this.#queuedBytes >= flushBytes || buggify("frames-flushed-early", 0.1)) {
       this.flush()
     } else if (!this.#waiting) {
       this.#waiting = true

@@ -8,6 +8,7 @@ import type { Timer } from "../actor/timer-wheel.ts"
 import type { TimersShape } from "../actor/timers.ts"
 import type { AdviceRecord } from "../domain/advice.ts"
 import type { TransactionId } from "../domain/brand.ts"
+import { buggify } from "../domain/buggify.ts"
 import type { AdviceConfig } from "../domain/config.ts"
 import type { AdviceEnd } from "../domain/ports/advices.ts"
 import type { JournalShape } from "../domain/ports/journal.ts"
@@ -132,6 +133,7 @@ export class Lane {
       stan: record.stan
     }
     const ended = (ending: Ending) => this.#answered(chain, ending)
+    if (buggify("advice-without-place", 0.1)) return false
     if (!upstreams.advise(this.#upstream, advice, this.#config.timeoutMs, ended)) return false
     chain.record = { ...record, attempts: record.attempts + 1 }
     journal.note([{ table: "advices", key: record.transaction, value: chain.record }], [])

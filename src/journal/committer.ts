@@ -5,6 +5,7 @@
  * that failed nobody is told anything but that.
  */
 
+import { buggify } from "../domain/buggify.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry, OpenLog } from "../domain/ports/journal.ts"
@@ -133,14 +134,17 @@ export class Committer {
   #schedule(): void {
     if (this.#scheduled || this.#writing > 0) return
     this.#scheduled = true
-    this.#time.defer(() => {
+    const flush = () => {
       this.#scheduled = false
       if (this.#writing === 0) this.#flush()
-    })
+    }
+    const late = buggify("group-flushed-late", 0.1)
+    this.#time.defer(late ? () => this.#time.defer(flush) : flush)
   }
 
   #add(writes: ReadonlyArray<JournalWrite>, feed: ReadonlyArray<LedgerEntry>): void {
-    if (this.#writer.bytes >= groupBytes) this.#close()
+    const early = this.#writer.records > 0 && buggify("group-closed-early", 0.05)
+    if (this.#writer.bytes >= groupBytes || early) this.#close()
     this.#stamp()
     const first = this.#open.slots.length
     for (const write of writes) this.#write(write)
@@ -265,7 +269,9 @@ export class Committer {
   #compact(): Array<number> {
     const { groups } = this.#contents
     const removed: Array<number> = []
-    const garbage = garbageLimit(groups.liveBytes, this.#options.maxBytes)
+    const garbage = buggify("groups-moved-early", 0.05)
+      ? 0
+      : garbageLimit(groups.liveBytes, this.#options.maxBytes)
     const until = this.#writer.bytes + Math.max(moveBytes, this.#writer.bytes)
     for (let steps = 0; steps < dropGroups; steps++) {
       const oldest = groups.oldest()

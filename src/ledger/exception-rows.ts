@@ -1,6 +1,7 @@
 /** What the writer raises for people: a row that was refused, a row that contradicts a held one. */
 
 import type { TransactionId } from "../domain/brand.ts"
+import { maskedJson } from "../domain/masked-json.ts"
 import { maskText } from "../domain/pan.ts"
 import type { ExceptionRow, LedgerEntry } from "../domain/ports/journal.ts"
 import { ledgerTables } from "./batch-statement.ts"
@@ -17,7 +18,7 @@ export function refusedRow(entry: LedgerEntry, reason: string, atMs: number): Ex
     id: `${table}:${identity}:refused`,
     ...(uuid.test(identity) ? { transaction: identity as TransactionId } : {}),
     reason: "ledger-refused",
-    detail: maskText(`${reason}: ${JSON.stringify(shown)}`).slice(0, maxDetail),
+    detail: `${maskText(reason)}: ${maskedJson(shown)}`.slice(0, maxDetail),
     atMs
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import { Effect, Latch, Queue, type Scope } from "effect"
+import { buggify } from "../domain/buggify.ts"
 import { Journal, type LedgerEntry } from "../domain/ports/journal.ts"
 import { LedgerStore } from "../domain/ports/ledger.ts"
 import { Random, Time } from "../domain/ports/time.ts"
@@ -87,7 +88,7 @@ class WriterLoop {
         if (!full && !this.#draining) yield* Effect.sleep(this.#options.batchMs)
         const lane = yield* Queue.take(lanes)
         this.feed.closeUnsafe()
-        const limit = this.#size.rows
+        const limit = buggify("ledger-batch-of-one", 0.1) ? 1 : this.#size.rows
         const taken = this.#services.journal.feedAfter(this.#progress.cursor, limit)
         full = taken.length === limit
         if (full) this.feed.openUnsafe()

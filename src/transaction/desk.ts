@@ -4,6 +4,7 @@
  */
 
 import type { Rrn } from "../domain/brand.ts"
+import { buggify } from "../domain/buggify.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
 import { followOnKinds } from "../domain/kind.ts"
 import { aheadMs, wrongAfterMs } from "../domain/message-time.ts"
@@ -138,7 +139,8 @@ export class Desk {
     if (submission.currency !== undefined && !currencies.has(submission.currency)) {
       return "kind-forbidden"
     }
-    return this.floor.byKey.size >= this.#room.settings.maxInFlight ? "overloaded" : undefined
+    const full = this.floor.byKey.size >= this.#room.settings.maxInFlight
+    return full || buggify("floor-full", 0.01) ? "overloaded" : undefined
   }
 
   #accept(submission: Submission, fingerprint: string): TransactionRecord {

@@ -11,6 +11,7 @@ import type { Timer } from "../actor/timer-wheel.ts"
 import type { TimersShape } from "../actor/timers.ts"
 import type { TurnFlush } from "../actor/turn-writer.ts"
 import type { Stan } from "../domain/brand.ts"
+import { buggify } from "../domain/buggify.ts"
 import type { UpstreamConfig } from "../domain/config.ts"
 import type { EndReason } from "../domain/end-reasons.ts"
 import type { FailureCode } from "../domain/failures.ts"
@@ -201,7 +202,7 @@ export class IsoGroup implements ControlledGroup, Tower {
       if (adviceWindow !== undefined && link.advices >= adviceWindow) continue
       if (best === undefined || link.inFlight < best.inFlight) best = link
     }
-    if (best !== undefined) return best
+    if (best !== undefined && !buggify("link-window-full", 0.01)) return best
     if (standing) return "window-full"
     if (adviceWindow === undefined) this.#missed()
     return "upstream-down"

@@ -49,9 +49,12 @@ const fresh = 0
 const taken = 1
 const given = 2
 
-/** One byte of state a number: 1 MB an upstream, touched page by page as the numbers are used. */
+/** Numbers of a page; a page is made when the first of them is given. */
+const pageNumbers = 4096
+
+/** One byte of state a number: at most 1 MB an upstream, page by page as the numbers are used. */
 export class StanAllocator {
-  readonly #states = new Uint8Array(highestStan + 1)
+  readonly #pages: Array<Uint8Array | undefined> = []
   #next: number
   #taken = 0
 
@@ -68,9 +71,9 @@ export class StanAllocator {
   take(): number {
     if (this.#taken === highestStan) return 0
     let number = this.#next
-    while (this.#states[number] === taken) number = number === highestStan ? 1 : number + 1
+    while (this.#state(number) === taken) number = number === highestStan ? 1 : number + 1
     this.#next = number === highestStan ? 1 : number + 1
-    this.#states[number] = taken
+    this.#set(number, taken)
     this.#taken++
     return number
   }
@@ -78,8 +81,8 @@ export class StanAllocator {
   /** Marks a number that an earlier process gave to something that goes on. Harmless if taken. */
   claim(number: number): void {
     invariant(number >= 1 && number <= highestStan, "a STAN lies between 1 and 999999")
-    if (this.#states[number] === taken) return
-    this.#states[number] = taken
+    if (this.#state(number) === taken) return
+    this.#set(number, taken)
     this.#taken++
   }
 
@@ -89,18 +92,27 @@ export class StanAllocator {
   }
 
   free(number: number): void {
-    invariant(this.#states[number] === taken, "a STAN is freed once, by whoever took it")
-    this.#states[number] = given
+    invariant(this.#state(number) === taken, "a STAN is freed once, by whoever took it")
+    this.#set(number, given)
     this.#taken--
   }
 
   isTaken(number: number): boolean {
-    return this.#states[number] === taken
+    return this.#state(number) === taken
+  }
+
+  #state(number: number): number {
+    return this.#pages[Math.floor(number / pageNumbers)]?.[number % pageNumbers] ?? fresh
+  }
+
+  #set(number: number, state: number): void {
+    const page = this.#pages[Math.floor(number / pageNumbers)] ??= new Uint8Array(pageNumbers)
+    page[number % pageNumbers] = state
   }
 
   /** Did this process ever give the number away? Then an answer under it is no stranger's. */
   wasGiven(number: number): boolean {
-    return this.#states[number] !== fresh
+    return this.#state(number) !== fresh
   }
 }
 

@@ -14,7 +14,7 @@ import { Chance } from "./chance.ts"
 import { calm, type Weather } from "./network.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 2
+export const worldVersion = 3
 
 export interface WorldPlan {
   readonly version: number
@@ -88,9 +88,9 @@ export function drawPlan(seed: number, size: { readonly transactions: number }):
     habits: drawHabits(chance, maybe),
     weather: drawWeather(chance, maybe),
     tempers: [drawTemper(chance, maybe), drawTemper(chance, maybe)],
-    killEveryMs: everyMs(5_000, 120_000),
-    powerCutEveryMs: everyMs(10_000, 120_000),
-    databaseAwayEveryMs: everyMs(5_000, 60_000),
+    killEveryMs: everyMs(10_000, 120_000),
+    powerCutEveryMs: everyMs(15_000, 150_000),
+    databaseAwayEveryMs: everyMs(8_000, 80_000),
     diskFailsEveryMs: everyMs(20_000, 200_000),
     failOverEveryMs: everyMs(10_000, 100_000),
     partitionEveryMs: everyMs(5_000, 60_000),

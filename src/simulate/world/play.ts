@@ -16,6 +16,8 @@ import type { World, WorldResult } from "./world.ts"
 
 /** Virtual time that a line may take to come true. */
 const patienceMs = 1_800_000
+/** Late is later than the upstream's patience and within the terminal's. */
+const storyTemper = { ...goodTemper, lateMs: 25_000 }
 /** A card that both upstreams take, and that routes to the first. */
 const card = "4111111111111111"
 
@@ -34,6 +36,7 @@ export function planOf(scenario: Scenario): WorldPlan {
     isoTerminals: tongues.filter((tongue) => tongue === "iso").length,
     questions: 0,
     cards: [card],
+    tempers: [storyTemper, storyTemper],
     habits: { ...calmHabits, repeats: 1 }
   }
 }
@@ -223,13 +226,13 @@ class Stage {
         acquirer.dropAll()
         break
       case "refuses reversals":
-        acquirer.temper = { ...goodTemper, refuseReversal: 1 }
+        acquirer.temper = { ...storyTemper, refuseReversal: 1 }
         break
       case "loses acknowledgements":
-        acquirer.temper = { ...goodTemper, loseAcknowledgement: 1 }
+        acquirer.temper = { ...storyTemper, loseAcknowledgement: 1 }
         break
       case "accepts reversals":
-        acquirer.temper = goodTemper
+        acquirer.temper = storyTemper
         break
     }
     return undefined

@@ -1,12 +1,10 @@
 /** Who lives in the world beside the switch: terminals in two dialects, and acquirers. */
 
-import { Effect, Exit, Layer, Scope } from "effect"
-import { Timers, type TimersShape } from "../../actor/timers.ts"
+import type { TimersShape } from "../../actor/timers.ts"
 import type { MerchantId, TerminalId } from "../../domain/brand.ts"
 import { channels } from "../../domain/channel.ts"
 import { kinds } from "../../domain/kind.ts"
 import type { TerminalProfile } from "../../domain/ports/terminals.ts"
-import { Time } from "../../domain/ports/time.ts"
 import type { Framing } from "../../frame/framing.ts"
 import type { Dialect } from "../../iso8583/message.ts"
 import { CipherCache } from "../../security/cipher-cache.ts"
@@ -15,7 +13,7 @@ import type { TerminalBook, UpstreamBook } from "../book.ts"
 import { type OpenDownload, TerminalKeys } from "../terminal-keys.ts"
 import { Terminal } from "../terminal.ts"
 import { Chance } from "./chance.ts"
-import { Incarnation, onWorldTime, type WorldEvents, worldTime } from "./events.ts"
+import { Incarnation, type WorldEvents, worldTime } from "./events.ts"
 import { type Network, worldTransport } from "./network.ts"
 import type { WorldPlan } from "./plan.ts"
 
@@ -37,17 +35,29 @@ export interface Tongues {
 
 const residentWall = { offsetMs: 1_790_000_000_000 }
 
-/** One wheel for all residents: they lose power, but never their clock. */
+/** Timers of residents are events themselves: they lose power, but never their clock. */
 export function residentTimers(events: WorldEvents): TimersShape {
   const owner = new Incarnation("residents")
-  const time = worldTime(events, owner, residentWall)
-  const build = Layer.buildWithScope(Timers.layer, Scope.makeUnsafe()).pipe(
-    Effect.provideService(Time, Time.of(time)),
-    onWorldTime(events, owner, residentWall)
-  )
-  const exit = Effect.runSyncExit(build)
-  if (Exit.isFailure(exit)) throw new Error("a resident has no timers")
-  return Timers.pipe(Effect.provide(exit.value), Effect.runSync)
+  let pending = 0
+  return {
+    after: (delayMs, fire) => {
+      let waits = true
+      const end = () => {
+        if (waits) pending--
+        waits = false
+      }
+      pending++
+      events.after(owner, delayMs, () => {
+        if (!waits) return
+        end()
+        fire()
+      })
+      return { cancel: end }
+    },
+    stalled: () => false,
+    stalls: () => 0,
+    pending: () => pending
+  }
 }
 
 export function unionPayName(index: number): string {

@@ -70,6 +70,7 @@ export class World {
   readonly #rare = new Map<string, number>()
   #switch: { readonly incarnation: Incarnation; running: RunningSwitch | undefined } | undefined
   #boots = 0
+  #storming = true
 
   constructor(plan: WorldPlan, house: WorldHouse, tongues: Tongues) {
     this.#plan = plan
@@ -134,7 +135,7 @@ export class World {
   start(): void {
     const rare = new Chance(this.#plan.seed, "rare")
     chooseRareBranches((name, probability) => {
-      const visited = rare.happens(probability * this.#plan.rare)
+      const visited = this.#storming && rare.happens(probability * this.#plan.rare * 10)
       if (visited) this.#rare.set(name, (this.#rare.get(name) ?? 0) + 1)
       return visited
     })
@@ -146,6 +147,7 @@ export class World {
 
   /** Nothing breaks any more: everything comes to its end, and the books are compared. */
   close(): WorldResult {
+    this.#storming = false
     this.#torment.end()
     for (const terminal of this.terminals) terminal.stop()
     const quiet = this.passUntil(this.events.nowMs + quietWithinMs, () => this.#isQuiet())
@@ -227,6 +229,7 @@ export class World {
           if (Exit.isSuccess(exit)) boot.running = exit.value
           else if (incarnation.alive) {
             this.#found("unfinished", `the switch does not start: ${Cause.pretty(exit.cause)}`)
+            this.end("kill", 5_000)
           }
         })
       ),

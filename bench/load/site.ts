@@ -123,7 +123,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
   const configPath = join(folder, "bench.yaml")
   const listening = options.identity === "hello"
     ? { name: "devices", kind: "devices", port: devicePort, maxFrameBytes: 2048 }
-    : { name: "terminals", port, framing: "cup-tpdu", dialect: "cup-pos" }
+    : { name: "terminals", port, framing: "cup-tpdu", dialect: "cup-pos", maxSessions: 60_000 }
   const config = {
     node: "bench",
     timeZone: "Asia/Shanghai",

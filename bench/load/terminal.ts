@@ -79,8 +79,11 @@ export class Terminal {
         () => reject(new Error(`${this.key.terminal}: no answer to the sign-on`)),
         signOnTimeoutMs
       )
+      const gone = () => reject(new Error(`${this.key.terminal}: cut off before it signed on`))
+      this.#socket.once("close", gone)
       this.#signedOn = (frame) => {
         this.#signedOn = undefined
+        this.#socket.off("close", gone)
         clearTimeout(timer)
         const code = codeText(responseCode(frame))
         if (code !== "00") {

@@ -7,7 +7,7 @@
 import { type Arm, lagSeconds, type Measured, percentile } from "./arm.ts"
 
 /** A rate is held while the slowest hundredth is answered within this. */
-const heldP99Ms = 100
+const heldP99Ms = 500
 /** And while so many of the sends that were due are answered. */
 const heldShare = 0.99
 /** PostgreSQL may be this far behind when a run ends. */

@@ -126,6 +126,11 @@ export interface TransactionRecord {
   readonly upstreamMs?: number
 }
 
+/** A record, or a change of one, while it is being made: nobody else has seen it yet. */
+export type TransactionDraft = {
+  -readonly [Field in keyof TransactionRecord]: TransactionRecord[Field]
+}
+
 /** The clear side of {@link TransactionRecord.sealed}; lives in memory only. */
 export interface SealedFacts {
   readonly pan?: string

@@ -10,7 +10,7 @@ import { followOnKinds } from "../domain/kind.ts"
 import { aheadMs, wrongAfterMs } from "../domain/message-time.ts"
 import { maskPan } from "../domain/pan.ts"
 import type { Asker, Submission } from "../domain/ports/transactions.ts"
-import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
 import { Chains } from "./chains.ts"
 import { Floor } from "./floor.ts"
 import { FollowOns } from "./follow-ons.ts"
@@ -148,7 +148,7 @@ export class Desk {
     const wallMs = time.wallMs()
     const { localTime, pan } = submission
     if (localTime !== undefined && this.#isWrong(localTime, wallMs)) this.#room.meter.clockWrong()
-    return {
+    const record: TransactionDraft = {
       id: nextId(wallMs),
       version: 0,
       state: step("received", "accepted"),
@@ -165,15 +165,18 @@ export class Desk {
       processingCode: submission.processingCode,
       stan: submission.stan,
       configVersion: 0,
-      times: { receivedMs: wallMs },
-      ...(submission.entryMode === undefined ? {} : { entryMode: submission.entryMode }),
-      ...chosenRrn(submission),
-      ...(submission.batch === undefined ? {} : { batch: submission.batch }),
-      ...(localTime === undefined ? {} : { localTime }),
-      ...(submission.amount === undefined ? {} : { amount: submission.amount }),
-      ...(submission.currency === undefined ? {} : { currency: submission.currency }),
-      ...(pan === undefined ? {} : { panMask: maskPan(pan) })
+      times: { receivedMs: wallMs }
     }
+    // Spreading what may be absent would cost more than all of the above.
+    const rrn = chosenRrn(submission)
+    if (submission.entryMode !== undefined) record.entryMode = submission.entryMode
+    if (rrn !== undefined) record.rrn = rrn
+    if (submission.batch !== undefined) record.batch = submission.batch
+    if (localTime !== undefined) record.localTime = localTime
+    if (submission.amount !== undefined) record.amount = submission.amount
+    if (submission.currency !== undefined) record.currency = submission.currency
+    if (pan !== undefined) record.panMask = maskPan(pan)
+    return record
   }
 
   #isWrong(stamp: string, wallMs: number): boolean {
@@ -254,7 +257,7 @@ export class Desk {
 }
 
 /** A follow-on carries its original's reference; anything else, one that the terminal chose. */
-function chosenRrn({ kind, rrn }: Submission): { readonly rrn?: Rrn } {
-  const chosen = rrn !== undefined && !followOnKinds.has(kind) && kind !== "completion-advice"
-  return chosen ? { rrn: rrn as Rrn } : {}
+function chosenRrn({ kind, rrn }: Submission): Rrn | undefined {
+  const chosen = !followOnKinds.has(kind) && kind !== "completion-advice"
+  return chosen ? rrn as Rrn | undefined : undefined
 }

@@ -9,7 +9,7 @@ import { type FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { Ending, Reservation, UpstreamRequest } from "../domain/ports/upstream.ts"
-import { step } from "../domain/transaction.ts"
+import { step, type TransactionDraft } from "../domain/transaction.ts"
 import { type Chains, changed } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
@@ -105,19 +105,19 @@ export class Forwarding {
       this.#refused(life, refusal)
       return
     }
-    const record = changed(life.record, {
+    const change: Partial<TransactionDraft> = {
       state: step(life.record.state, "forwarded"),
       upstream: reservation.upstream,
       link: reservation.link,
       upstreamStan: reservation.stan,
-      times: { ...life.record.times, forwardedMs: time.wallMs() },
-      ...(first ? { sealed: sealing.seal(life.facts) } : {}),
-      ...(reservation.rrn === undefined ? {} : { upstreamRrn: reservation.rrn }),
-      ...(reservation.time === undefined ? {} : { upstreamTime: reservation.time }),
-      ...(reservation.walletReference === undefined
-        ? {}
-        : { walletReference: reservation.walletReference })
-    })
+      times: { ...life.record.times, forwardedMs: time.wallMs() }
+    }
+    const { rrn, walletReference } = reservation
+    if (first) change.sealed = sealing.seal(life.facts)
+    if (rrn !== undefined) change.upstreamRrn = rrn
+    if (reservation.time !== undefined) change.upstreamTime = reservation.time
+    if (walletReference !== undefined) change.walletReference = walletReference
+    const record = changed(life.record, change)
     life.record = record
     const writes: Array<JournalWrite> = [{
       table: "transactions",

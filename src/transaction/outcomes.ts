@@ -8,7 +8,7 @@ import { type FailureCode, failures } from "../domain/failures.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { Asker, DecidedDoubts, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
 import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
-import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
 import { type Chains, changed, type Opened } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
@@ -30,20 +30,24 @@ export class Outcomes {
     const { time } = this.#room
     const upstreamMs = time.monotonicMs() - life.dispatchedMs
     const wallMs = time.wallMs()
-    const record = changed(life.record, {
+    // By `upstreamRrn` the upstream knows it; `rrn` is what the terminal is told and names in a
+    // follow-on: its own where it chose one.
+    const theirs = answer.rrn ?? life.record.upstreamRrn
+    const told = life.record.rrn ?? theirs
+    const change: Partial<TransactionDraft> = {
       state: step(life.record.state, "answered"),
       approved: answer.approved,
       response: answer.response1987,
       upstreamResponse: answer.response,
       upstreamMs,
-      times: { ...life.record.times, upstreamAnsweredMs: wallMs, answeredMs: wallMs },
-      ...(answer.authCode === undefined ? {} : { authCode: answer.authCode }),
-      ...references(life.record, answer),
-      ...(answer.walletReference === undefined ? {} : { walletReference: answer.walletReference }),
-      ...(answer.approvedAmount === undefined
-        ? {}
-        : { approvedAmount: answer.approvedAmount.minor })
-    })
+      times: { ...life.record.times, upstreamAnsweredMs: wallMs, answeredMs: wallMs }
+    }
+    if (answer.authCode !== undefined) change.authCode = answer.authCode
+    if (told !== undefined) change.rrn = told
+    if (theirs !== undefined) change.upstreamRrn = theirs
+    if (answer.walletReference !== undefined) change.walletReference = answer.walletReference
+    if (answer.approvedAmount !== undefined) change.approvedAmount = answer.approvedAmount.minor
+    const record = changed(life.record, change)
     if (life.reversedByTerminal && answer.approved) {
       this.#doubt(life, record, "terminal-reversal", "upstream-timeout")
       return
@@ -232,20 +236,4 @@ export class Outcomes {
 
 function kept(record: TransactionRecord): JournalWrite {
   return { table: "transactions", key: record.id, value: record }
-}
-
-/**
- * `rrn` is what the terminal is told, and names in a follow-on: its own where it chose one.
- * `upstreamRrn` is what the upstream knows the transaction by.
- */
-function references(
-  record: TransactionRecord,
-  answer: UpstreamAnswer
-): Pick<TransactionRecord, "rrn" | "upstreamRrn"> {
-  const theirs = answer.rrn ?? record.upstreamRrn
-  const told = record.rrn ?? theirs
-  return {
-    ...(told === undefined ? {} : { rrn: told }),
-    ...(theirs === undefined ? {} : { upstreamRrn: theirs })
-  }
 }

@@ -10,8 +10,9 @@
  * every sampled MAC is right. Machines differ: what counts is the ratio within one run.
  */
 
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
+import { dirname } from "node:path"
 import { parseArgs } from "node:util"
 import { terminalKeys } from "./load/site.ts"
 import { type Arm, commitP99Ms, lagSeconds, type Measured, percentile } from "./road/arm.ts"
@@ -24,7 +25,7 @@ const { values: options } = parseArgs({
   options: {
     marks: { type: "boolean" },
     quick: { type: "boolean" },
-    report: { type: "string", default: "road-report.html" },
+    report: { type: "string", default: "data/road-report.html" },
     pairs: { type: "string" },
     terminals: { type: "string", default: "2000" }
   }
@@ -169,6 +170,7 @@ try {
   }
   for (const objection of result.objections) process.stdout.write(`does not count: ${objection}\n`)
   marks(result)
+  mkdirSync(dirname(options.report), { recursive: true })
   writeFileSync(options.report, report(result))
   say(`report: ${options.report}`)
   process.exitCode = missed > 0 || result.objections.length > 0 ? 1 : 0

@@ -28,6 +28,8 @@ export class MemoryDisk {
   readonly groups = new Map<number, Uint8Array>()
   #unsynced: Array<Write> = []
   #used = 0
+  /** A write failed, and its journal has not ended yet. */
+  #broken = false
   #owner: MemoryLog | undefined
 
   constructor(maxBytes: number) {
@@ -54,6 +56,7 @@ export class MemoryDisk {
   release(log: MemoryLog): void {
     if (this.#owner !== log) return
     this.#owner = undefined
+    this.#broken = false
     this.#unsynced = []
   }
 
@@ -62,8 +65,10 @@ export class MemoryDisk {
    * told about any of them. The journal that was open is dead; another may open.
    */
   powerCut(kept = 0): void {
-    for (const write of this.#unsynced.slice(0, kept)) this.#apply(write)
+    // Behind a write that failed nothing is on the disk: commits do not overtake each other.
+    for (const write of this.#unsynced.slice(0, this.#broken ? 0 : kept)) this.#apply(write)
     this.#unsynced = []
+    this.#broken = false
     this.#owner = undefined
   }
 
@@ -77,8 +82,9 @@ export class MemoryDisk {
     const write = this.#owner === owner ? this.#unsynced.shift() : undefined
     if (write === undefined) return
     const fits = this.#used + write.bytes.length <= this.fullAtBytes
-    const durable = !this.failing && fits
+    const durable = !this.failing && fits && !this.#broken
     if (durable) this.#apply(write)
+    else this.#broken = true
     write.done(durable)
   }
 

@@ -19,8 +19,8 @@ export class KnownKeys {
   readonly #module: SecurityModuleShape
   readonly #receiver: KeyReceiver
   readonly #max: number
-  /** With the algorithm that each was given for: its block may forbid others. */
-  readonly #known = new Map<KeyHandle, MacAlgorithm["name"]>()
+  /** With the algorithms that each was given for: its block may forbid others. */
+  readonly #known = new Map<KeyHandle, Array<MacAlgorithm["name"]>>()
 
   constructor(module: SecurityModuleShape, receiver: KeyReceiver, max: number = maxKnownKeys) {
     this.#module = module
@@ -30,11 +30,17 @@ export class KnownKeys {
 
   /** Makes sure that the receiver has the key; false when the module does not give it away. */
   share(handle: KeyHandle, algorithm: MacAlgorithm): boolean {
-    if (this.#known.get(handle) === algorithm.name) return true
+    const uses = this.#known.get(handle)
+    if (uses?.includes(algorithm.name) === true) return true
     const key = this.#module.exportToWorker(handle, algorithm)
     if (key === undefined) return false
+    if (uses !== undefined) {
+      key.fill(0)
+      uses.push(algorithm.name)
+      return true
+    }
     this.#receiver.put(handle, key)
-    this.#known.set(handle, algorithm.name)
+    this.#known.set(handle, [algorithm.name])
     if (this.#known.size > this.#max) this.#dropOldest()
     return true
   }

@@ -252,10 +252,12 @@ describe("the pool", () => {
   })
 
   it("gives each key to each thread once", async () => {
+    const before = pool.module.exports.length
     for (let round = 0; round < 10; round++) {
       await decodeAll(pool, times(200, () => [cup, saleC(), keyC] as const))
     }
-    expect(pool.module.exports.filter((key) => key === keyC).length).toBeLessThanOrEqual(3)
+    const given = pool.module.exports.slice(before)
+    expect(given.filter((key) => key === keyC).length).toBeLessThanOrEqual(3)
   })
 
   it("gives results that outlive their batch", async () => {

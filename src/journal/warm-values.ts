@@ -4,7 +4,6 @@
  * memory. Must hold: what is not yet on disk is never dropped, since it could not be read back.
  */
 
-import { buggify } from "../domain/buggify.ts"
 import type { LogGroup } from "./log-groups.ts"
 
 /** Where a value lies, and the value itself while it is warm. */
@@ -30,10 +29,6 @@ export class WarmValues {
     const oldest = this.#slots[this.#next]
     // A slot that was written again since is kept by its later turn.
     if (oldest !== undefined && oldest.group.durable) oldest.value = undefined
-    const last = this.#slots[this.#next - 1]
-    if (last !== slot && last?.group.durable === true && buggify("value-cold", 0.1)) {
-      last.value = undefined
-    }
     this.#slots[this.#next] = slot
     this.#next = (this.#next + 1) % this.#limit
   }

@@ -86,6 +86,12 @@ export const verb: Action = {
     },
     timeout: { type: "number", value: "<ms>", about: "patience of a terminal", fallback: 60_000 },
     repeats: { type: "number", value: "<n>", about: "repeats before a reversal", fallback: 1 },
+    "close-after": {
+      type: "number",
+      value: "<n>",
+      about: "transactions after which a terminal closes its batch; 0 = never",
+      fallback: 0
+    },
     churn: { type: "number", value: "<share>", about: "reconnects per transaction", fallback: 0 },
     takeover: { type: "number", value: "<share>", about: "second connections", fallback: 0 },
     "power-cut": { type: "number", value: "<share>", about: "power cuts", fallback: 0 },
@@ -254,6 +260,7 @@ function maker(
       ...(call.yes("pin") ? { wrongPins: call.number("wrong-pin") ?? 0 } : {}),
       lastStan,
       book,
+      onClosed: (isBalanced) => fleet.closed(isBalanced),
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })
   }
@@ -268,6 +275,7 @@ function habitsOf(call: Call): TerminalHabits {
     timeoutMs: number("timeout"),
     mix: parseMix(call.text("mix") ?? ""),
     repeats: number("repeats"),
+    closeAfter: number("close-after") === 0 ? Number.POSITIVE_INFINITY : number("close-after"),
     churn: number("churn"),
     takeover: number("takeover"),
     powerCut: number("power-cut"),

@@ -24,6 +24,8 @@ export class Fleet {
   readonly #terminals: Array<Terminal> = []
   readonly #latencies = new Map<number, number>()
   #answers = 0
+  #balanced = 0
+  #unbalanced = 0
   #startedMs = 0
 
   constructor(time: TimeShape, timers: TimersShape) {
@@ -33,6 +35,11 @@ export class Fleet {
 
   add(terminal: Terminal): void {
     this.#terminals.push(terminal)
+  }
+
+  closed(isBalanced: boolean): void {
+    if (isBalanced) this.#balanced++
+    else this.#unbalanced++
   }
 
   heard(latencyMs: number): void {
@@ -100,6 +107,8 @@ export class Fleet {
       asked: book.entries.size,
       ...outcomes,
       reversals,
+      balanced: this.#balanced,
+      unbalanced: this.#unbalanced,
       ...this.keys,
       seconds: Number(((this.#time.monotonicMs() - this.#startedMs) / 1000).toFixed(1)),
       p50Ms: this.quantileMs(0.5),

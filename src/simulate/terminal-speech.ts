@@ -8,6 +8,7 @@
 import { type Kind, reversibleKinds } from "../domain/kind.ts"
 import type { RandomShape } from "../domain/ports/time.ts"
 import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
+import { BatchTally } from "./batch-tally.ts"
 import type { TerminalEntry } from "./book.ts"
 import type { TerminalKeys } from "./terminal-keys.ts"
 import { testCards, testPin, wrongPin } from "./test-cards.ts"
@@ -75,7 +76,8 @@ export class TerminalSpeech {
   readonly #past: Array<Approved> = []
   #stan = 0
   #amount = 100
-  readonly #batch: number
+  #batch: number
+  readonly #tally = new BatchTally()
 
   constructor(options: SpeechOptions) {
     this.#options = options
@@ -243,9 +245,42 @@ export class TerminalSpeech {
     return keys === undefined ? body : keys.seal(body)
   }
 
-  /** An approval may be followed by others, under the references that the answer brought. */
+  /** Declares what the batch adds up to. */
+  close(): Buffer {
+    const { dialect, keys } = this.#options
+    const form = dialect.form("settlement")
+    const values = {
+      ...this.#identity(),
+      ...this.#role("stan", this.#nextStan()),
+      ...this.#role("batch", this.batch),
+      ...this.#tally.declared(dialect),
+      ...form?.values
+    }
+    const body = dialect.build(form?.mti ?? "0500", values, keys !== undefined)
+    return keys === undefined ? body : keys.seal(body)
+  }
+
+  /** Did the books of both sides agree? Undefined: they were not compared, come again. */
+  isBalanced(message: Message): boolean | undefined {
+    const response = message.role("response")
+    if (response !== "00" && response !== "95") return undefined
+    return this.#options.dialect.pathOf("batch") === undefined
+      ? message.text("66") === "1"
+      : message.text("48")?.[30] === "1"
+  }
+
+  /** The batch is closed: a new one, without anything that a follow-on may refer to. */
+  nextBatch(): void {
+    this.#batch = (this.#batch + 1) % 1_000_000
+    this.#tally.clear()
+    this.#past.length = 0
+  }
+
+  /** Counts an approval; others may follow it, under the references that the answer brought. */
   remember(question: Question, answer: Message): void {
-    const { kind } = question
+    const { entry, facts, kind } = question
+    const amount = entry.heardAmount ?? entry.amount ?? 0
+    this.#tally.take(kind, entry.stan, amount, facts.pan, entry.original)
     if (kind !== "sale" && kind !== "preauth" && kind !== "completion") return
     const rrn = answer.role("rrn")
     const authCode = answer.role("authCode")
@@ -255,7 +290,7 @@ export class TerminalSpeech {
         ...(rrn === undefined ? {} : { rrn }),
         ...(authCode === undefined ? {} : { authCode })
       },
-      amount: question.entry.heardAmount ?? question.entry.amount ?? 0,
+      amount,
       used: false
     })
     if (this.#past.length > remembered) this.#past.shift()

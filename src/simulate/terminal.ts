@@ -13,12 +13,13 @@
 import type { Timer } from "../actor/timer-wheel.ts"
 import type { TimersShape } from "../actor/timers.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
-import type { Connection, ConnectionHandler, TransportShape } from "../domain/ports/transport.ts"
+import type { Connection, TransportShape } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import { type HeardAnswer, issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
 import type { TerminalKeys } from "./terminal-keys.ts"
 import { type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
+import { Wire } from "./terminal-wire.ts"
 
 export interface TerminalHabits {
   /** Mean pause between the end of one transaction and the next. */
@@ -39,6 +40,8 @@ export interface TerminalHabits {
   readonly stutter: number
   /** Signs on again this often, for new keys; 0 = only when it must. */
   readonly rotateMs: number
+  /** Questions after which it closes its batch; Infinity = never. */
+  readonly closeAfter: number
   /** Questions after which it stops asking; Infinity = never. */
   readonly questions: number
 }
@@ -54,6 +57,7 @@ export const calmHabits: TerminalHabits = {
   awayMs: 5_000,
   stutter: 0,
   rotateMs: 0,
+  closeAfter: Number.POSITIVE_INFINITY,
   questions: Number.POSITIVE_INFINITY
 }
 
@@ -81,13 +85,22 @@ export interface TerminalOptions {
   /** Of {@link testCards}; absent: all of them. */
   readonly cards?: ReadonlyArray<string>
   readonly book: TerminalBook
+  /** Called when a batch was compared: did it balance? */
+  readonly onClosed?: (isBalanced: boolean) => void
   /** Called with every answer's latency, for the live line. */
   readonly onAnswer?: (latencyMs: number, approved: boolean) => void
   /** Called with what no terminal should ever hear (I4, and MACs). */
   readonly onWrong?: (what: string) => void
 }
 
-export type TerminalState = "off" | "connecting" | "signing-on" | "ready" | "asking" | "reversing"
+export type TerminalState =
+  | "off"
+  | "connecting"
+  | "signing-on"
+  | "ready"
+  | "asking"
+  | "reversing"
+  | "closing"
 
 const connectTimeoutMs = 5_000
 const reconnectMs = 1_000
@@ -116,6 +129,8 @@ export class Terminal {
   #questions: number
   #habits: TerminalHabits
   #keysMs = 0
+  /** Questions when the last batch was closed. */
+  #closedAt = 0
   #giveUpConnect: (() => void) | undefined
 
   constructor(options: TerminalOptions) {
@@ -276,6 +291,7 @@ export class Terminal {
     const { random, time } = this.#options
     const habits = this.#habits
     if (this.isQuiet) return
+    if (this.#asked - this.#closedAt >= habits.closeAfter) return this.#close()
     if (habits.rotateMs > 0 && time.monotonicMs() - this.#keysMs > habits.rotateMs) {
       return this.#signOn()
     }
@@ -284,6 +300,23 @@ export class Terminal {
     const pauseMs = habits.thinkMs <= 0 ? 0 : -Math.log(1 - random.next()) * habits.thinkMs
     if (pauseMs <= 0) time.defer(() => this.#ask())
     else this.#after(pauseMs, () => this.#ask())
+  }
+
+  /** Asked again, under a new number, until the books were compared. */
+  #close(): void {
+    this.state = "closing"
+    this.#send(this.#speech.close())
+    this.#after(this.#habits.timeoutMs, () => this.#again())
+  }
+
+  #closed(isBalanced: boolean | undefined): void {
+    if (isBalanced === undefined) {
+      return this.#after(this.#jittered(reconnectMs * 5), () => this.#ready())
+    }
+    this.#closedAt = this.#asked
+    this.#speech.nextBatch()
+    this.#options.onClosed?.(isBalanced)
+    this.#ready()
   }
 
   #ask(): void {
@@ -372,6 +405,9 @@ export class Terminal {
       else this.#after(this.#jittered(reconnectMs * 5), () => this.#again())
       return
     }
+    if (this.state === "closing" && stan === this.#speech.stan) {
+      return this.#closed(this.#speech.isBalanced(message))
+    }
     const open = this.#open
     if (open === undefined || message.role("stan") !== open.entry.stan) return
     if (this.#speech.isReversalAnswer(message)) this.#reversed(open, message)
@@ -446,48 +482,5 @@ function heardIn(message: Message, response: string): HeardAnswer {
     response,
     ...(rrn === undefined ? {} : { rrn }),
     ...(amount === undefined ? {} : { heardAmount: Number(amount) })
-  }
-}
-
-/** One connection of the terminal. */
-export class Wire implements ConnectionHandler {
-  readonly connection: Connection
-  readonly #deframer: ReturnType<Framing["deframer"]>
-  readonly #terminal: Terminal
-  /** The last STAN that was used when the terminal turned away; undefined: it has not. */
-  #turnedAt: number | undefined
-
-  constructor(connection: Connection, terminal: Terminal) {
-    this.connection = connection
-    this.#terminal = terminal
-    this.#deframer = terminal.deframer()
-  }
-
-  /** The terminal has turned away; the connection stays until the other side ends it. */
-  forget(lastStan: number): void {
-    this.#turnedAt = lastStan
-  }
-
-  onData(chunk: Buffer): void {
-    const lost = this.#deframer.push(chunk, {
-      onFrame: (_, body) => {
-        if (this.#turnedAt === undefined) this.#terminal.take(this, body)
-        else this.#terminal.overhear(body, this.#turnedAt)
-      },
-      onKeepAlive: (reply) => {
-        if (reply !== undefined) this.connection.write(reply)
-      }
-    })
-    if (lost !== undefined) this.connection.destroy()
-  }
-
-  onDrain(): void {}
-
-  onEnd(): void {
-    this.connection.end()
-  }
-
-  onClose(): void {
-    if (this.#turnedAt === undefined) this.#terminal.lost(this)
   }
 }

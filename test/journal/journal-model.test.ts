@@ -13,6 +13,7 @@ import {
   type JournalWrite,
   type LedgerEntry
 } from "../../src/domain/ports/journal.ts"
+import { Time } from "../../src/domain/ports/time.ts"
 import { journalLayer } from "../../src/journal/journal.ts"
 import { MemoryDisk, memoryStoreLayer } from "../../src/journal/memory-store.ts"
 import { built } from "../actor/built.ts"
@@ -124,12 +125,26 @@ class World {
   #moments: Array<{ readonly lines: Lines; readonly next: number }> = []
   /** Moments passed when the last acknowledged commit was made. */
   #acknowledged = 0
+  /** A process that lost its power does nothing any more, whatever it had put off. */
+  #life = { alive: true }
   #built = this.#open()
 
   #open() {
+    const life = { alive: true }
+    this.#life = life
+    const { defer, every, monotonicMs, wallMs } = this.time.shape
+    const living = (task: () => void) => () => {
+      if (life.alive) task()
+    }
+    const time = Time.of({
+      monotonicMs,
+      wallMs,
+      defer: (task) => defer(living(task)),
+      every: (periodMs, task) => every(periodMs, living(task))
+    })
     const layer = journalLayer({ mode: "strict", unsafe: false, onFailed: () => {} }).pipe(
       Layer.provide(memoryStoreLayer(this.disk)),
-      Layer.provide(this.time.layer),
+      Layer.provide(Layer.succeed(Time, time)),
       Layer.provide(Logger.layer([]))
     )
     this.#moments = [{ lines: this.model.lines(), next: this.model.next }]
@@ -173,6 +188,7 @@ class World {
   }
 
   powerCut(kept: number): void {
+    this.#life.alive = false
     this.disk.powerCut(kept)
     const moments = this.#moments.slice(this.#acknowledged)
     this.#built = this.#open()

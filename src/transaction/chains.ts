@@ -63,7 +63,8 @@ export class Chains {
       writes: [
         { table: "transactions", key: record.id, value: reversing },
         { table: "advices", key: record.id, value: advice },
-        { table: "undelivered", key: record.id, value: undefined }
+        { table: "undelivered", key: record.id, value: undefined },
+        ...this.#floor.stanMarks.writes(upstream, advice.stan)
       ],
       feed: [{ table: "transactions", row: reversing }, { table: "advices", row: advice }],
       start: () => this.#room.advices.start(advice)

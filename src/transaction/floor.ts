@@ -10,6 +10,7 @@ import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import type { Life } from "./life.ts"
 import { RecentTransactions, type Remembered } from "./recent.ts"
+import { StanMarks } from "./stan-marks.ts"
 
 export class Floor {
   /** Keys are unique per terminal; the terminal is part of each dialect's key. */
@@ -24,6 +25,9 @@ export class Floor {
   readonly #references = new Map<string, TransactionId>()
   /** Fell out of the window while still owing something; removed from the journal at their end. */
   readonly #overdue = new Map<TransactionId, Remembered>()
+
+  /** How far the upstreams' numbers are known to have gone. */
+  readonly stanMarks = new StanMarks()
 
   enter(life: Life): void {
     this.byKey.set(life.submission.key, life)

@@ -123,7 +123,7 @@ export class Forwarding {
       table: "transactions",
       key: record.id,
       value: record
-    }]
+    }, ...this.#floor.stanMarks.writes(reservation.upstream, reservation.stan)]
     const feed: Array<LedgerEntry> = []
     if (first) {
       life.remembered = true

@@ -6,7 +6,7 @@
 
 import { Effect } from "effect"
 import type { AdviceRecord } from "../domain/advice.ts"
-import type { Stan, TransactionId } from "../domain/brand.ts"
+import type { TransactionId } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import { step, type TransactionRecord, type TransactionState } from "../domain/transaction.ts"
@@ -15,6 +15,7 @@ import { changed } from "./chains.ts"
 import type { Desk } from "./desk.ts"
 import { rememberedFields } from "./recent.ts"
 import type { Room } from "./room.ts"
+import { isAhead, StanMarks } from "./stan-marks.ts"
 
 export interface Recovered {
   readonly records: number
@@ -66,7 +67,7 @@ function read({ journal }: Room, { floor }: Desk) {
   let records = 0
   let latest: TransactionId | undefined
   const inDoubt: Array<TransactionId> = []
-  const newest = new Map<string, Stan>()
+  const newest = StanMarks.read(journal)
   for (const [id, seen] of journal.entries("transactions", lookedAt)) {
     records++
     if (latest === undefined || id > latest) latest = id as TransactionId
@@ -84,16 +85,6 @@ function read({ journal }: Room, { floor }: Desk) {
     if (record?.approved === true && record.state === "answered") unconfirmed.push(id)
   }
   return { records, inDoubt: inDoubt.sort(), latest, newest, unconfirmed: unconfirmed.sort() }
-}
-
-const stanSpace = 999_999
-
-/**
- * Was this number given after that one? Numbers go round, and no two that a journal holds are half
- * a round apart. Ids do not tell: they follow the wall clock, which may have been set back.
- */
-function isAhead(stan: Stan, other: Stan): boolean {
-  return (Number(stan) - Number(other) + stanSpace) % stanSpace < stanSpace / 2
 }
 
 /** Calls `some` once a turn until it says that it is done; a drain leaves it to the next start. */

@@ -76,6 +76,7 @@ const refuseAll = Transactions.of({
   submit: () => {
     throw new Error("nobody sells here")
   },
+  knows: () => false,
   inFlight: () => 0,
   drain: () => {},
   openOrder: (_, done) => done("no-route"),

@@ -102,7 +102,7 @@ export class IsoDesk {
 
   #submit(session: IsoSession, spoken: Spoken, binding: Binding): void {
     const refusal = this.#pressure(session, spoken, binding)
-    if (refusal !== undefined) {
+    if (refusal !== undefined && !this.#isRepeat(spoken)) {
       session.refuse(spoken, refusal)
       return
     }
@@ -115,6 +115,11 @@ export class IsoDesk {
     }
     binding.inFlight++
     this.#transactions.submit(submission, new Ask(session, spoken, binding))
+  }
+
+  /** A repeat is never refused early: what it repeats may be approved. */
+  #isRepeat({ message, profile }: Spoken): boolean {
+    return this.#transactions.knows(profile.terminal, message.dialect.transactionKey(message))
   }
 
   /** May it begin now? Window, the merchant's rate, and its age in our queues. */

@@ -55,6 +55,7 @@ export class IntakeRig {
         submit: () => {},
         inFlight: () => 0,
         drain: () => {},
+        knows: () => false,
         openOrder: () => {},
         recent: () => [],
         decide: () => {},

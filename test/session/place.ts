@@ -280,6 +280,7 @@ export class Place {
       },
       inFlight: () => 0,
       drain: () => {},
+      knows: () => false,
       openOrder: (request, done) => {
         this.orders.push(request)
         const expiresMs = this.time.wall + request.lifetimeMs

@@ -61,6 +61,17 @@ export class Switch {
     })
   }
 
+  /**
+   * Waits for a line of one event that has these values. The log comes down a pipe: what the switch
+   * answered may be here before what it wrote about it.
+   */
+  logs(event: string, values: Readonly<Record<string, unknown>>): Promise<LogLine> {
+    const holds = (line: LogLine): boolean =>
+      Object.entries(values).every(([key, value]) => line[key] === value)
+    const what = `a line ${event} with ${JSON.stringify(values)}`
+    return until(what, 10_000, () => this.log(event).find(holds))
+  }
+
   /** Nothing in flight, no reversal owed, everything in PostgreSQL. */
   async comesToRest(withinMs = 60_000): Promise<Health> {
     let last: Health | undefined

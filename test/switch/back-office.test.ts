@@ -63,7 +63,7 @@ it("what is on a receipt finds its transaction, with its story", async () => {
     panMask: "411111******1111",
     upstream: "acquirer"
   }])
-  expect(running.log()).toContain("\"event\":\"transaction\"")
+  await eventually(() => running.log().includes("\"event\":\"transaction\""), "its story is told")
   for (
     const [flag, value] of [["--id", "nonsense"], ["--day", "today"], ["--amount", "x"]] as const
   ) {

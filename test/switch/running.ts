@@ -114,7 +114,10 @@ export class RunningSwitch {
 }
 
 /** Tries again, a bounded number of times. */
-export async function eventually(holds: () => Promise<boolean>, what: string): Promise<void> {
+export async function eventually(
+  holds: () => boolean | Promise<boolean>,
+  what: string
+): Promise<void> {
   for (let round = 0; round < 300; round++) {
     if (await holds()) return
     await new Promise((resolve) => setTimeout(resolve, 100))

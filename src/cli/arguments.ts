@@ -74,9 +74,12 @@ function valueOf(name: string, flag: Flag, given: string | undefined): string | 
     throw new Refusal(2, `--${name} ${given}: use one of ${flag.choices.join(", ")}`)
   }
   if (flag.type === "text") return given
-  const number = Number(given)
-  if (given.trim() === "" || !Number.isFinite(number) || number < 0) {
-    throw new Refusal(2, `--${name} ${given}: expected a number`)
+  const isPercent = flag.type === "share" && given.endsWith("%")
+  const digits = isPercent ? given.slice(0, -1) : given
+  const number = Number(digits) / (isPercent ? 100 : 1)
+  if (digits.trim() === "" || !Number.isFinite(number) || number < 0) {
+    const words = flag.type === "share" ? "a share, as 0.05 or 5%" : "a number"
+    throw new Refusal(2, `--${name} ${given}: expected ${words}`)
   }
   return number
 }

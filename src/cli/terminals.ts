@@ -9,9 +9,11 @@ import type { ListenerConfig } from "../domain/config.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
+import type { Framing } from "../frame/framing.ts"
 import { CipherCache } from "../security/cipher-cache.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { TerminalBook } from "../simulate/book.ts"
+import { Concentrator, hasTpdu } from "../simulate/concentrator.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
 import { Fleet } from "../simulate/fleet.ts"
 import { TerminalKeys } from "../simulate/terminal-keys.ts"
@@ -49,8 +51,14 @@ export const verb: Action = {
     listener: {
       type: "text",
       value: "<name>",
-      about: "listener to connect to: gives dialect, framing and port",
-      fallback: "terminals"
+      about: "listener to connect to: gives dialect, framing and port; absent: terminals, or " +
+        "with --tls the first one that speaks TLS"
+    },
+    tls: { type: "yes", about: "connect over TLS, with sessions resumed" },
+    authority: {
+      type: "text",
+      value: "<file>",
+      about: "who must have signed the switch's certificate; absent: as the listener's clients"
     },
     prefix: {
       type: "text",
@@ -92,12 +100,20 @@ export const verb: Action = {
       about: "transactions after which a terminal closes its batch; 0 = never",
       fallback: 0
     },
-    churn: { type: "number", value: "<share>", about: "reconnects per transaction", fallback: 0 },
-    takeover: { type: "number", value: "<share>", about: "second connections", fallback: 0 },
-    "power-cut": { type: "number", value: "<share>", about: "power cuts", fallback: 0 },
+    churn: { type: "share", value: "<share>", about: "reconnects per transaction", fallback: 0 },
+    takeover: { type: "share", value: "<share>", about: "second connections", fallback: 0 },
+    "power-cut": { type: "share", value: "<share>", about: "power cuts", fallback: 0 },
+    "slow-read": { type: "share", value: "<share>", about: "reads that pause", fallback: 0 },
+    chip: { type: "share", value: "<share>", about: "cards read by their chip", fallback: 0 },
+    concentrators: {
+      type: "number",
+      value: "<n>",
+      about: "connections that all terminals share, told apart by TPDU; 0 = one each",
+      fallback: 0
+    },
     mac: { type: "yes", about: "all messages carry a MAC: a terminal without a key is refused" },
     pin: { type: "yes", about: "customers type PINs; implies --mac" },
-    "wrong-pin": { type: "number", value: "<share>", about: "mistyped PINs", fallback: 0 },
+    "wrong-pin": { type: "share", value: "<share>", about: "mistyped PINs", fallback: 0 },
     rotate: {
       type: "number",
       value: "<s>",
@@ -121,7 +137,8 @@ export const verb: Action = {
   examples: [
     ["terminals --count 200 --rate 50 --mix sale=8,void=1,balance=1", "a busy counter"],
     ["terminals --count 500 --pin --wrong-pin 0.05 --rotate 10", "PINs, and keys that change"],
-    ["terminals --count 2000 --churn 0.05 --questions 10", "a fleet that comes and goes"]
+    ["terminals --count 2000 --tls --mac --pin --churn 5%", "a fleet that comes and goes"],
+    ["terminals --prefix K --count 20 --concentrators 1", "pumps behind one connection"]
   ],
   run
 }
@@ -176,10 +193,15 @@ interface FleetServices {
 }
 
 function listenerOf(call: Call, { config }: LoadedConfig): ListenerConfig {
-  const name = call.text("listener") ?? ""
+  const tls = call.yes("tls")
   const listeners = config.listeners.filter(({ kind }) => kind === "iso8583")
+  const first = tls ? listeners.find((each) => each.tls !== undefined)?.name : undefined
+  const name = call.text("listener") ?? first ?? "terminals"
   const listener = listeners.find((each) => each.name === name)
-  if (listener !== undefined) return listener
+  if (listener !== undefined) {
+    if (tls === (listener.tls !== undefined)) return listener
+    throw new Refusal(2, `--listener ${name}: it ${tls ? "has no TLS" : "speaks TLS: add --tls"}`)
+  }
   const known = listeners.map((each) => each.name).join(", ")
   throw new Refusal(2, `--listener ${name}: the configuration has ${known}`)
 }
@@ -192,7 +214,9 @@ function profilesOf(
   const group = call.text("group")
   const prefix = call.text("prefix") ?? ""
   const count = call.number("count") ?? 0
+  const secured = call.yes("mac") || call.yes("pin")
   const fitting = terminals.filter((profile) =>
+    (!secured || profile.masterKey !== undefined) &&
     profile.identity !== "hello" && profile.identity !== "certificate" && !profile.blocked &&
     profile.terminal.startsWith(prefix) &&
     (group === undefined || profile.group === group)
@@ -223,6 +247,8 @@ function maker(
   if (secured && dialect.mac === undefined) {
     throw new Refusal(2, `--mac: ${dialect.name} has no MAC`)
   }
+  const transports = transportsOf(call, framing, services.transport)
+  const authorityFile = call.text("authority") ?? listener.tls?.authorityFile
   const cache = new CipherCache()
   const sources = call.number("sources") ?? 1
   // A later run is a later batch, so that its STANs may begin again.
@@ -246,6 +272,14 @@ function maker(
       )
     return new Terminal({
       ...services,
+      transport: transports(index),
+      ...(listener.tls === undefined ? {} : {
+        tls: {
+          serverName: "localhost",
+          resumption: {},
+          ...(authorityFile === undefined ? {} : { authorityFile })
+        }
+      }),
       terminal: profile.terminal.trim(),
       merchant: profile.merchant.trim(),
       dialect,
@@ -257,6 +291,7 @@ function maker(
       keys,
       habits,
       firstBatch,
+      chips: call.number("chip") ?? 0,
       ...(call.yes("pin") ? { wrongPins: call.number("wrong-pin") ?? 0 } : {}),
       lastStan,
       book,
@@ -264,6 +299,22 @@ function maker(
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })
   }
+}
+
+/** Each terminal its own, or a few concentrators that share them out. */
+function transportsOf(
+  call: Call,
+  framing: Framing,
+  transport: Transport["Service"]
+): (index: number) => Transport["Service"] {
+  const count = call.number("concentrators") ?? 0
+  if (count === 0) return () => transport
+  if (!hasTpdu(framing)) {
+    throw new Refusal(2, `--concentrators: frames of ${framing.name} name no terminal`)
+  }
+  const shared = Array.from({ length: count }, () => new Concentrator(transport, framing))
+  const ports: Array<Transport["Service"]> = []
+  return (index) => ports[index] ??= shared[index % count]!.port()
 }
 
 function habitsOf(call: Call): TerminalHabits {
@@ -279,6 +330,7 @@ function habitsOf(call: Call): TerminalHabits {
     churn: number("churn"),
     takeover: number("takeover"),
     powerCut: number("power-cut"),
+    slowRead: number("slow-read"),
     rotateMs: 1000 * number("rotate"),
     questions: questions === 0 ? Number.POSITIVE_INFINITY : questions
   }

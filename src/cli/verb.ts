@@ -24,8 +24,8 @@ export interface Streams {
 }
 
 export interface Flag {
-  /** `text` and `number` take a value. */
-  readonly type: "text" | "number" | "yes"
+  /** All but `yes` take a value; a share is a number, or a percentage as `5%`. */
+  readonly type: "text" | "number" | "share" | "yes"
   readonly about: string
   /** What stands for the value in help: `<file>`. */
   readonly value?: string

@@ -5,12 +5,17 @@
 
 import { readFileSync } from "node:fs"
 import { connect as connectPlain, type Socket } from "node:net"
-import { connect as connectTls, type ConnectionOptions } from "node:tls"
+import {
+  connect as connectTls,
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContext
+} from "node:tls"
 import type { TimersShape } from "../actor/timers.ts"
 import type { TimeShape } from "../domain/ports/time.ts"
 import type { Connection, ConnectionHandler, ConnectOptions } from "../domain/ports/transport.ts"
 import { probeAfterMs } from "./listener.ts"
-import { codeOf } from "./secure-files.ts"
+import { codeOf, fileMark } from "./secure-files.ts"
 import { remoteOf, SocketConnection } from "./socket-connection.ts"
 
 export interface ConnectorHouse {
@@ -61,6 +66,8 @@ export function startConnect(
   }
 }
 
+type ConnectTls = NonNullable<ConnectOptions["tls"]>
+
 function opened(options: ConnectOptions, stand: (socket: Socket) => void): Socket {
   const { host, localAddress, port, tls } = options
   const where = {
@@ -72,18 +79,46 @@ function opened(options: ConnectOptions, stand: (socket: Socket) => void): Socke
   const socket: Socket = tls === undefined
     ? connectPlain(where, () => stand(socket))
     : connectTls({ ...where, ...secureOptions(tls) }, () => stand(socket))
+  // TLS 1.3 sends its tickets after the handshake; the newest one opens the next connection.
+  const resumption = tls?.resumption
+  if (resumption !== undefined) {
+    socket.on("session", (session: Buffer) => {
+      resumption.session = session
+    })
+  }
   return socket.setNoDelay(true).setKeepAlive(true, probeAfterMs)
 }
 
-function secureOptions(tls: NonNullable<ConnectOptions["tls"]>): ConnectionOptions {
-  const { authorityFile, certificateFile, keyFile, serverName } = tls
+function secureOptions(tls: ConnectTls): ConnectionOptions {
+  const { resumption, serverName } = tls
   return {
+    secureContext: contextOf(tls),
+    ...(resumption?.session === undefined ? {} : { session: resumption.session }),
+    ...(serverName === undefined ? {} : { servername: serverName })
+  }
+}
+
+interface Held {
+  readonly marks: string
+  readonly context: SecureContext
+}
+
+/** Reading and parsing the files costs more than the handshake; changed ones are read again. */
+const contexts = new WeakMap<ConnectTls, Held>()
+
+function contextOf(tls: ConnectTls): SecureContext {
+  const { authorityFile, certificateFile, keyFile } = tls
+  const marks = [authorityFile, certificateFile, keyFile].map(fileMark).join()
+  const held = contexts.get(tls)
+  if (held?.marks === marks) return held.context
+  const context = createSecureContext({
     minVersion: "TLSv1.2",
     ...(authorityFile === undefined ? {} : { ca: readFileSync(authorityFile) }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
     ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
     ...(certificateFile === undefined ? {} : { cert: readFileSync(certificateFile) })
-  }
+  })
+  contexts.set(tls, { marks, context })
+  return context
 }
 
 /** A host with several addresses fails with all their errors at once; the first one speaks. */

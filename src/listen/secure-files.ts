@@ -49,12 +49,14 @@ export class SecureFiles {
   #marks(): string {
     const { authorityFile, certificateFile, keyFile, revocationFile } = this.#tls
     return [keyFile, certificateFile, authorityFile, revocationFile]
-      .map((file) => file === undefined ? "" : mark(file))
+      .map(fileMark)
       .join()
   }
 }
 
-function mark(file: string): string {
+/** Differs when the file has changed. */
+export function fileMark(file: string | undefined): string {
+  if (file === undefined) return ""
   const stat = statSync(file, { throwIfNoEntry: false })
   return stat === undefined ? "away" : `${stat.ino}/${stat.size}/${stat.mtimeMs}`
 }

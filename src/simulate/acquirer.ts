@@ -14,6 +14,7 @@ import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
 import type { Issuer } from "./issuer.ts"
 import type { MacKey } from "./mac-key.ts"
+import { isRightChip } from "./test-chip.ts"
 
 export const moods = [
   "approve",
@@ -107,6 +108,8 @@ export interface AcquirerCounts {
   reversals: number
   echoes: number
   refused: number
+  rightChips: number
+  wrongChips: number
   rightPins: number
   wrongPins: number
   wrongMacs: number
@@ -122,6 +125,8 @@ export class Acquirer {
     reversals: 0,
     echoes: 0,
     refused: 0,
+    rightChips: 0,
+    wrongChips: 0,
     rightPins: 0,
     wrongPins: 0,
     wrongMacs: 0
@@ -235,13 +240,13 @@ export class Acquirer {
     const mood = this.#mood()
     this.moodCounts[mood] = (this.moodCounts[mood] ?? 0) + 1
     if (mood === "forget") return
-    const wrong = this.#isWrongPin(message)
-    const declines = wrong || mood === "decline" || mood === "technical"
+    const wrong = this.#isWrongPin(message) ? "55" : this.#isWrongChip(message) ? "05" : undefined
+    const declines = wrong !== undefined || mood === "decline" || mood === "technical"
     const entry = this.#book(
       message,
       kind,
       declines ? "declined" : "approved",
-      wrong ? "decline" : mood
+      wrong === undefined ? mood : "decline"
     )
     if (entry.times > 1) return
     if (entry.decision === "approved") this.counts.approved++
@@ -250,7 +255,7 @@ export class Acquirer {
     const amount = message.role("amount") ?? "0"
     const say = (response: string, values: Values, afterMs: number) =>
       this.#answer(line, header, message, response, values, afterMs)
-    if (wrong) return say("55", {}, delayMs)
+    if (wrong !== undefined) return say(wrong, {}, delayMs)
     switch (mood) {
       case "silent":
         return
@@ -290,6 +295,14 @@ export class Acquirer {
     const right = this.#options.issuer?.isRight(message)
     if (right === true) this.counts.rightPins++
     if (right === false) this.counts.wrongPins++
+    return right === false
+  }
+
+  /** A cryptogram that its issuer cannot make again: something changed it on the road. */
+  #isWrongChip(message: Message): boolean {
+    const right = isRightChip(message)
+    if (right === true) this.counts.rightChips++
+    if (right === false) this.counts.wrongChips++
     return right === false
   }
 

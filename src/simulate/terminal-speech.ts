@@ -12,6 +12,7 @@ import { BatchTally } from "./batch-tally.ts"
 import type { TerminalEntry } from "./book.ts"
 import type { TerminalKeys } from "./terminal-keys.ts"
 import { testCards, testPin, wrongPin } from "./test-cards.ts"
+import { cardSequence, chipValues } from "./test-chip.ts"
 
 /** What a terminal can be asked to do. */
 export type TerminalKind =
@@ -32,6 +33,8 @@ const remembered = 16
 
 /** Kinds for which the customer is asked for a PIN. */
 const pinKinds: ReadonlySet<TerminalKind> = new Set(["sale", "preauth", "balance"])
+/** Kinds for which the card is in the reader, where it has a chip. */
+const chipKinds = pinKinds
 /** China UnionPay field 53: format with the card number, double-length triple DES. */
 const pinControl = "2600000000000000"
 const longestPin = "12"
@@ -57,6 +60,8 @@ export interface SpeechOptions {
   readonly firstBatch?: number
   /** PINs are sent, and this share of them is wrong. */
   readonly wrongPins?: number
+  /** Share of the cards that are read by their chip; 0 when absent. */
+  readonly chips?: number
   /** The number before the first; 0 when absent. */
   readonly lastStan?: number
 }
@@ -159,6 +164,7 @@ export class TerminalSpeech {
     const cards = this.#options.cards ?? testCards
     const pan = typeof card === "string" ? card : cards[Math.floor(card * cards.length)]!
     const pin = pinKinds.has(what) ? this.#pinFor(pan) : undefined
+    const isChip = chipKinds.has(what) && this.#isChip()
     const batch = dialect.pathOf("batch") === undefined ? undefined : this.batch
     const payCode = payCodes[stan.charCodeAt(5) % payCodes.length]!
     const local = localTime(wallMs)
@@ -169,7 +175,8 @@ export class TerminalSpeech {
           ...this.#role("pan", pan),
           ...this.#role("expiry", expiry),
           ...this.#role("entryMode", "012"),
-          ...this.#pinValues(pin)
+          ...this.#pinValues(pin),
+          ...(isChip ? this.#chipValues(pan, amount, stan, wallMs, pin !== undefined) : {})
         }),
       ...(amount === undefined ? {} : this.#role("amount", String(amount).padStart(12, "0"))),
       ...this.#role("transmissionTime", local),
@@ -301,6 +308,26 @@ export class TerminalSpeech {
     if (wrongPins === undefined) return undefined
     const digits = wrongPins > 0 && random.next() < wrongPins ? wrongPin(pan) : testPin(pan)
     return { pan, digits }
+  }
+
+  #isChip(): boolean {
+    const { chips = 0, random } = this.#options
+    return chips > 0 && random.next() < chips
+  }
+
+  #chipValues(
+    pan: string,
+    amount: number | undefined,
+    stan: string,
+    wallMs: number,
+    hasPin: boolean
+  ): Values {
+    const date = new Date(wallMs).toISOString().slice(2, 10).replaceAll("-", "")
+    return {
+      ...this.#role("entryMode", hasPin ? "051" : "052"),
+      ...this.#role("cardSequence", cardSequence),
+      ...chipValues(pan, amount, Number(stan), date, this.#options.random)
+    }
   }
 
   /** Under the current key, which came with China UnionPay's download. */

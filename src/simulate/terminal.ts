@@ -13,7 +13,7 @@
 import type { Timer } from "../actor/timer-wheel.ts"
 import type { TimersShape } from "../actor/timers.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
-import type { Connection, TransportShape } from "../domain/ports/transport.ts"
+import type { Connection, ConnectOptions, TransportShape } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import { type HeardAnswer, issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
@@ -38,6 +38,8 @@ export interface TerminalHabits {
   readonly awayMs: number
   /** Per question: sends it twice, on the same connection. */
   readonly stutter: number
+  /** Per question: reads nothing for `awayMs`, and then what has come meanwhile. */
+  readonly slowRead: number
   /** Signs on again this often, for new keys; 0 = only when it must. */
   readonly rotateMs: number
   /** Questions after which it closes its batch; Infinity = never. */
@@ -56,6 +58,7 @@ export const calmHabits: TerminalHabits = {
   powerCut: 0,
   awayMs: 5_000,
   stutter: 0,
+  slowRead: 0,
   rotateMs: 0,
   closeAfter: Number.POSITIVE_INFINITY,
   questions: Number.POSITIVE_INFINITY
@@ -69,6 +72,7 @@ export interface TerminalOptions {
   readonly host: string
   readonly port: number
   readonly localAddress?: string
+  readonly tls?: NonNullable<ConnectOptions["tls"]>
   readonly signsOn: boolean
   readonly keys: TerminalKeys | undefined
   readonly habits: TerminalHabits
@@ -76,6 +80,8 @@ export interface TerminalOptions {
   readonly firstBatch?: number
   /** PINs are sent, and this share of them is wrong. */
   readonly wrongPins?: number
+  /** Share of the cards that are read by their chip; 0 when absent. */
+  readonly chips?: number
   /** STAN before its first, where a later run must not say the same numbers; 0 when absent. */
   readonly lastStan?: number
   readonly transport: TransportShape
@@ -231,7 +237,7 @@ export class Terminal {
   }
 
   #connect(): void {
-    const { host, localAddress, port, transport } = this.#options
+    const { host, localAddress, port, tls, transport } = this.#options
     this.state = "connecting"
     this.#wait(undefined)
     this.#giveUpConnect = transport.connect(
@@ -239,6 +245,7 @@ export class Terminal {
         host,
         port,
         timeoutMs: connectTimeoutMs,
+        ...(tls === undefined ? {} : { tls }),
         ...(localAddress === undefined ? {} : { localAddress })
       },
       (connection) => {
@@ -340,11 +347,18 @@ export class Terminal {
     this.state = "asking"
     this.#send(question.body)
     if (random.next() < habits.stutter) this.#send(question.body)
+    if (habits.slowRead > 0 && random.next() < habits.slowRead) this.#readSlowly()
     if (random.next() < habits.powerCut) {
       time.defer(() => this.cutPower(this.#jittered(habits.awayMs)))
       return
     }
     this.#after(habits.timeoutMs, () => this.#unanswered())
+  }
+
+  #readSlowly(): void {
+    const connection = this.#wire?.connection
+    connection?.pause()
+    this.#options.timers.after(this.#jittered(this.#habits.awayMs), () => connection?.resume())
   }
 
   #unanswered(): void {

@@ -16,7 +16,7 @@ import type { Message, Values } from "../../src/iso8583/message.ts"
 import { type Ended, pointsman, root } from "../cli/process.ts"
 
 /** As the shipped configuration has them. */
-const shippedPorts = [8582, 8583, 8585, 8586, 9001, 9002, 9101, 8080, 8081]
+const shippedPorts = [8582, 8583, 8584, 8585, 8586, 9001, 9002, 9101, 8080, 8081]
 
 export class RunningSwitch {
   readonly folder = mkdtempSync(join(tmpdir(), "pointsman-switch-"))

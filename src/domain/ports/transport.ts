@@ -82,6 +82,8 @@ export interface ConnectOptions {
     /** Our own certificate, where the other side wants one. */
     readonly keyFile?: string
     readonly certificateFile?: string
+    /** Where the session is kept with which the next connection is shorter. */
+    readonly resumption?: { session?: Buffer }
   }
 }
 

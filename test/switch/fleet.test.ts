@@ -1,0 +1,75 @@
+/**
+ * The simulated fleet against a running switch in every way that it can speak: over TLS with MACs,
+ * PINs and chips, coming and going; behind a concentrator; reading slowly. Then the books.
+ */
+
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { RunningSwitch } from "./running.ts"
+
+interface Sum {
+  readonly asked: number
+  readonly approved: number
+  readonly refused: number
+  readonly rightMacs: number
+  readonly wrongMacs: number
+  readonly left: number
+}
+
+describe("a fleet", () => {
+  const running = new RunningSwitch()
+  const book = (name: string) => join(running.folder, `${name}.book`)
+  let upstreams: ReadonlyArray<ReturnType<RunningSwitch["start"]>> = []
+
+  beforeAll(async () => {
+    await running.prepare()
+    upstreams = ["acquirer", "unionpay"].map((name) =>
+      running.start("acquirer", "--upstream", name, "--book", book(name))
+    )
+    running.start("start")
+    await running.isReady()
+  }, 60_000)
+  afterAll(() => running.stop(), 60_000)
+
+  const fleet = async (words: string): Promise<Sum> => {
+    const { exit, out, talk } = await running.verb(
+      "terminals",
+      ...words.split(" "),
+      "--book",
+      book("terminals")
+    )
+    expect([exit, talk.includes("wrong")]).toEqual([0, false])
+    return JSON.parse(out.trim().split("\n").at(-1)!) as Sum
+  }
+
+  it("speaks TLS with MACs, PINs and chips, and comes and goes", async () => {
+    const sum = await fleet(
+      "--count 40 --rate 200 --questions 5 --tls --mac --pin --chip 50% --churn 20% --takeover 5%"
+    )
+    expect(sum).toMatchObject({ asked: 200, approved: 200, wrongMacs: 0, left: 0 })
+  }, 120_000)
+
+  it("stands behind a concentrator, and each of its terminals hears its own answers", async () => {
+    const sum = await fleet(
+      "--prefix K --count 20 --concentrators 1 --rate 200 --questions 5 --mac"
+    )
+    expect(sum).toMatchObject({ asked: 100, approved: 100, wrongMacs: 0, left: 0 })
+    const { out } = await running.ask("sessions", "ended", "--format", "json", "--limit", "1000")
+    const ends = JSON.parse(out) as ReadonlyArray<{ readonly terminal?: string }>
+    expect(ends.filter(({ terminal }) => terminal?.startsWith("K"))).toHaveLength(1)
+  }, 120_000)
+
+  it("reads slowly, and loses power", async () => {
+    const sum = await fleet(
+      "--prefix T00003 --count 20 --rate 200 --questions 3 --slow-read 10% --power-cut 10%"
+    )
+    expect(sum).toMatchObject({ asked: 60, left: 0 })
+  }, 120_000)
+
+  it("and the books of terminals, acquirers and journal agree", async () => {
+    for (const upstream of upstreams) await running.end(upstream)
+    const names = ["terminals", "acquirer", "unionpay"].map(book)
+    const { exit, out } = await running.verb("audit", ...names)
+    expect([exit, out]).toEqual([0, expect.stringContaining("the books agree")])
+  }, 60_000)
+})

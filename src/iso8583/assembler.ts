@@ -12,6 +12,7 @@ import {
   blocksAt,
   clearBit,
   hasBit,
+  hasSmallLetters,
   wordCount,
   writeBlock
 } from "./bitmap.ts"
@@ -20,7 +21,7 @@ import { bytesOf } from "./field-size.ts"
 import { writeField } from "./field-writer.ts"
 import { type Encoding, type FieldShape, textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
-import { type Access, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
+import { type Access, find, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
 import { mtiBytes, type MtiEncoding, writeMti } from "./message-type.ts"
 import type { MessageView } from "./message-view.ts"
 import type { Values } from "./message.ts"
@@ -39,6 +40,8 @@ export interface Draft {
   readonly mac: number
   /** Bitmaps to send even when they are empty. */
   readonly bitmaps: number
+  /** Small letters in bitmaps of hex. */
+  readonly small: boolean
   /** Words of the fields that must be there. */
   readonly required: Int32Array | undefined
 }
@@ -98,6 +101,7 @@ export class Assembler {
     if (draft.mac > 0) this.#put(draft.mac, zeros)
     const { keep, source } = draft
     if (source !== undefined && keep !== undefined) this.#keep(source, keep, draft.mti)
+    if (this.#bitmap.third > 0) this.#markThird(this.#bitmap.third)
     fault ??= this.#missing(draft)
     const result = fault ?? this.#write(draft)
     this.#forget()
@@ -115,6 +119,12 @@ export class Assembler {
       words[field >> 5]! |= bit
       if (moved) fresh[field >> 5]! |= bit & this.#cased[field >> 5]!
     }
+  }
+
+  /** A third bitmap that is a field is made anew, where fields or its sender ask for it. */
+  #markThird(third: number): void {
+    const words = this.#words
+    if ((words[4]! | words[5]!) !== 0 || hasBit(words, third)) this.#mark(third)
   }
 
   #shapeOf(field: number) {
@@ -267,7 +277,7 @@ export class Assembler {
     let at = mtiBytes(this.#mtiEncoding)
     writeMti(this.#mtiEncoding, draft.mti, this.#out, 0)
     for (let block = 0; block < blocks; block++) {
-      writeBlock(this.#bitmap, words, block * 2, this.#out, at)
+      writeBlock(this.#bitmap, words, block * 2, this.#out, at, draft.small)
       at += size
     }
     if (blocks > 1) clearBit(words, 1)
@@ -279,6 +289,12 @@ export class Assembler {
     const entry = this.#layout.entries[field]
     const path = String(field)
     if (entry === undefined) return { path, problem: "is no field of the dialect" }
+    if (field === this.#bitmap.third) {
+      const end = at + blockBytes(this.#bitmap)
+      if (end > maxMessageBytes) return tooLong(field)
+      writeBlock(this.#bitmap, this.#words, 4, this.#out, at, draft.small)
+      return end
+    }
     const shape = this.#hasCases
       ? shapeIn(entry, this.#out, 0, this.#built, draft.mti)
       : entry.shape
@@ -315,6 +331,16 @@ export class Assembler {
 
   bitmapsOf(bytes: Uint8Array): number {
     return blocksAt(this.#bitmap, bytes, mtiBytes(this.#mtiEncoding))
+  }
+
+  /** Do the bitmaps have small letters? */
+  hasSmallLetters(bytes: Uint8Array, index: Int32Array): boolean {
+    const form = this.#bitmap
+    if (form.encoding === "binary") return false
+    const head = mtiBytes(this.#mtiEncoding)
+    if (hasSmallLetters(form, bytes, head, this.bitmapsOf(bytes))) return true
+    const third = form.third === 0 ? 0 : find(index, form.third)
+    return third > 0 && hasSmallLetters(form, bytes, index[third + 1]!, 1)
   }
 }
 

@@ -57,8 +57,8 @@ export class BitmappedParts implements Composite {
     let at = start + this.#size
     if (at > end) return { id: "", offset: start, expected: `a bitmap of ${this.#size} bytes` }
     for (let byte = start; this.#bitmap.hex && byte < at; byte++) {
-      if (hexValues[bytes[byte]!]! < 0 || bytes[byte]! > 0x46) {
-        return { id: "", offset: byte, expected: "hex characters, in capitals" }
+      if (hexValues[bytes[byte]!]! < 0) {
+        return { id: "", offset: byte, expected: "hex characters" }
       }
     }
     for (let bit = 1; bit <= this.#bitmap.bits; bit++) {

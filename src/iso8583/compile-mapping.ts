@@ -9,7 +9,7 @@
  *       "2": pan                                 a role of the source dialect, or a path of it
  *       "18": "=5411"                            a text
  *       "22": { from: "22", map: { "032": "031" } }
- *       "35": { from: "35", translate: track, unless: { "53.3": "1" } }
+ *       "35": { from: "35", translate: track }   unless it is enciphered
  *       "52": { translate: pin }                 by the security module, through the stamp
  *     back:
  *       "38": "38"
@@ -221,9 +221,10 @@ function originFrom(
     reader.fault(path, `${origin} is no field or role of ${from.name}`)
     return { fields: [], read: () => undefined }
   }
+  const { clear } = access
   return {
     fields: access.tail === undefined ? [access.field] : [],
-    read: (message) => access.text(message.bytes, 0, message.index, message.mtiNumber)
+    read: (message) => clear.text(message.bytes, 0, message.index, message.mtiNumber)
   }
 }
 

@@ -16,8 +16,9 @@ import { conditionFrom } from "./condition.ts"
 import { CompiledDialect } from "./dialect.ts"
 import type { DialectFault } from "./fault.ts"
 import { type FieldContext, fieldFrom, resolve } from "./field-source.ts"
+import type { FieldShape } from "./field.ts"
 import { Indexer, type PresenceRule } from "./indexer.ts"
-import { type FieldEntry, Layout, maxField } from "./layout.ts"
+import { type FieldCase, type FieldEntry, Layout, maxField } from "./layout.ts"
 import { mtiEncodings } from "./message-type.ts"
 import { referFrom, reversalFrom } from "./reversal.ts"
 import { semanticsFrom } from "./semantics.ts"
@@ -46,7 +47,7 @@ const dialectKeys: ReadonlySet<string> = new Set([
   "refer",
   "push"
 ])
-const bitmapKeys: ReadonlySet<string> = new Set(["encoding", "bits", "always"])
+const bitmapKeys: ReadonlySet<string> = new Set(["encoding", "bits", "always", "third"])
 const mtiKeys: ReadonlySet<string> = new Set(["encoding"])
 
 export function compileDialect(
@@ -100,11 +101,42 @@ function bitmapFrom(reader: SourceReader, file: Source): BitmapForm {
   reader.known(source, bitmapKeys, "bitmap")
   const bits = reader.integer(source, "bits", "bitmap", 64, maxField) ?? 64
   if (bits % 64 !== 0) reader.fault("bitmap.bits", "must be 64, 128 or 192")
+  const third = reader.integer(source, "third", "bitmap", 2, 128) ?? 0
+  if (third > 0 && bits !== maxField) reader.fault("bitmap.third", "needs 192 bits")
   return {
     encoding: reader.oneOf(source, "encoding", "bitmap", bitmapEncodings) ?? "binary",
     bits: bits - bits % 64,
-    always: reader.flag(source, "always", "bitmap")
+    always: reader.flag(source, "always", "bitmap"),
+    third,
+    ahead: third > 0 ? 2 : Math.trunc(bits / 64)
   }
+}
+
+const encipheredKeys: ReadonlySet<string> = new Set(["when", "block"])
+
+/** `{ when: { "53.3": "1" }, block: 8 }`: bytes of the block that ends one before the last. */
+function encipheredFrom(
+  reader: SourceReader,
+  layout: Layout,
+  shape: FieldShape,
+  value: unknown,
+  path: string
+): FieldCase {
+  const rule = reader.record(value, path)
+  reader.known(rule, encipheredKeys, path)
+  if (!shape.unchecked) reader.fault(path, "needs unchecked: true")
+  const block = reader.integer(rule, "block", path, 1, 64) ?? 8
+  return {
+    when: conditionFrom(reader, layout, own(rule, "when"), `${path}.when`),
+    shape: shape.with({ composite: shape.composite?.behind?.(block) ?? shape.composite })
+  }
+}
+
+/** The third bitmap as one of the fields. */
+function thirdBitmap(context: FieldContext, { encoding, third }: BitmapForm): FieldEntry {
+  const definition = { type: "b", encoding, length: 8, name: "third bitmap" }
+  const shape = fieldFrom(context, definition, "bitmap.third", String(third), {})
+  return { shape, cases: [], enciphered: [], known: true }
 }
 
 function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Layout {
@@ -117,14 +149,20 @@ function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Lay
   for (const [key, value] of reader.entries(own(file, "fields"), "fields")) {
     const path = `fields.${key}`
     const field = /^[1-9][0-9]{0,2}$/.test(key) ? Number(key) : 0
-    if (field < 2 || field > bitmap.bits || field === 65 && bitmap.bits > 128) {
-      reader.fault(path, `must be a field from 2 to ${bitmap.bits}`)
+    if (field < 2 || field > bitmap.bits || field === bitmap.third || isAnnouncer(bitmap, field)) {
+      reader.fault(path, `must be a field from 2 to ${bitmap.bits}, and no bitmap`)
       continue
     }
-    const { cases, ...plain } = resolve(context, value, path)
+    const { cases, enciphered, ...plain } = resolve(context, value, path)
     const shape = fieldFrom({ ...context }, plain, path, key, {})
-    const list: Array<FieldEntry["cases"][number]> = []
-    entries[field] = { shape, cases: list, known: true }
+    const list: Array<FieldCase> = []
+    const sealed: Array<FieldCase> = []
+    entries[field] = { shape, cases: list, enciphered: sealed, known: true }
+    for (const [index, each] of reader.list(enciphered, `${path}.enciphered`).entries()) {
+      pending.push(() =>
+        sealed.push(encipheredFrom(reader, layout, shape, each, `${path}.enciphered[${index}]`))
+      )
+    }
     // Conditions name other fields, so they wait until all are known.
     for (const [index, each] of reader.list(cases, `${path}.cases`).entries()) {
       const at = `${path}.cases[${index}]`
@@ -135,10 +173,16 @@ function layoutFrom(reader: SourceReader, file: Source, bitmap: BitmapForm): Lay
       )
     }
   }
+  if (bitmap.third > 0) entries[bitmap.third] = thirdBitmap(context, bitmap)
   for (const each of pending) each()
-  if (own(file, "otherwise") !== undefined) fillUnknown(context, file, entries, bitmap.bits)
+  if (own(file, "otherwise") !== undefined) fillUnknown(context, file, entries, bitmap)
   if (entries.every((entry) => entry === undefined)) reader.fault("fields", "has no field")
   return layout
+}
+
+/** Bit 65 says that a third bitmap follows the second, where that is its place. */
+function isAnnouncer(bitmap: BitmapForm, field: number): boolean {
+  return field === 65 && bitmap.ahead > 2
 }
 
 /** How fields that the dialect does not know are measured, so that they can be kept. */
@@ -146,12 +190,12 @@ function fillUnknown(
   context: FieldContext,
   file: Source,
   entries: Array<FieldEntry | undefined>,
-  bits: number
+  bitmap: BitmapForm
 ): void {
-  for (let field = 2; field <= bits; field++) {
-    if (entries[field] !== undefined || field === 65 && bits > 128) continue
+  for (let field = 2; field <= bitmap.bits; field++) {
+    if (entries[field] !== undefined || isAnnouncer(bitmap, field)) continue
     const shape = fieldFrom(context, own(file, "otherwise"), "otherwise", String(field), {})
-    entries[field] = { shape, cases: [], known: false }
+    entries[field] = { shape, cases: [], enciphered: [], known: false }
   }
 }
 

@@ -52,6 +52,11 @@ export interface Composite {
     existing: string | Uint8Array | undefined,
     values: PartValues
   ) => string | Uint8Array | BuildFault
+  /**
+   * What can be read of a value in which the block of so many bytes that ends one byte before the
+   * last is enciphered; absent: all of it.
+   */
+  readonly behind?: (block: number) => Composite
 }
 
 /** `9F06#2.1` → `9F06#2` and `1`. */

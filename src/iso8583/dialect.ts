@@ -52,6 +52,16 @@ export interface DialectParts {
   readonly required: ReadonlyMap<string, Int32Array>
 }
 
+/** What of a message's bitmaps its fields do not say. */
+export interface HeadForm {
+  /** Bitmaps ahead of the fields to send even when they are empty. */
+  readonly bitmaps: number
+  /** Small letters where they are hex. */
+  readonly small: boolean
+}
+
+const plainHead: HeadForm = { bitmaps: 1, small: false }
+
 /** Int32s of one block of indexes: 8 KiB, as Node's own pool of buffers has. */
 const poolSize = 2048
 
@@ -158,9 +168,9 @@ export class CompiledDialect implements Dialect {
     mti: string,
     values: Values,
     mac = false,
-    bitmaps = 1
+    form: HeadForm = plainHead
   ): Buffer | BuildFault {
-    return this.#make(mti, [values], mac, undefined, undefined, bitmaps, undefined)
+    return this.#make(mti, [values], mac, undefined, undefined, form, undefined)
   }
 
   /**
@@ -168,7 +178,7 @@ export class CompiledDialect implements Dialect {
    */
   encodeAll(mti: string, values: Draft["values"], mac: boolean): Buffer | BuildFault {
     const required = this.#parts.required.get(mti)
-    return this.#make(mti, values, mac, undefined, undefined, 1, required)
+    return this.#make(mti, values, mac, undefined, undefined, plainHead, required)
   }
 
   build(mti: string, values: Values, mac = false): Buffer {
@@ -187,7 +197,7 @@ export class CompiledDialect implements Dialect {
       change.mac === true,
       message as MessageView,
       keep,
-      this.#parts.assembler.bitmapsOf(message.bytes),
+      this.headOf(message),
       undefined
     )
   }
@@ -215,7 +225,7 @@ export class CompiledDialect implements Dialect {
       mac,
       request as MessageView,
       rule.echo,
-      1,
+      { bitmaps: 1, small: this.headOf(request).small },
       undefined
     )
   }
@@ -226,19 +236,23 @@ export class CompiledDialect implements Dialect {
     mac: boolean,
     source: MessageView | undefined,
     keep: Int32Array | undefined,
-    bitmaps: number,
+    { bitmaps, small }: HeadForm,
     required: Int32Array | undefined
   ): Buffer | BuildFault {
     const type = mtiFrom(mti)
     if (type < 0) return { path: "mti", problem: "must be 4 digits" }
     const field = mac ? this.#macField : 0
-    const draft = { mti: type, source, keep, values, mac: field, bitmaps, required }
+    const draft = { mti: type, source, keep, values, mac: field, bitmaps, small, required }
     return this.#parts.assembler.assemble(draft)
   }
 
-  /** Bitmaps the message was sent with. */
-  bitmapsOf(message: Message): number {
-    return this.#parts.assembler.bitmapsOf(message.bytes)
+  /** How the bitmaps of the message were sent. */
+  headOf({ bytes, index }: Message): HeadForm {
+    const { assembler } = this.#parts
+    return {
+      bitmaps: assembler.bitmapsOf(bytes),
+      small: assembler.hasSmallLetters(bytes, index)
+    }
   }
 
   pathOf(role: Role): string | undefined {

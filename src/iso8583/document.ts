@@ -20,6 +20,8 @@ export interface MessageDocument {
   readonly mti: string
   /** Where more bitmaps were sent than the fields need. */
   readonly bitmaps?: number
+  /** Where the hex of the bitmaps has small letters. */
+  readonly letters?: "small"
   readonly fields: Readonly<Record<string, string | { readonly hex: string }>>
 }
 
@@ -39,8 +41,13 @@ export function documentOf(message: Message): MessageDocument {
     fields[String(field)] = same ? text : { hex: hex(bytes, start, end).toUpperCase() }
   }
   const needed = message.fields().at(-1) ?? 0
-  const bitmaps = dialect.bitmapsOf(message)
-  return bitmaps > Math.max(1, Math.ceil(needed / 64)) ? { mti, bitmaps, fields } : { mti, fields }
+  const { bitmaps, small } = dialect.headOf(message)
+  return {
+    mti,
+    ...(bitmaps > Math.max(1, Math.ceil(needed / 64)) ? { bitmaps } : {}),
+    ...(small ? { letters: "small" } : {}),
+    fields
+  }
 }
 
 function sameBytes(made: Uint8Array, bytes: Uint8Array, from: number, end: number): boolean {
@@ -55,15 +62,18 @@ export function encodeDocument(
 ): Buffer | BuildFault {
   if (!isRecord(document)) return { path: "", problem: "must be an object" }
   for (const key of Object.keys(document)) {
-    if (!["mti", "bitmaps", "fields"].includes(key)) {
+    if (!["mti", "bitmaps", "letters", "fields"].includes(key)) {
       return { path: key, problem: "is not a known key" }
     }
   }
-  const { bitmaps = 1, fields, mti } = document
+  const { bitmaps = 1, fields, letters, mti } = document
   if (typeof mti !== "string") return { path: "mti", problem: "must be 4 digits, in quotes" }
   if (!isRecord(fields)) return { path: "fields", problem: "must be an object" }
   if (bitmaps !== 1 && bitmaps !== 2 && bitmaps !== 3) {
     return { path: "bitmaps", problem: "must be 1, 2 or 3" }
+  }
+  if (letters !== undefined && letters !== "small") {
+    return { path: "letters", problem: "must be small, or left out" }
   }
   const values: Record<string, string | Uint8Array> = Object.create(null)
   for (const [path, value] of Object.entries(fields)) {
@@ -73,7 +83,7 @@ export function encodeDocument(
     }
     values[path] = read
   }
-  return dialect.encode(mti, values as Values, false, bitmaps)
+  return dialect.encode(mti, values as Values, false, { bitmaps, small: letters === "small" })
 }
 
 function valueFrom(value: unknown): string | Uint8Array | undefined {

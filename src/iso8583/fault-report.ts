@@ -65,7 +65,7 @@ function expectedAt(code: number, field: number, shape: FieldShape | undefined):
     case faultCode.mtiUnknown:
       return "a message type of the dialect"
     case faultCode.bitmapForm:
-      return "16 hex characters, in capitals"
+      return "16 hex characters, all capitals or all small"
     case faultCode.fieldUnknown:
       return "no such field: the dialect lacks it"
     case faultCode.prefixCut:

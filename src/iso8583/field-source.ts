@@ -30,7 +30,12 @@ const ownKeys = [
   "neverStored",
   "lenient"
 ] as const
-const knownKeys: ReadonlySet<string> = new Set([...ownKeys, ...compositeKeys, "cases"])
+const knownKeys: ReadonlySet<string> = new Set([
+  ...ownKeys,
+  ...compositeKeys,
+  "cases",
+  "enciphered"
+])
 const padKeys: ReadonlySet<string> = new Set(["side", "with"])
 
 /** Longest value any field may declare: six digits of length. */
@@ -85,6 +90,9 @@ export function fieldFrom(
   if (own(source, "type") === undefined) reader.fault(join(path, "type"), "is missing")
   const encoding = reader.oneOf(source, "encoding", path, encodings) ??
     (type === "b" ? "binary" : "ascii")
+  for (const key of ["cases", "enciphered"]) {
+    if (own(source, key) !== undefined) reader.fault(join(path, key), "is for whole fields alone")
+  }
   const prefixed = own(source, "prefix")
   const prefix = prefixed === undefined
     ? undefined

@@ -5,13 +5,13 @@
  *     out = [ count, field, start, end, field, start, end, ... ]     offsets from the body's start
  */
 
-import { type BitmapForm, blockBytes, readBlock, wordCount } from "./bitmap.ts"
+import { type BitmapForm, blockBytes, letters, readBlock, wordCount } from "./bitmap.ts"
 import type { Composite } from "./composite.ts"
 import type { Condition } from "./condition.ts"
 import { conformityOf, countsOf, isOdd, misfit } from "./conformity.ts"
-import { bytesOf, isHex } from "./field-size.ts"
+import { bytesOf, digitsOf, isHex } from "./field-size.ts"
 import type { FieldShape } from "./field.ts"
-import type { FieldEntry } from "./layout.ts"
+import { enciphered, type FieldEntry, find } from "./layout.ts"
 import { countsHalves, prefixCode, readPrefix } from "./length-prefix.ts"
 import { mtiBytes, type MtiEncoding, readMti } from "./message-type.ts"
 
@@ -59,6 +59,8 @@ const opRest = 3
 const opCases = 4
 /** A fixed length and no structure: most fields of most messages. */
 const opPlain = 5
+/** The third bitmap, as a field. */
+const opBitmap = 6
 
 export class Indexer {
   readonly #mtiEncoding: MtiEncoding
@@ -73,6 +75,10 @@ export class Indexer {
   /** First row of the cases of each field. */
   readonly #caseRows: Int32Array
   readonly #words = new Int32Array(wordCount)
+  /** Fields whose digits are judged unless they are enciphered. */
+  readonly #tracks: ReadonlyArray<TrackRule>
+  /** What letters the bitmaps of this message have shown. */
+  #letters = 0
 
   /** `rules` by message type, 0 to 9999. */
   constructor(
@@ -100,6 +106,15 @@ export class Indexer {
       for (const each of entry.cases) this.#fill(row++, each.shape)
       this.#fill(row++, entry.shape)
       this.#table[field * stride] = opCases
+    }
+    this.#tracks = entries.flatMap((entry, field) =>
+      entry === undefined || entry.enciphered.length === 0
+        ? []
+        : [{ entry, field, test: conformityOf(entry.shape.with({ unchecked: false })) }]
+    )
+    if (bitmap.third > 0) {
+      this.#table.fill(0, bitmap.third * stride, (bitmap.third + 1) * stride)
+      this.#table[bitmap.third * stride] = opBitmap
     }
   }
 
@@ -199,19 +214,28 @@ export class Indexer {
     const words = this.#words
     const form = this.#bitmap
     words.fill(0)
+    this.#letters = 0
     let next = at
-    for (let word = 0; word < form.bits / 32; word += 2) {
+    for (let word = 0; word < form.ahead * 2; word += 2) {
       if (word > 0 && !form.always && words[word - 2]! >= 0) break
       if (next + this.#block > end) return fault(out, faultCode.short, 1, end - start)
-      if (!readBlock(form, bytes, next, words, word)) {
+      if (!this.#readBlock(bytes, next, word)) {
         return fault(out, faultCode.bitmapForm, 1, next - start)
       }
       next += this.#block
     }
     // The bits that announce a further block are no fields.
-    if (form.bits > 64) words[0]! &= 0x7fffffff
-    if (form.bits > 128) words[2]! &= 0x7fffffff
+    if (form.ahead > 1) words[0]! &= 0x7fffffff
+    if (form.ahead > 2) words[2]! &= 0x7fffffff
     return next
+  }
+
+  /** False: no hex, or letters that differ in size. */
+  #readBlock(bytes: Uint8Array, at: number, word: number): boolean {
+    const seen = readBlock(this.#bitmap, bytes, at, this.#words, word)
+    if (seen < 0) return false
+    this.#letters |= seen
+    return this.#letters !== letters.mixed
   }
 
   #measure(
@@ -254,6 +278,13 @@ export class Indexer {
       if (to > end) return fault(out, faultCode.valueCut, field, from - start)
       odd = parity === 2 && (units & 1) === 1
     } else if (op === opUnknown) return fault(out, faultCode.fieldUnknown, field, from - start)
+    else if (op === opBitmap) {
+      to = from + this.#block
+      if (to > end) return fault(out, faultCode.valueCut, field, from - start)
+      if (!this.#readBlock(bytes, from, 4)) {
+        return fault(out, faultCode.bitmapForm, field, from - start)
+      }
+    }
     const bad = misfit(table[cell + 7]!, bytes, at, to, odd)
     if (bad >= 0) return fault(out, faultCode.content, field, bad - start)
     const composite = this.#composites[row]
@@ -311,8 +342,25 @@ export class Indexer {
         return fault(out, faultCode.value, field, 0)
       }
     }
+    for (const { entry, field, test } of this.#tracks) {
+      const at = find(out, field)
+      if (at === 0) continue
+      const [from, to] = [start + out[at + 1]!, start + out[at + 2]!]
+      const odd = isOdd(entry.shape, digitsOf(entry.shape, bytes, from, to))
+      const bad = misfit(test, bytes, from, to, odd)
+      if (bad >= 0 && enciphered(entry, bytes, start, out, mti) === undefined) {
+        return fault(out, faultCode.content, field, bad - start)
+      }
+    }
     return count
   }
+}
+
+interface TrackRule {
+  readonly field: number
+  readonly entry: FieldEntry
+  /** What clear track data must pass. */
+  readonly test: number
 }
 
 /** How the prefix's number becomes bytes: 0 as it is, 1 half, 2 double, 3 a sign and half. */

@@ -16,6 +16,11 @@ export interface FieldCase {
 export interface FieldEntry {
   readonly shape: FieldShape
   readonly cases: ReadonlyArray<FieldCase>
+  /**
+   * When the value is track data that is enciphered in part, and what can still be read of it. The
+   * conditions may look at any field; where none holds, the value must be clear track digits.
+   */
+  readonly enciphered: ReadonlyArray<FieldCase>
   /** False: the dialect only says how fields it does not know are measured. */
   readonly known: boolean
 }
@@ -100,7 +105,21 @@ export function shapeIn(
   for (const each of entry.cases) {
     if (each.when(bytes, base, index, mti)) return each.shape
   }
-  return entry.shape
+  return enciphered(entry, bytes, base, index, mti) ?? entry.shape
+}
+
+/** The shape of a value that is enciphered in part; undefined where it is clear. */
+export function enciphered(
+  entry: FieldEntry,
+  bytes: Uint8Array,
+  base: number,
+  index: Int32Array,
+  mti: number
+): FieldShape | undefined {
+  for (const each of entry.enciphered) {
+    if (each.when(bytes, base, index, mti)) return each.shape
+  }
+  return undefined
 }
 
 /** A path, resolved once, read often. */
@@ -113,21 +132,31 @@ export class Access {
   readonly shape: FieldShape
   readonly #reader: PartReader | undefined
   readonly #others: ReadonlyMap<FieldShape, PartReader> | undefined
+  readonly #clearOnly: boolean
 
-  constructor(entry: FieldEntry, field: number, tail: string | undefined) {
+  constructor(entry: FieldEntry, field: number, tail: string | undefined, clearOnly = false) {
     this.field = field
     this.tail = tail
     this.entry = entry
     this.#reader = tail === undefined ? undefined : entry.shape.composite?.part(tail)
     const others = new Map<FieldShape, PartReader>()
+    const cases = [...entry.cases, ...entry.enciphered]
     if (tail !== undefined) {
-      for (const { shape } of entry.cases) {
+      for (const { shape } of cases) {
         const reader = shape.composite?.part(tail)
         if (reader !== undefined) others.set(shape, reader)
       }
     }
-    this.#others = entry.cases.length === 0 ? undefined : others
+    this.#others = cases.length === 0 ? undefined : others
+    this.#clearOnly = clearOnly && entry.enciphered.length > 0
     this.shape = this.#reader?.shape ?? others.values().next().value?.shape ?? entry.shape
+  }
+
+  /** The same path, but nothing of a value that is enciphered. */
+  get clear(): Access {
+    return this.entry.enciphered.length === 0
+      ? this
+      : new Access(this.entry, this.field, this.tail, true)
   }
 
   get exists(): boolean {
@@ -144,7 +173,11 @@ export class Access {
         ? textOf(this.entry.shape, bytes, start, end)
         : this.#reader!.text(bytes, start, end)
     }
-    const shape = shapeIn(this.entry, bytes, base, index, mti)
+    const { entry } = this
+    if (this.#clearOnly && enciphered(entry, bytes, base, index, mti) !== undefined) {
+      return undefined
+    }
+    const shape = shapeIn(entry, bytes, base, index, mti)
     if (this.tail === undefined) return textOf(shape, bytes, start, end)
     return this.#readerFor(shape)?.text(bytes, start, end)
   }

@@ -9,7 +9,7 @@ export function prefixFrom(reader: SourceReader, value: unknown, path: string): 
   const map = reader.record(value, path)
   reader.known(map, prefixKeys, path)
   const encoding = reader.oneOf(map, "encoding", path, prefixEncodings) ?? "ascii"
-  const width = reader.integer(map, "width", path, 1, encoding === "binary" ? 4 : 6)
+  const width = reader.integer(map, "width", path, 1, 6)
   if (own(map, "width") === undefined) reader.fault(join(path, "width"), "is missing")
   const counts = reader.oneOf(map, "counts", path, prefixUnits) ?? "digits"
   return { encoding, width: width ?? 1, counts, bytes: prefixBytes(encoding, width ?? 1) }

@@ -17,6 +17,8 @@ export interface TextForm {
     old: string
   ) => string | undefined
   readonly shapeOf: (id: string) => FieldShape | undefined
+  /** See {@link Composite.behind}. */
+  readonly behind?: (block: number) => TextForm
 }
 
 export class TextParts implements Composite {
@@ -26,6 +28,11 @@ export class TextParts implements Composite {
   constructor(form: TextForm, whole: () => FieldShape) {
     this.#form = form
     this.#whole = whole
+  }
+
+  behind(block: number): Composite {
+    const form = this.#form.behind?.(block)
+    return form === undefined ? this : new TextParts(form, this.#whole)
   }
 
   check(): number {
@@ -74,15 +81,21 @@ export class TextParts implements Composite {
 const trackForm = /^([0-9]{8,19})[=D]([0-9]{4})([0-9]{3})?([0-9=D]*)$/
 const trackIds = ["pan", "expiry", "service", "discretionary"] as const
 
-/** `6235012=26112201234`: card number, expiry YYMM, service code, discretionary data. */
-export function trackForm2(shapeOf: (id: string) => FieldShape | undefined): TextForm {
+/**
+ * `6235012=26112201234`: card number, expiry YYMM, service code, discretionary data. Of a track
+ * that is enciphered in part, `block` bytes, only a card number that stands ahead of the block.
+ */
+export function trackForm2(
+  shapeOf: (id: string) => FieldShape | undefined,
+  block = 0
+): TextForm {
   return {
     split: (text) => {
-      const match = trackForm.exec(text)
-      // A track that is enciphered in part still shows its card number.
+      const match = block > 0 ? null : trackForm.exec(text)
       if (match === null) {
         const pan = /^([0-9]{8,19})[=D]/.exec(text)?.[1]
-        return pan === undefined ? [] : [["pan", pan]]
+        const clear = block > 0 ? 2 * (((text.length + 1) >> 1) - 1 - block) : text.length
+        return pan === undefined || pan.length >= clear ? [] : [["pan", pan]]
       }
       return trackIds.flatMap((id, index) => {
         const value = match[index + 1]
@@ -96,7 +109,8 @@ export function trackForm2(shapeOf: (id: string) => FieldShape | undefined): Tex
       if (pan === undefined || expiry === undefined) return undefined
       return `${pan}=${expiry}${chosen.get("service") ?? ""}${chosen.get("discretionary") ?? ""}`
     },
-    shapeOf
+    shapeOf,
+    behind: (bytes) => trackForm2(shapeOf, bytes)
   }
 }
 

@@ -69,12 +69,13 @@ describe("heads", () => {
     expect(read(wide, body.toString("hex")).fields()).toEqual([2, 130])
   })
 
-  it("a bitmap in hex that is none, and one in small letters", () => {
+  it("a bitmap in hex that is none, and one in letters of two sizes", () => {
     expect(refused(iso, hex(`0800${"G".repeat(16)}`)).path).toBe("bitmap")
     expect(refused(iso, hex("08000000000000000000".replace("8", "8"))).failure).toBe(
       "field-missing"
     )
-    expect(refused(iso, hex("0200f000000000000000")).path).toBe("bitmap")
+    expect(refused(iso, hex("0200aA00000000000000")).path).toBe("bitmap")
+    expect(refused(iso, hex("0200f0000000000000008A00000000000000")).path).toBe("bitmap")
   })
 
   it("EBCDIC where ASCII is meant, and the reverse", () => {

@@ -1,7 +1,7 @@
 /** Captured messages of China UnionPay terminals, read to the last byte, and what they mean. */
 
 import { describe, expect, it } from "vitest"
-import { captured, dialect, read, refused } from "./shipped.ts"
+import { captured, dialect, mapping, read, refused } from "./shipped.ts"
 
 const cup = dialect("cup-pos")
 
@@ -79,6 +79,62 @@ describe("captured messages", () => {
       }
       expect(refused(cup, `${body}00`)).toMatchObject({ path: "end", offset: body.length / 2 })
     }
+  })
+})
+
+describe("a track that is enciphered in part", () => {
+  const iso = dialect("iso87-ascii")
+  const forward = mapping(cup, iso)
+  const stamp = { "7": "1126134400", "11": "000009", "18": "5411", "37": "000000000009" }
+  /** A swipe without field 2; `block` stands where 8 bytes end one before the last of 19. */
+  function swipe(block: string, control: string | undefined) {
+    return cup.build("0200", {
+      "3": "000000",
+      "4": "000000000100",
+      "11": "000001",
+      "25": "00",
+      "22": "021",
+      "35": `6235013452200000=261${block}0`,
+      "41": "00000001",
+      "42": "000000000000001",
+      "49": "156",
+      "53": control,
+      "60": "22000105"
+    }).toString("hex")
+  }
+  const clear = "1201123456789012"
+  const sealed = "4CFC20A6F04568AC"
+  /** Digits alone, as one sealed block in some hundreds is. */
+  const lucky = "9934567812345678"
+
+  it("is refused where field 53 does not say so, at its byte, and shows none of it", () => {
+    for (const control of [undefined, "2600000000000000"]) {
+      expect(refused(cup, swipe(sealed, control))).toMatchObject({ path: "35", excerpt: "**" })
+      expect(read(cup, swipe(clear, control)).text("35.expiry")).toBe("2611")
+    }
+    expect(read(cup, swipe(sealed, "2610000000000000")).text("35")).toContain(sealed)
+  })
+
+  it("gives a card number that stands ahead of the block, and nothing behind it", () => {
+    for (const block of [sealed, lucky]) {
+      const message = read(cup, swipe(block, "2610000000000000"))
+      expect(message.role("pan")).toBe("6235013452200000")
+      expect(message.role("expiry")).toBeUndefined()
+      expect(message.role("track2")).toBeUndefined()
+      expect(message.text("35.discretionary")).toBeUndefined()
+    }
+    // With SM4 the block has 16 bytes and covers the card number.
+    expect(read(cup, swipe(lucky, "2410000000000000")).role("pan")).toBeUndefined()
+  })
+
+  it("never crosses into another dialect, even where it is digits alone", () => {
+    const crossed = (control: string): string => {
+      const body = forward.forward(read(cup, swipe(lucky, control)), stamp, false)
+      if (!(body instanceof Uint8Array)) throw new Error(JSON.stringify(body))
+      return read(iso, body.toString("hex")).text("35") ?? "none"
+    }
+    expect(crossed("2600000000000000")).toContain(lucky)
+    expect(crossed("2610000000000000")).toBe("none")
   })
 })
 

@@ -43,7 +43,6 @@ export const verb: Action = {
     from: { type: "number", value: "<n>", about: "first seed", fallback: 1 },
     transactions: { type: "number", value: "<n>", about: "of each world", fallback: 1000 },
     calm: { type: "yes", about: "without any fault" },
-    "fail-over": { type: "yes", about: "the database also fails over to a replica that is behind" },
     first: { type: "yes", about: "end at the first world with a violation" },
     jobs: { type: "number", value: "<n>", about: "processes", fallback: 2 },
     shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
@@ -104,7 +103,7 @@ async function run(call: Call): Promise<0 | 1> {
 
 function planOf(call: Call, seed: number): WorldPlan {
   const transactions = call.number("transactions") ?? 1000
-  if (!call.yes("calm")) return drawPlan(seed, { transactions, failOver: call.yes("fail-over") })
+  if (!call.yes("calm")) return drawPlan(seed, { transactions })
   return { ...calmPlan, seed, questions: Math.ceil(transactions / 8) }
 }
 
@@ -197,7 +196,7 @@ async function fanOut(call: Call, state: State, until: number, jobs: number): Pr
 async function portionOf(call: Call, from: number, seeds: number): Promise<CampaignSum> {
   const words = ["simulate", "--from", from, "--seeds", seeds, "--jobs", 1, "--format", "json"]
   words.push("--transactions", call.number("transactions") ?? 1000)
-  for (const flag of ["calm", "fail-over"]) if (call.yes(flag)) words.push(`--${flag}`)
+  if (call.yes("calm")) words.push("--calm")
   const { code, output } = await startVerb(words).ended
   if (code > 1) throw new Refusal(3, `the worlds from seed ${from} on ended with ${code}`)
   // Written by `told` of the same program.
@@ -230,7 +229,7 @@ function saveState(path: string | undefined, call: Call, state: State): void {
 
 /** Sums may be added up only if their worlds were made the same way. */
 function nameOf(call: Call): string {
-  const calm = ["calm", "fail-over"].map((flag) => call.yes(flag) ? ` ${flag}` : "").join("")
+  const calm = call.yes("calm") ? " calm" : ""
   return `from ${call.number("from")} transactions ${call.number("transactions")}${calm}`
 }
 

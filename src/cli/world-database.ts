@@ -26,7 +26,7 @@ export function makeWorldDatabase() {
       ledger.refuse(mood === "refuses" ? () => ++count % refusedShare === 0 : undefined)
       ledger.loseAcknowledgements(mood === "loses-acknowledgement" ? lostAcknowledgements : 0)
     },
-    failOver: () => ledger.failOver(1),
+    failOver: (sinceMs) => ledger.failOver(1, sinceMs),
     rows: () => ledger.rows("transactions"),
     exceptions: () =>
       new Set(

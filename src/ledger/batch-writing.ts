@@ -6,10 +6,16 @@
  */
 
 import { Effect } from "effect"
-import type { JournalShape, LedgerEntry } from "../domain/ports/journal.ts"
-import type { LedgerMark, LedgerStoreShape, LedgerUnavailable } from "../domain/ports/ledger.ts"
+import type { ExceptionRow, JournalShape, LedgerEntry } from "../domain/ports/journal.ts"
+import {
+  type LedgerMark,
+  type LedgerRejected,
+  type LedgerStoreShape,
+  LedgerUnavailable
+} from "../domain/ports/ledger.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import { contradictingRow, refusedRow } from "./exception-rows.ts"
+import { besideLane, HeldMarks, type Marks } from "./held-marks.ts"
 
 /** Counted as it happens; read by the health service. */
 export interface WriterCounts {
@@ -23,6 +29,12 @@ export interface WriterCounts {
   rewinds: number
 }
 
+interface Written {
+  readonly conflicts: ReadonlyArray<string>
+  /** Losses that this statement brought to light: 0 or 1. */
+  readonly losses: number
+}
+
 export interface WriterServices {
   readonly journal: JournalShape
   readonly store: LedgerStoreShape
@@ -30,10 +42,8 @@ export interface WriterServices {
   readonly random: RandomShape
 }
 
-/** Rows that are written again have marks of their own, so that their loss is noticed as well. */
-const rewriteLane = 9_999
-
-const noMarks: ReadonlyMap<number, number> = new Map()
+/** Rows that were confirmed last, kept whole: a replica that takes over lacks the last ones. */
+const recentRows = 4_096
 
 const firstPauseMs = 50
 const maxPauseMs = 5000
@@ -52,57 +62,71 @@ export class BatchWriting {
     conflicts: 0,
     rewinds: 0
   }
+  /** What was confirmed; `remember` before the journal's watermark moves. */
+  readonly marks: HeldMarks
   readonly #services: WriterServices
   readonly #chunkRows: number
-  /** The last mark that PostgreSQL confirmed, by lane. */
-  readonly #confirmed = new Map<number, number>()
-  /** The last mark of {@link rewriteLane}. */
-  #rewritten = 0
+  readonly #recent: Array<ReadonlyArray<LedgerEntry>> = []
+  #recentRows = 0
 
   constructor(services: WriterServices, chunkRows: number) {
     this.#services = services
     this.#chunkRows = chunkRows
+    this.marks = new HeldMarks(services.journal)
   }
 
   /** Writes a batch of the feed. Infallible, and as patient as PostgreSQL needs. */
   batch(entries: ReadonlyArray<LedgerEntry>, mark: LedgerMark): Effect.Effect<void> {
-    return Effect.andThen(
-      this.#write(entries, mark),
-      Effect.sync(() => {
-        this.counts.batches++
-        this.#confirmed.set(mark.lane, mark.sequence)
-      })
+    return Effect.flatMap(this.#place(entries, mark), (losses) => {
+      this.counts.batches++
+      return this.#makeGood(losses, mark.lane)
+    })
+  }
+
+  /** Returns how many losses were noticed meanwhile: of rows that had been confirmed. */
+  #place(entries: ReadonlyArray<LedgerEntry>, mark: LedgerMark): Effect.Effect<number> {
+    return this.#patiently(this.#write(entries, mark)).pipe(
+      Effect.flatMap(({ conflicts, losses }) => {
+        this.#keep(entries)
+        return conflicts.length === 0
+          ? Effect.succeed(losses)
+          : Effect.map(this.#contradicted(conflicts, mark.lane), (more) => losses + more)
+      }),
+      Effect.catchTag("LedgerRejected", ({ reason }) => this.#halve(entries, reason, mark))
     )
   }
 
-  #write(entries: ReadonlyArray<LedgerEntry>, mark?: LedgerMark): Effect.Effect<void> {
-    const { store } = this.#services
-    const confirmed = mark === undefined ? noMarks : new Map(this.#confirmed)
-    return store.write(entries, mark).pipe(
-      Effect.matchEffect({
-        onSuccess: ({ conflicts, heldMarks, rows }) => {
+  /** Whatever is written moves a mark, so that whatever is lost is missed. */
+  #write(
+    entries: ReadonlyArray<LedgerEntry>,
+    mark: LedgerMark
+  ): Effect.Effect<Written, LedgerUnavailable | LedgerRejected> {
+    return Effect.suspend(() => {
+      const { confirmed } = this.marks
+      return Effect.map(
+        this.#services.store.write(entries, mark),
+        ({ conflicts, heldMarks, rows }) => {
           this.counts.writtenRows += rows
           this.counts.connected = true
           this.counts.trouble = undefined
-          const held = this.#checkHeld(confirmed, heldMarks)
-          return conflicts.length === 0
-            ? held
-            : Effect.andThen(held, this.#contradicted(conflicts))
-        },
-        onFailure: (error) =>
-          error._tag === "LedgerRejected"
-            ? this.#halve(entries, error.reason, mark)
-            : Effect.fail(error)
-      }),
-      (attempt) => this.#patiently(attempt)
-    )
+          this.marks.confirm(mark)
+          return { conflicts, losses: this.marks.losses(confirmed, heldMarks) }
+        }
+      )
+    })
+  }
+
+  #keep(entries: ReadonlyArray<LedgerEntry>): void {
+    this.#recent.push(entries)
+    this.#recentRows += entries.length
+    while (this.#recentRows > recentRows) this.#recentRows -= this.#recent.shift()!.length
   }
 
   /** Repeats for ever while PostgreSQL is unavailable; the pause grows and is jittered. */
-  #patiently<A>(attempt: Effect.Effect<A, LedgerUnavailable>): Effect.Effect<A> {
+  #patiently<A, E>(attempt: Effect.Effect<A, E | LedgerUnavailable>): Effect.Effect<A, E> {
     let pauseMs = firstPauseMs
-    const again: Effect.Effect<A> = Effect.suspend(() =>
-      Effect.catchTag(attempt, "LedgerUnavailable", (error) => {
+    const again: Effect.Effect<A, E> = Effect.suspend(() =>
+      Effect.catchIf(attempt, isUnavailable, (error) => {
         const wasConnected = this.counts.connected
         this.counts.connected = false
         this.counts.trouble = error.reason
@@ -119,122 +143,116 @@ export class BatchWriting {
     return again
   }
 
-  /** Halves until a bad row stands alone; then the mark follows, since all rows are placed. */
+  /** Halves until a bad row stands alone. Each half has a mark: that of its own last row. */
   #halve(
     entries: ReadonlyArray<LedgerEntry>,
     reason: string,
-    mark: LedgerMark | undefined
-  ): Effect.Effect<void> {
+    { lane, sequence }: LedgerMark
+  ): Effect.Effect<number> {
     const [entry] = entries
+    if (entry === undefined) return Effect.succeed(0)
+    if (entries.length === 1) return this.#refuse(entry, reason, lane)
     const middle = entries.length >> 1
-    const placed = entries.length > 1
-      ? Effect.andThen(
-        this.#write(entries.slice(0, middle)),
-        this.#write(entries.slice(middle))
-      )
-      : entry === undefined
-      ? Effect.void
-      : this.#refuse(entry, reason)
-    return mark === undefined ? placed : Effect.andThen(placed, this.#write([], mark))
+    const before = sequence - (entries.length - middle)
+    return Effect.flatMap(
+      this.#place(entries.slice(0, middle), { lane, sequence: before }),
+      (losses) =>
+        Effect.map(
+          this.#place(entries.slice(middle), { lane, sequence }),
+          (more) => losses + more
+        )
+    )
   }
 
-  #contradicted(conflicts: ReadonlyArray<string>): Effect.Effect<void> {
+  #contradicted(conflicts: ReadonlyArray<string>, lane: number): Effect.Effect<number> {
     this.counts.conflicts += conflicts.length
     const atMs = this.#services.time.wallMs()
     return Effect.andThen(
       Effect.logError(`the ledger holds other content for ${conflicts.length} rows`),
-      this.#raise(conflicts.map((each) => contradictingRow(each, atMs)))
+      this.#raise(conflicts.map((each) => contradictingRow(each, atMs)), lane)
     )
   }
 
-  #refuse(entry: LedgerEntry, reason: string): Effect.Effect<void> {
+  #refuse(entry: LedgerEntry, reason: string, lane: number): Effect.Effect<number> {
     this.counts.refusedRows++
     return Effect.andThen(
       Effect.logError(`the ledger refused a row of ${entry.table}: ${reason}`),
-      this.#raise([refusedRow(entry, reason, this.#services.time.wallMs())])
+      this.#raise([refusedRow(entry, reason, this.#services.time.wallMs())], lane)
     )
   }
 
   /** An exception's own texts are always storable; a store that refuses them is out of order. */
-  #raise(rows: ReadonlyArray<ReturnType<typeof refusedRow>>): Effect.Effect<void> {
+  #raise(rows: ReadonlyArray<ExceptionRow>, lane: number): Effect.Effect<number> {
     const entries = rows.map((row): LedgerEntry => ({ table: "exceptions", row }))
-    return this.#patiently(
-      this.#services.store.write(entries).pipe(
-        Effect.asVoid,
-        Effect.catchTag(
-          "LedgerRejected",
-          (error) => Effect.logError(`the ledger refused an exception: ${error.reason}`)
-        )
-      )
-    )
+    this.#keep(entries)
+    return this.#beside(entries, lane)
   }
 
-  /**
-   * Does PostgreSQL still hold what it had confirmed, on every lane, before this batch was sent? A
-   * replica that took over without the last rows does not, and nothing else would say so.
-   */
-  #checkHeld(
-    confirmed: ReadonlyMap<number, number>,
-    held: ReadonlyMap<number, number>
-  ): Effect.Effect<void> {
-    for (const [lane, sequence] of confirmed) {
-      if ((held.get(lane) ?? 0) < sequence) return this.#rewind
-    }
-    return Effect.void
-  }
-
-  /**
-   * The same at the start of a process, which remembers no confirmation but the journal's: the lane
-   * that wrote the journal's watermark has a mark at or above it.
-   */
-  get checkStart(): Effect.Effect<void> {
-    return this.#patiently(
-      Effect.flatMap(this.#services.store.marks, (marks) => {
-        let held = 0
-        for (const [lane, sequence] of marks) {
-          this.#confirmed.set(lane, sequence)
-          if (lane !== rewriteLane) held = Math.max(held, sequence)
-        }
-        return held >= this.#services.journal.feedMark() ? Effect.void : this.#rewind
+  /** Rows that the feed does not have, all or none; conflicts were told when they came up. */
+  #beside(entries: ReadonlyArray<LedgerEntry>, lane: number): Effect.Effect<number> {
+    return Effect.suspend(() => {
+      const mark = { lane: besideLane(lane), sequence: this.marks.nextBeside(lane) }
+      return this.#patiently(this.#write(entries, mark))
+    }).pipe(
+      Effect.map(({ losses }) => losses),
+      Effect.catchTag("LedgerRejected", (error) => {
+        const middle = entries.length >> 1
+        return entries.length > 1
+          ? Effect.flatMap(
+            this.#beside(entries.slice(0, middle), lane),
+            (losses) =>
+              Effect.map(this.#beside(entries.slice(middle), lane), (more) => losses + more)
+          )
+          : Effect.as(
+            Effect.logError(`the ledger refused a row beside the feed: ${error.reason}`),
+            0
+          )
       })
     )
   }
 
-  get #rewind(): Effect.Effect<void> {
-    this.counts.rewinds++
-    this.#rewritten = Math.max(this.#rewritten, this.#confirmed.get(rewriteLane) ?? 0)
-    this.#confirmed.clear()
-    return Effect.andThen(
-      Effect.logError("the ledger lost rows that it had confirmed; writing them again"),
-      this.#patiently(this.#rewrite)
+  /** At the start of a process, which remembers no confirmation but the journal's. */
+  get checkStart(): Effect.Effect<void> {
+    return Effect.flatMap(
+      this.#patiently<Marks, never>(this.#services.store.marks),
+      (held) => this.#makeGood(this.marks.lossesAtStart(held), 0)
     )
   }
 
-  /** Everything that the journal still holds of what was written before. Harmless when held. */
-  get #rewrite(): Effect.Effect<void, LedgerUnavailable> {
+  /**
+   * Everything that was confirmed lately, and everything that the journal still holds of what was
+   * written before: again until nothing more was lost meanwhile. Harmless when held.
+   */
+  #makeGood(noticed: number, lane: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      for (const table of kept) {
-        let chunk: Array<LedgerEntry> = []
-        for (const [, row] of this.#services.journal.entries(table)) {
-          chunk.push({ table, row } as LedgerEntry)
-          if (chunk.length < this.#chunkRows) continue
-          yield* this.#rewriteChunk(chunk)
-          chunk = []
-        }
-        yield* this.#rewriteChunk(chunk)
+      let losses = noticed
+      while (losses > 0) {
+        this.counts.rewinds++
+        yield* Effect.logError("the ledger lost rows that it had confirmed; writing them again")
+        let more = 0
+        const recent = Array.from(this.#recent)
+        for (const entries of recent) more += yield* this.#beside(entries, lane)
+        for (const table of kept) more += yield* this.#rewrite(table, lane)
+        this.marks.madeGood(losses)
+        losses = more
       }
     })
   }
 
-  #rewriteChunk(chunk: ReadonlyArray<LedgerEntry>): Effect.Effect<void, LedgerUnavailable> {
-    const sequence = ++this.#rewritten
-    return this.#services.store.write(chunk, { lane: rewriteLane, sequence }).pipe(
-      Effect.andThen(Effect.sync(() => this.#confirmed.set(rewriteLane, sequence))),
-      Effect.asVoid,
-      Effect.catchTag(
-        "LedgerRejected",
-        (error) => Effect.logError(`the ledger refused rows that it had held: ${error.reason}`)
-      )
-    )
+  #rewrite(table: typeof kept[number], lane: number): Effect.Effect<number> {
+    return Effect.gen({ self: this }, function*() {
+      let losses = 0
+      let chunk: Array<LedgerEntry> = []
+      for (const [, row] of this.#services.journal.entries(table)) {
+        chunk.push({ table, row } as LedgerEntry)
+        if (chunk.length < this.#chunkRows) continue
+        losses += yield* this.#beside(chunk, lane)
+        chunk = []
+      }
+      return losses + (chunk.length === 0 ? 0 : yield* this.#beside(chunk, lane))
+    })
   }
 }
+
+const isUnavailable = (error: unknown): error is LedgerUnavailable =>
+  error instanceof LedgerUnavailable

@@ -26,8 +26,11 @@ export interface MemoryLedgerShape {
   readonly refuse: (isBad: ((entry: LedgerEntry) => boolean) | undefined) => void
   /** The next `count` batches are committed, and their writer hears of a broken connection. */
   readonly loseAcknowledgements: (count: number) => void
-  /** Forgets the last `count` batches, marks included, as a replica that was behind. */
-  readonly failOver: (count: number) => void
+  /**
+   * Forgets the last `count` batches, marks included, as a replica that was behind: but none that
+   * was committed before `sinceMs` on the monotonic clock, because every replica has it by then.
+   */
+  readonly failOver: (count: number, sinceMs?: number) => void
 }
 
 /** The handle of the world on its ledger. */
@@ -43,7 +46,7 @@ const maxUndos = 1000
 class Books implements MemoryLedgerShape {
   readonly #tables = new Map<TableName, Map<string, LedgerEntry["row"]>>()
   readonly marks = new Map<number, number>()
-  readonly #undos: Array<ReadonlyArray<Undo>> = []
+  readonly #undos: Array<{ readonly atMs: number; readonly undo: ReadonlyArray<Undo> }> = []
   isAway = false
   delayMs = 0
   #isBad: ((entry: LedgerEntry) => boolean) | undefined
@@ -69,15 +72,19 @@ class Books implements MemoryLedgerShape {
     this.#losses = count
   }
 
-  failOver(count: number): void {
+  failOver(count: number, sinceMs = Number.NEGATIVE_INFINITY): void {
     for (let batch = 0; batch < count; batch++) {
-      for (const undo of this.#undos.pop()?.toReversed() ?? []) undo()
+      const last = this.#undos.at(-1)
+      if (last === undefined || last.atMs < sinceMs) return
+      this.#undos.pop()
+      for (const undo of last.undo.toReversed()) undo()
     }
   }
 
   commit(
     entries: ReadonlyArray<LedgerEntry>,
-    mark: LedgerMark | undefined
+    mark: LedgerMark | undefined,
+    atMs: number
   ): LedgerWritten | LedgerRejected | LedgerUnavailable {
     if (entries.some((entry) => this.#isBad?.(entry) === true)) {
       return new LedgerRejected({ reason: "refused on command" })
@@ -101,7 +108,7 @@ class Books implements MemoryLedgerShape {
     if (mark !== undefined && mark.sequence > (heldMarks.get(mark.lane) ?? 0)) {
       undos.push(set(this.marks, mark.lane, mark.sequence))
     }
-    this.#undos.push(undos)
+    this.#undos.push({ atMs, undo: undos })
     if (this.#undos.length > maxUndos) this.#undos.shift()
     if (this.#losses > 0) {
       this.#losses--
@@ -127,6 +134,10 @@ function set<K, V>(map: Map<K, V>, key: K, value: V): Undo {
   }
 }
 
+const monotonicMs = Effect.clockWith((clock) =>
+  Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+)
+
 const away = Effect.fail(new LedgerUnavailable({ reason: "connection" }))
 
 /** A ledger that outlives whoever writes to it: the store, and the handle on it. */
@@ -143,8 +154,8 @@ export function makeMemoryLedger(): {
     })
   const store = LedgerStore.of({
     write: (entries, mark) =>
-      called(Effect.suspend(() => {
-        const result = ledger.commit(entries, mark)
+      called(Effect.flatMap(monotonicMs, (atMs) => {
+        const result = ledger.commit(entries, mark, atMs)
         return "_tag" in result ? Effect.fail(result) : Effect.succeed(result)
       })),
     marks: called(Effect.sync(() => new Map(ledger.marks)))

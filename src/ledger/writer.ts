@@ -123,7 +123,10 @@ class WriterLoop {
           this.#size.written(time.monotonicMs() - startedMs)
         } else this.#size.trouble()
         const end = this.#progress.written(sequence)
-        if (end !== undefined) journal.feedWritten(end)
+        if (end !== undefined) {
+          this.#writing.marks.remember()
+          journal.feedWritten(end)
+        }
         // Looks once more, so that an empty feed is noticed as idle.
         if (this.#progress.inFlight === 0) this.feed.openUnsafe()
       })

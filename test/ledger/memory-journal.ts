@@ -21,6 +21,7 @@ export class MemoryJournal {
   onWritten: ((sequence: number) => void) | undefined
   /** What `entries` gives. */
   readonly kept = new Map<JournalTable, Array<readonly [string, unknown]>>()
+  readonly state = new Map<string, unknown>()
   readonly #feed: Array<Numbered> = []
   readonly #listeners: Array<() => void> = []
   #dropped = 0
@@ -45,8 +46,12 @@ export class MemoryJournal {
       this.append(feed)
       done(undefined)
     },
-    note: (_writes, feed) => this.append(feed),
-    get: () => undefined,
+    note: (writes, feed) => {
+      for (const { key, table, value } of writes) if (table === "state") this.state.set(key, value)
+      if (feed.length > 0) this.append(feed)
+    },
+    get: <T extends JournalTable>(table: T, key: string) =>
+      (table === "state" ? this.state.get(key) : undefined) as JournalTables[T] | undefined,
     has: () => false,
     keys: () => [],
     entries: <T extends JournalTable>(table: T) =>

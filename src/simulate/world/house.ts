@@ -50,8 +50,8 @@ export type DatabaseMood = "well" | "away" | "slow" | "refuses" | "loses-acknowl
 /** A database that outlives the switch. */
 export interface WorldDatabase {
   readonly setMood: (mood: DatabaseMood) => void
-  /** A replica takes over that lacks the last batch. */
-  readonly failOver: () => void
+  /** A replica takes over that lacks the last batch, unless it is older than `sinceMs`. */
+  readonly failOver: (sinceMs: number) => void
   readonly rows: () => Iterable<SwitchRecord>
   /** Ids of transactions that an exception names. */
   readonly exceptions: () => ReadonlySet<string>

@@ -14,7 +14,7 @@ import { Chance } from "./chance.ts"
 import { calm, type Weather } from "./network.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 4
+export const worldVersion = 5
 
 export interface WorldPlan {
   readonly version: number
@@ -72,11 +72,6 @@ export const calmPlan: WorldPlan = {
 
 export interface PlanSize {
   readonly transactions: number
-  /**
-   * Also let the database fail over to a replica that lacks its last batches. Apart, because a
-   * batch that committed behind a later one and is lost with it is not always written again.
-   */
-  readonly failOver?: boolean
 }
 
 /** Half of the worlds have none of a given fault; in the others its rate varies by a factor. */
@@ -88,7 +83,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   const unionPayTerminals = chance.between(1, 6)
   const isoTerminals = chance.between(1, 6)
   const terminals = unionPayTerminals + isoTerminals
-  const plan: WorldPlan = {
+  return {
     version: worldVersion,
     seed,
     unionPayTerminals,
@@ -110,8 +105,6 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     rare: maybe(0.001, 0.2),
     stormMs: 3_600_000
   }
-  // Drawn all the same, so that a seed is the same world but for this.
-  return size.failOver === true ? plan : { ...plan, failOverEveryMs: 0 }
 }
 
 type Maybe = (low: number, high: number) => number

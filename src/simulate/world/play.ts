@@ -112,7 +112,7 @@ class Stage {
         world.house.disk.setFailing(step.how === "failing")
         return undefined
       case "database":
-        if (step.mood === "fails over") world.house.database.failOver()
+        if (step.mood === "fails over") world.house.database.failOver(0)
         else world.house.database.setMood(step.mood)
         return undefined
       case "network":

@@ -46,8 +46,8 @@ const databaseMoods: ReadonlyArray<DatabaseMood> = [
   "loses-acknowledgement"
 ]
 
-/** After this time of being well the database has what the journal fed. */
-const caughtUpMs = 10_000
+/** No replica is further behind than this. */
+const replicaLagMs = 5_000
 
 export class Torment {
   readonly counts: Record<FaultKind, number> = {
@@ -64,8 +64,6 @@ export class Torment {
   readonly #plan: WorldPlan
   readonly #chance: Chance
   readonly #world: Tormented
-  /** Since when the database is well. */
-  #wellAtMs = 0
   /** The world's own hand; it dies when the storm is over. */
   readonly #hand = new Incarnation("torment")
 
@@ -133,20 +131,12 @@ export class Torment {
   #database(awayMs: number): void {
     const { database, events } = this.#world
     database.setMood(this.#chance.pick(databaseMoods))
-    this.#wellAtMs = Number.POSITIVE_INFINITY
-    events.after(this.#hand, awayMs, () => {
-      database.setMood("well")
-      this.#wellAtMs = events.nowMs
-    })
+    events.after(this.#hand, awayMs, () => database.setMood("well"))
   }
 
-  /**
-   * Only what the journal still holds can be written again, and it holds the last transactions of
-   * each terminal: not while a backlog is written in large batches.
-   */
   #failOver(): void {
     const { database, events } = this.#world
-    if (events.nowMs > this.#wellAtMs + caughtUpMs) database.failOver()
+    database.failOver(events.nowMs - replicaLagMs)
   }
 
   /** The switch ends itself at the next sync, and again at each start until the disk is well. */

@@ -65,6 +65,8 @@ export interface FramingDescription {
   readonly trailer: Buffer
   readonly header: ReadonlyArray<HeaderPart>
   readonly keepAlive: KeepAliveDescription | undefined
+  /** What is no frame costs itself alone: the stream goes on at the next mark. */
+  readonly resync: boolean
 }
 
 /** Bytes of one header part, at most. */
@@ -73,7 +75,7 @@ export const maxPartBytes = 255
 /** Parts of one header, at most. */
 export const maxHeaderParts = 8
 
-const framingKeys = ["name", "length", "terminator", "trailer", "header", "keepAlive"]
+const framingKeys = ["name", "length", "terminator", "trailer", "header", "keepAlive", "resync"]
 const lengthKeys = ["bytes", "encoding", "inclusive", "countsTrailer", "before", "after", "strict"]
 const partKeys = ["name", "bytes", "when", "fresh", "reply", "swap", "total"]
 
@@ -98,7 +100,17 @@ export function readDescription(
   const keepAlive = root["keepAlive"] === undefined
     ? undefined
     : readKeepAlive(reader, root["keepAlive"], boundary)
-  return reader.faults.length > 0 ? reader.faults : { name, boundary, trailer, header, keepAlive }
+  const resync = reader.boolean("resync", root["resync"])
+  if (resync && boundary._tag === "length" && !isMarked(boundary.length)) {
+    reader.fault("resync", "needs a terminator, or two strict bytes before the length to look for")
+  }
+  return reader.faults.length > 0
+    ? reader.faults
+    : { name, boundary, trailer, header, keepAlive, resync }
+}
+
+function isMarked({ before, strict }: LengthDescription): boolean {
+  return strict && before.length >= 2
 }
 
 function readBoundary(

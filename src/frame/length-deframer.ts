@@ -5,6 +5,9 @@
  *
  *   | before | length | after | header | body | trailer |
  *   └────── prefix ───────────┘└─── content ──┘
+ *
+ * Where the framing finds its way back (`resync`), what is no frame is skipped up to the next
+ * `before`, and shows as one frame without a body ahead of the next good one.
  */
 
 import type { FramingDescription, LengthDescription } from "./description.ts"
@@ -38,6 +41,8 @@ export class LengthDeframer implements Deframer {
   readonly #maxFrameBytes: number
   #holding: Holding | undefined
   #keepAlives = 0
+  /** Bytes that were no frame since the last one that was. */
+  #skipped = 0
   #failure: FrameFailure | undefined
 
   constructor(shape: LengthShape, maxFrameBytes: number) {
@@ -51,10 +56,19 @@ export class LengthDeframer implements Deframer {
 
   push(chunk: Buffer, sink: FrameSink): FrameFailure | undefined {
     if (this.#failure === undefined) {
-      const at = this.#holding === undefined ? 0 : this.#complete(chunk, sink)
-      if (at < chunk.length) this.#whole(chunk, at, sink)
+      const whole = this.#shape.description.resync ? this.#joined(chunk) : chunk
+      const at = this.#holding === undefined ? 0 : this.#complete(whole, sink)
+      if (at < whole.length) this.#whole(whole, at, sink)
     }
     return this.#failure
+  }
+
+  /** A prefix that is cut in two is looked at as one piece, since it may be none. */
+  #joined(chunk: Buffer): Buffer {
+    const held = this.#holding
+    if (held === undefined || held.length >= this.#shape.prefixBytes) return chunk
+    this.#holding = undefined
+    return Buffer.concat([held.take(), chunk])
   }
 
   /** Hands out the frames that lie whole in the chunk from `start` on, and keeps the rest. */
@@ -63,12 +77,26 @@ export class LengthDeframer implements Deframer {
     let at = start
     while (this.#failure === undefined && chunk.length - at >= prefixBytes) {
       const total = this.#total(chunk, at)
-      if (total < 0) return
+      if (total < 0) {
+        at = this.#skip(chunk, at, at + 1)
+        continue
+      }
       if (chunk.length - at < total) return this.#hold(chunk, at, total)
       this.#deliver(chunk, at, total, sink)
       at += total
     }
+    if (this.#shape.description.resync) at = this.#skip(chunk, at, at)
     if (at < chunk.length && this.#failure === undefined) this.#hold(chunk, at, prefixBytes)
+  }
+
+  /** The first place from `next` on where a frame may begin; what is before it is lost. */
+  #skip(chunk: Buffer, at: number, next: number): number {
+    const mark = this.#shape.length.before
+    let to = Math.min(next, chunk.length)
+    while (to < chunk.length && !begins(chunk, to, mark)) to++
+    this.#skipped += to - at
+    if (this.#skipped > this.#maxFrameBytes) this.#lost("frame-length")
+    return to
   }
 
   /** Completes the frame that is held; returns how many bytes of the chunk that took. */
@@ -102,14 +130,14 @@ export class LengthDeframer implements Deframer {
   #total(bytes: Buffer, at: number): number {
     const { description, length, overhead, prefixBytes } = this.#shape
     const lengthAt = at + length.before.length
-    if (length.strict && !this.#reservedAsDeclared(bytes, at)) return this.#lost("frame-length")
+    if (length.strict && !this.#reservedAsDeclared(bytes, at)) return this.#refuse("frame-length")
     const value = readLength(length, bytes, lengthAt)
-    if (value < 0) return this.#lost("frame-length")
+    if (value < 0) return this.#refuse("frame-length")
     // A bare zero stands for nothing at all, not even a trailer.
     const content = value === 0 ? 0 : value - overhead
-    if (content < 0) return this.#lost("frame-length")
-    if (content === 0 && description.keepAlive === undefined) return this.#lost("frame-empty")
-    if (content > this.#maxFrameBytes) return this.#lost("frame-too-long")
+    if (content < 0) return this.#refuse("frame-length")
+    if (content === 0 && description.keepAlive === undefined) return this.#refuse("frame-empty")
+    if (content > this.#maxFrameBytes) return this.#refuse("frame-too-long")
     if (value === 0 && overhead > 0) return prefixBytes
     return prefixBytes + content + description.trailer.length
   }
@@ -120,7 +148,14 @@ export class LengthDeframer implements Deframer {
     const start = at + prefixBytes
     const end = at + total - (total > prefixBytes ? trailer.length : 0)
     for (let index = 0; end + index < at + total; index++) {
-      if (bytes[end + index] !== trailer[index]) return void this.#lost("frame-length")
+      if (bytes[end + index] === trailer[index]) continue
+      this.#refuse("frame-length")
+      this.#skipped += total
+      return
+    }
+    if (this.#skipped > 0) {
+      this.#skipped = 0
+      sink.onFrame(emptyHeader, emptyHeader)
     }
     if (keepAlive !== undefined) {
       const marker = keepAlive.marker
@@ -150,9 +185,22 @@ export class LengthDeframer implements Deframer {
       after.equals(bytes.subarray(behind, behind + after.length))
   }
 
+  /** No frame: the end of the stream, unless the framing finds its way back. */
+  #refuse(failure: FrameFailure): -1 {
+    return this.#shape.description.resync ? -1 : this.#lost(failure)
+  }
+
   #lost(failure: FrameFailure): -1 {
     this.#failure = failure
     this.#holding = undefined
     return -1
   }
+}
+
+/** Does `mark`, as far as the bytes go, stand at `at`? */
+function begins(bytes: Buffer, at: number, mark: Buffer): boolean {
+  for (let index = 0; index < mark.length && at + index < bytes.length; index++) {
+    if (bytes[at + index] !== mark[index]) return false
+  }
+  return true
 }

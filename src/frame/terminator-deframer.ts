@@ -1,6 +1,7 @@
 /**
  * Frames that end with a byte of their own. What must hold: every byte is looked at once; a frame
- * that never ends is refused as soon as it is too long.
+ * that never ends is refused as soon as it is too long. Where the framing finds its way back
+ * (`resync`), one that ends before it is twice too long shows as a frame without a body instead.
  *
  *   | header | body | 03 | header | body | 03 | …
  */
@@ -17,6 +18,8 @@ export class TerminatorDeframer implements Deframer {
   readonly #maxFrameBytes: number
   #holding: Holding | undefined
   #keepAlives = 0
+  /** Bytes of a frame that is too long, and skipped. */
+  #skipped = 0
   #failure: FrameFailure | undefined
 
   constructor(
@@ -32,7 +35,7 @@ export class TerminatorDeframer implements Deframer {
   }
 
   pendingBytes(): number {
-    return this.#holding?.length ?? 0
+    return this.#holding?.length ?? this.#skipped
   }
 
   push(chunk: Buffer, sink: FrameSink): FrameFailure | undefined {
@@ -42,7 +45,16 @@ export class TerminatorDeframer implements Deframer {
       const pending = this.pendingBytes()
       const content = pending + (end === -1 ? chunk.length : end) - at
       if (content > this.#maxFrameBytes) {
-        this.#failure = "frame-too-long"
+        this.#holding = undefined
+        if (!this.#description.resync || content > 2 * this.#maxFrameBytes) {
+          this.#skipped = 0
+          this.#failure = "frame-too-long"
+          break
+        }
+        this.#skipped = end === -1 ? content : 0
+        if (end === -1) break
+        sink.onFrame(emptyHeader, emptyHeader)
+        at = end + 1
       } else if (end === -1) {
         this.#holding ??= new Holding()
         this.#holding.add(chunk, at, chunk.length, 0)

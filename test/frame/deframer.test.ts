@@ -94,7 +94,6 @@ describe("a deframer", () => {
       ["hex4", "30303047"],
       ["amex", "0001"],
       ["gicc", "00010002AABB"],
-      ["rbp", "D04A0002 0100 AABB"],
       ["base24-tcp", "0003AABB04"]
     ] as const
     for (const [name, stream] of cases) {
@@ -108,6 +107,40 @@ describe("a deframer", () => {
     expect(deframer.push(bytes("FFFF"), sink)).toBe("frame-too-long")
     expect(deframer.push(bytes("0001AA"), sink)).toBe("frame-too-long")
     expect(deframer.pendingBytes()).toBe(0)
+  })
+})
+
+describe("a framing that finds its way back", () => {
+  const rbp = framing("rbp")
+  const good = "D04A 0002 0000 AABB"
+
+  it("skips what is no frame up to the next mark, and shows it as one without a body", () => {
+    for (
+      const lost of ["00", "D0", "D04A0002 0100 AABB", "4A4A", "D04A FFFF 0000", "D04A 0000 0000"]
+    ) {
+      expect([lost, heard(rbp, [bytes(good + lost + good)], 100)]).toEqual([
+        lost,
+        ["|AABB", "|", "|AABB"]
+      ])
+    }
+    // Bytes that may still become a mark are kept, others are not.
+    expect(heard(rbp, [bytes(`${good}FFD0`)])).toEqual(["|AABB", "+1"])
+    expect(heard(rbp, [bytes(`${good}FFD0FF`)])).toEqual(["|AABB"])
+  })
+
+  it("gives up when it has skipped more than a frame may have", () => {
+    expect(heard(rbp, [Buffer.alloc(100), bytes(good)], 100)).toEqual(["|", "|AABB"])
+    expect(heard(rbp, [Buffer.alloc(101), bytes(good)], 100)).toEqual(["!frame-length"])
+    const trickle = Array.from({ length: 300 }, () => bytes("00"))
+    expect(heard(rbp, trickle, 100)).toEqual(["!frame-length"])
+  })
+
+  it("by its terminator drops one message that is too long, and not one without end", () => {
+    const etx = bytes("03")
+    const long = (size: number) => [Buffer.alloc(size, 0x41), etx, bytes("4203")]
+    expect(heard(framing("base24"), long(100), 100)).toEqual([`|${"41".repeat(100)}`, "|42"])
+    expect(heard(framing("base24"), long(150), 100)).toEqual(["|", "|42"])
+    expect(heard(framing("base24"), long(201), 100)).toEqual(["!frame-too-long"])
   })
 })
 

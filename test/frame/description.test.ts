@@ -66,6 +66,12 @@ const mistakes: ReadonlyArray<readonly [string, unknown, string]> = [
   ["a reply of its own", { ...good, header: [part({ reply: "maybe" })] }, "header[0].reply"],
   ["keep-alives without end", { ...good, keepAlive: { reply: "echo" } }, "keepAlive.max"],
   ["keep-alives without answer", { ...good, keepAlive: { max: 3 } }, "keepAlive.reply"],
+  ["nothing to look for", { ...good, resync: true }, "resync"],
+  [
+    "reserved bytes that nobody holds to",
+    { name: "x", length: { bytes: 2, before: "D04A" }, resync: true },
+    "resync"
+  ],
   ["a mark in the body", marked({ at: 2, mask: "F0", value: "20" }), "keepAlive.marker.at"],
   ["a mark outside the mask", marked({ at: 0, mask: "F0", value: "21" }), "keepAlive.marker.value"],
   ["a mark without a mask", marked({ at: 0, value: "20" }), "keepAlive.marker.mask"]

@@ -27,6 +27,10 @@ const drawings: Readonly<Record<string, string>> = {
   vap: "0023 0000 16010200230000000000000000000000000000000000 | 08002038010000800000313233",
   vmlh: "000D 0000 | 08002038010000800000313233",
   base24: "| 08002038010000800000313233 03",
+  "cup-interbank": [
+    "30303539 2E02 30303539 3030303130303030202020 3030303130303030202020",
+    "303030303030303030303030303030303030 | 08002038010000800000313233"
+  ].join(""),
   "base24-tcp": "000E | 08002038010000800000313233 03"
 }
 
@@ -94,6 +98,23 @@ describe("reply headers", () => {
     const header = bytes("16010200FF 111111 222222 0000000000000000000000")
     const frame = shape.encode(shape.replyHeader(header), body) as Buffer
     expect(hex(frame.subarray(4, 26))).toBe("16010200232222221111110000000000000000000000")
+  })
+
+  it("swap the institutions of China UnionPay's 46 bytes, and stamp their length anew", () => {
+    // The published header of protocol-facts §1.1: destination 03050011, source 00010000.
+    const shape = framing("cup-interbank")
+    const header = bytes(
+      "2E023034303730333035303031312020203030303130303030202020414139013030303030303030003030303030"
+    )
+    const frame = shape.encode(shape.replyHeader(header), body) as Buffer
+    expect(frame.subarray(0, 4).toString()).toBe("0059")
+    const back = frame.subarray(4, 50).toString("latin1")
+    expect(back.slice(2, 28)).toBe("005900010000   03050011   ")
+    expect(hex(frame.subarray(4 + 28, 50))).toBe("414139013030303030303030003030303030")
+    expect(heard(shape, [bytes("30303030"), frame])).toEqual([
+      "alive",
+      `${hex(frame.subarray(4, 50))}|${hex(body)}`
+    ])
   })
 
   it("take the longer BASE I header of a rejected message", () => {

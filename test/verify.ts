@@ -5,6 +5,7 @@
  */
 
 import { spawn } from "node:child_process"
+import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 
@@ -27,42 +28,67 @@ function program(...words: ReadonlyArray<string>): Promise<number> {
   })
 }
 
+/** What a round of kills found, as one line of the book. */
+interface Round {
+  readonly seed: number
+  readonly kills: number
+  readonly transactions: number
+  readonly reversed: number
+}
+
+/** The rounds that earlier runs have written into the book: the next run goes on behind them. */
+function roundsIn(book: string | undefined): Array<Round> {
+  if (book === undefined || !existsSync(book)) return []
+  const lines = readFileSync(book, "utf8").split("\n").filter((line) => line !== "")
+  return lines.map((line) => JSON.parse(line) as Round)
+}
+
+const killWords = {
+  switch: { type: "string", default: "200" },
+  postgres: { type: "string", default: "50" },
+  round: { type: "string", default: "20" },
+  seed: { type: "string" },
+  book: { type: "string" },
+  rounds: { type: "string" }
+} as const
+
 async function kills(words: ReadonlyArray<string>): Promise<number> {
-  const { values } = parseArgs({
-    args: [...words],
-    options: {
-      switch: { type: "string", default: "200" },
-      postgres: { type: "string", default: "50" },
-      round: { type: "string", default: "20" },
-      seed: { type: "string" }
-    }
-  })
+  const { values } = parseArgs({ args: [...words], options: killWords })
   const { kill } = await import("./chaos/kills.ts")
-  const first = Number(values.seed ?? Date.now() % 1_000_000)
+  const done = roundsIn(values.book)
+  const first = done[0]?.seed ?? Number(values.seed ?? Date.now() % 1_000_000)
   const wanted = { switch: Number(values.switch), postgres: Number(values.postgres) }
   // In rounds, each with books of its own, so that what is found is found soon and is small.
   const rounds = Math.max(1, Math.ceil(wanted.switch / Number(values.round)))
+  const last = Math.min(rounds, done.length + Number(values.rounds ?? rounds))
   const share = (all: number, round: number) =>
     Math.floor(all * (round + 1) / rounds) - Math.floor(all * round / rounds)
-  const sum = { kills: 0, transactions: 0, reversed: 0, violations: 0 }
-  for (let round = 0; round < rounds; round++) {
+  for (let round = done.length; round < last; round++) {
     const seed = first + round
     const switchKills = share(wanted.switch, round)
     const postgresKills = share(wanted.postgres, round)
     const again = `npm run verify -- kills --switch ${switchKills} --postgres ${postgresKills} ` +
       `--round ${Math.max(1, switchKills)} --seed ${seed}`
     const verdict = await kill({ seed, switchKills, postgresKills })
-    sum.kills += switchKills + postgresKills + verdict.early
-    sum.transactions += verdict.counts["terminals"] ?? 0
-    sum.reversed += verdict.counts["reversed"] ?? 0
-    sum.violations += verdict.violations.length
     const clean = verdict.violations.length === 0 && verdict.left === 0 && verdict.end.code === 0
     process.stdout.write(`round ${round + 1} of ${rounds}: ${JSON.stringify(verdict.counts)}\n`)
-    if (clean) continue
-    process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\nagain: ${again}\n`)
-    return 1
+    if (!clean) {
+      process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\nagain: ${again}\n`)
+      return 1
+    }
+    done.push({
+      seed,
+      kills: switchKills + postgresKills + verdict.early,
+      transactions: verdict.counts["terminals"] ?? 0,
+      reversed: verdict.counts["reversed"] ?? 0
+    })
+    if (values.book !== undefined) appendFileSync(values.book, `${JSON.stringify(done.at(-1))}\n`)
   }
-  process.stdout.write(`${JSON.stringify(sum)}: 0 lost, 0 doubled, 0 unreversed\n`)
+  const sum = (of: keyof Round) => done.reduce((total, round) => total + round[of], 0)
+  process.stdout.write(
+    `${done.length} of ${rounds} rounds, ${sum("kills")} kills, ${sum("transactions")} ` +
+      `transactions, ${sum("reversed")} reversed: 0 lost, 0 doubled, 0 unreversed\n`
+  )
   return 0
 }
 
@@ -103,7 +129,8 @@ const forms: Readonly<Record<string, Form>> = {
     run: (words) => program("src/main.ts", "simulate", ...worlds, ...words)
   },
   kills: {
-    about: "200 kills of the switch and 50 of PostgreSQL: --switch, --postgres, --round, --seed",
+    about: "200 kills of the switch and 50 of PostgreSQL: --switch, --postgres, --round, --seed; " +
+      "in pieces: --book <file> --rounds <most>, and the same again goes on where it ended",
     run: kills
   },
   secrets: {

@@ -42,6 +42,7 @@ import {
   upstreamOptions
 } from "./switch/options.ts"
 import {
+  countedReload,
   CurrentConfig,
   currentConfigLayer,
   endings,
@@ -49,7 +50,6 @@ import {
   prepare,
   type Prepared,
   productionGround,
-  reloadFrom,
   startLine,
   type SwitchRun,
   SwitchStopped,
@@ -139,7 +139,7 @@ export const runSwitch = (run: SwitchRun) =>
       office.mirror(loaded.terminals)
       if (run.journalLost) office.audit(journalLostEntry)
       const context = yield* Effect.context<Layer.Success<typeof layer>>()
-      const reload = Effect.provideContext(reloadFrom(run.path), context)
+      const reload = Effect.provideContext(countedReload(run.path), context)
       run.onHangup(() => Effect.runForkWith(context)(reload))
       const { drain, isDraining } = ends
       yield* watchGauges(current.get)

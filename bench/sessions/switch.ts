@@ -121,6 +121,8 @@ const station = sessionsLayer({
       meter: {
         opened: () => {},
         ended: () => {},
+        read: () => {},
+        sent: () => {},
         received: () => {},
         refused: () => void refusals++,
         answered: () => {},

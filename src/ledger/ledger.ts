@@ -15,6 +15,7 @@ import { Time } from "../domain/ports/time.ts"
 import { unavailable } from "./database-failure.ts"
 import { embeddedDatabaseLayer, externalDatabaseLayer, type PoolLimits } from "./database.ts"
 import { embeddedServerLayer, visitedServerLayer } from "./embedded-server.ts"
+import { type BatchMeter, meteredStore } from "./metered-store.ts"
 import { postgresStoreLayer } from "./postgres-store.ts"
 import { ensurePartitions, ensureSchema } from "./schema.ts"
 import { startWriter } from "./writer.ts"
@@ -26,6 +27,7 @@ export interface LedgerOptions {
   readonly drainMs: number
   /** False only for tests and benches: the embedded server need not survive a power cut. */
   readonly durable: boolean
+  readonly meter?: BatchMeter
 }
 
 const statementMs = 5000
@@ -202,7 +204,9 @@ export const writingLayer = (options: LedgerOptions) => {
     timeoutMs: clientTimeoutMs,
     partitionMissing: () => meter.partitionsMissing++
   })
-  return Layer.provideMerge(healthLayer(options, meter), store)
+  const heard = options.meter
+  const timed = heard === undefined ? store : Layer.provide(meteredStore(heard), store)
+  return Layer.provideMerge(healthLayer(options, meter), timed)
 }
 
 /** The same with its database, which stays available for queries. */

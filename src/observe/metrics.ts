@@ -42,10 +42,8 @@ export const metricDefinitions = {
   sessions: gauge("Terminal sessions by state.", "state"),
   sessions_opened_total: counter("Sessions accepted."),
   sessions_closed_total: counter("Sessions ended, by the reason why.", "reason"),
-  handshake_seconds: histogram("TLS handshakes.", "result"),
-  frames_total: counter("Whole frames.", "direction"),
-  frame_rejects_total: counter("Frames that could not be taken.", "reason"),
-  bytes_total: counter("Bytes on the terminals' side.", "direction"),
+  frames_total: counter("Whole frames of terminals.", "direction"),
+  bytes_total: counter("Bytes on the terminals' side, TLS undone.", "direction"),
   messages_total: counter("Messages read and written.", "mti", "direction"),
   message_rejects_total: counter("Messages refused before they were transactions.", "reason"),
 
@@ -90,7 +88,7 @@ export const metricDefinitions = {
   journal_bytes: gauge("Bytes in use of the journal's maximum."),
   journal_sync_seconds: gauge("Commits of late, with their sync to disk.", "quantile"),
   journal_lag_records: gauge("Records that PostgreSQL does not have yet."),
-  store_batch_rows: gauge("Rows of the last batch to PostgreSQL."),
+  store_batch_rows: gauge("Rows of the last batch that PostgreSQL took."),
   store_batch_seconds: histogram("One batch to PostgreSQL.", "result"),
   store_watermark_lag_seconds: gauge("Age of the oldest record PostgreSQL does not have."),
 
@@ -108,7 +106,6 @@ export const metricDefinitions = {
   config_version: gauge("Version of the configuration in force."),
   config_reloads_total: counter("Reloads asked for.", "result"),
   certificate_expiry_seconds: gauge("Seconds until a certificate ends.", "name"),
-  invariant_failures_total: counter("Broken invariants; must stay 0.", "name"),
   log_lines_dropped_total: counter("Log lines lost because nobody took them.")
 } as const satisfies Readonly<Record<string, Definition>>
 

@@ -32,11 +32,24 @@ export function sessionMeter(metrics: Metrics, lines: LogLines) {
   const opened = metrics.sessions_opened_total.of()
   const delivered = metrics.answers_total.of("delivered")
   const undeliverable = metrics.answers_total.of("undeliverable")
+  const { bytes_total, frames_total } = metrics
+  const bytesIn = bytes_total.of("in")
+  const bytesOut = bytes_total.of("out")
+  const framesIn = frames_total.of("in")
+  const framesOut = frames_total.of("out")
   return {
     opened: (): void => opened.add(),
     ended: (listener: string, reason: EndReason): void => {
       metrics.sessions_closed_total.of(reason).add()
       if (!quiet.has(reason)) lines.write("info", "session-ended", { listener, reason })
+    },
+    read: (bytes: number, frames: number): void => {
+      bytesIn.add(bytes)
+      framesIn.add(frames)
+    },
+    sent: (bytes: number): void => {
+      bytesOut.add(bytes)
+      framesOut.add()
     },
     received: (_: string, kind: Kind): void => metrics.messages_total.of(kind, "in").add(),
     refused: (listener: string, failure: FailureCode): void => {
@@ -80,6 +93,16 @@ export function upstreamMeter(metrics: Metrics, lines: LogLines) {
       if (state === "up" || reason !== undefined) {
         lines.write("info", "link-moved", { upstream, link: index, state, reason })
       }
+    }
+  }
+}
+
+/** For `LedgerOptions.meter`. */
+export function ledgerMeter(metrics: Metrics) {
+  return {
+    batch: (rows: number, seconds: number, result: string): void => {
+      metrics.store_batch_seconds.of(result).record(seconds)
+      if (result === "written") metrics.store_batch_rows.of().set(rows)
     }
   }
 }

@@ -51,6 +51,10 @@ export interface SessionSettings {
 export interface SessionMeter extends PushMeter {
   readonly opened: (listener: string) => void
   readonly ended: (listener: string, reason: EndReason) => void
+  /** What a socket gave, and how many whole frames came of it. */
+  readonly read: (bytes: number, frames: number) => void
+  /** One frame that was handed to the writer of a live line. */
+  readonly sent: (bytes: number) => void
   readonly received: (listener: string, kind: Kind) => void
   readonly refused: (listener: string, failure: FailureCode) => void
   /** An answer was handed to its socket, or nobody was there to take it. */

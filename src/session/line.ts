@@ -136,6 +136,7 @@ export abstract class Line<Mail>
     const before = this.messages
     this.#deframer ??= framing.deframer(config.maxFrameBytes)
     const failure = this.#deframer.push(chunk, this)
+    house.hooks.meter.read(chunk.length, this.messages - before)
     if (!this.alive) return
     if (failure !== undefined) {
       this.finish(failure)
@@ -202,6 +203,7 @@ export abstract class Line<Mail>
       handed?.(false)
       return
     }
+    this.room.house.hooks.meter.sent(frame?.length ?? 0)
     if (handed !== undefined) {
       if (this.#writer.written() >= sequence) handed(true)
       else (this.#handing ??= []).push({ sequence, handed })

@@ -25,7 +25,7 @@ import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
 import { MachineTransport } from "../listen/machine-transport.ts"
 import { fileDescriptorSink } from "../observe/log-output.ts"
 import { Observatory, observatoryLayer } from "../observe/observatory.ts"
-import { codecMeter } from "../observe/station-meters.ts"
+import { codecMeter, ledgerMeter } from "../observe/station-meters.ts"
 import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
@@ -83,13 +83,15 @@ export function productionGround(
       }))),
     ledger: Layer.provideMerge(
       Layer.merge(archiveLayer, backOfficeLayer),
-      ledgerLayer({
-        config: config.ledger,
-        node: config.node,
-        businessDay: days,
-        drainMs: config.timeouts.drainMs,
-        durable: true
-      })
+      Layer.unwrap(Effect.map(Observatory, ({ metrics }) =>
+        ledgerLayer({
+          config: config.ledger,
+          node: config.node,
+          businessDay: days,
+          drainMs: config.timeouts.drainMs,
+          durable: true,
+          meter: ledgerMeter(metrics)
+        })))
     ),
     onJournalFailed
   }
@@ -175,6 +177,16 @@ export const reloadFrom = (path: string) =>
       changes: changes.map((each) => `${each.path} ${each.what}`),
       refused: []
     }
+  })
+
+/** The same, counted by what became of it. */
+export const countedReload = (path: string) =>
+  Effect.gen(function*() {
+    const { metrics } = yield* Observatory
+    const report = yield* reloadFrom(path)
+    const result = report.refused.length > 0 ? "refused" : "applied"
+    metrics.config_reloads_total.of(result).add()
+    return report
   })
 
 export const underVersion = (loaded: LoadedConfig, version: number): LoadedConfig => ({

@@ -300,6 +300,8 @@ export class Place {
       meter: {
         opened: () => count("opened"),
         ended: (_, reason) => count(`ended ${reason}`),
+        read: (_, frames) => count(`read ${frames}`),
+        sent: () => count("sent"),
         received: (_, kind) => count(`received ${kind}`),
         refused: (_, failure) => count(`refused ${failure}`),
         answered: (_, live) => count(live ? "answered" : "undelivered"),

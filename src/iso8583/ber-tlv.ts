@@ -22,6 +22,7 @@ import type { FieldShape } from "./field.ts"
 import {
   type Change,
   contentOf,
+  madeOf,
   numbered,
   Numbering,
   type Segment,
@@ -93,11 +94,13 @@ export class BerTlv implements Composite {
   ): Uint8Array | BuildFault {
     const tag = id.split("#")[0]!
     if (tagNumber(tag) < 0) return { path: id, problem: "is no BER-TLV tag" }
-    const made = change instanceof Map
-      ? this.compose(existing, change)
-      : contentOf(this.#shapes(tag).shape, change, existing)
-    if (typeof made === "string") return { path: id, problem: made }
-    if (!(made instanceof Uint8Array)) return { ...made, path: `${id}.${made.path}` }
+    const made = madeOf(
+      id,
+      change instanceof Map
+        ? this.compose(existing, change)
+        : contentOf(this.#shapes(tag).shape, change, existing)
+    )
+    if (!(made instanceof Uint8Array)) return made
     return Buffer.concat([Buffer.from(tag, "hex"), lengthBytes(made.length), made])
   }
 }

@@ -50,7 +50,24 @@ export class BitmappedParts implements Composite {
   }
 
   check(bytes: Uint8Array, start: number, end: number): number {
-    return this.explain(bytes, start, end)?.offset ?? -1
+    let at = start + this.#size
+    if (at > end) return start
+    for (let byte = start; this.#bitmap.hex && byte < at; byte++) {
+      if (hexValues[bytes[byte]!]! < 0) return byte
+    }
+    for (let bit = 1; bit <= this.#bitmap.bits; bit++) {
+      if (!this.#has(bytes, start, bit)) continue
+      const shape = this.#shapes[bit]
+      if (shape === undefined) return start
+      const next = measure(shape, bytes, at, end)
+      if (next < 0) return -1 - next
+      if (shape.composite !== undefined && !shape.lenient) {
+        const inside = shape.composite.check(bytes, at + shape.prefixBytes, next)
+        if (inside >= 0) return inside
+      }
+      at = next
+    }
+    return at === end ? -1 : at
   }
 
   explain(bytes: Uint8Array, start: number, end: number): StructureFault | undefined {

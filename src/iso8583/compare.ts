@@ -34,7 +34,13 @@ export function diff(left: Message, right: Message): ReadonlyArray<Difference> {
   }
   for (const leaf of there.values()) found.push(differing(leaf, undefined, leaf))
   // Parts tell the difference of a whole; where none does, they stand in another order or form.
-  return found.filter(({ path }) => !found.some((each) => each.path.startsWith(`${path}.`)))
+  const wholes = new Set<string>()
+  for (const { path } of found) {
+    for (let dot = path.lastIndexOf("."); dot > 0; dot = path.lastIndexOf(".", dot - 1)) {
+      wholes.add(path.slice(0, dot))
+    }
+  }
+  return found.filter(({ path }) => !wholes.has(path))
 }
 
 /** Two values may read the same and have been sent differently: another fill, small letters. */

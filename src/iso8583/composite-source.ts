@@ -154,10 +154,8 @@ function tagged(context: FieldContext, source: Source, path: string, whole: Fiel
       "length-first",
     countsTag: reader.flag(source, "countsTag", path),
     refuseUnknown: reader.oneOf(source, "unknown", path, ["keep", "refuse"]) === "refuse",
-    shapes: (id) => {
-      const shape = shapes.get(id)
-      return { shape: shape ?? plain(id), known: shape !== undefined }
-    }
+    known: shapes,
+    other: plain
   })
 }
 

@@ -140,8 +140,11 @@ function overpunch(bytes: Uint8Array, start: number, end: number): number {
 /** Does the count of the prefix stand within the field's own limits? */
 export function countsOf(shape: FieldShape): { readonly least: number; readonly most: number } {
   if (shape.prefix === undefined) return { least: 0, most: 0 }
-  const least = countOf(shape, shape.min, sizeOf(shape, shape.min))
-  return { least, most: countOf(shape, shape.max, sizeOf(shape, shape.max)) }
+  return { least: countFor(shape, shape.min), most: countFor(shape, shape.max) }
+}
+
+function countFor(shape: FieldShape, units: number): number {
+  return countOf(shape, units, sizeOf(shape, units))
 }
 
 /**
@@ -157,8 +160,7 @@ export function measure(shape: FieldShape, bytes: Uint8Array, at: number, limit:
     start = at + prefix.bytes
     if (start > limit) return -1 - at
     units = readPrefix(prefixCode[prefix.encoding], bytes, at, prefix.bytes)
-    const { least, most } = countsOf(shape)
-    if (units < least || units > most) return -1 - at
+    if (units < countFor(shape, shape.min) || units > countFor(shape, shape.max)) return -1 - at
     if (isHex(shape.encoding) && prefix.counts !== "octets" && units % 2 !== 0) return -1 - at
   }
   const end = start + bytesOf(shape, units)

@@ -16,7 +16,7 @@ export function masked(mask: Mask, text: string): string {
     case "none":
       return maskText(text)
     case "pan":
-      return maskPan(text.replace(/[^0-9]+$/, ""))
+      return maskPan(text.slice(0, digitsEnd(text)))
     case "track": {
       const pan = /^(?:%?B|;)?([0-9]{8,19})[=D^]/.exec(text)?.[1]
       return pan === undefined ? hidden(text) : `${maskPan(pan)}=****`
@@ -26,6 +26,13 @@ export function masked(mask: Mask, text: string): string {
     case "hidden":
       return hidden(text)
   }
+}
+
+/** The offset behind the last digit. */
+function digitsEnd(text: string): number {
+  let end = text.length
+  while (end > 0 && !/[0-9]/.test(text[end - 1]!)) end--
+  return end
 }
 
 function hidden(text: string): string {

@@ -46,6 +46,16 @@ export function contentOf(
   return typeof end === "string" ? end : out.subarray(0, end)
 }
 
+/** What was made of the part `id`, or its fault with the path of the part. */
+export function madeOf(
+  id: string,
+  made: string | Uint8Array | BuildFault
+): Uint8Array | BuildFault {
+  if (made instanceof Uint8Array) return made
+  if (typeof made === "string") return { path: id, problem: made }
+  return { path: `${id}.${made.path}`, problem: made.problem }
+}
+
 /** A tag with its value: where it begins, where the value does, and where both end. */
 export interface Segment {
   /** `9F06`, and `9F06#2` for the second of equal tags. */

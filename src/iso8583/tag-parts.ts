@@ -31,6 +31,7 @@ import {
 import {
   type Change,
   contentOf,
+  madeOf,
   numbered,
   Numbering,
   type Segment,
@@ -51,8 +52,17 @@ export interface TagForm {
   /** The length counts the tag as well. */
   readonly countsTag: boolean
   readonly refuseUnknown: boolean
-  /** The shape of a tag's value, and whether the dialect names the tag. */
-  readonly shapes: (tag: string) => { readonly shape: FieldShape; readonly known: boolean }
+  /** Tags that the dialect names. */
+  readonly known: ReadonlyMap<string, FieldShape>
+  /** The shape of every other tag's value. */
+  readonly other: (tag: string) => FieldShape
+}
+
+/** A tag that the dialect names, as it stands on the wire. */
+interface KnownTag {
+  readonly bytes: Uint8Array
+  readonly shape: FieldShape
+  readonly test: number
 }
 
 /** Where the segment last read has its value; written by `TagParts.#open` alone. */
@@ -60,9 +70,19 @@ const found = { tagAt: 0, start: 0, end: 0 }
 
 export class TagParts implements Composite {
   readonly #form: TagForm
+  readonly #known: ReadonlyArray<KnownTag>
 
   constructor(form: TagForm) {
     this.#form = form
+    this.#known = [...form.known].flatMap(([tag, shape]) => {
+      const bytes = this.#tagBytes(tag)
+      return bytes === undefined ? [] : [{ bytes, shape, test: conformityOf(shape) }]
+    })
+  }
+
+  #shapes(tag: string): { readonly shape: FieldShape; readonly known: boolean } {
+    const shape = this.#form.known.get(tag)
+    return { shape: shape ?? this.#form.other(tag), known: shape !== undefined }
   }
 
   /** Reads the head at `at`; -1, or the offset of what is wrong. */
@@ -90,7 +110,31 @@ export class TagParts implements Composite {
   }
 
   check(bytes: Uint8Array, start: number, end: number): number {
-    return this.explain(bytes, start, end)?.offset ?? -1
+    let at = start
+    while (at < end) {
+      const bad = this.#open(bytes, at, end)
+      if (bad >= 0) return bad
+      const { end: next, start: from, tagAt } = found
+      const known = this.#knownAt(bytes, tagAt)
+      if (known === undefined && this.#form.refuseUnknown) return tagAt
+      if (known !== undefined) {
+        const inside = wrongAt(known.shape, known.test, bytes, from, next)
+        if (inside >= 0) return inside
+      }
+      at = next
+    }
+    return -1
+  }
+
+  #knownAt(bytes: Uint8Array, at: number): KnownTag | undefined {
+    const known = this.#known
+    for (let each = 0; each < known.length; each++) {
+      const tag = known[each]!.bytes
+      let index = 0
+      while (index < tag.length && tag[index] === bytes[at + index]) index++
+      if (index === tag.length) return known[each]
+    }
+    return undefined
   }
 
   explain(bytes: Uint8Array, start: number, end: number): StructureFault | undefined {
@@ -102,7 +146,7 @@ export class TagParts implements Composite {
       }
       const { end: next, start: from, tagAt } = found
       const tag = this.#tag(bytes, tagAt)
-      const { known, shape } = this.#form.shapes(tag)
+      const { known, shape } = this.#shapes(tag)
       if (!known && this.#form.refuseUnknown) {
         return { id: tag, offset: tagAt, expected: "a tag of the dialect" }
       }
@@ -117,7 +161,7 @@ export class TagParts implements Composite {
     const [head, tail] = firstStep(id)
     const [tag, skip] = numbered(head) ?? ["", 0]
     if (tag.length !== this.#form.width) return undefined
-    const whole = this.#form.shapes(tag).shape
+    const whole = this.#shapes(tag).shape
     const inner = tail === undefined ? undefined : whole.composite?.part(tail)
     if (tail !== undefined && inner === undefined) return undefined
     return partReader(whole, inner, (bytes, start, end) => {
@@ -135,7 +179,7 @@ export class TagParts implements Composite {
 
   parts(bytes: Uint8Array, start: number, end: number): ReadonlyArray<Part> {
     return this.#segments(bytes, start, end).map(({ from, id, tag, to }) =>
-      partAt(id, this.#form.shapes(tag), bytes, from, to)
+      partAt(id, this.#shapes(tag), bytes, from, to)
     )
   }
 
@@ -167,9 +211,8 @@ export class TagParts implements Composite {
     const tag = id.split("#")[0]!
     const tagBytes = this.#tagBytes(tag)
     if (tagBytes === undefined) return { path: id, problem: "is no tag of this field" }
-    const made = contentOf(this.#form.shapes(tag).shape, change, existing)
-    if (typeof made === "string") return { path: id, problem: made }
-    if (!(made instanceof Uint8Array)) return { ...made, path: `${id}.${made.path}` }
+    const made = madeOf(id, contentOf(this.#shapes(tag).shape, change, existing))
+    if (!(made instanceof Uint8Array)) return made
     const { countsTag, length, lengthFirst } = this.#form
     const units = length.counts === "nibbles" ? made.length * 2 : made.length
     const count = countsTag ? units + tagBytes.length : units
@@ -193,8 +236,23 @@ export class TagParts implements Composite {
   }
 }
 
-/** What is wrong with a value that takes all of `bytes[start, end)`. */
-export function wrongIn(
+/** Where a value that takes all of `bytes[start, end)` is wrong, or -1. */
+function wrongAt(
+  shape: FieldShape,
+  test: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): number {
+  const bad = misfit(test, bytes, start, end, false)
+  if (bad >= 0) return bad
+  return shape.lenient || shape.composite === undefined
+    ? -1
+    : shape.composite.check(bytes, start, end)
+}
+
+/** What is wrong with it, in words. */
+function wrongIn(
   shape: FieldShape,
   bytes: Uint8Array,
   start: number,

@@ -3,7 +3,7 @@
  * second. `npm run bench -- simulate [--marks] [--quick]`
  */
 
-import { worldRunner } from "../src/cli/simulate.ts"
+import { worldRunner } from "../src/cli/world-maker.ts"
 import { calmPlan, drawPlan } from "../src/simulate/world/plan.ts"
 
 const marksOnly = process.argv.includes("--marks")

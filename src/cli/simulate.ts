@@ -3,12 +3,7 @@
  * is found is told with its story and the command that shows it again.
  */
 
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect } from "effect"
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
-import { loadKeyStore } from "../config/key-store-file.ts"
-import { loadConfig } from "../config/load.ts"
 import {
   addResult,
   addSum,
@@ -18,17 +13,14 @@ import {
   sumLines
 } from "../simulate/world/campaign.ts"
 import { calmPlan, drawPlan, type WorldPlan, worldVersion } from "../simulate/world/plan.ts"
-import { planOf as planOfScenario, play } from "../simulate/world/play.ts"
+import { play, type Played } from "../simulate/world/play.ts"
 import { parseScenario } from "../simulate/world/scenario.ts"
 import { shrinkPlan } from "../simulate/world/shrink.ts"
-import { World, type WorldResult } from "../simulate/world/world.ts"
+import { World } from "../simulate/world/world.ts"
 import { startVerb } from "./child-process.ts"
-import { runProgram } from "./machine.ts"
 import { stopwatch } from "./stopwatch.ts"
 import { type Action, type Call, Refusal } from "./verb.ts"
-import { makeWorldHouse, tonguesOf } from "./world-house.ts"
-
-const worldConfig = fileURLToPath(new URL("../../config/world.yaml", import.meta.url))
+import { worldOf, worldRunner } from "./world-maker.ts"
 
 /** Worlds that a child does before it reports. */
 const portion = 5
@@ -55,25 +47,6 @@ export const verb: Action = {
     ["simulate --seed 17 --shrink", "one world, made as small as its failure allows"]
   ],
   run
-}
-
-/** Everything that worlds have in common is loaded once. */
-export async function worldMaker(): Promise<(plan: WorldPlan) => World> {
-  const loaded = await runProgram(
-    Effect.gen(function*() {
-      const config = yield* loadConfig(worldConfig)
-      return { config, store: yield* loadKeyStore(config.config.keyStore) }
-    }).pipe(Effect.provide(NodeFileSystem.layer))
-  )
-  const { config, store } = loaded
-  const tongues = tonguesOf(config, store, "tmk-demo")
-  return (plan) => new World(plan, makeWorldHouse(config, store), tongues)
-}
-
-/** Runs a plan's world to its end. */
-export async function worldRunner(): Promise<(plan: WorldPlan) => WorldResult> {
-  const make = await worldMaker()
-  return (plan) => make(plan).run()
 }
 
 async function run(call: Call): Promise<0 | 1> {
@@ -135,8 +108,9 @@ async function scenario(call: Call, path: string): Promise<0 | 1> {
       parsed.map((fault) => `${path}: ${fault}`).join("\n")
     )
   }
-  const make = await worldMaker()
-  const { fault, result } = play(parsed, make(planOfScenario(parsed)))
+  const stage = await worldOf(parsed)
+  if (!(stage instanceof World)) throw new Refusal(2, stage.join("\n"))
+  const { fault, result }: Played = play(parsed, stage)
   const { violations } = result
   if (call.format === "json") {
     call.streams.out(`${JSON.stringify({ title: parsed.title, fault, violations })}\n`)

@@ -2,6 +2,7 @@
 
 import { Effect, Layer } from "effect"
 import { LedgerStore } from "../domain/ports/ledger.ts"
+import { ledgerTables } from "../ledger/batch-statement.ts"
 import { MemoryLedger, memoryLedgerLayer } from "../ledger/memory-ledger.ts"
 import { startWriter } from "../ledger/writer.ts"
 import { isAboutMoney, refusedRecord } from "../simulate/audit.ts"
@@ -11,7 +12,7 @@ const writerOptions = { batchRows: 200, batchMs: 20, lanes: 2, drainMs: 5_000 }
 const slowMs = 4_000
 const lostAcknowledgements = 3
 /** One row in so many is refused while the database is in that mood. */
-const refusedShare = 50
+const refusedShare = 15
 
 /** One database that outlives the switches which write to it. */
 export function makeWorldDatabase() {
@@ -35,9 +36,18 @@ export function makeWorldDatabase() {
         )
       ),
     refusedRows: () =>
-      ledger.rows("exceptions").flatMap(({ detail, reason }) =>
-        !isAboutMoney(reason) ? refusedRecord(detail) ?? [] : []
-      )
+      ledger.rows("exceptions").flatMap(({ detail, reason, transaction }) => {
+        if (isAboutMoney(reason)) return []
+        const held = ledger.rows("transactions").find(({ id }) => id === transaction)
+        return refusedRecord(detail) ?? held ?? []
+      }),
+    contradict: (id) => {
+      const row = ledger.rows("transactions").find((each) => each.id === id)
+      if (row === undefined) return
+      const key = ledgerTables.transactions.identity(row)
+      ledger.alter("transactions", key, { fingerprint: `${row.fingerprint}, by another hand` })
+    },
+    reasons: () => ledger.rows("exceptions").map(({ reason }) => reason)
   }
   const layer = Layer.effectDiscard(startWriter(writerOptions, Effect.void)).pipe(
     Layer.provideMerge(Layer.succeed(LedgerStore, store))

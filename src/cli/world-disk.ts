@@ -16,7 +16,19 @@ export function makeWorldDisk() {
     },
     setFailing: (failing) => {
       disk.failing = failing
-    }
+    },
+    flipBit: () => flip(disk),
+    mend: () => flip(disk)
   }
   return { hand, layer: memoryStoreLayer(disk) }
+}
+
+/** The same bit each time: in the middle of the oldest group. */
+function flip(disk: MemoryDisk): boolean {
+  const [oldest] = [...disk.groups.keys()].sort((left, right) => left - right)
+  const bytes = oldest === undefined ? undefined : disk.groups.get(oldest)
+  if (bytes === undefined || bytes.length === 0) return false
+  const middle = bytes.length >> 1
+  bytes[middle]! ^= 1
+  return true
 }

@@ -3,6 +3,8 @@
 import { Context, Effect, Layer, Logger } from "effect"
 import { inPlaceCodecLayer } from "../codec/codec-layer.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
+import { InvariantViolation } from "../domain/invariant.ts"
+import { Codec, type Decoded } from "../domain/ports/codec.ts"
 import { Http } from "../domain/ports/http.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
@@ -14,33 +16,99 @@ import { downloadOpener } from "../simulate/download-opener.ts"
 import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
 import type { Tongues } from "../simulate/world/residents.ts"
 import { switchLayer } from "../switch.ts"
+import { breakerHand, putInForce, startLine } from "../switch/production.ts"
 import { makeWorldDatabase } from "./world-database.ts"
 import { makeWorldDisk } from "./world-disk.ts"
+import type { Variants } from "./world-variants.ts"
 import { lookInside } from "./world-view.ts"
 
 /** A house of its own for one world: disk and database begin empty. */
 const accounts = { notifications: new Map(), wallets: new Map() }
 
-export function makeWorldHouse(loaded: LoadedConfig, store: KeyStore): WorldHouse {
+export function makeWorldHouse(
+  loaded: LoadedConfig,
+  store: KeyStore,
+  story?: { readonly variants: Variants }
+): WorldHouse {
   const disk = makeWorldDisk()
   const database = makeWorldDatabase()
+  const log: Array<string> = []
+  const trap: Trap = { next: undefined }
   const boot = Effect.fnUntraced(function*(machine: WorldMachine) {
     const time = Time.of(machine.time)
+    const observatory = silentObservatory(machine, story === undefined ? undefined : log)
     const ground = Context.make(Time, time).pipe(
       Context.add(Random, Random.of(machine.random)),
       Context.add(Transport, Transport.of(machine.transport)),
       Context.add(Http, Http.of(machine.http)),
-      Context.add(Observatory, silentObservatory(machine))
+      Context.add(Observatory, observatory)
     )
+    let current = { ...loaded, terminals: machine.terminals }
     const layer = switchLayer({ ...loaded, terminals: machine.terminals }, { store, accounts }, {
-      codec: inPlaceCodecLayer({ accounts: () => undefined }),
+      codec: trapped(trap, inPlaceCodecLayer({ accounts: () => undefined })),
       ledger: database.layer,
       onJournalFailed: () => machine.exit("journal failed")
     }).pipe(Layer.provide(disk.layer), Layer.provide(Layer.succeedContext(ground)))
     const built = yield* Layer.build(layer)
-    return yield* Effect.provide(lookInside, built)
-  }, (effect, machine) => Effect.provide(effect, Logger.layer([defectLogger(machine)])))
-  return { boot, disk: disk.hand, database: database.hand }
+    const reload = (number: number): string | undefined => {
+      const after = story?.variants.get(number)
+      if (after === undefined || !("config" in after)) return after?.join("; ") ?? "no such variant"
+      const next = { ...after, terminals: machine.terminals }
+      const { refused } = Effect.runSync(Effect.provide(putInForce(current, next), built))
+      if (refused.length > 0) return refused.join("; ")
+      current = next
+      return undefined
+    }
+    const force = yield* Effect.provide(breakerHand, built)
+    return yield* Effect.provide(lookInside(observatory.metrics, { force, reload }), built)
+  }, (effect, machine) =>
+    effect.pipe(
+      Effect.mapError((failure) => new Error(startLine(failure))),
+      Effect.provide(Logger.layer([defectLogger(machine)]))
+    ))
+  return {
+    boot,
+    disk: disk.hand,
+    database: database.hand,
+    log,
+    failNextFrame: (how) => {
+      trap.next = how
+    },
+    check: (number) => {
+      const variant = story?.variants.get(number)
+      return variant === undefined || "config" in variant ? undefined : variant.join("; ")
+    }
+  }
+}
+
+interface Trap {
+  next: "defect" | "invariant" | undefined
+}
+
+/** The codec, until the trap is set: then what it makes of one frame fails whoever looks at it. */
+function trapped<E, R>(trap: Trap, layer: Layer.Layer<Codec, E, R>): Layer.Layer<Codec, E, R> {
+  return Layer.effect(
+    Codec,
+    Effect.map(Codec, (codec) =>
+      Codec.of({
+        ...codec,
+        decode: (lane, dialect, body, key, done) =>
+          codec.decode(lane, dialect, body, key, (result) => {
+            const how = trap.next
+            trap.next = undefined
+            done(how === undefined ? result : failing(how, result))
+          })
+      }))
+  ).pipe(Layer.provide(layer))
+}
+
+function failing(how: "defect" | "invariant", result: Decoded): Decoded {
+  return Object.defineProperty({ ...result }, "_tag", {
+    get: () => {
+      if (how === "defect") throw new Error("a defect that the story asks for")
+      throw new InvariantViolation("an invariant that the story breaks")
+    }
+  })
 }
 
 /** Of everything that is logged, the world wants to know one thing: which actor threw. */
@@ -53,13 +121,19 @@ function defectLogger({ defect }: WorldMachine) {
   })
 }
 
-/** Counts like the real one, says nothing, and looks at no process. */
-function silentObservatory(machine: WorldMachine): Observatory["Service"] {
+/** Counts like the real one, says nothing but to a story's log, and looks at no process. */
+function silentObservatory(
+  machine: WorldMachine,
+  log: Array<string> | undefined
+): Observatory["Service"] {
   const lines = new LogLines({
     wallMs: machine.time.wallMs,
     defer: machine.time.defer,
-    sink: (_, done) => done(true),
-    least: "error",
+    sink: (bytes, done) => {
+      log?.push(...bytes.toString().split("\n").slice(0, -1))
+      done(true)
+    },
+    least: log === undefined ? "error" : "info",
     dropped: () => {}
   })
   return Observatory.of({

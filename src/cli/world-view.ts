@@ -4,13 +4,18 @@ import { Effect } from "effect"
 import { Journal } from "../domain/ports/journal.ts"
 import { Transactions } from "../domain/ports/transactions.ts"
 import { Upstreams } from "../domain/ports/upstream.ts"
+import type { Metrics } from "../observe/metrics.ts"
 import { SessionsView } from "../session/sessions-view.ts"
 import type { RunningSwitch } from "../simulate/world/house.ts"
 
 /** More than any world has terminals; beyond it their sessions would not be looked at. */
 const maxSessions = 10_000
 
-export const lookInside = Effect.gen(function*() {
+/** What people do to it is handed in. */
+export const lookInside = Effect.fnUntraced(function*(
+  metrics: Metrics,
+  hands: Pick<RunningSwitch, "force" | "reload">
+) {
   const journal = yield* Journal
   const transactions = yield* Transactions
   const upstreams = yield* Upstreams
@@ -20,10 +25,23 @@ export const lookInside = Effect.gen(function*() {
     feedPending: () => journal.health().feedPending,
     outOfBounds: () => outOfBounds(upstreams, sessions),
     records: () => Array.from(journal.entries("transactions"), ([, record]) => record),
-    chains: () => new Set(Array.from(journal.entries("advices"), ([id]) => id))
+    chains: () => new Set(Array.from(journal.entries("advices"), ([id]) => id)),
+    upstreams: () => upstreams.status(),
+    count: (metric, labels) => sumOf(metrics, metric, labels),
+    ...hands
   }
   return running
 })
+
+function sumOf(metrics: Metrics, metric: string, labels: ReadonlyArray<string>): number {
+  const family = new Map<string, Metrics[keyof Metrics]>(Object.entries(metrics)).get(metric)
+  let sum = 0
+  for (const [values, series] of family?.series() ?? []) {
+    if (!labels.every((label) => values.includes(label))) continue
+    sum += "value" in series ? series.value : series.count
+  }
+  return sum
+}
 
 /** Windows, and one session a terminal: what holds between any two events. */
 function outOfBounds(

@@ -63,6 +63,8 @@ export const limits = {
     "0 = never; many terminals answer no echo, and an idle session costs little"
   ),
   sessionEchoMisses: limit(1, 2, 10, "one lost echo is chance, two are a dead line"),
+  merchantPerSecond: limit(1, 20, 100_000, "a counter sells every few seconds, a chain has many"),
+  merchantBurst: limit(1, 100, 1_000_000, "everybody pays at once when the film is over"),
   echoAfterIdleMs: limit(
     seconds,
     60 * seconds,

@@ -116,7 +116,14 @@ const publicHttp = record({
 
 const sessions = record({
   echoAfterIdleMs: bounded(limits.sessionEchoAfterIdleMs, "milliseconds"),
-  echoMisses: bounded(limits.sessionEchoMisses, "echoes")
+  echoMisses: bounded(limits.sessionEchoMisses, "echoes"),
+  perMerchant: optional(
+    record({
+      perSecond: bounded(limits.merchantPerSecond, "transactions"),
+      burst: bounded(limits.merchantBurst, "transactions")
+    }),
+    "What one merchant may ask for, all its terminals together; above, refused as overload."
+  )
 })
 
 const timeouts = record({

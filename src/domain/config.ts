@@ -101,6 +101,8 @@ export interface SessionConfig {
   readonly echoAfterIdleMs: number
   /** Echoes that may stay unanswered before the session ends. */
   readonly echoMisses: number
+  /** Transactions of one merchant, whatever its terminals; absent: no bound of its own. */
+  readonly perMerchant?: { readonly perSecond: number; readonly burst: number }
 }
 
 /** TLS towards an upstream; absent files: the system's authorities, and no certificate of ours. */

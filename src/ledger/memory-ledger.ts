@@ -31,6 +31,8 @@ export interface MemoryLedgerShape {
    * was committed before `sinceMs` on the monotonic clock, because every replica has it by then.
    */
   readonly failOver: (count: number, sinceMs?: number) => void
+  /** Changes a row that stands, as nobody may. */
+  readonly alter: <T extends TableName>(table: T, key: string, change: Partial<Rows[T]>) => void
 }
 
 /** The handle of the world on its ledger. */
@@ -79,6 +81,13 @@ class Books implements MemoryLedgerShape {
       this.#undos.pop()
       for (const undo of last.undo.toReversed()) undo()
     }
+  }
+
+  alter(table: TableName, key: string, change: object): void {
+    const rows = this.#table(table)
+    const row = rows.get(key)
+    // The fields of a row of the same table.
+    if (row !== undefined) rows.set(key, { ...row, ...change } as LedgerEntry["row"])
   }
 
   commit(

@@ -37,6 +37,8 @@ export const moods = [
   "garbage",
   /** Answers 91: its own issuer is away. */
   "technical",
+  /** Approves, after an answer under a number that nobody asked under. */
+  "stray",
   /** Approves half of the amount as a partial approval, where the dialect has a code for it. */
   "partial"
 ] as const
@@ -113,6 +115,10 @@ export interface AcquirerCounts {
   rightPins: number
   wrongPins: number
   wrongMacs: number
+  /** Answers to what it asked itself. */
+  heard: number
+  /** Connections taken or refused. */
+  calls: number
 }
 
 export class Acquirer {
@@ -129,7 +135,9 @@ export class Acquirer {
     wrongChips: 0,
     rightPins: 0,
     wrongPins: 0,
-    wrongMacs: 0
+    wrongMacs: 0,
+    heard: 0,
+    calls: 0
   }
   /** How often each mood came up. */
   readonly moodCounts: Partial<Record<Mood, number>> = {}
@@ -138,6 +146,7 @@ export class Acquirer {
   readonly nextMoods: Array<Mood> = []
   readonly #lines = new Set<Line>()
   #authCode = 0
+  #asked = 0
   #downUntilMs = 0
 
   constructor(options: AcquirerOptions) {
@@ -152,6 +161,7 @@ export class Acquirer {
   /** For `Transport.listen`. */
   accept(connection: Connection): ConnectionHandler | undefined {
     const { time } = this.#options
+    this.counts.calls++
     if (time.monotonicMs() < this.#downUntilMs) {
       this.counts.refused++
       return undefined
@@ -177,6 +187,26 @@ export class Acquirer {
     })
   }
 
+  /** Says this on every connection of its own accord. */
+  manage(kind: "echo" | "sign-off" | "sign-on"): void {
+    const { dialect, framing } = this.#options
+    const form = dialect.form(kind)
+    const path = dialect.pathOf("stan")
+    if (form === undefined || path === undefined) return
+    const body = dialect.build(form.mti, {
+      ...form.values,
+      [path]: String(++this.#asked).padStart(6, "0")
+    })
+    for (const line of this.#lines) line.send(framing.requestHeader(), body)
+  }
+
+  /** One connection stands and is not read any more; false: there is none. */
+  freeze(): boolean {
+    const [line] = this.#lines
+    line?.connection.pause()
+    return line !== undefined
+  }
+
   dropAll(): void {
     for (const line of Array.from(this.#lines)) line.connection.destroy()
   }
@@ -189,7 +219,10 @@ export class Acquirer {
       this.counts.refused++
       return
     }
-    if (dialect.isResponse(message)) return
+    if (dialect.isResponse(message)) {
+      this.counts.heard++
+      return
+    }
     const { mac } = this.#options
     if (mac !== undefined && !isManagement(message) && !mac.isRight(message)) {
       this.counts.wrongMacs++
@@ -251,6 +284,7 @@ export class Acquirer {
     if (entry.times > 1) return
     if (entry.decision === "approved") this.counts.approved++
     else this.counts.declined++
+    const { dialect } = this.#options
     const { delayMs, lateMs, slowMs } = this.temper
     const amount = message.role("amount") ?? "0"
     const say = (response: string, values: Values, afterMs: number) =>
@@ -275,6 +309,11 @@ export class Acquirer {
         return say("00", this.#approval(), slowMs)
       case "altered":
         return say("00", { ...this.#approval(), ...this.#amount(Number(amount) + 1) }, delayMs)
+      case "stray": {
+        const path = dialect.pathOf("stan")!
+        say("00", { ...this.#approval(), [path]: elsewhere(message.role("stan")) }, delayMs)
+        return say("00", this.#approval(), delayMs)
+      }
       case "partial":
         return say(
           "10",
@@ -389,6 +428,11 @@ export class Acquirer {
   frame(header: Uint8Array, body: Uint8Array): Buffer | undefined {
     return this.#options.framing.encode(header, body)
   }
+}
+
+/** Half of all numbers away: nobody has come that far in one day. */
+function elsewhere(stan: string | undefined): string {
+  return String((Number(stan ?? 0) + 500_000) % 1_000_000).padStart(6, "0")
 }
 
 function half(amount: string | undefined): number {

@@ -10,27 +10,29 @@ import { type Case, recordLine, said } from "./audit-story.ts"
 import { entryKey, type TerminalEntry, type UpstreamEntry, upstreamKey } from "./book.ts"
 
 /** What the switch itself says of a transaction: a row of PostgreSQL or a record of the journal. */
-export type SwitchRecord = Pick<
-  TransactionRecord,
-  | "id"
-  | "version"
-  | "state"
-  | "kind"
-  | "terminal"
-  | "stan"
-  | "batch"
-  | "amount"
-  | "approved"
-  | "approvedAmount"
-  | "rrn"
-  | "failure"
-  | "upstream"
-  | "upstreamStan"
-  | "upstreamRrn"
-  | "walletReference"
-  | "original"
-  | "times"
->
+export type SwitchRecord =
+  & Pick<
+    TransactionRecord,
+    | "id"
+    | "version"
+    | "state"
+    | "kind"
+    | "terminal"
+    | "stan"
+    | "batch"
+    | "amount"
+    | "approved"
+    | "approvedAmount"
+    | "rrn"
+    | "failure"
+    | "upstream"
+    | "upstreamStan"
+    | "upstreamRrn"
+    | "walletReference"
+    | "original"
+    | "times"
+  >
+  & Partial<Pick<TransactionRecord, "day">>
 
 export interface Books {
   readonly terminals: Iterable<TerminalEntry>
@@ -122,7 +124,9 @@ export function audit(books: Books): AuditReport {
     }
   }
   followed(records, upstreams, violations)
-  if (ledger !== undefined) compare(journal, ledger, refused, violations)
+  if (ledger !== undefined) {
+    compare(journal, ledger, refused, books.settled === true, violations)
+  }
   const executed = [...upstreams.values()]
   return {
     violations,
@@ -202,6 +206,10 @@ function sameMoney(
     if (stands !== undefined && heard !== undefined && stands !== heard) {
       told("differs", `the terminal heard ${heard} and ${stands} stands upstream`)
     }
+    const booked = record?.approvedAmount ?? record?.amount
+    if (stands !== undefined && booked !== undefined && stands !== booked) {
+      told("differs", `the switch booked ${booked} and ${stands} stands upstream`)
+    }
   }
   if (record?.rrn !== undefined && entry.rrn !== undefined && record.rrn !== entry.rrn.trim()) {
     told("differs", `the terminal heard the reference ${entry.rrn}, the record says ${record.rrn}`)
@@ -279,6 +287,7 @@ function compare(
   journal: ReadonlyMap<string, SwitchRecord>,
   ledger: ReadonlyMap<string, SwitchRecord>,
   refused: ReadonlyMap<string, SwitchRecord>,
+  settled: boolean,
   violations: Array<Violation>
 ): void {
   for (const record of journal.values()) {
@@ -289,7 +298,7 @@ function compare(
       if (record.state !== "forwarded" && record.state !== "routed") {
         violations.push(differs(record, "is in the journal and not in PostgreSQL"))
       }
-    } else if (row.state !== record.state && row.version >= record.version) {
+    } else if (row.state !== record.state && (settled || row.version >= record.version)) {
       violations.push(differs(record, `is ${record.state} here and ${row.state} in PostgreSQL`))
     } else {
       const field = compared.find((name) => row[name] !== record[name])

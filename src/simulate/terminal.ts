@@ -17,52 +17,10 @@ import type { Connection, ConnectOptions, TransportShape } from "../domain/ports
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import { type HeardAnswer, issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
+import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalKeys } from "./terminal-keys.ts"
 import { type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
 import { Wire } from "./terminal-wire.ts"
-
-export interface TerminalHabits {
-  /** Mean pause between the end of one transaction and the next. */
-  readonly thinkMs: number
-  /** How long it waits for an answer; above the switch's own patience. */
-  readonly timeoutMs: number
-  /** Weights of what it asks for; follow-ons need something to follow. */
-  readonly mix: Readonly<Partial<Record<TerminalKind, number>>>
-  /** Repeats of an unanswered request before it is reversed. */
-  readonly repeats: number
-  /** Per transaction: closes and comes back; opens a second connection beside the first. */
-  readonly churn: number
-  readonly takeover: number
-  /** Per question: loses power right after asking, and is away for `awayMs`. */
-  readonly powerCut: number
-  readonly awayMs: number
-  /** Per question: sends it twice, on the same connection. */
-  readonly stutter: number
-  /** Per question: reads nothing for `awayMs`, and then what has come meanwhile. */
-  readonly slowRead: number
-  /** Signs on again this often, for new keys; 0 = only when it must. */
-  readonly rotateMs: number
-  /** Questions after which it closes its batch; Infinity = never. */
-  readonly closeAfter: number
-  /** Questions after which it stops asking; Infinity = never. */
-  readonly questions: number
-}
-
-export const calmHabits: TerminalHabits = {
-  thinkMs: 1_000,
-  timeoutMs: 40_000,
-  mix: { sale: 1 },
-  repeats: 1,
-  churn: 0,
-  takeover: 0,
-  powerCut: 0,
-  awayMs: 5_000,
-  stutter: 0,
-  slowRead: 0,
-  rotateMs: 0,
-  closeAfter: Number.POSITIVE_INFINITY,
-  questions: Number.POSITIVE_INFINITY
-}
 
 export interface TerminalOptions {
   readonly terminal: string
@@ -111,6 +69,8 @@ export type TerminalState =
 const connectTimeoutMs = 5_000
 const reconnectMs = 1_000
 const maxFrameBytes = 8_192
+/** The first of its questions, and the newest. */
+const heardBodies = 4
 
 /** What it still has to do about a question: kept like a real terminal keeps it, across power. */
 interface Open {
@@ -138,6 +98,11 @@ export class Terminal {
   /** Questions when the last batch was closed. */
   #closedAt = 0
   #giveUpConnect: (() => void) | undefined
+  #mischievous = false
+  /** Its clock is wrong by this. */
+  clockAheadMs = 0
+  /** Bodies of its questions as they left, the newest last: for whoever listens in on the line. */
+  readonly said: Array<Buffer> = []
 
   constructor(options: TerminalOptions) {
     this.#options = options
@@ -334,7 +299,8 @@ export class Terminal {
   #put(what: TerminalKind, amount: number | undefined): void {
     const { book, random, time } = this.#options
     const habits = this.#habits
-    const question = this.#speech.ask(what, time.wallMs(), amount)
+    const question = this.#speech.ask(what, time.wallMs() + this.clockAheadMs, amount)
+    if (this.said.push(question.body) > heardBodies) this.said.splice(1, 1)
     this.#asked++
     const entry = book.ask(question.entry)
     this.#open = {
@@ -352,6 +318,10 @@ export class Terminal {
       time.defer(() => this.cutPower(this.#jittered(habits.awayMs)))
       return
     }
+    if (habits.walkOff > 0 && random.next() < habits.walkOff) {
+      this.#after(random.next() * habits.timeoutMs / 2, () => this.walkOff())
+      return
+    }
     this.#after(habits.timeoutMs, () => this.#unanswered())
   }
 
@@ -359,6 +329,11 @@ export class Terminal {
     const connection = this.#wire?.connection
     connection?.pause()
     this.#options.timers.after(this.#jittered(this.#habits.awayMs), () => connection?.resume())
+  }
+
+  /** The customer has gone: what is open is taken back, whatever may still be answered. */
+  walkOff(): void {
+    if (this.#open !== undefined) this.#reverse(this.#open, "98")
   }
 
   #unanswered(): void {
@@ -396,6 +371,26 @@ export class Terminal {
     this.#ready()
   }
 
+  get dialect(): Dialect {
+    return this.#options.dialect
+  }
+
+  /** What a sign-on of now says. */
+  signOn(): Buffer {
+    return this.#speech.signOn()
+  }
+
+  /**
+   * Says something that it does not wait for, and gets what it deserves: from now on it complains
+   * of nothing but a wrong approval. False: it has no connection.
+   */
+  utter(body: Uint8Array): boolean {
+    const { framing } = this.#options
+    this.#mischievous = true
+    const frame = framing.encode(framing.requestHeader(), body)
+    return frame !== undefined && this.#wire?.connection.write(frame) !== undefined
+  }
+
   #send(body: Buffer): void {
     const { framing } = this.#options
     const frame = framing.encode(framing.requestHeader(), body)
@@ -408,12 +403,13 @@ export class Terminal {
     const message = this.#options.dialect.read(body)
     if ("failure" in message) return
     const named = message.role("terminal")
+    const onWrong = this.#mischievous ? undefined : this.#options.onWrong
     if (named !== undefined && named.trim() !== this.name.trim()) {
-      this.#options.onWrong?.(`a message for ${named}`)
+      onWrong?.(`a message for ${named}`)
     }
     if (!this.#options.dialect.isResponse(message)) return
     const stan = Number(message.role("stan"))
-    if (!(stan <= this.#speech.stan)) this.#options.onWrong?.(`an answer under STAN ${stan}`)
+    if (!(stan <= this.#speech.stan)) onWrong?.(`an answer under STAN ${stan}`)
     if (this.state === "signing-on" && this.#speech.isSignOnAnswer(message)) {
       if (this.#speech.takeSignOn(message)) this.#ready()
       else this.#after(this.#jittered(reconnectMs * 5), () => this.#again())

@@ -64,12 +64,13 @@ export function sessionOptions<Hooks extends object>(
   hooks: Hooks
 ) {
   const seeded = seededWorkingKeys(store)
-  const { echoAfterIdleMs: afterIdleMs, echoMisses: misses } = config.sessions
+  const { echoAfterIdleMs: afterIdleMs, echoMisses: misses, perMerchant } = config.sessions
   return {
     settings: {
       ...sessionSettings,
       drainMs: config.timeouts.drainMs,
-      ...(afterIdleMs === 0 ? {} : { echo: { afterIdleMs, misses } })
+      ...(afterIdleMs === 0 ? {} : { echo: { afterIdleMs, misses } }),
+      ...(perMerchant === undefined ? {} : { perMerchant })
     },
     timeZone: config.timeZone,
     hooks: { ...hooks, seedKeys: (terminal: TerminalId) => seeded.get(terminal.trim()) }

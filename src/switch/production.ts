@@ -30,6 +30,7 @@ import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
 import { EstateControl } from "../session/estate.ts"
+import { UpstreamControl } from "../upstream/upstreams.ts"
 import { BackOffice, backOfficeLayer } from "./back-office.ts"
 import { noteInForce } from "./config-in-force.ts"
 import { isJournalLost } from "./lost-journal.ts"
@@ -139,9 +140,6 @@ export function currentConfigLayer(first: LoadedConfig): Layer.Layer<CurrentConf
 export const reloadFrom = (path: string) =>
   Effect.gen(function*() {
     const current = yield* CurrentConfig
-    const routes = yield* RouteControl
-    const estate = yield* EstateControl
-    const journal = yield* Journal
     const office = yield* BackOffice
     const before = current.get()
     const { version } = before.config
@@ -149,16 +147,38 @@ export const reloadFrom = (path: string) =>
       Effect.provide(NodeFileSystem.layer),
       Effect.result
     )
+    if (result._tag === "Failure") {
+      const { failure } = result
+      const refused = "faults" in failure ? failure.faults.map(faultLine) : [String(failure)]
+      return { version, changes: [], refused }
+    }
+    const after = result.success
+    const report = yield* putInForce(before, after)
+    if (report.refused.length === 0) {
+      current.set(after)
+      office.mirror(after.terminals)
+    }
+    return report
+  })
+
+/** The operator's hand on the upstreams' breakers. */
+export const breakerHand = Effect.map(UpstreamControl, ({ force }) => force)
+
+/** A configuration takes the place of another, whole, or what needs a restart is named. */
+export const putInForce = Effect.fnUntraced(
+  function*(before: LoadedConfig, after: LoadedConfig): Effect.fn.Return<
+    ReloadReport,
+    never,
+    RouteControl | EstateControl | Journal
+  > {
+    const routes = yield* RouteControl
+    const estate = yield* EstateControl
+    const journal = yield* Journal
     const refuse = (refused: ReadonlyArray<string>): ReloadReport => ({
-      version,
+      version: before.config.version,
       changes: [],
       refused
     })
-    if (result._tag === "Failure") {
-      const { failure } = result
-      return refuse("faults" in failure ? failure.faults.map(faultLine) : [String(failure)])
-    }
-    const after = result.success
     const changes = diffConfig(before, after)
     const restart = needRestart(changes)
     if (restart.length > 0) return refuse(restart.map((key) => `${key} needs a restart`))
@@ -169,15 +189,14 @@ export const reloadFrom = (path: string) =>
     }
     routes.swap(table)
     estate.swap(after.terminals)
-    current.set(after)
-    office.mirror(after.terminals)
     noteInForce(journal, after)
     return {
       version: after.config.version,
       changes: changes.map((each) => `${each.path} ${each.what}`),
       refused: []
     }
-  })
+  }
+)
 
 /** The same, counted by what became of it. */
 export const countedReload = (path: string) =>

@@ -4,133 +4,112 @@
  * the number of seeds that its first line names. A patch that no longer applies fails the run, and
  * so does a world that finds something in the sources as they are.
  *
- *     npm run bugs [-- name …]
+ *     npm run bugs [-- --resume <file>] [name …]
+ *
+ * With `--resume` what was seen is kept in the file, and not looked at again as long as neither the
+ * sources nor the patch change.
  */
 
-import { spawn, spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { basename, dirname, join } from "node:path"
-
-const root = dirname(dirname(import.meta.dirname))
-const copied = ["src", "config", "bin", "package.json", "tsconfig.json"]
-const transactions = 300
-const jobs = 2
-/** One bug's worlds take this long at most; then it counts as missed. */
-const patienceMs = 600_000
-
-interface Bug {
-  readonly name: string
-  readonly title: string
-  readonly seeds: number
-  readonly patch: string
-}
+import { cpus } from "node:os"
+import { parseArgs } from "node:util"
+import { type Bug, readBugs } from "./bug.ts"
+import { Memory } from "./memory.ts"
+import { type Copy, scratchCopy, sourcesHash } from "./scratch.ts"
+import { simulate } from "./worlds.ts"
 
 interface Verdict {
-  readonly bug: Bug
   readonly caught: boolean
   readonly how: string
 }
 
-/** The first line of a patch: `# what is wrong; found within N seeds`. */
-function readBug(file: string): Bug {
-  const patch = join(import.meta.dirname, file)
-  const [first = ""] = readFileSync(patch, "utf8").split("\n", 1)
-  const parts = /^# (.+); found within (\d+) seeds$/.exec(first)
-  if (parts === null) throw new Error(`${file}: the first line names no bug and no seeds`)
-  return { name: basename(file, ".patch"), title: parts[1]!, seeds: Number(parts[2]), patch }
-}
+const jobs = Math.max(1, Math.min(4, cpus().length))
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { resume: { type: "string" } }
+})
+process.exitCode = await run(positionals, values.resume)
 
-/** The sum that `simulate` prints, as far as it is looked at here. */
-interface Sum {
-  readonly worlds: number
-  readonly findings: ReadonlyArray<{
-    readonly seed: number
-    readonly violations: ReadonlyArray<{ readonly kind: string; readonly what: string }>
-  }>
-}
-
-/** Worlds from seed 1 on, until one finds something; undefined: they did not come to an end. */
-function simulate(folder: string, seeds: number): Promise<Sum | undefined> {
-  const words = ["simulate", "--seeds", seeds, "--jobs", 1, "--transactions", transactions]
-  const args = [join(folder, "src/main.ts"), ...words.map(String), "--first", "--format", "json"]
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] })
-    const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs)
-    let output = ""
-    child.stdout.on("data", (chunk: Buffer) => output += chunk.toString())
-    child.on("close", (code) => {
-      clearTimeout(timer)
-      resolve(code === 0 || code === 1 ? sumIn(output) : undefined)
-    })
-  })
-}
-
-/** Printed by the program that was copied from here; not by one that crashed. */
-function sumIn(output: string): Sum | undefined {
-  try {
-    return JSON.parse(output) as Sum
-  } catch {
-    return undefined
+async function run(names: ReadonlyArray<string>, file: string | undefined): Promise<0 | 1 | 2> {
+  const all = readBugs()
+  const unknown = names.filter((name) => !all.some((bug) => bug.name === name))
+  if (unknown.length > 0) {
+    process.stderr.write(`no such bug: ${unknown.join(" ")}\n`)
+    return 2
   }
-}
-
-async function withCopy<A>(use: (folder: string) => Promise<A>): Promise<A> {
-  const folder = mkdtempSync(join(tmpdir(), "pointsman-bug-"))
+  const bugs = all.filter(({ name }) => names.length === 0 || names.includes(name))
+  const memory = new Memory(file, sourcesHash())
+  const copies = Array.from({ length: jobs }, scratchCopy)
   try {
-    for (const name of copied) cpSync(join(root, name), join(folder, name), { recursive: true })
-    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
-    return await use(folder)
+    const stale = bugs.filter((bug) => !copies[0]!.takes(bug.patch))
+    for (const { name } of stale) process.stdout.write(`STALE   ${name} does not apply any more\n`)
+    const caught = await huntAll(bugs.filter((bug) => !stale.includes(bug)), copies, memory)
+    const clean = names.length > 0 || await isClean(bugs, copies, memory)
+    process.stdout.write(`bugs caught ${caught} of ${bugs.length}\n`)
+    return caught === bugs.length && clean ? 0 : 1
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    for (const copy of copies) copy.remove()
   }
 }
 
-function hunt(bug: Bug): Promise<Verdict> {
-  return withCopy(async (folder) => {
-    const applied = spawnSync("git", ["apply", bug.patch], { cwd: folder, encoding: "utf8" })
-    if (applied.status !== 0) return { bug, caught: false, how: "the patch does not apply" }
-    const sum = await simulate(folder, bug.seeds)
-    if (sum === undefined) return { bug, caught: false, how: "the worlds did not come to an end" }
-    const [finding] = sum.findings
-    if (finding === undefined) return { bug, caught: false, how: `not in ${sum.worlds} seeds` }
-    const [violation] = finding.violations
-    return {
-      bug,
-      caught: true,
-      how: `seed ${finding.seed}: ${violation?.kind}, ${violation?.what}`
-    }
-  })
-}
-
-/** A few at a time, told as they come. */
-async function huntAll(bugs: ReadonlyArray<Bug>): Promise<ReadonlyArray<Verdict>> {
-  const verdicts: Array<Verdict> = []
-  const width = Math.max(...bugs.map(({ name }) => name.length))
+/** One bug at a time in each copy, told as they come. */
+async function huntAll(
+  bugs: ReadonlyArray<Bug>,
+  copies: ReadonlyArray<Copy>,
+  memory: Memory
+): Promise<number> {
+  const width = Math.max(0, ...bugs.map(({ name }) => name.length))
+  let caught = 0
   let next = 0
-  const worker = async () => {
+  const worker = async (copy: Copy) => {
     for (let bug = bugs[next++]; bug !== undefined; bug = bugs[next++]) {
-      const verdict = await hunt(bug)
-      verdicts.push(verdict)
+      const known = memory.recall(bug.text)
+      const how = known ?? (await hunt(bug, copy))
+      const verdict = typeof how === "string" ? { caught: true, how } : how
+      if (verdict.caught) {
+        caught++
+        memory.keep(bug.text, verdict.how)
+      }
       const [line = ""] = verdict.how.split("\n", 1)
       const mark = verdict.caught ? "caught" : "MISSED"
       process.stdout.write(`${mark}  ${bug.name.padEnd(width)}  ${line.slice(0, 110)}\n`)
     }
   }
-  await Promise.all(Array.from({ length: jobs }, worker))
-  return verdicts
+  await Promise.all(copies.map(worker))
+  return caught
 }
 
-const wanted = process.argv.slice(2)
-const bugs = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".patch")).sort()
-  .map(readBug).filter(({ name }) => wanted.length === 0 || wanted.includes(name))
-const verdicts = await huntAll(bugs)
-const caught = verdicts.filter((verdict) => verdict.caught).length
-let clean = true
-if (wanted.length === 0) {
-  const sum = await simulate(root, Math.max(...bugs.map(({ seeds }) => seeds)))
-  clean = sum?.findings.length === 0
-  process.stdout.write(`without a bug: ${clean ? "nothing found" : "FOUND SOMETHING"}\n`)
+async function hunt(bug: Bug, copy: Copy): Promise<Verdict> {
+  copy.apply(bug.patch)
+  const sum = await simulate(copy.folder, bug).finally(() => copy.revert(bug.patch))
+  if (sum === undefined) return { caught: false, how: "the worlds did not come to an end" }
+  const [finding] = sum.findings
+  if (finding === undefined) return { caught: false, how: `not in ${sum.worlds} seeds` }
+  const [violation] = finding.violations
+  return { caught: true, how: `seed ${finding.seed}: ${violation?.kind}, ${violation?.what}` }
 }
-process.stdout.write(`bugs caught ${caught} of ${bugs.length}\n`)
-process.exitCode = caught === bugs.length && bugs.length > 0 && clean ? 0 : 1
+
+/** The same worlds find nothing where there is no bug: each kind of worlds once. */
+async function isClean(
+  bugs: ReadonlyArray<Bug>,
+  copies: ReadonlyArray<Copy>,
+  memory: Memory
+): Promise<boolean> {
+  const most = new Map<string, Bug>()
+  for (const bug of bugs) {
+    const known = most.get(bug.flags.join(" "))
+    if (known === undefined || known.seeds < bug.seeds) most.set(bug.flags.join(" "), bug)
+  }
+  let clean = true
+  for (const { flags, seeds } of most.values()) {
+    const name = ["without a bug", ...flags].join(" ")
+    const known = memory.recall(`${name} ${seeds}`)
+    const sum = known === undefined
+      ? await simulate(copies[0]!.folder, { flags, seeds }, jobs)
+      : { findings: [] }
+    if (sum?.findings.length === 0) memory.keep(`${name} ${seeds}`, "nothing")
+    else clean = false
+    const found = sum?.findings.length === 0 ? "nothing found" : "FOUND SOMETHING"
+    process.stdout.write(`${name}: ${found} in ${seeds} seeds\n`)
+  }
+  return clean
+}

@@ -9,6 +9,7 @@ import type { HttpShape } from "../../domain/ports/http.ts"
 import type { TerminalProfile } from "../../domain/ports/terminals.ts"
 import type { RandomShape, TimeShape } from "../../domain/ports/time.ts"
 import type { TransportShape } from "../../domain/ports/transport.ts"
+import type { UpstreamStatus } from "../../domain/ports/upstream.ts"
 import type { SwitchRecord } from "../audit.ts"
 
 /** The machine as one incarnation of the switch sees it. */
@@ -34,6 +35,13 @@ export interface RunningSwitch {
   readonly records: () => Iterable<SwitchRecord>
   /** Transactions whose reversal chain is pending. */
   readonly chains: () => ReadonlySet<string>
+  readonly upstreams: () => ReadonlyArray<UpstreamStatus>
+  /** The operator's hand on a breaker. */
+  readonly force: (upstream: string, to: "open" | "closed" | "auto") => void
+  /** The sum of a metric's series that carry all of these label values, in this incarnation. */
+  readonly count: (metric: string, labels: ReadonlyArray<string>) => number
+  /** Puts the configuration in force that the house knows by this number; or why it is refused. */
+  readonly reload: (variant: number) => string | undefined
 }
 
 /** A disk that outlives the switch. */
@@ -43,6 +51,10 @@ export interface WorldDisk {
   readonly unsynced: () => number
   readonly setSlowMs: (slowMs: number) => void
   readonly setFailing: (failing: boolean) => void
+  /** Turns one bit of what is stored; false: nothing is. */
+  readonly flipBit: () => boolean
+  /** Turns it back. */
+  readonly mend: () => void
 }
 
 export type DatabaseMood = "well" | "away" | "slow" | "refuses" | "loses-acknowledgement"
@@ -55,12 +67,22 @@ export interface WorldDatabase {
   readonly rows: () => Iterable<SwitchRecord>
   /** Ids of transactions that an exception names. */
   readonly exceptions: () => ReadonlySet<string>
-  /** Rows that it refused, as their exceptions hold them. */
+  /** Rows that it refused or contradicts, as their exceptions hold them. */
   readonly refusedRows: () => Iterable<SwitchRecord>
+  /** Somebody else's content stands in the row of this transaction. */
+  readonly contradict: (id: string) => void
+  /** Why its exceptions were raised. */
+  readonly reasons: () => ReadonlyArray<string>
 }
 
 export interface WorldHouse {
   readonly boot: (machine: WorldMachine) => Effect.Effect<RunningSwitch, unknown, Scope.Scope>
   readonly disk: WorldDisk
   readonly database: WorldDatabase
+  /** Lines of the log; only stories keep one. */
+  readonly log: ReadonlyArray<string>
+  /** The session that gets the next frame fails on it: by a defect, or by a broken invariant. */
+  readonly failNextFrame: (how: "defect" | "invariant") => void
+  /** What a check says of the configuration that the house knows by this number. */
+  readonly check: (variant: number) => string | undefined
 }

@@ -7,14 +7,16 @@
 
 import type { AcquirerTemper, Mood } from "../acquirer.ts"
 import { goodTemper } from "../acquirer.ts"
+import { calmHabits, type TerminalHabits } from "../terminal-habits.ts"
 import type { TerminalKind } from "../terminal-speech.ts"
-import type { TerminalHabits } from "../terminal.ts"
-import { calmHabits } from "../terminal.ts"
 import { Chance } from "./chance.ts"
 import { calm, type Weather } from "./network.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 5
+export const worldVersion = 6
+
+/** Wall time at which worlds begin that say nothing else. */
+export const usualEpochMs = 1_790_000_000_000
 
 export interface WorldPlan {
   readonly version: number
@@ -45,6 +47,8 @@ export interface WorldPlan {
   readonly rare: number
   /** Virtual time after which the storm ends whatever terminals still want. */
   readonly stormMs: number
+  /** Wall time at which the world begins, for everybody in it; absent: some day in 2026. */
+  readonly epochMs?: number
 }
 
 export const calmPlan: WorldPlan = {
@@ -89,7 +93,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     unionPayTerminals,
     isoTerminals,
     questions: Math.max(1, Math.ceil(size.transactions / terminals)),
-    habits: drawHabits(chance, maybe),
+    habits: { ...drawHabits(chance, maybe), walkOff: drawWalkOff(seed) },
     weather: drawWeather(chance, maybe),
     tempers: [drawTemper(chance, maybe), drawTemper(chance, maybe)],
     killEveryMs: everyMs(10_000, 120_000),
@@ -125,6 +129,12 @@ function drawHabits(chance: Chance, maybe: Maybe): TerminalHabits {
     awayMs: chance.between(500, 60_000),
     stutter: maybe(0.001, 0.1)
   }
+}
+
+/** Of its own luck, so that everything else is as it would be without. */
+function drawWalkOff(seed: number): number {
+  const chance = new Chance(seed, "walk-off")
+  return chance.happens(0.5) ? 0 : 0.005 * 20 ** chance.next()
 }
 
 function drawWeather(chance: Chance, maybe: Maybe): Weather {

@@ -13,9 +13,9 @@ import type { TerminalBook, UpstreamBook } from "../book.ts"
 import { type OpenDownload, TerminalKeys } from "../terminal-keys.ts"
 import { Terminal } from "../terminal.ts"
 import { Chance } from "./chance.ts"
-import { Incarnation, type WorldEvents, worldTime } from "./events.ts"
+import { Incarnation, type WallClock, type WorldEvents, worldTime } from "./events.ts"
 import { type Network, worldTransport } from "./network.ts"
-import type { WorldPlan } from "./plan.ts"
+import { usualEpochMs, type WorldPlan } from "./plan.ts"
 
 /** How one group of residents speaks, and where. */
 export interface Tongue {
@@ -33,7 +33,10 @@ export interface Tongues {
   readonly masterKey: string
 }
 
-const residentWall = { offsetMs: 1_790_000_000_000 }
+/** Residents' clocks are right, whatever happens to the switch's. */
+function residentWall({ epochMs }: WorldPlan): WallClock {
+  return { offsetMs: epochMs ?? usualEpochMs }
+}
 
 /** Timers of residents are events themselves: they lose power, but never their clock. */
 export function residentTimers(events: WorldEvents): TimersShape {
@@ -126,7 +129,7 @@ export function settleTerminals(
       keys,
       habits: { ...plan.habits, questions: plan.questions },
       transport: worldTransport(network, owner),
-      time: worldTime(events, owner, residentWall),
+      time: worldTime(events, owner, residentWall(plan)),
       timers,
       random: new Chance(plan.seed, name),
       book,
@@ -158,7 +161,7 @@ export function settleAcquirers(
       name,
       dialect,
       framing,
-      time: worldTime(events, owner, residentWall),
+      time: worldTime(events, owner, residentWall(plan)),
       timers,
       random: new Chance(plan.seed, name),
       book,

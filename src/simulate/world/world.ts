@@ -10,12 +10,13 @@ import { chooseRareBranches } from "../../domain/buggify.ts"
 import type { Acquirer } from "../acquirer.ts"
 import { audit, type Violation } from "../audit.ts"
 import { type BookLine, TerminalBook, type TerminalEntry, UpstreamBook } from "../book.ts"
-import { calmHabits, type Terminal } from "../terminal.ts"
+import { calmHabits } from "../terminal-habits.ts"
+import type { Terminal } from "../terminal.ts"
 import { Chance } from "./chance.ts"
 import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
 import type { RunningSwitch, WorldHouse } from "./house.ts"
 import { Network, worldTransport } from "./network.ts"
-import type { WorldPlan } from "./plan.ts"
+import { usualEpochMs, type WorldPlan } from "./plan.ts"
 import {
   profilesOf,
   residentTimers,
@@ -35,7 +36,6 @@ const epilogueQuestions = 3
 /** Events of a world: a runaway loop ends here. */
 const maxEvents = 200_000_000
 const lookEveryMs = 500
-const epochMs = 1_790_000_000_000
 
 export interface WorldResult {
   readonly seed: number
@@ -64,7 +64,11 @@ export class World {
   readonly #web: Web
   readonly #tongues: Tongues
   readonly #torment: Torment
-  readonly wall: WallClock = { offsetMs: epochMs }
+  readonly wall: WallClock
+  /** Defects that are to happen, and whether the switch is to refuse its disk: by a story alone. */
+  readonly expected = { defects: 0, refusals: false }
+  /** Why the switch did not start when it was to refuse, the newest last. */
+  readonly refusals: Array<string> = []
   readonly #self = new Incarnation("world")
   readonly #violations: Array<Violation> = []
   readonly #rare = new Map<string, number>()
@@ -74,6 +78,7 @@ export class World {
 
   constructor(plan: WorldPlan, house: WorldHouse, tongues: Tongues) {
     this.#plan = plan
+    this.wall = { offsetMs: plan.epochMs ?? usualEpochMs }
     this.house = house
     this.#tongues = tongues
     this.acquirerPorts = tongues.acquirers.map(({ port }) => port)
@@ -162,6 +167,11 @@ export class World {
     return this.#switch?.incarnation
   }
 
+  /** Undefined while the switch is away or starts. */
+  get running(): RunningSwitch | undefined {
+    return this.#switch?.running
+  }
+
   /** Steps until `done`, looked at every so often, or until the time is over. */
   passUntil(untilMs: number, done: () => boolean): boolean {
     let nextLookMs = this.events.nowMs
@@ -175,7 +185,8 @@ export class World {
         if (!this.events.step(untilMs)) return done()
       } catch (error) {
         const text = error instanceof Error ? error.stack ?? error.message : String(error)
-        this.#found("differs", `the switch crashed (I12): ${text}`)
+        if (this.expected.defects > 0) this.expected.defects--
+        else this.#found("differs", `the switch crashed (I12): ${text}`)
         this.end("kill", 1_000)
       }
     }
@@ -221,14 +232,19 @@ export class World {
         this.#trace.text(`exit ${why}`)
         if (incarnation.alive) this.end("kill", 500)
       },
-      defect: (what) => this.#found("differs", `the switch has a defect (I12): ${what}`)
+      defect: (what) => {
+        if (this.expected.defects > 0) this.expected.defects--
+        else this.#found("differs", `the switch has a defect (I12): ${what}`)
+      }
     }).pipe(
       Scope.provide(scope),
       Effect.onExit((exit) =>
         Effect.sync(() => {
           if (Exit.isSuccess(exit)) boot.running = exit.value
           else if (incarnation.alive) {
-            this.#found("unfinished", `the switch does not start: ${Cause.pretty(exit.cause)}`)
+            const why = Cause.pretty(exit.cause)
+            if (this.expected.refusals) this.refusals.push(why)
+            else this.#found("unfinished", `the switch does not start: ${why}`)
             this.end("kill", 5_000)
           }
         })

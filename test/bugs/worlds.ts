@@ -1,0 +1,48 @@
+/** `pointsman simulate` of a copy, as far as the hunt for bugs looks at it. */
+
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import type { Bug } from "./bug.ts"
+
+const transactions = 300
+/** One bug's worlds take this long at most; then it counts as missed. */
+const patienceMs = 600_000
+
+export interface Sum {
+  readonly worlds: number
+  readonly findings: ReadonlyArray<{
+    readonly seed: number
+    readonly violations: ReadonlyArray<{ readonly kind: string; readonly what: string }>
+  }>
+}
+
+/** Worlds from seed 1 on, until one finds something; undefined: they did not come to an end. */
+export function simulate(
+  folder: string,
+  { flags, seeds }: Pick<Bug, "flags" | "seeds">,
+  jobs = 1
+): Promise<Sum | undefined> {
+  const words = ["simulate", "--seeds", seeds, "--jobs", jobs, "--transactions", transactions]
+  const args = [join(folder, "src/main.ts"), ...words.map(String), ...flags, "--first"]
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...args, "--format", "json"], {
+      stdio: ["ignore", "pipe", "ignore"]
+    })
+    const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs)
+    let output = ""
+    child.stdout.on("data", (chunk: Buffer) => output += chunk.toString())
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      resolve(code === 0 || code === 1 ? sumIn(output) : undefined)
+    })
+  })
+}
+
+/** Printed by the program that was copied from here; not by one that crashed. */
+function sumIn(output: string): Sum | undefined {
+  try {
+    return JSON.parse(output) as Sum
+  } catch {
+    return undefined
+  }
+}

@@ -4,32 +4,27 @@
  */
 
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Effect, Redacted } from "effect"
+import { Effect, type FileSystem } from "effect"
 import { createHash } from "node:crypto"
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync
-} from "node:fs"
-import { describeSecret, resolveSecret } from "../config/secrets.ts"
-import type { SwitchConfig } from "../domain/config.ts"
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { keyStoreHome, loadMasterKey } from "../config/key-store-file.ts"
+import type { KeyStoreHome } from "../config/key-store-home.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import type { KeyAudit, KeyCommandContext, KeyCommandResult } from "../security/key-commands.ts"
 import type { ParityPolicy } from "../security/key-material.ts"
-import { emptyKeyStore, type KeyStore, openKeyStore, readMasterKey } from "../security/key-store.ts"
+import { emptyKeyStore, type KeyStore, openKeyStore } from "../security/key-store.ts"
 import { isFault, type SecurityFault } from "../security/security-fault.ts"
 import { loadedConfig } from "./configuration.ts"
 import { machineClock } from "./machine-clock.ts"
 import { type Call, Refusal } from "./verb.ts"
 
 export interface OpenedStore {
-  readonly file: string
+  readonly home: KeyStoreHome
+  /** What the store was opened from; undefined: it is new. */
+  readonly read: Uint8Array | undefined
   readonly store: KeyStore
+  readonly auditFile: string
   /** What the configuration says of DES keys that are brought in. */
   readonly parity: ParityPolicy
   /** The clock and the randomness of this machine, and who is there. */
@@ -39,45 +34,59 @@ export interface OpenedStore {
 /** A store that is not there yet is an empty one. */
 export async function openedStore(call: Call): Promise<OpenedStore> {
   const { keyStore } = (await loadedConfig(call)).config
-  const { file } = keyStore
-  const master = await masterKey(keyStore)
-  const store = existsSync(file) ? openKeyStore(readFileSync(file), master) : emptyKeyStore(master)
-  if (isFault(store)) throw new Refusal(3, `${file}: ${store.meaning}`)
+  const { home, master, read } = await answered(Effect.gen(function*() {
+    const found = yield* keyStoreHome(keyStore)
+    return {
+      home: found,
+      master: yield* loadMasterKey(keyStore, found.place),
+      read: yield* found.read
+    }
+  }))
+  const store = read === undefined ? emptyKeyStore(master) : openKeyStore(read, master)
+  if (isFault(store)) throw new Refusal(3, `${home.place}: ${store.meaning}`)
   const { random, time } = await Effect.runPromise(
     Effect.all({ random: Random, time: Time }).pipe(
       Effect.provide(machineClock)
     )
   )
   return {
-    file,
+    home,
+    read,
     store,
+    auditFile: keyStore.auditFile,
     parity: keyStore.parity,
     context: (officers) => ({ officers, wallMs: time.wallMs(), random: random.bytes })
   }
 }
 
-async function masterKey({ masterKey: reference }: SwitchConfig["keyStore"]): Promise<Uint8Array> {
-  const secret = await Effect.runPromise(
-    resolveSecret(reference).pipe(Effect.provide(NodeFileSystem.layer), Effect.result)
+/** The store in the place of the one that was read. */
+export function writeStore({ home, read }: OpenedStore, store: KeyStore): Promise<void> {
+  return answered(home.write(read, store))
+}
+
+async function answered<A>(
+  question: Effect.Effect<A, { readonly advice: string }, FileSystem.FileSystem>
+): Promise<A> {
+  const result = await Effect.runPromise(
+    question.pipe(Effect.provide(NodeFileSystem.layer), Effect.result)
   )
-  if (secret._tag === "Failure") throw new Refusal(3, secret.failure.advice)
-  const key = readMasterKey(Redacted.value(secret.success))
-  if (isFault(key)) throw new Refusal(3, `${describeSecret(reference)}: expected 32 bytes in hex`)
-  return key
+  if (result._tag === "Failure") throw new Refusal(3, result.failure.advice)
+  return result.success
 }
 
 /** Writes the audit entry, then gives the result or refuses with its meaning. */
 export function audited<A>(
-  { file }: OpenedStore,
+  { auditFile }: OpenedStore,
   { audit, result }: KeyCommandResult<A | SecurityFault>
 ): A {
-  appendAudit(`${file}.audit.jsonl`, audit)
+  appendAudit(auditFile, audit)
   if (isFault(result)) throw new Refusal(1, `${audit.key}: ${result.meaning} (${result.code})`)
   return result as A
 }
 
 /** One JSON object a line; `hash` covers the line before and this one, so that none can be lost. */
 export function appendAudit(file: string, entry: KeyAudit): void {
+  mkdirSync(dirname(file), { recursive: true })
   const before = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n").at(-1)! : ""
   const previous = before === "" ? "" : String((JSON.parse(before) as { hash?: unknown }).hash)
   const text = JSON.stringify({ ...entry, previous })
@@ -99,17 +108,4 @@ export function brokenAudit(text: string): number | undefined {
     previous = hash
   }
   return undefined
-}
-
-/** On disk before it takes the old one's place. */
-export function writeStore(file: string, store: KeyStore): void {
-  const beside = `${file}.new`
-  const descriptor = openSync(beside, "w", 0o600)
-  try {
-    writeSync(descriptor, store.serialise())
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(beside, file)
 }

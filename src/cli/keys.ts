@@ -15,7 +15,7 @@ import {
 } from "../security/key-commands.ts"
 import { type KeyKindName, keyKinds } from "../security/key-kind.ts"
 import { isFault } from "../security/security-fault.ts"
-import { audited, openedStore, writeStore } from "./key-store.ts"
+import { audited, type OpenedStore, openedStore, writeStore } from "./key-store.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, type Flag, type Parameter, Refusal, type Verb } from "./verb.ts"
 
@@ -52,8 +52,8 @@ function kindOf(call: Call): KeyKindName {
   return kind as KeyKindName
 }
 
-function writeChange(call: Call, file: string, change: KeyChange): 0 {
-  writeStore(file, change.store)
+async function writeChange(call: Call, opened: OpenedStore, change: KeyChange): Promise<0> {
+  await writeStore(opened, change.store)
   const { checkValue, name, version } = change.key
   writeRecord(call, { name, version, checkValue })
   return 0
@@ -66,7 +66,7 @@ async function generated(call: Call): Promise<0> {
   const context = opened.context(await officersOf(call, `make ${name}`))
   return writeChange(
     call,
-    opened.file,
+    opened,
     audited(opened, generateKey(opened.store, name!, kind, context))
   )
 }
@@ -86,7 +86,7 @@ async function imported(call: Call): Promise<0> {
   }
   const result = importComponents(opened.store, name!, kind, given, opened.context(officers))
   for (const each of components) each.fill(0)
-  return writeChange(call, opened.file, audited(opened, result))
+  return writeChange(call, opened, audited(opened, result))
 }
 
 /** One component, typed unseen, and compared with the check value on its paper. */
@@ -112,7 +112,7 @@ async function rotated(call: Call): Promise<0> {
   const graceMs = (call.number("grace-hours") ?? 0) * 3_600_000
   return writeChange(
     call,
-    opened.file,
+    opened,
     audited(opened, rotateKey(opened.store, name!, graceMs, context))
   )
 }
@@ -161,7 +161,7 @@ const checkValue: Flag = { type: "text", value: "<hex>", about: "check value it 
 export const verb: Verb = {
   about:
     "The key store. Whatever makes, changes or gives away a key needs two officers, and every " +
-    "use is in the audit log beside the store.",
+    "use is in an audit log.",
   actions: {
     list: {
       about: "Lists keys by name, version, use and check value.",

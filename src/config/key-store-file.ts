@@ -1,9 +1,9 @@
 /**
- * The key store of a configuration, opened: its file, and the master key that comes by reference.
+ * The key store of a configuration, opened: its home, and the master key that comes by reference.
  * What must hold: neither key nor file content is in any error.
  */
 
-import { Effect, FileSystem, Redacted, Schema } from "effect"
+import { Effect, FileSystem, Redacted } from "effect"
 import type { SwitchConfig } from "../domain/config.ts"
 import {
   type KeyStore,
@@ -13,48 +13,69 @@ import {
   type StoredKey
 } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
+import { keyFile, type KeyStoreHome, KeyStoreUnusable } from "./key-store-home.ts"
+import { keyTable } from "./key-store-table.ts"
 import { describeSecret, resolveSecret, type SecretMissing } from "./secrets.ts"
 
-export class KeyStoreUnusable extends Schema.TaggedError<KeyStoreUnusable>()("KeyStoreUnusable", {
-  file: Schema.String,
-  /** One line that says what to do. */
-  advice: Schema.String
-}) {}
+/** A file, or a database where the configuration names one. */
+export const keyStoreHome = (
+  { file, url }: SwitchConfig["keyStore"]
+): Effect.Effect<KeyStoreHome, never, FileSystem.FileSystem> =>
+  Effect.map(
+    FileSystem.FileSystem,
+    (files) => url === undefined ? keyFile(file, files) : keyTable(url)
+  )
 
 export const loadKeyStore = Effect.fn("loadKeyStore")(function*(
   keyStore: SwitchConfig["keyStore"]
 ): Effect.fn.Return<KeyStore, KeyStoreUnusable | SecretMissing, FileSystem.FileSystem> {
-  const { file, masterKey } = keyStore
-  const refuse = (advice: string) => new KeyStoreUnusable({ file, advice })
-  const secret = yield* resolveSecret(masterKey)
-  const master = readMasterKey(Redacted.value(secret))
-  if (isFault(master)) {
-    return yield* refuse(`${describeSecret(masterKey)} holds no master key (${master.code})`)
+  const home = yield* keyStoreHome(keyStore)
+  const { place } = home
+  const master = yield* loadMasterKey(keyStore, place)
+  const bytes = yield* home.read
+  if (bytes === undefined) {
+    return yield* refuse(
+      place,
+      `there is no key store in ${place}: make one with \`keys generate\``
+    )
   }
-  const files = yield* FileSystem.FileSystem
-  const bytes = yield* files.readFile(file).pipe(
-    Effect.mapError((error) => refuse(`cannot read the key store ${file}: ${error.reason._tag}`))
-  )
   const store = openKeyStore(bytes, master)
   if (isFault(store)) {
-    return yield* refuse(`the key store ${file} does not open (${store.code}): wrong master key?`)
+    return yield* refuse(
+      place,
+      `the key store ${place} does not open (${store.code}): wrong master key?`
+    )
   }
   return store
 })
+
+export const loadMasterKey = Effect.fnUntraced(function*(
+  { masterKey }: SwitchConfig["keyStore"],
+  place: string
+): Effect.fn.Return<Uint8Array, KeyStoreUnusable | SecretMissing, FileSystem.FileSystem> {
+  const secret = yield* resolveSecret(masterKey)
+  const master = readMasterKey(Redacted.value(secret))
+  if (!isFault(master)) return master
+  return yield* refuse(
+    place,
+    `${describeSecret(masterKey)} holds no master key (${master.code}): 32 bytes in hex`
+  )
+})
+
+const refuse = (place: string, advice: string) => new KeyStoreUnusable({ place, advice })
 
 /** The blocks that a security module opens itself; none without one. */
 export const loadHsmKeys = Effect.fn("loadHsmKeys")(function*(
   { hsm }: SwitchConfig["keyStore"]
 ): Effect.fn.Return<ReadonlyArray<StoredKey>, KeyStoreUnusable, FileSystem.FileSystem> {
   if (hsm === undefined) return []
-  const refuse = (advice: string) => new KeyStoreUnusable({ file: hsm.file, advice })
   const files = yield* FileSystem.FileSystem
   const bytes = yield* files.readFile(hsm.file).pipe(
     Effect.mapError((error) =>
-      refuse(`cannot read the key blocks ${hsm.file}: ${error.reason._tag}`)
+      refuse(hsm.file, `cannot read the key blocks ${hsm.file}: ${error.reason._tag}`)
     )
   )
   const keys = listedKeys(bytes)
-  if (isFault(keys)) return yield* refuse(`${hsm.file}: ${keys.meaning}`)
+  if (isFault(keys)) return yield* refuse(hsm.file, `${hsm.file}: ${keys.meaning}`)
   return keys
 })

@@ -177,6 +177,8 @@ function withAbsolutePaths(settings: Settings, folder: string): Settings {
     keyStore: {
       ...keyStore,
       file: at(keyStore.file),
+      auditFile: at(keyStore.auditFile),
+      ...(keyStore.url === undefined ? {} : { url: secret(keyStore.url) }),
       masterKey: secret(keyStore.masterKey),
       ...(keyStore.hsm === undefined
         ? {}

@@ -54,6 +54,12 @@ const hsm = record({
 
 const keyStore = record({
   file: defaulted(path, "keys.json", "Where working keys and master keys lie, enciphered."),
+  url: optional(secretShape, "URL of a PostgreSQL database that holds them instead of the file."),
+  auditFile: defaulted(
+    path,
+    "../data/keys-audit.jsonl",
+    "Every use of the `keys` verbs, refused ones too, chained by hashes."
+  ),
   masterKey: defaulted(
     secretShape,
     { env: "POINTSMAN_MASTER_KEY" },

@@ -27,6 +27,10 @@ export interface SwitchConfig {
   readonly terminalsFile: string
   readonly keyStore: {
     readonly file: string
+    /** A PostgreSQL database that holds the store; absent: the file. */
+    readonly url?: SecretReference
+    /** Every use of the `keys` verbs, a line each. */
+    readonly auditFile: string
     readonly masterKey: SecretReference
     readonly test: boolean
     /** Of DES keys that people bring in: demanded odd, made odd, or left as they come. */

@@ -8,12 +8,14 @@ import { brokenAudit } from "../../src/cli/key-store.ts"
 import { small } from "../config/settings.ts"
 import { pointsman, pointsmanProcess, root } from "./process.ts"
 
+const home = "file: k.json, auditFile: logs/k.jsonl, masterKey: { file: m.hex }"
+
 let folder = ""
 let config = ""
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "pointsman-keys-"))
   config = join(folder, "a.yaml")
-  const store = "keyStore: { file: k.json, masterKey: { file: m.hex }, test: true }\n"
+  const store = `keyStore: { ${home}, test: true }\n`
   writeFileSync(config, `${small}${store}`)
   writeFileSync(join(folder, "terminals.csv"), "terminal,merchant\nT1,M1\n")
   copyFileSync(join(root, "config", "keys.test.json"), join(folder, "k.json"))
@@ -85,7 +87,7 @@ describe("keys", () => {
 
   it("refuses a joined key of even parity where the configuration demands odd", async () => {
     const strict = join(folder, "strict.yaml")
-    const store = "keyStore: { file: k.json, masterKey: { file: m.hex }, parity: require }\n"
+    const store = `keyStore: { ${home}, parity: require }\n`
     writeFileSync(strict, `${small}${store}`)
     const words = `keys import strict --kind mac ${both} --config ${strict}`.split(" ")
     const odd = "0123456789ABCDEFFEDCBA9876543210"
@@ -107,7 +109,7 @@ describe("keys", () => {
   })
 
   it("keeps every use, refused ones too, in a log that shows when it was changed", () => {
-    const text = readFileSync(join(folder, "k.json.audit.jsonl"), "utf8")
+    const text = readFileSync(join(folder, "logs", "k.jsonl"), "utf8")
     const entries = text.trimEnd().split("\n").map((line) =>
       JSON.parse(line) as { action: string; outcome: string; officers: ReadonlyArray<string> }
     )

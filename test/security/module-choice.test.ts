@@ -13,6 +13,7 @@ import { hsmRig, machine } from "./hsm-rig.ts"
 const store = demoStore()
 const software: SwitchConfig["keyStore"] = {
   file: "keys.json",
+  auditFile: "keys-audit.jsonl",
   masterKey: { env: "UNUSED" },
   test: true,
   parity: "adjust"

@@ -1,7 +1,9 @@
 /**
- * Times operations against each other in one process: rounds in turn, so that what disturbs one
- * disturbs the other, in processor time of this thread, which waiting for a busy machine does not
- * stretch. Must hold: what is compared saw the same keys in the same random order.
+ * Times operations against each other in one process: rounds in turn, and of all rounds the quarter
+ * that was disturbed the least, by the time that all operations took together. Must hold: what is
+ * compared saw the same keys in the same random order; a stretch is long enough that each side
+ * clears its own garbage and begins no more often than it must with what the other left in the
+ * processor's caches.
  */
 
 export interface Operation {
@@ -13,26 +15,26 @@ export interface Operation {
 /** Enough for every key to have been used, and for the code to be compiled. */
 const warmCalls = 10_000
 
-/**
- * Microseconds of one call, mean of all rounds, for each operation. Some kernels count processor
- * time in steps of 4 ms: the sum over many rounds does not mind.
- */
+/** Microseconds of one call, mean of the quietest quarter of rounds, for each operation. */
 export function race(
   operations: ReadonlyArray<Operation>,
   rounds: number,
   calls: number
 ): ReadonlyArray<number> {
-  const totals = operations.map(() => 0)
   for (const { run } of operations) for (let index = 0; index < warmCalls; index++) run(index)
+  const took: Array<ReadonlyArray<number>> = []
   for (let round = 0; round < rounds; round++) {
-    operations.forEach(({ run }, place) => {
-      const start = process.threadCpuUsage()
+    took.push(operations.map(({ run }) => {
+      const start = performance.now()
       for (let index = 0; index < calls; index++) run(round * calls + index)
-      const { system, user } = process.threadCpuUsage(start)
-      totals[place]! += system + user
-    })
+      return performance.now() - start
+    }))
   }
-  return totals.map((total) => total / (rounds * calls))
+  const sum = (times: ReadonlyArray<number>) => times.reduce((one, other) => one + other, 0)
+  const quiet = took.toSorted((a, b) => sum(a) - sum(b)).slice(0, Math.ceil(rounds / 4))
+  return operations.map((_, place) =>
+    sum(quiet.map((times) => times[place]!)) * 1000 / (quiet.length * calls)
+  )
 }
 
 /** A random but repeatable order over `count` things: a full-period congruential sequence. */

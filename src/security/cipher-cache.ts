@@ -16,6 +16,7 @@ import {
   keyFits
 } from "./block-cipher.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
+import { SlotTable } from "./slot-table.ts"
 
 /** A key: the handle of one that was put into the cache, or its bytes (a cipher for this call). */
 export type KeySource = KeyHandle | Uint8Array
@@ -72,13 +73,11 @@ const kinds: Readonly<Record<CipherKind, KindRow>> = {
 
 /** One cipher that stays open. Used at once: the next call of `live` may evict and end it. */
 export class LiveCipher {
-  readonly #cipher: Cipheriv | Decipheriv
+  readonly cipher: Cipheriv | Decipheriv
   readonly block: 8 | 16
   /** Chain kinds: the last ciphertext block, which the next message must cancel. */
   readonly #last: Uint8Array
   #subkeys: readonly [Uint8Array, Uint8Array] | undefined
-  /** Set by every use, cleared by the search for something to evict. */
-  used = true
 
   constructor(key: Uint8Array, kind: KindRow) {
     const { algorithm, mode } = kind
@@ -88,13 +87,13 @@ export class LiveCipher {
     const name = cipherName(algorithm, material.length, mode)
     const start = mode === "ecb" ? null : new Uint8Array(this.block)
     const make = kind.decrypt ? createDecipheriv : createCipheriv
-    this.#cipher = make(name, cipherKey(algorithm, material), start)
-    this.#cipher.setAutoPadding(false)
+    this.cipher = make(name, cipherKey(algorithm, material), start)
+    this.cipher.setAutoPadding(false)
   }
 
   /** Electronic-codebook kinds: enciphers or deciphers whole blocks. */
   apply(blocks: Uint8Array): Buffer {
-    return this.#cipher.update(blocks)
+    return this.cipher.update(blocks)
   }
 
   /**
@@ -107,7 +106,7 @@ export class LiveCipher {
     const last = this.#last
     const size = this.block
     for (let index = 0; index < size; index++) blocks[index]! ^= last[index]!
-    const out = this.#cipher.update(blocks)
+    const out = this.cipher.update(blocks)
     const tail = out.length - size
     for (let index = 0; index < size; index++) last[index] = out[tail + index]!
     return last
@@ -124,7 +123,7 @@ export class LiveCipher {
 
   /** Finishes the cipher, so that its key schedule is cleared now and not at some collection. */
   end(): void {
-    this.#cipher.final()
+    this.cipher.final()
     this.#last.fill(0)
     for (const subkey of this.#subkeys ?? []) subkey.fill(0)
   }
@@ -158,11 +157,20 @@ export const defaultCacheLimits: CipherCacheLimits = { maxKeys: 65_536, maxCiphe
 export class CipherCache {
   readonly #limits: CipherCacheLimits
   readonly #keys = new Map<KeyHandle, Uint8Array>()
-  /** In order of age; `kindSpace × handle + kind` names an entry without making a string. */
-  readonly #open = new Map<number, LiveCipher>()
+  /** `kindSpace × handle + kind` names an entry without making a string. */
+  readonly #slots = new SlotTable()
+  // By slot. What every use touches stands apart from what only few of them need.
+  readonly #ciphers: Array<Cipheriv | Decipheriv | undefined> = []
+  readonly #live: Array<LiveCipher | undefined> = []
+  readonly #names: Array<number> = []
+  /** 1 for a slot that was used since the search for something to evict came by. */
+  readonly #used: Uint8Array
+  readonly #free: Array<number> = []
+  #hand = 0
 
   constructor(limits: CipherCacheLimits = defaultCacheLimits) {
-    this.#limits = limits
+    this.#limits = { ...limits, maxCiphers: Math.max(1, limits.maxCiphers) }
+    this.#used = new Uint8Array(this.#limits.maxCiphers)
   }
 
   /** Learns a key (a copy is kept). False when the cache holds its maximum of keys. */
@@ -191,7 +199,10 @@ export class CipherCache {
   drop(handle: KeyHandle): void {
     const key = this.#keys.get(handle)
     if (key === undefined) return
-    for (const kind of Object.values(kinds)) this.#end(handle * kindSpace + kind.number)
+    for (const kind of Object.values(kinds)) {
+      const slot = this.#slots.get(handle * kindSpace + kind.number)
+      if (slot >= 0) this.#end(slot)
+    }
     key.fill(0)
     this.#keys.delete(handle)
   }
@@ -203,42 +214,64 @@ export class CipherCache {
 
   /** Keys known and ciphers open, for a gauge. */
   size(): { readonly keys: number; readonly ciphers: number } {
-    return { keys: this.#keys.size, ciphers: this.#open.size }
+    return { keys: this.#keys.size, ciphers: this.#slots.size }
+  }
+
+  /** Electronic-codebook kinds, at once; faults `key-unknown`, `key-length`. */
+  apply(source: KeySource, kind: CipherKind, blocks: Uint8Array): Buffer | SecurityFault {
+    const slot = this.#slotOf(source, kinds[kind])
+    if (slot >= 0) return this.#ciphers[slot]!.update(blocks)
+    const live = this.live(source, kind)
+    return isFault(live) ? live : live.apply(blocks)
   }
 
   /** The open cipher of this key and kind; faults `key-unknown`, `key-length`. */
   live(source: KeySource, kind: CipherKind): LiveCipher | SecurityFault {
     const spec = kinds[kind]
     if (typeof source !== "number") return opened(source, spec)
-    const name = source * kindSpace + spec.number
-    const present = this.#open.get(name)
-    if (present !== undefined) {
-      // Read first: a write would dirty a line of memory at every use.
-      if (!present.used) present.used = true
-      return present
-    }
+    const present = this.#slotOf(source, spec)
+    if (present >= 0) return this.#live[present]!
     const key = this.#keys.get(source)
     if (key === undefined) return fault("key-unknown")
     const made = opened(key, spec)
     if (isFault(made)) return made
-    if (this.#open.size >= this.#limits.maxCiphers) this.#evict()
-    this.#open.set(name, made)
+    if (this.#slots.size >= this.#limits.maxCiphers) this.#evict()
+    const slot = this.#free.pop() ?? this.#live.length
+    const name = source * kindSpace + spec.number
+    this.#slots.add(name, slot)
+    this.#names[slot] = name
+    this.#live[slot] = made
+    this.#ciphers[slot] = made.cipher
+    // Not used again so far: what is needed once only must not push out what is needed often.
+    this.#used[slot] = 0
     return made
   }
 
-  /** Second chance: the oldest that was not used since it was last looked at. */
+  #slotOf(source: KeySource, kind: KindRow): number {
+    if (typeof source !== "number") return -1
+    const slot = this.#slots.get(source * kindSpace + kind.number)
+    // Read first: a write would dirty a line of memory at every use.
+    if (slot >= 0 && this.#used[slot] === 0) this.#used[slot] = 1
+    return slot
+  }
+
+  /** Second chance: the next one round that was not used since the hand last came by. */
   #evict(): void {
-    for (const [name, cipher] of this.#open) {
-      if (!cipher.used) return this.#end(name)
-      cipher.used = false
-      this.#open.delete(name)
-      this.#open.set(name, cipher)
+    for (;;) {
+      const slot = this.#hand
+      this.#hand = (slot + 1) % this.#live.length
+      if (this.#live[slot] === undefined) continue
+      if (this.#used[slot] === 0) return this.#end(slot)
+      this.#used[slot] = 0
     }
   }
 
-  #end(name: number): void {
-    this.#open.get(name)?.end()
-    this.#open.delete(name)
+  #end(slot: number): void {
+    this.#live[slot]!.end()
+    this.#slots.delete(this.#names[slot]!)
+    this.#live[slot] = undefined
+    this.#ciphers[slot] = undefined
+    this.#free.push(slot)
   }
 }
 

@@ -229,8 +229,7 @@ function retail(
     for (let index = 0; index < 8; index++) last[index]! ^= chain[index]!
   }
   // Asked for only now: opening it may evict `left`.
-  const whole = cache.live(key, "tdesEncrypt")
-  const result = isFault(whole) ? whole : whole.apply(last)
+  const result = cache.apply(key, "tdesEncrypt", last)
   blocks.fill(0)
   return result
 }

@@ -149,16 +149,15 @@ function deciphered(
 ): Buffer | SecurityFault {
   if (unfit(key, format)) return fault("algorithm-unfit")
   if (block.length !== (key.algorithm === "tdes" ? 8 : 16)) return fault("length-unfit")
-  const live = cache.live(key.source, decryptKinds[key.algorithm])
-  if (isFault(live)) return live
-  const first = live.apply(block)
-  if (format !== 4) return first
+  const kind = decryptKinds[key.algorithm]
+  const first = cache.apply(key.source, kind, block)
+  if (isFault(first) || format !== 4) return first
   if (!writeLongPan(pan)) {
     first.fill(0)
     return fault("pin-pan")
   }
   mix(first, panField)
-  const field = live.apply(first)
+  const field = cache.apply(key.source, kind, first)
   first.fill(0)
   return field
 }
@@ -172,17 +171,16 @@ function sealed(
   random: RandomBytes
 ): Buffer | SecurityFault {
   if (unfit(key, format)) return fault("algorithm-unfit")
-  const live = cache.live(key.source, encryptKinds[key.algorithm])
-  if (isFault(live)) return live
+  const kind = encryptKinds[key.algorithm]
   const field = Buffer.alloc(key.algorithm === "tdes" ? 8 : 16)
   const refused = writePin(format, field, pan, length, random)
   if (refused !== undefined) return refused
-  const result = live.apply(field)
+  const result = cache.apply(key.source, kind, field)
   field.fill(0)
-  if (format !== 4) return result
+  if (isFault(result) || format !== 4) return result
   if (!writeLongPan(pan)) return fault("pin-pan")
   mix(result, panField)
-  return live.apply(result)
+  return cache.apply(key.source, kind, result)
 }
 
 /** Reads `field` into `digits` and returns the PIN's length. */

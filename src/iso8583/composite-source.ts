@@ -90,7 +90,7 @@ function positional(
   const short = reader.flag(source, "short", path)
   return packed
     ? new DigitParts(ids, shapes, short, () => whole)
-    : new ByteParts(ids, shapes, short)
+    : overHex(new ByteParts(ids, shapes, short), whole)
 }
 
 function partsFrom(
@@ -100,7 +100,9 @@ function partsFrom(
   whole: FieldShape
 ): { readonly ids: ReadonlyArray<string>; readonly shapes: ReadonlyArray<FieldShape> } {
   const { reader } = context
-  const inherit: Source = { type: whole.type, encoding: whole.encoding }
+  // Behind hex the parts are bytes.
+  const encoding = isHex(whole.encoding) ? "binary" : whole.encoding
+  const inherit: Source = { type: whole.type, encoding }
   const ids: Array<string> = []
   const shapes: Array<FieldShape> = []
   for (const [index, value] of reader.list(own(source, "parts"), join(path, "parts")).entries()) {
@@ -195,7 +197,10 @@ function tagShapes(context: FieldContext, source: Source, path: string, whole: F
   for (const [tag, value] of reader.entries(own(source, "tags"), join(path, "tags"))) {
     const at = `${path}.tags.${tag}`
     if (!/^(?:[0-9A-F]{2}){1,4}$/.test(tag)) reader.fault(at, "is no tag of 1 to 4 bytes")
-    const inherit: Source = { type: "b", encoding: "binary", rest: true }
+    const emv = emvTags.get(tag)
+    // A dialect that names a tag anew does not take its mask away by forgetting it.
+    const guard = emv === undefined ? {} : { mask: emv.mask, neverStored: emv.neverStored }
+    const inherit: Source = { type: "b", encoding: "binary", rest: true, ...guard }
     shapes.set(tag, context.field(context, value, at, `${whole.path}.${tag}`, inherit))
   }
   return (tag: string) => {

@@ -1,6 +1,7 @@
 /**
- * Reads the XML of a jPOS GenericPackager. Its classes are one product written out: length encoding
- * x length width x value encoding x value type; the class name is taken apart, not looked up.
+ * Reads the XML of a jPOS GenericPackager. What has a like here is carried over: fields of every
+ * class of the product, parts by position, behind a bitmap or a tag, BER-TLV, a third bitmap; all
+ * else is noted.
  *
  *     <isofield id="2" length="19" name="PAN" class="org.jpos.iso.IFB_LLNUM" pad="false"/>
  */
@@ -9,6 +10,7 @@ import { Effect, Stream } from "effect"
 import { Xml } from "effect/encoding"
 import type { DialectFault } from "./fault.ts"
 import { dialectName, type Imported, imported } from "./imported.ts"
+import { shapeOfClass, type TagClass, tagOfClass } from "./jpos-class.ts"
 import type { Source } from "./source-reader.ts"
 
 interface Node {
@@ -41,35 +43,56 @@ function treeOf(xml: string): Effect.Effect<Node, Xml.XmlError> {
   )
 }
 
+/** What the packager itself may say; the rest is noted. */
+const packagerKeys: ReadonlySet<string> = new Set(["firstField", "thirdBitmapField"])
+
 function read(root: Node, name: string): Imported {
   const notes: Array<DialectFault> = []
   const packager = root.children.find((node) => node.name === "isopackager")
   if (packager === undefined) notes.push({ path: "", problem: "has no isopackager element" })
+  const { attributes = {}, children = [] } = packager ?? {}
+  for (const [key, value] of Object.entries(attributes)) {
+    if (packagerKeys.has(key) || (plainPackager[key] ?? "") === value) continue
+    notes.push({ path: "isopackager", problem: `${key}="${value}" is not carried over` })
+  }
   const fields = new Map<number, Source>()
   let mti = "ascii"
   let bitmap: Source = { encoding: "hex", bits: 128 }
-  for (const node of packager?.children ?? []) {
+  let third = Number(attributes["thirdBitmapField"] ?? 0)
+  for (const node of children) {
     const id = Number(node.attributes["id"])
     const path = `isofield ${node.attributes["id"] ?? "?"}`
     const kind = className(node)
     if (!/^(?:isofield|isofieldpackager)$/.test(node.name) || !Number.isInteger(id)) {
       notes.push({ path, problem: `the element ${node.name} is not known` })
-    } else if (id === 0) {
-      mti = kind.startsWith("IFB")
-        ? "bcd"
-        : kind.startsWith("IFE")
-        ? "ebcdic"
-        : "ascii"
-    } else if (id === 1 || kind.endsWith("BITMAP")) {
-      if (id === 1) bitmap = bitmapOf(kind, Number(node.attributes["length"]), notes, path)
-      else notes.push({ path, problem: `${kind}: a bitmap among the fields is not carried over` })
+    } else if (id === 0) mti = mtiOf(kind)
+    else if (id === 1) bitmap = bitmapOf(kind, Number(node.attributes["length"]), notes, path)
+    else if (id === third || kind.endsWith("BITMAP")) {
+      if (third === 0 && id === 65) third = id
+      if (id !== third) {
+        notes.push({ path, problem: `${kind}: a bitmap among the fields is not carried over` })
+      }
     } else {
       const field = fieldOf(node, path, notes)
-      if (field !== undefined && id >= 2 && id <= 128) fields.set(id, field)
-      else if (field !== undefined) notes.push({ path, problem: "is no field from 2 to 128" })
+      if (field !== undefined && id >= 2 && id <= 192) fields.set(id, field)
+      else if (field !== undefined) notes.push({ path, problem: "is no field from 2 to 192" })
     }
   }
+  if (third > 0) bitmap = { ...bitmap, bits: 192, third }
+  else if ([...fields.keys()].some((id) => id > 128)) bitmap = { ...bitmap, bits: 192 }
   return imported({ name: dialectName(name), title: name, mti, bitmap, fields, notes })
+}
+
+/** What a packager that says nothing means. */
+const plainPackager: Readonly<Record<string, string>> = {
+  maxValidField: "128",
+  bitmapField: "1",
+  emitBitmap: "true",
+  headerLength: "0"
+}
+
+function mtiOf(kind: string): string {
+  return kind.startsWith("IFB") ? "bcd" : kind.startsWith("IFE") ? "ebcdic" : "ascii"
 }
 
 function className(node: Node): string {
@@ -88,32 +111,59 @@ function bitmapOf(
   return { encoding: encoding ?? "hex", bits }
 }
 
+const fieldKeys: ReadonlySet<string> = new Set([
+  "id",
+  "length",
+  "name",
+  "class",
+  "pad",
+  "packager",
+  "emitBitmap",
+  "firstField"
+])
+
 function fieldOf(node: Node, path: string, notes: Array<DialectFault>): Source | undefined {
   const kind = className(node)
   const length = Number(node.attributes["length"])
-  const shape = shapeOf(kind, length, node.attributes["pad"] === "true")
+  const shape = shapeOfClass(kind, length, node.attributes["pad"] === "true")
   if (shape === undefined || !Number.isInteger(length)) {
     notes.push({ path, problem: `${kind === "" ? "no class" : kind} cannot be carried over` })
     return undefined
   }
-  for (const attribute of ["trim", "validator", "token"]) {
-    if (node.attributes[attribute] !== undefined && node.attributes[attribute] !== "false") {
-      notes.push({ path, problem: `${attribute} is not carried over` })
-    }
+  for (const [attribute, value] of Object.entries(node.attributes)) {
+    if (fieldKeys.has(attribute) || value === "false") continue
+    notes.push({ path, problem: `${attribute} is not carried over` })
   }
-  const name = node.attributes["name"]
-  const named = name === undefined || name === "" ? shape : { ...shape, name }
+  const named = { ...shape, ...nameOf(node) }
   return node.name === "isofield" ? named : { ...named, ...partsOf(node, shape, path, notes) }
 }
 
-/** Fields within a field: by position, or behind a bitmap of their own. */
+function nameOf({ attributes: { name = "" } }: Node): Source {
+  return name === "" ? {} : { name }
+}
+
+/** Fields within a field: by position, behind a bitmap or a tag of their own, or BER-TLV. */
 function partsOf(node: Node, whole: Source, path: string, notes: Array<DialectFault>): Source {
-  const { packager = "" } = node.attributes
-  const bitmapped = node.attributes["emitBitmap"] === "true"
+  const packager = (node.attributes["packager"] ?? "").split(".").at(-1) ?? ""
+  const lost = (): Source => {
+    notes.push({
+      path,
+      problem: `the parts of ${packager} are not carried over: kept as one value`
+    })
+    return {}
+  }
+  if (/^BERTLV(?:Binary|AsciiHex)Packager$/.test(packager)) {
+    if (node.children.length > 0) {
+      notes.push({ path, problem: "its tags keep the names that EMV gives them" })
+    }
+    return { ...bytesOf(whole, packager.includes("AsciiHex")), layout: "ber-tlv" }
+  }
+  const tags = node.children.map((child) => tagOfClass(className(child)))
+  if (tags.some((tag) => tag !== undefined)) return taggedOf(node, whole, tags) ?? lost()
+  if (!/^Generic(?:SubField|Validating)?Packager$/.test(packager)) return lost()
   const parts: Array<Source> = []
   let bitmap: Source | undefined
   for (const child of node.children) {
-    const at = `${path}.${child.attributes["id"] ?? "?"}`
     const kind = className(child)
     if (kind.endsWith("BITMAP")) {
       bitmap = {
@@ -122,78 +172,61 @@ function partsOf(node: Node, whole: Source, path: string, notes: Array<DialectFa
       }
       continue
     }
-    const part = fieldOf(child, at, notes)
-    if (part !== undefined) parts.push({ id: child.attributes["id"] ?? "", ...part })
-    else return {}
+    const part = fieldOf(child, `${path}.${child.attributes["id"] ?? "?"}`, notes)
+    if (part === undefined) return lost()
+    parts.push({ id: child.attributes["id"] ?? "", ...part })
   }
-  const known = /GenericSubFieldPackager|GenericPackager$/.test(packager)
-  if (!known || parts.length === 0 || whole["encoding"] === "bcd") {
-    notes.push({
-      path,
-      problem: `the parts of ${packager} are not carried over: kept as one value`
-    })
-    return {}
-  }
-  return bitmapped && bitmap !== undefined
-    ? { layout: "bitmapped", bitmap, parts }
-    : { layout: "positional", parts, short: true }
+  const bitmapped = node.attributes["emitBitmap"] === "true"
+  if (parts.length === 0 || bitmapped && bitmap === undefined) return lost()
+  const container = whole["encoding"] === "bcd" ? bytesOf(whole, false) : {}
+  return bitmapped
+    ? { ...container, layout: "bitmapped", bitmap, parts }
+    : { ...container, layout: "positional", parts, short: true }
 }
 
-const lengthKinds: Readonly<Record<string, string>> = { A: "ascii", B: "bcd", E: "ebcdic" }
-const valueForm = /^IF(A|B|E)_(L{1,6})(H?)(A?)(E?)(NUM|CHAR|BINARY|HBINARY)$/
+/** The whole as bytes, or as their hex, whatever its class took it for. */
+function bytesOf(whole: Source, inHex: boolean): Source {
+  const digits = whole["encoding"] === "bcd" || inHex && whole["encoding"] === "ascii"
+  const half = (key: string): Source => {
+    const size = whole[key]
+    if (typeof size !== "number") return {}
+    return { [key]: digits ? (size + 1) >> 1 : size }
+  }
+  const prefix = whole["prefix"] as Source | undefined
+  const counts = whole["encoding"] === "bcd" ? { counts: "nibbles" } : {}
+  return {
+    type: "b",
+    encoding: inHex ? "hex" : whole["encoding"] === "hex" ? "hex" : "binary",
+    ...half("length"),
+    ...half("max"),
+    ...(prefix === undefined ? {} : { prefix: { ...prefix, ...counts } })
+  }
+}
 
-/** Undefined: no class of the product. */
-function shapeOf(kind: string, length: number, pad: boolean): Source | undefined {
-  const align = pad ? "right" : "left"
-  switch (kind) {
-    case "IF_CHAR":
-      return { type: "ans", encoding: "ascii", length }
-    case "IF_ECHAR":
-    case "IFE_CHAR":
-      return { type: "ans", encoding: "ebcdic", length }
-    case "IFA_NUMERIC":
-      return { type: "n", encoding: "ascii", length }
-    case "IFB_NUMERIC":
-      return { type: "n", encoding: "bcd", length, align }
-    case "IFE_NUMERIC":
-      return { type: "n", encoding: "ebcdic", length }
-    case "IFA_AMOUNT":
-      return { type: "x+n", encoding: "ascii", length }
-    case "IFB_AMOUNT":
-      return { type: "x+n", encoding: "bcd", length }
-    case "IFE_AMOUNT":
-      return { type: "x+n", encoding: "ebcdic", length }
-    case "IFE_SIGNED_NUMERIC":
-      return { type: "x+n", encoding: "ebcdic", length, overpunch: true }
-    case "IFA_BINARY":
-      return { type: "b", encoding: "hex", length }
-    case "IFB_BINARY":
-      return { type: "b", encoding: "binary", length }
-    case "IFE_BINARY":
-      return { type: "b", encoding: "ebcdic-hex", length }
-  }
-  const match = valueForm.exec(kind)
-  if (match === null) return undefined
-  const [, family = "A", digits = "", binaryLength = "", hexValue = "", ebcdic = "", what = ""] =
-    match
-  const prefix = binaryLength === "H" || what === "HBINARY"
-    ? { width: Math.max(1, digits.length - 1), encoding: "binary" }
-    : { width: digits.length, encoding: lengthKinds[family] }
-  if (what.endsWith("BINARY")) {
-    return hexValue === "A"
-      ? { type: "b", encoding: "hex", max: length, prefix: { ...prefix, counts: "octets" } }
-      : { type: "b", encoding: "binary", max: length, prefix: { ...prefix, counts: "bytes" } }
-  }
-  if (what === "NUM" && family === "B") {
-    return {
-      type: "z",
-      encoding: "bcd",
-      max: length,
-      align,
-      prefix: { ...prefix, counts: "digits" }
+/** Undefined where the tags are not all of one form. */
+function taggedOf(
+  node: Node,
+  whole: Source,
+  classes: ReadonlyArray<TagClass | undefined>
+): Source | undefined {
+  const [first] = classes
+  if (first === undefined || whole["encoding"] === "bcd") return undefined
+  const tags: Record<string, Source> = {}
+  for (const [index, each] of classes.entries()) {
+    if (each?.tagWidth !== first.tagWidth || each.lengthWidth !== first.lengthWidth) {
+      return undefined
     }
+    const child = node.children[index]!
+    const { id = "", token } = child.attributes
+    const form = each.binary
+      ? { type: "b", encoding: "binary" }
+      : { type: "ans", encoding: "ascii" }
+    tags[token ?? id.padStart(first.tagWidth, "0")] = { ...form, ...nameOf(child), rest: true }
   }
-  const encoding = family === "E" || ebcdic === "E" ? "ebcdic" : "ascii"
-  // Track data travels in numeric classes too, so digits alone are not demanded.
-  return { type: "ans", encoding, max: length, prefix: { ...prefix, counts: "bytes" } }
+  return {
+    layout: "tlv",
+    tag: { width: first.tagWidth },
+    tagLength: { width: first.lengthWidth, counts: "bytes" },
+    tags
+  }
 }

@@ -20,18 +20,43 @@ export function importMoov(json: unknown, name: string): Imported {
     const path = `fields.${key}`
     const field = reader.record(value, path)
     const enc = own(field, "enc")
-    if (key === "0") mti = enc === "BCD" ? "bcd" : enc === "EBCDIC" ? "ebcdic" : "ascii"
-    else if (key === "1") {
-      // A spec says the length of one bitmap; more of them follow as the first bit says.
-      bitmap = { encoding: enc === "Binary" ? "binary" : "hex", bits: 128 }
-      if (own(field, "disableautoexpand") === true) bitmap = { ...bitmap, always: true }
-    } else if (/^[1-9][0-9]{0,2}$/.test(key) && Number(key) <= 128) {
+    if (key === "0") mti = mtiOf(reader, enc, path)
+    else if (key === "1") bitmap = bitmapOf(reader, field, path)
+    else if (/^[1-9][0-9]{0,2}$/.test(key) && Number(key) <= 192) {
       const read = fieldOf(reader, field, path)
       if (read !== undefined) fields.set(Number(key), read)
-    } else reader.fault(path, "is no field from 2 to 128")
+    } else reader.fault(path, "is no field from 2 to 192")
   }
+  if ([...fields.keys()].some((field) => field > 128)) bitmap = { ...bitmap, bits: 192 }
   const title = reader.text(file, "name", "") ?? name
   return imported({ name: dialectName(name), title, mti, bitmap, fields, notes: reader.faults })
+}
+
+function mtiOf(reader: SourceReader, enc: unknown, path: string): string {
+  switch (enc) {
+    case "ASCII":
+      return "ascii"
+    case "BCD":
+      return "bcd"
+    case "EBCDIC":
+    case "EBCDIC1047":
+      return "ebcdic"
+    default:
+      reader.fault(path, `${String(enc)}: assumed to be ASCII`)
+      return "ascii"
+  }
+}
+
+/** A spec says the length of one bitmap; more of them follow as the first bit says, or never. */
+function bitmapOf(reader: SourceReader, field: Source, path: string): Source {
+  const enc = own(field, "enc")
+  const length = Number(own(field, "length") ?? 8)
+  if (enc !== "Binary" && enc !== "HexToASCII") {
+    reader.fault(path, `${String(enc)}: assumed to be hex`)
+  }
+  const encoding = enc === "Binary" ? "binary" : "hex"
+  if (own(field, "disableautoexpand") !== true) return { encoding, bits: 128 }
+  return { encoding, bits: length >= 24 ? 192 : length >= 16 ? 128 : 64, always: true }
 }
 
 const knownKeys: ReadonlySet<string> = new Set([
@@ -99,16 +124,18 @@ function shapeOf(type: unknown, enc: unknown): Source | undefined {
 }
 
 function endsOf(prefix: unknown, length: unknown, shape: Source | undefined): Source | undefined {
-  const match = /^(ASCII|BCD|EBCDIC|Hex|Binary)\.(Fixed|L{1,6})$/.exec(String(prefix))
+  const match = /^(ASCII|BCD|EBCDIC|EBCDIC1047|Hex|Binary)\.(Fixed|L{1,6})$/.exec(String(prefix))
   if (match === null || !Number.isInteger(length)) return undefined
   const [, family = "", width = ""] = match
   if (width === "Fixed") return { length }
+  // Its characters are sent as the hex of their codes: nothing here has such a form.
+  if (family === "Hex") return undefined
   const counts = shape?.["encoding"] === "hex"
     ? "octets"
     : shape?.["encoding"] === "bcd"
     ? "digits"
     : "bytes"
-  const encoding = family.toLowerCase()
+  const encoding = family === "EBCDIC1047" ? "ebcdic" : family.toLowerCase()
   return { max: length, prefix: { width: width.length, encoding, counts } }
 }
 
@@ -129,10 +156,41 @@ function padOf(
   return { pad: { side: type === "Left" ? "left" : "right", with: pad } }
 }
 
+/** In our order tags stand as they come, so what sorts them says nothing. */
+const tagKeys: ReadonlySet<string> = new Set(["length", "enc", "padding", "sort"])
+
+/** Tags that the spec names: length and end are those of BER-TLV itself. */
+function berTags(reader: SourceReader, field: Source, path: string): Source {
+  const tags: Record<string, Source> = {}
+  for (const [id, value] of reader.entries(own(field, "subfields"), `${path}.subfields`)) {
+    const at = `${path}.subfields.${id}`
+    const part = reader.record(value, at)
+    reader.known(part, knownKeys, at)
+    const composite = own(part, "type") === "Composite"
+    const shape = composite
+      ? shapeOf("Binary", "Binary")
+      : shapeOf(own(part, "type"), own(part, "enc"))
+    const name = own(part, "description")
+    if (shape === undefined || !/^(?:[0-9A-Fa-f]{2}){1,4}$/.test(id)) {
+      reader.fault(at, "is not carried over: kept as bytes")
+      continue
+    }
+    if (composite) reader.fault(at, "its parts keep the names that EMV gives them")
+    tags[id.toUpperCase()] = {
+      ...shape,
+      rest: true,
+      ...(typeof name === "string" && name !== "" ? { name } : {})
+    }
+  }
+  return tags
+}
+
 function partsOf(reader: SourceReader, field: Source, path: string): Source {
   const tag = own(field, "tag")
-  const { enc, length } = tag === undefined ? {} : reader.record(tag, `${path}.tag`)
-  if (enc === "BerTLVTag") return { layout: "ber-tlv" }
+  const form = tag === undefined ? {} : reader.record(tag, `${path}.tag`)
+  reader.known(form, tagKeys, `${path}.tag`)
+  const { enc, length } = form
+  if (enc === "BerTLVTag") return { layout: "ber-tlv", tags: berTags(reader, field, path) }
   const subfields = reader.entries(own(field, "subfields"), `${path}.subfields`)
     .map(([id, value]) => {
       const at = `${path}.subfields.${id}`

@@ -73,7 +73,7 @@ export interface Ground<CodecError, CodecNeeds, LedgerOut, LedgerError, LedgerNe
 
 export const switchLayer = <CE, CN, LO, LE, LN>(
   loaded: LoadedConfig,
-  { accounts, hsmKeys, store }: Prepared,
+  { accounts, hsmKeys, panToken, store }: Prepared,
   ground: Ground<CE, CN, LO, LE, LN>
 ) =>
   Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
@@ -90,6 +90,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
       Layer.provideMerge(Layer.unwrap(Effect.map(RouteControl, (routes) =>
         transactionsLayer({
           ...transactionOptions(loaded),
+          ...(panToken === undefined ? {} : { panToken }),
           configVersion: () => routes.current().version,
           meter: transactionMeter(metrics, lines, ground.stories ?? "failures")
         })))),

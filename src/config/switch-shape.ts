@@ -6,7 +6,7 @@
 import type { HsmConfig, SwitchConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
 import { listenerShape } from "./listener-shape.ts"
-import { accountShape, bounded, host, port, secretShape, word } from "./part-shapes.ts"
+import { accountShape, bounded, cutOverTime, host, port, secretShape, word } from "./part-shapes.ts"
 import { routeShape } from "./route-shape.ts"
 import {
   choice,
@@ -97,7 +97,12 @@ const ledger = record({
     "auto",
     "What happens to an older schema; a newer one is always refused."
   ),
-  required: defaulted(flag, false, "Refuse to start while PostgreSQL is away.")
+  required: defaulted(flag, false, "Refuse to start while PostgreSQL is away."),
+  panToken: optional(
+    secretShape,
+    "Key (64 hex digits) of a token of each card, so that its transactions are found together; " +
+      "absent: none is made."
+  )
 })
 
 const codec = record({
@@ -146,7 +151,7 @@ export const switchShape = record({
     "Name of this process among several; part of what it numbers."
   ),
   cutOver: defaulted(
-    text("a time HH:MM", /^(?:[01]\d|2[0-3]):[0-5]\d$/),
+    cutOverTime,
     "00:00",
     "Local time at which the business day ends."
   ),

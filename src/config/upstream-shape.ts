@@ -2,7 +2,7 @@
 
 import type { AdviceConfig, BreakerConfig, LinkTls, UpstreamConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
-import { bounded, host, keyName, name, pinFormat, port, word } from "./part-shapes.ts"
+import { bounded, cutOverTime, host, keyName, name, pinFormat, port, word } from "./part-shapes.ts"
 import {
   choice,
   defaulted,
@@ -96,6 +96,10 @@ export const upstreamShape = record({
     text("up to 11 digits", /^\d{1,11}$/),
     "0",
     "Our institution, field 32 of what we send."
+  ),
+  cutOver: optional(
+    cutOverTime,
+    "Local time at which its business day ends; absent: with the switch."
   ),
   macKey: optional(
     keyName,

@@ -1,6 +1,6 @@
 /**
  * The business day a transaction belongs to: the local calendar day, moved on by one from the
- * cut-over time. Fixed once, when the transaction is accepted.
+ * cut-over time of its acquirer, or of the house. Fixed once, with its first durable record.
  */
 
 import type { BusinessDay } from "./brand.ts"
@@ -81,6 +81,17 @@ export function makeBusinessDays(
     if (cutMinute === 0 || local.minuteOfDay < cutMinute) return local.date as BusinessDay
     return nextDay(local.date) as BusinessDay
   }
+}
+
+/** Acquirers that cut over at a time of their own, by name; all others do with the house. */
+export function makeAcquirerDays(
+  clock: LocalClock,
+  cutOver: string,
+  own: ReadonlyMap<string, string>
+): (wallMs: number, acquirer?: string) => BusinessDay {
+  const house = makeBusinessDays(clock, cutOver)
+  const days = new Map([...own].map(([name, time]) => [name, makeBusinessDays(clock, time)]))
+  return (wallMs, acquirer = "") => (days.get(acquirer) ?? house)(wallMs)
 }
 
 /** `date` and the result are `YYYY-MM-DD`. */

@@ -130,6 +130,8 @@ export interface UpstreamConfig {
   readonly tls?: LinkTls
   /** Our acquirer id in field 32. */
   readonly acquirerId: string
+  /** `HH:MM`, local: its business day ends then. Absent: with the house's. */
+  readonly cutOver?: string
   /** Name in the key store: MACs are made and checked under it. Absent: none are. */
   readonly macKey?: string
   /**
@@ -218,6 +220,8 @@ export interface LedgerConfig {
   readonly connections: number
   readonly migrate: "auto" | "refuse"
   readonly required: boolean
+  /** Key of card tokens; absent: there are none. */
+  readonly panToken?: SecretReference
 }
 
 export interface AccountConfig {

@@ -95,6 +95,8 @@ export interface TransactionRecord {
   /** What the upstream approved when it differs (partial approval). */
   readonly approvedAmount?: number
   readonly panMask?: string
+  /** Keyed token of the card number, where tokens are switched on: 32 hex digits. */
+  readonly panToken?: string
   /** Vault cipher text: MessagePack of {@link SealedFacts}. */
   readonly sealed?: Uint8Array
 

@@ -100,7 +100,8 @@ const columns = {
     "taken",
     "times",
     "ownMs",
-    "upstreamMs"
+    "upstreamMs",
+    "panToken"
   ],
   advices: [
     "transaction",

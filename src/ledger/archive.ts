@@ -83,7 +83,7 @@ const columns = `id, version, state, kind, channel, scheme, day::text AS day,
   upstream_time AS "upstreamTime", wallet_reference AS "walletReference",
   config_version AS "configVersion", response, upstream_response AS "upstreamResponse", approved,
   auth_code AS "authCode", failure, original, taken::float8 AS taken,
-  own_ms::float8 AS "ownMs", upstream_ms::float8 AS "upstreamMs"`
+  own_ms::float8 AS "ownMs", upstream_ms::float8 AS "upstreamMs", pan_token AS "panToken"`
 
 const times = ["received", "forwarded", "upstream_answered", "answered", "timed_out", "reversed"]
   .map((name) => `(extract(epoch FROM ${name}_at) * 1000)::float8 AS ${name}`).join(", ")

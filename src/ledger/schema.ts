@@ -17,16 +17,23 @@ import {
 import { migration as events, tables as eventTables } from "./migrations/0002-events.ts"
 import { migration as estate, tables as estateTables } from "./migrations/0003-estate.ts"
 import { migration as roles } from "./migrations/0004-roles.ts"
+import { columns as tokenColumns, migration as tokens } from "./migrations/0005-pan-tokens.ts"
+import { extended } from "./migrations/table.ts"
 
 const migrations = {
   "0001_transactions": transactions,
   "0002_events": events,
   "0003_estate": estate,
-  "0004_roles": roles
+  "0004_roles": roles,
+  "0005_pan_tokens": tokens
 }
 
 /** Every table with its columns, as the documentation shows them. */
-export const schemaTables = [...transactionTables, ...eventTables, ...estateTables]
+export const schemaTables = [
+  ...transactionTables.map((table) => extended(table, tokenColumns)),
+  ...eventTables,
+  ...estateTables
+]
 
 const table = "schema_versions"
 

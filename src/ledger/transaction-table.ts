@@ -79,7 +79,8 @@ const columns: ReadonlyArray<Column<Row>> = [
   instant("reversed_at", (row) => row.times.reversedMs),
   plain("own_ms", "float4", (row) => row.ownMs),
   plain("upstream_ms", "float4", (row) => row.upstreamMs),
-  cast("story", "bigint[]", storyOf)
+  cast("story", "bigint[]", storyOf),
+  plain("pan_token", "text", (row) => row.panToken)
 ]
 
 /** What two rows of one version must agree in. */

@@ -36,6 +36,11 @@ export function transactionOptions({ config }: LoadedConfig) {
     wallets: new Set(wallets.map(({ name }) => name)),
     maxInFlight,
     cutOver: config.cutOver,
+    cutOvers: new Map(
+      config.upstreams.flatMap(({ cutOver, name }) =>
+        cutOver === undefined ? [] : [[name, cutOver]]
+      )
+    ),
     timeZone: config.timeZone,
     drainMs: config.timeouts.drainMs
   }

@@ -15,6 +15,7 @@ import { faultLine } from "../config/config-invalid.ts"
 import { loadHsmKeys, loadKeyStore } from "../config/key-store-file.ts"
 import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
+import { loadPanTokens } from "../config/pan-token-key.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { lmdbStoreLayer } from "../journal/lmdb-store.ts"
@@ -57,8 +58,9 @@ export const prepare = Effect.fnUntraced(function*(loaded: LoadedConfig) {
   const store = yield* loadKeyStore(loaded.config.keyStore)
   const hsmKeys = yield* loadHsmKeys(loaded.config.keyStore)
   const accounts = yield* loadAccounts(loaded.config.public.accounts)
+  const panToken = yield* loadPanTokens(loaded.config.ledger)
   const expectExisting = yield* isJournalLost(loaded.config)
-  return { store, hsmKeys, accounts, expectExisting }
+  return { store, hsmKeys, accounts, panToken, expectExisting }
 }, Effect.provide(NodeFileSystem.layer))
 
 export interface Prepared {
@@ -66,6 +68,8 @@ export interface Prepared {
   /** Blocks for a security module that holds its master key itself. */
   readonly hsmKeys?: ReadonlyArray<StoredKey>
   readonly accounts: Accounts
+  /** Tokens of card numbers, where they are switched on. */
+  readonly panToken?: ((pan: string) => string) | undefined
 }
 
 /** Codec and ledger as the configuration wants them. */

@@ -175,7 +175,11 @@ export class Desk {
     if (localTime !== undefined) record.localTime = localTime
     if (submission.amount !== undefined) record.amount = submission.amount
     if (submission.currency !== undefined) record.currency = submission.currency
-    if (pan !== undefined) record.panMask = maskPan(pan)
+    if (pan !== undefined) {
+      record.panMask = maskPan(pan)
+      const token = this.#room.settings.panToken?.(pan)
+      if (token !== undefined) record.panToken = token
+    }
     return record
   }
 

@@ -97,7 +97,7 @@ export class Forwarding {
 
   /** `forwarded` is on disk before the request leaves. */
   #commit(life: Life, reservation: Reservation): void {
-    const { time, journal, sealing } = this.#room
+    const { dayOf, journal, sealing, time } = this.#room
     const first = !life.remembered
     const refusal = first ? this.#overtaken(life) : undefined
     if (refusal !== undefined) {
@@ -113,7 +113,10 @@ export class Forwarding {
       times: { ...life.record.times, forwardedMs: time.wallMs() }
     }
     const { rrn, walletReference } = reservation
-    if (first) change.sealed = sealing.seal(life.facts)
+    if (first) {
+      change.sealed = sealing.seal(life.facts)
+      change.day = dayOf(life.record.times.receivedMs, reservation.upstream)
+    }
     if (rrn !== undefined) change.upstreamRrn = rrn
     if (reservation.time !== undefined) change.upstreamTime = reservation.time
     if (walletReference !== undefined) change.walletReference = walletReference

@@ -24,6 +24,8 @@ export interface TransactionSettings {
   readonly upstreamTimeoutMs: ReadonlyMap<string, number>
   /** Wallets are undone, acquirers reversed: which upstreams are wallets. */
   readonly wallets: ReadonlySet<string>
+  /** A keyed token of a card number, where tokens are switched on. */
+  readonly panToken?: (pan: string) => string
   /** In flight over all terminals; above it new transactions are refused as overloaded. */
   readonly maxInFlight: number
 }
@@ -52,7 +54,8 @@ export interface Room {
   readonly sealing: Sealing
   readonly nextId: (wallMs: number) => TransactionId
   readonly local: LocalClock
-  readonly dayOf: (wallMs: number) => BusinessDay
+  /** Of an acquirer, by its name; else of the house. */
+  readonly dayOf: (wallMs: number, acquirer?: string) => BusinessDay
   /** Version of the configuration that is in force. */
   readonly configVersion: () => number
   readonly settings: TransactionSettings

@@ -5,7 +5,7 @@
 
 import { Effect, Layer } from "effect"
 import { Timers } from "../actor/timers.ts"
-import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
+import { makeAcquirerDays, makeLocalClock } from "../domain/business-day.ts"
 import { Advices } from "../domain/ports/advices.ts"
 import { Archive } from "../domain/ports/archive.ts"
 import { Journal } from "../domain/ports/journal.ts"
@@ -24,6 +24,8 @@ import type { Room, TransactionMeter, TransactionSettings } from "./room.ts"
 
 export interface TransactionsOptions extends TransactionSettings {
   readonly cutOver: string
+  /** Of acquirers that have their own. */
+  readonly cutOvers: ReadonlyMap<string, string>
   readonly timeZone: string
   readonly drainMs: number
   readonly configVersion: () => number
@@ -74,7 +76,7 @@ const makeRoom = Effect.fnUntraced(function*(options: TransactionsOptions) {
     sealing: makeSealing(yield* Vault),
     nextId: makeTransactionIds(yield* Random),
     local,
-    dayOf: makeBusinessDays(local, options.cutOver),
+    dayOf: makeAcquirerDays(local, options.cutOver, options.cutOvers),
     configVersion: options.configVersion,
     settings: options,
     meter: options.meter

@@ -1,7 +1,11 @@
 /** Times without a year and in an unknown zone (K2, K3). */
 
 import { describe, expect, it } from "vitest"
-import { makeBusinessDays, makeLocalClock } from "../../src/domain/business-day.ts"
+import {
+  makeAcquirerDays,
+  makeBusinessDays,
+  makeLocalClock
+} from "../../src/domain/business-day.ts"
 import { aheadMs, wrongAfterMs } from "../../src/domain/message-time.ts"
 
 const hour = 3_600_000
@@ -68,6 +72,15 @@ describe("K2: the business day", () => {
     ])
     const late = makeBusinessDays(makeLocalClock("Asia/Shanghai"), "23:00")
     expect(late(Date.parse("2026-12-31T15:00:00Z"))).toBe("2027-01-01")
+  })
+
+  it("ends for each acquirer at its own time, and for all others with the house", () => {
+    const days = makeAcquirerDays(makeLocalClock("UTC"), "23:00", new Map([["early", "18:00"]]))
+    const of = (at: string) =>
+      [undefined, "early", "other"].map((acquirer) => days(Date.parse(at), acquirer))
+    expect(of("2026-11-26T17:59:00Z")).toEqual(["2026-11-26", "2026-11-26", "2026-11-26"])
+    expect(of("2026-11-26T18:00:00Z")).toEqual(["2026-11-26", "2026-11-27", "2026-11-26"])
+    expect(of("2026-11-26T23:00:00Z")).toEqual(["2026-11-27", "2026-11-27", "2026-11-27"])
   })
 })
 

@@ -47,6 +47,30 @@ describe("a sale", () => {
     expect(other.records[0]?.failure).toBe("upstream-down")
   })
 
+  it("has the business day of the acquirer that it went to first, and keeps it", () => {
+    const stage = new Stage()
+    stage.upstreams.refusals.set("a", "breaker-open")
+    stage.ask()
+    expect(stage.records[0]).toMatchObject({ upstream: "b", day: "2026-11-27" })
+    const other = new Stage()
+    other.upstreams.fragile.add("a")
+    other.ask()
+    expect(other.records[0]).toMatchObject({ upstream: "a", day: "2026-11-26" })
+    other.journal.sync()
+    expect(other.records[0]).toMatchObject({ upstream: "b", day: "2026-11-26" })
+  })
+
+  it("carries a token of its card only where tokens are switched on", () => {
+    const stage = new Stage()
+    stage.ask()
+    expect(stage.records[0]).not.toHaveProperty("panToken")
+    const other = new Stage()
+    const settings = { ...other.room.settings, panToken: (pan: string) => `of ${pan.length}` }
+    Object.assign(other.room, { settings })
+    other.ask()
+    expect(other.records[0]?.panToken).toBe("of 16")
+  })
+
   it("is refused by the most telling reason when nobody takes it, without a reversal", () => {
     const stage = new Stage()
     stage.upstreams.refusals.set("a", "upstream-down").set("b", "window-full")

@@ -336,7 +336,7 @@ export class Stage {
       }),
       nextId: makeTransactionIds(random),
       local,
-      dayOf: () => "2026-11-26" as BusinessDay,
+      dayOf: (_, acquirer) => (acquirer === "b" ? "2026-11-27" : "2026-11-26") as BusinessDay,
       configVersion: () => 7,
       settings: {
         deliverGraceMs: 5_000,

@@ -31,6 +31,12 @@ export function createTable(table: Table): ReadonlyArray<string> {
   ]
 }
 
+/** The table after a later migration added these columns. */
+export const extended = (table: Table, columns: ReadonlyArray<Column>): Table => ({
+  ...table,
+  columns: [...table.columns, ...columns]
+})
+
 /** Runs statements in order; the migrator has opened the transaction. */
 export const statements = (texts: ReadonlyArray<string>) =>
   Effect.gen(function*() {

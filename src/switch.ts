@@ -19,6 +19,7 @@ import { serveAdmin } from "./admin/admin-server.ts"
 import { advicesLayer } from "./advice/advices.ts"
 import type { LoadedConfig } from "./config/loaded.ts"
 import type { Codec } from "./domain/ports/codec.ts"
+import { Journal } from "./domain/ports/journal.ts"
 import { journalLayer } from "./journal/journal.ts"
 import { notificationsLayer } from "./notify/notifications.ts"
 import { Observatory } from "./observe/observatory.ts"
@@ -51,10 +52,12 @@ import {
   type Prepared,
   productionGround,
   startLine,
+  startRegistry,
   type SwitchRun,
   SwitchStopped,
   underVersion
 } from "./switch/production.ts"
+import { withSnapshot } from "./switch/registry.ts"
 import { securityModuleLayer, upstreamKeys } from "./switch/security-module.ts"
 import { sessionHooks } from "./switch/session-hooks.ts"
 import { version } from "./switch/version.ts"
@@ -77,7 +80,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
   ground: Ground<CE, CN, LO, LE, LN>
 ) =>
   Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
-    const { config, terminals } = loaded
+    const { config } = loaded
     return Layer.mergeAll(
       Layer.effectDiscard(Effect.forEach(sessionListeners(loaded), listenSessions)),
       Layer.effectDiscard(Effect.forEach(deviceListeners(loaded), listenDevices)),
@@ -109,7 +112,10 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
           })
       ))),
       Layer.provideMerge(routesInForce(loaded)),
-      Layer.provideMerge(terminalsLayer(terminals)),
+      Layer.provideMerge(Layer.unwrap(Effect.map(
+        Journal,
+        (journal) => terminalsLayer(withSnapshot(journal, loaded).terminals)
+      ))),
       Layer.provideMerge(ground.ledger),
       Layer.provideMerge(journalLayer({ ...config.journal, onFailed: ground.onJournalFailed })),
       Layer.provideMerge(ground.codec),
@@ -135,9 +141,10 @@ export const runSwitch = (run: SwitchRun) =>
     )
     yield* Effect.gen(function*() {
       const current = yield* CurrentConfig
-      current.set(underVersion(loaded, (yield* RouteControl).current().version))
+      const whole = withSnapshot(yield* Journal, loaded)
+      current.set(underVersion(whole, (yield* RouteControl).current().version))
       const office = yield* BackOffice
-      office.mirror(loaded.terminals)
+      yield* startRegistry(whole)
       if (run.journalLost) office.audit(journalLostEntry)
       const context = yield* Effect.context<Layer.Success<typeof layer>>()
       const reload = Effect.provideContext(countedReload(run.path), context)

@@ -79,6 +79,8 @@ export interface SiteOptions {
   readonly identity?: "sign-on" | "hello"
   readonly upstreamPort: number
   readonly workers: number
+  /** A second listener for the same terminals, over TLS. */
+  readonly tls?: boolean
   readonly nodeFlags?: ReadonlyArray<string>
   /** Accounts at wallets, and the files that their secrets lie in. */
   readonly accounts?: ReadonlyArray<Readonly<Record<string, unknown>>>
@@ -91,6 +93,7 @@ export interface Site {
   readonly folder: string
   readonly configPath: string
   readonly port: number
+  readonly tlsPort: number
   readonly devicePort: number
   readonly adminPort: number
   readonly publicPort: number
@@ -114,20 +117,23 @@ export async function freePorts(count: number): Promise<Array<number>> {
   return ports
 }
 
+const testTls = { keyFile: "test-tls.key", certificateFile: "test-tls.pem" }
+
 export async function makeSite(options: SiteOptions): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), "pointsman-bench-"))
   // PostgreSQL runs as a user of its own where this process is root, and must find its folder.
   chmodSync(folder, 0o755)
   cpSync(rooted("config"), folder, { recursive: true })
-  const [port = 0, devicePort = 0, adminPort = 0, publicPort = 0] = await freePorts(4)
+  const [port = 0, devicePort = 0, adminPort = 0, publicPort = 0, tlsPort = 0] = await freePorts(5)
   const configPath = join(folder, "bench.yaml")
   const listening = options.identity === "hello"
     ? { name: "devices", kind: "devices", port: devicePort, maxFrameBytes: 2048 }
     : { name: "terminals", port, framing: "cup-tpdu", dialect: "cup-pos", maxSessions: 60_000 }
+  const secure = { ...listening, name: "terminals-tls", port: tlsPort, tls: testTls }
   const config = {
     node: "bench",
     timeZone: "Asia/Shanghai",
-    listeners: [listening],
+    listeners: options.tls === true ? [listening, secure] : [listening],
     upstreams: [{
       name: "unionpay",
       dialect: "cup-pos",
@@ -160,6 +166,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     folder,
     configPath,
     port,
+    tlsPort,
     devicePort,
     adminPort,
     publicPort,

@@ -86,26 +86,32 @@ const refuseAll = Transactions.of({
 })
 
 let refusals = 0
-const station = sessionsLayer({
-  config: {
-    name: "pos",
-    kind: "iso8583",
-    host: "127.0.0.1",
-    port: 0,
-    framing: "cup-tpdu",
-    dialect: "cup-pos",
-    maxSessions: count + 100,
-    maxFrameBytes: 4096,
-    firstMessageMs: 60_000,
-    frameMs: 10_000,
-    idleMs: 3_600_000,
-    maxPendingBytes: 65_536,
-    maxWrongMacs: 3,
-    maxBadMessages: 10
-  },
-  dialect: cupDialect(),
-  framing: cupFraming()
-}).pipe(
+const listener = {
+  name: "pos",
+  kind: "iso8583",
+  host: "127.0.0.1",
+  port: 0,
+  framing: "cup-tpdu",
+  dialect: "cup-pos",
+  maxSessions: count + 100,
+  maxFrameBytes: 4096,
+  firstMessageMs: 60_000,
+  frameMs: 10_000,
+  idleMs: 3_600_000,
+  maxPendingBytes: 65_536,
+  maxWrongMacs: 3,
+  maxBadMessages: 10
+} as const
+const spoken = { dialect: cupDialect(), framing: cupFraming() }
+const tls = {
+  keyFile: join(config, "test-tls.key"),
+  certificateFile: join(config, "test-tls.pem"),
+  clientCertificate: "none"
+} as const
+const station = Layer.mergeAll(
+  sessionsLayer({ config: listener, ...spoken }),
+  sessionsLayer({ config: { ...listener, name: "pos-tls", tls }, ...spoken })
+).pipe(
   Layer.provideMerge(sessionHouseLayer({
     settings: {
       keyGraceMs: 60_000,
@@ -175,4 +181,5 @@ function measure(): Measured {
 }
 
 process.on("message", () => process.send?.(measure()))
-process.send?.({ port: view.listeners()[0]!.port })
+const portOf = (name: string) => view.listeners().find((each) => each.name === name)?.port
+process.send?.({ port: portOf("pos"), tlsPort: portOf("pos-tls") })

@@ -1,11 +1,20 @@
-/** `pointsman estate`: terminals and merchants of the configuration's file. */
+/**
+ * `pointsman estate`: who is registered, in the terminals file or in PostgreSQL, as the
+ * configuration says.
+ */
 
+import { Clock, Effect } from "effect"
 import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { ConfigInvalid } from "../config/config-invalid.ts"
+import type { LoadedConfig } from "../config/loaded.ts"
 import { parseTerminals } from "../config/terminals-file.ts"
+import { terminalsText } from "../config/terminals-text.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import { appendAudit } from "../ledger/audit-log.ts"
+import { readEstate, replaceEstate } from "../ledger/estate-rows.ts"
 import { loadedConfig } from "./configuration.ts"
+import { askLedger } from "./ledger-questions.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
 
@@ -21,7 +30,7 @@ function plain(profile: TerminalProfile): Readonly<Record<string, unknown>> {
 }
 
 async function listed(call: Call): Promise<0> {
-  const { terminals } = await loadedConfig(call)
+  const terminals = await registered(call)
   const group = call.text("group")
   const shown = terminals.filter((each) => group === undefined || each.group === group)
   writeRows(call, shown.map(plain), [
@@ -53,24 +62,64 @@ export const verb: Verb = {
       flags: { config: configFlag },
       examples: [["estate show 65465423", "what may it do?"]],
       run: async (call) => {
-        const { terminals } = await loadedConfig(call)
+        const terminals = await registered(call)
         const wanted = call.parameters[0]!
         const found = terminals.find(({ terminal }) => terminal.trimEnd() === wanted)
-        if (found === undefined) throw new Refusal(1, `${wanted}: not in the terminals file`)
+        if (found === undefined) throw new Refusal(1, `${wanted}: not registered`)
         writeRecord(call, plain(found))
+        return 0
+      }
+    },
+    export: {
+      about: "Writes the registry as a terminals file, which an import takes.",
+      parameters: [],
+      flags: { config: configFlag },
+      examples: [["estate export > terminals.csv", "to edit and import again"]],
+      run: async (call) => {
+        call.streams.out(terminalsText(await registered(call)))
         return 0
       }
     },
     import: {
       about:
-        "Puts a terminals file in the place of the configuration's, when every line of it is " +
-        "good. A running switch takes it at its next reload.",
+        "Makes a terminals file the registry, when every line of it is good: in the place of the " +
+        "configuration's file, or in PostgreSQL, by `registry`. A running switch takes it at its " +
+        "next reload.",
       parameters: [{ name: "file", about: "CSV", presence: "one" }],
       flags: { config: configFlag },
       examples: [["estate import new-terminals.csv", "every bad line is named"]],
       run: imported
     }
   }
+}
+
+/** The registry, as the next start or reload would take it. */
+async function registered(call: Call): Promise<LoadedConfig["terminals"]> {
+  const { config, terminals } = await loadedConfig(call)
+  if (config.registry === "file") return terminals
+  const read = await askLedger(call, readEstate)
+  if ("faults" in read) throw new Refusal(1, new ConfigInvalid(read).message)
+  return read
+}
+
+/** Into PostgreSQL, with its own entry in the audit log. */
+async function importedThere(
+  call: Call,
+  file: string,
+  terminals: LoadedConfig["terminals"]
+): Promise<0> {
+  const entry = {
+    actor: "operator",
+    origin: "command line",
+    action: "estate.import",
+    target: "registry",
+    outcome: "done",
+    detail: `${terminals.length} terminals from ${basename(file)}`
+  } as const
+  const noted = Effect.flatMap(Clock.currentTimeMillis, (atMs) => appendAudit({ ...entry, atMs }))
+  await askLedger(call, Effect.andThen(replaceEstate(terminals), noted))
+  call.streams.say(`${terminals.length} terminals registered; \`pointsman reload\` applies them`)
+  return 0
 }
 
 async function imported(call: Call): Promise<0> {
@@ -83,7 +132,8 @@ async function imported(call: Call): Promise<0> {
   }
   const parsed = parseTerminals(file, text)
   if ("faults" in parsed) throw new Refusal(1, new ConfigInvalid(parsed).message)
-  const { terminalsFile } = (await loadedConfig(call)).config
+  const { registry, terminalsFile } = (await loadedConfig(call)).config
+  if (registry === "database") return importedThere(call, file, parsed)
   // Whole or not at all: a reload in between reads the old file.
   const beside = `${terminalsFile}.new`
   try {

@@ -48,7 +48,9 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const framings = yield* loadFramings(settings, files, fault)
   const dialects = yield* loadDialects(settings, files, fault)
   const mappings = yield* loadMappings(settings, dialects, files, fault)
-  const terminals = yield* loadTerminals(settings.terminalsFile)
+  const terminals = settings.registry === "database"
+    ? { profiles: [], faults: [] }
+    : yield* loadTerminals(settings.terminalsFile)
   const faults = inOrder([...source.faults, ...files.faults, ...terminals.faults])
   if (faults.length > 0) return yield* new ConfigInvalid({ faults })
   const loaded: LoadedConfig = {

@@ -15,7 +15,7 @@ export interface LoadedConfig {
   readonly framings: ReadonlyMap<string, Framing>
   /** By terminal dialect and upstream dialect: `cup-pos>iso87-ascii`. The same dialect included. */
   readonly mappings: ReadonlyMap<string, Mapping>
-  /** The terminals file, every line checked. */
+  /** The terminals file, every line checked; none where the registry is PostgreSQL. */
   readonly terminals: ReadonlyArray<TerminalProfile>
   /** SHA-256 of each dialect, framing and mapping file, by `dialects/cup-pos.yaml`. */
   readonly digests: ReadonlyMap<string, string>

@@ -163,6 +163,12 @@ export const switchShape = record({
   listeners: required(list(listenerShape, 1), "Where terminals and devices connect."),
   upstreams: required(list(upstreamShape, 1), "Who answers: acquirers and wallets."),
   routes: required(list(routeShape, 1), "Which transaction goes where.", "live"),
+  registry: defaulted(
+    choice(["file", "database"]),
+    "file",
+    "Who says which terminals exist: the terminals file, which PostgreSQL follows, or PostgreSQL " +
+      "itself, of which the journal keeps a snapshot. `pointsman estate import` fills either."
+  ),
   terminalsFile: defaulted(
     path,
     "terminals.csv",

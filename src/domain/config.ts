@@ -23,7 +23,9 @@ export interface SwitchConfig {
   readonly listeners: ReadonlyArray<ListenerConfig>
   readonly upstreams: ReadonlyArray<UpstreamConfig>
   readonly routes: ReadonlyArray<RouteConfig>
-  /** CSV of terminals, seeded into the registry. */
+  /** Who says which terminals exist: the terminals file, or PostgreSQL. */
+  readonly registry: "file" | "database"
+  /** CSV of terminals; not read where the registry is PostgreSQL. */
   readonly terminalsFile: string
   readonly keyStore: {
     readonly file: string

@@ -18,6 +18,7 @@ import { migration as events, tables as eventTables } from "./migrations/0002-ev
 import { migration as estate, tables as estateTables } from "./migrations/0003-estate.ts"
 import { migration as roles } from "./migrations/0004-roles.ts"
 import { columns as tokenColumns, migration as tokens } from "./migrations/0005-pan-tokens.ts"
+import { columns as registryColumns, migration as registry } from "./migrations/0006-registry.ts"
 import { extended } from "./migrations/table.ts"
 
 const migrations = {
@@ -25,14 +26,17 @@ const migrations = {
   "0002_events": events,
   "0003_estate": estate,
   "0004_roles": roles,
-  "0005_pan_tokens": tokens
+  "0005_pan_tokens": tokens,
+  "0006_registry": registry
 }
 
 /** Every table with its columns, as the documentation shows them. */
 export const schemaTables = [
   ...transactionTables.map((table) => extended(table, tokenColumns)),
   ...eventTables,
-  ...estateTables
+  ...estateTables.map((table) =>
+    table.name === "terminals" ? extended(table, registryColumns) : table
+  )
 ]
 
 const table = "schema_versions"

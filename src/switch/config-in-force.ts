@@ -10,6 +10,7 @@ import { configDigest } from "../config/changes.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { Journal, type JournalShape } from "../domain/ports/journal.ts"
 import { routesLayer } from "../route/router.ts"
+import { withSnapshot } from "./registry.ts"
 
 /** In the journal's table `state`. */
 const key = "configuration"
@@ -37,7 +38,8 @@ export function noteInForce(journal: Pick<JournalShape, "note">, loaded: LoadedC
 /** The router of a start, under the version that the journal gives it. */
 export const routesInForce = (loaded: LoadedConfig) =>
   Layer.unwrap(Effect.map(Journal, (journal) => {
-    const config = { ...loaded.config, version: versionInForce(journal, loaded) }
-    noteInForce(journal, { ...loaded, config })
+    const whole = withSnapshot(journal, loaded)
+    const config = { ...loaded.config, version: versionInForce(journal, whole) }
+    noteInForce(journal, { ...whole, config })
     return routesLayer(config)
   }))

@@ -35,6 +35,7 @@ import { UpstreamControl } from "../upstream/upstreams.ts"
 import { BackOffice, backOfficeLayer } from "./back-office.ts"
 import { noteInForce } from "./config-in-force.ts"
 import { isJournalLost } from "./lost-journal.ts"
+import { followRegistry, isDatabase, noteSnapshot, readRegistry } from "./registry.ts"
 
 /** What a run of the switch is told. */
 export interface SwitchRun {
@@ -140,6 +141,21 @@ export function currentConfigLayer(first: LoadedConfig): Layer.Layer<CurrentConf
   })
 }
 
+/** PostgreSQL follows the terminals file, or is followed. */
+export const startRegistry = Effect.fnUntraced(function*(loaded: LoadedConfig) {
+  if (!isDatabase(loaded)) return (yield* BackOffice).mirror(loaded.terminals)
+  const current = yield* CurrentConfig
+  const context = yield* Effect.context<RouteControl | EstateControl | Journal>()
+  const take = (terminals: LoadedConfig["terminals"]) => {
+    const before = current.get()
+    const after = underVersion({ ...before, terminals }, before.config.version + 1)
+    if (diffConfig(before, after).length === 0) return
+    Effect.runSyncWith(context)(putInForce(before, after))
+    current.set(after)
+  }
+  yield* Effect.forkScoped(followRegistry(take))
+})
+
 /** Reads the file again; what can change live does, what cannot is refused by name. */
 export const reloadFrom = (path: string) =>
   Effect.gen(function*() {
@@ -156,11 +172,15 @@ export const reloadFrom = (path: string) =>
       const refused = "faults" in failure ? failure.faults.map(faultLine) : [String(failure)]
       return { version, changes: [], refused }
     }
-    const after = result.success
+    const registry = isDatabase(result.success)
+      ? yield* Effect.orElseSucceed(readRegistry, () => ({ terminals: before.terminals }))
+      : { terminals: result.success.terminals }
+    if ("problems" in registry) return { version, changes: [], refused: registry.problems }
+    const after = { ...result.success, terminals: registry.terminals }
     const report = yield* putInForce(before, after)
     if (report.refused.length === 0) {
       current.set(after)
-      office.mirror(after.terminals)
+      if (!isDatabase(after)) office.mirror(after.terminals)
     }
     return report
   })
@@ -194,6 +214,7 @@ export const putInForce = Effect.fnUntraced(
     routes.swap(table)
     estate.swap(after.terminals)
     noteInForce(journal, after)
+    if (isDatabase(after)) noteSnapshot(journal, after.terminals)
     return {
       version: after.config.version,
       changes: changes.map((each) => `${each.path} ${each.what}`),

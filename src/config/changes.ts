@@ -8,6 +8,7 @@ import { createHash } from "node:crypto"
 import type { LoadedConfig } from "./loaded.ts"
 import type { Change, Shape } from "./shape.ts"
 import { switchShape } from "./switch-shape.ts"
+import { terminalLine, terminalsText } from "./terminals-text.ts"
 
 export interface ConfigChange {
   /** As `upstreams.acquirer.timeoutMs`, `files.dialects/cup-pos.yaml`, `terminals.65465423`. */
@@ -24,14 +25,16 @@ export function diffConfig(before: LoadedConfig, after: LoadedConfig): Array<Con
   const files = (loaded: LoadedConfig) => Object.fromEntries(loaded.digests)
   compareKeys(files(before), files(after), "files", "restart", changes)
   const terminals = (loaded: LoadedConfig) =>
-    Object.fromEntries(loaded.terminals.map((each) => [each.terminal.trimEnd(), plain(each)]))
+    Object.fromEntries(
+      loaded.terminals.map((each) => [each.terminal.trimEnd(), terminalLine(each)])
+    )
   compareKeys(terminals(before), terminals(after), "terminals", "live", changes)
   return changes
 }
 
 /** SHA-256 of everything that {@link diffConfig} compares, in hex. */
 export function configDigest({ config, digests, terminals }: LoadedConfig): string {
-  const content = [{ ...config, version: 0 }, [...digests], terminals.map(plain)]
+  const content = [{ ...config, version: 0 }, [...digests], terminalsText(terminals)]
   return createHash("sha256").update(JSON.stringify(content)).digest("hex")
 }
 
@@ -99,13 +102,4 @@ function compareKeys(
 
 function same(left: unknown, right: unknown): boolean {
   return left === right || JSON.stringify(left) === JSON.stringify(right)
-}
-
-/** Sets have no JSON of their own. */
-function plain(value: object): unknown {
-  return Object.fromEntries(
-    Object.entries(value).map((
-      [key, each]
-    ) => [key, each instanceof Set ? [...each].toSorted() : each])
-  )
 }

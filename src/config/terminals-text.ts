@@ -11,7 +11,7 @@ import { terminalColumns } from "./terminals-file.ts"
 type Column = (typeof terminalColumns)[number]
 
 /** Three digits: all of them are all currencies. */
-const currencyCount = 1000
+export const currencyCount = 1000
 
 const yes = (value: boolean): string => value ? "yes" : "no"
 
@@ -48,11 +48,14 @@ function quoted(cell: string): string {
   return /[",]|^\s|\s$|^#/.test(cell) ? `"${cell.replaceAll("\"", "\"\"")}"` : cell
 }
 
+/** The line of one terminal, without its end: equal for equal profiles. */
+export function terminalLine(profile: TerminalProfile): string {
+  const cells = cellsOf(profile)
+  return terminalColumns.map((column) => quoted(cells[column].trimEnd())).join(",")
+}
+
 /** One line a terminal under the names of all columns, each line with its end. */
 export function terminalsText(profiles: ReadonlyArray<TerminalProfile>): string {
-  const lines = profiles.map((profile) => {
-    const cells = cellsOf(profile)
-    return terminalColumns.map((column) => quoted(cells[column].trimEnd())).join(",")
-  })
+  const lines = profiles.map(terminalLine)
   return [terminalColumns.join(","), ...lines, ""].join("\n")
 }

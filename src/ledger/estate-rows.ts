@@ -8,6 +8,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { ConfigFault } from "../config/loaded.ts"
 import { parseTerminals, terminalColumns } from "../config/terminals-file.ts"
+import { currencyCount } from "../config/terminals-text.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { unavailable } from "./database-failure.ts"
@@ -30,7 +31,8 @@ const rowOf = (profile: TerminalProfile) => ({
   mac_required: profile.macRequired,
   kinds: [...profile.kinds].sort(),
   channels: [...profile.channels].sort(),
-  currencies: [...profile.currencies].sort(),
+  // A thousand codes a terminal would be a hundred megabytes for a fleet.
+  currencies: profile.currencies.size === currencyCount ? ["*"] : [...profile.currencies].sort(),
   counter: profile.counter ?? null,
   blocked: profile.blocked,
   category: profile.category,
@@ -44,7 +46,16 @@ const rowOf = (profile: TerminalProfile) => ({
   certificate: profile.certificate ?? null
 })
 
+/** Terminals in one statement: neither the event loop nor PostgreSQL is held up by a fleet. */
+const atOnce = 500
+
 const written = Effect.fnUntraced(function*(sql: PgClient.PgClient, profiles: Profiles) {
+  for (let from = 0; from < profiles.length; from += atOnce) {
+    yield* writtenPart(sql, profiles.slice(from, from + atOnce))
+  }
+})
+
+const writtenPart = Effect.fnUntraced(function*(sql: PgClient.PgClient, profiles: Profiles) {
   yield* sql`INSERT INTO merchants AS held (merchant, name, category)
     SELECT merchant, name, category FROM jsonb_to_recordset(${
     JSON.stringify(merchantsOf(profiles))
@@ -119,8 +130,7 @@ export const readEstate: Effect.Effect<
       CASE WHEN t.mac_required THEN 'yes' ELSE 'no' END AS "macRequired",
       t.in_flight::text AS "window", array_to_string(t.kinds, ';') AS kinds,
       array_to_string(t.channels, ';') AS channels,
-      CASE WHEN cardinality(t.currencies) = 1000 THEN '*'
-        ELSE array_to_string(t.currencies, ';') END AS currencies,
+      array_to_string(t.currencies, ';') AS currencies,
       CASE WHEN t.partial_approval THEN 'yes' ELSE 'no' END AS "partialApproval",
       CASE WHEN t.reverse_unconfirmed THEN 'yes' ELSE 'no' END AS "reverseUnconfirmed",
       coalesce(t.counter, '') AS counter, CASE WHEN t.blocked THEN 'yes' ELSE 'no' END AS blocked,

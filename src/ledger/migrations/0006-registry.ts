@@ -27,7 +27,16 @@ export const columns: ReadonlyArray<Column> = [
   ]
 ]
 
-export const migration = statements(columns.flatMap(([name, type, comment]) => [
+const added = columns.flatMap(([name, type, comment]) => [
   `ALTER TABLE terminals ADD COLUMN ${name} ${type}`,
   `COMMENT ON COLUMN terminals.${name} IS '${comment.replaceAll("'", "''")}'`
-]))
+])
+
+/** A thousand codes a terminal were a hundred megabytes for a fleet. */
+const shortened = [
+  "UPDATE terminals SET currencies = '{*}' WHERE cardinality(currencies) = 1000",
+  "COMMENT ON COLUMN terminals.currencies IS " +
+  "'ISO 4217 numeric codes that it may use; * for all of them'"
+]
+
+export const migration = statements([...added, ...shortened])

@@ -1,13 +1,12 @@
 /** Sessions over the machine's own loopback sockets: the faults that only a real stack shows. */
 
 import { once } from "node:events"
-import { connect, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import { afterEach, expect, it } from "vitest"
-import type { Fields } from "../upstream/fake-dialect.ts"
-import { fakeFraming } from "../upstream/fake-dialect.ts"
 import { frameOf } from "./caller.ts"
 import { sale, signOn } from "./messages.ts"
 import { Place, profile } from "./place.ts"
+import { SocketTerminal, until } from "./socket-terminal.ts"
 
 const opened: Array<Place> = []
 const sockets: Array<Socket> = []
@@ -17,6 +16,12 @@ afterEach(async () => {
   for (const place of opened.splice(0)) await place.close()
 })
 
+function terminalOf(port: number): SocketTerminal {
+  const terminal = new SocketTerminal(port)
+  sockets.push(terminal.socket)
+  return terminal
+}
+
 async function open(options: ConstructorParameters<typeof Place>[0] = {}) {
   const place = new Place({ machine: true, ...options })
   opened.push(place)
@@ -24,50 +29,12 @@ async function open(options: ConstructorParameters<typeof Place>[0] = {}) {
   return { place, port }
 }
 
-class Terminal {
-  readonly socket: Socket
-  readonly heard: Array<Fields> = []
-  #waiting: (() => void) | undefined
-
-  constructor(port: number) {
-    this.socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true })
-    sockets.push(this.socket)
-    const deframer = fakeFraming.deframer(65_535)
-    this.socket.on("error", () => {})
-    this.socket.on("data", (chunk: Buffer) => {
-      deframer.push(chunk, {
-        onKeepAlive: () => {},
-        onFrame: (_, body) => {
-          this.heard.push(JSON.parse(Buffer.from(body).toString()) as Fields)
-        }
-      })
-      this.#waiting?.()
-    })
-  }
-
-  async hears(count: number): Promise<ReadonlyArray<Fields>> {
-    while (this.heard.length < count) {
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve
-      })
-    }
-    return this.heard
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 2000 && !condition(); turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  expect(condition()).toBe(true)
-}
-
 it("answers bytes that come one at a time, and fifty requests in one chunk (N1, N2)", async () => {
   const { port } = await open({
     profiles: [profile("T0000001", { window: 64 })],
     onSubmit: (submitted) => void submitted.answer()
   })
-  const terminal = new Terminal(port)
+  const terminal = terminalOf(port)
   await once(terminal.socket, "connect")
   for (const byte of frameOf(signOn("T0000001"))) {
     terminal.socket.write(Buffer.from([byte]))
@@ -82,7 +49,7 @@ it("answers bytes that come one at a time, and fifty requests in one chunk (N1, 
 
 it("answers after a half-close, and then closes (N3)", async () => {
   const { place, port } = await open()
-  const terminal = new Terminal(port)
+  const terminal = terminalOf(port)
   terminal.socket.end(Buffer.concat([signOn("T0000001"), sale("T0000001", "000001")].map(frameOf)))
   await until(() => place.submitted.length === 1)
   place.submitted[0]!.answer()
@@ -95,7 +62,7 @@ it("answers after a half-close, and then closes (N3)", async () => {
 
 it("says that nobody took the answer after a reset (N4)", async () => {
   const { place, port } = await open()
-  const terminal = new Terminal(port)
+  const terminal = terminalOf(port)
   terminal.socket.write(
     Buffer.concat([signOn("T0000001"), sale("T0000001", "000001")].map(frameOf))
   )
@@ -114,7 +81,7 @@ it("cuts a terminal that never reads, and goes on with the others (N7)", async (
     listener: { maxPendingBytes: 1000 },
     settings: { quarantineMs: 200 }
   })
-  const slow = new Terminal(port)
+  const slow = terminalOf(port)
   await once(slow.socket, "connect")
   slow.socket.pause()
   slow.socket.write(frameOf(signOn("T0000001")))
@@ -133,17 +100,17 @@ it("cuts a terminal that never reads, and goes on with the others (N7)", async (
   } finally {
     clearInterval(flooding)
   }
-  const well = new Terminal(port)
+  const well = terminalOf(port)
   well.socket.write(frameOf(signOn("T0000002")))
   expect(await well.hears(1)).toMatchObject([{ 39: "00" }])
 })
 
 it("keeps two sessions of one terminal apart (N8, N10)", async () => {
   const { place, port } = await open()
-  const older = new Terminal(port)
+  const older = terminalOf(port)
   older.socket.write(Buffer.concat([signOn("T0000001"), sale("T0000001", "000001")].map(frameOf)))
   await until(() => place.submitted.length === 1)
-  const newer = new Terminal(port)
+  const newer = terminalOf(port)
   newer.socket.write(Buffer.concat([signOn("T0000001"), sale("T0000001", "000001")].map(frameOf)))
   await until(() => place.submitted.length === 2)
   const { body } = place.submitted[0]!.answer()
@@ -156,11 +123,11 @@ it("keeps two sessions of one terminal apart (N8, N10)", async () => {
 
 it("reads a length bomb from two bytes, and hears garbage without harm (M1, M3)", async () => {
   const { place, port } = await open()
-  const bomb = new Terminal(port)
+  const bomb = terminalOf(port)
   bomb.socket.write(Buffer.from([0xff, 0xfe]))
   await until(() => place.ends().length === 1)
   expect(place.ends()).toEqual(["frame-too-long"])
-  const noise = new Terminal(port)
+  const noise = terminalOf(port)
   noise.socket.write(Buffer.from([0, 4, 1, 2, 3, 4, 0, 4, 5, 6, 7, 8]))
   noise.socket.write(frameOf(signOn("T0000001")))
   expect(await noise.hears(1)).toMatchObject([{ 39: "00" }])

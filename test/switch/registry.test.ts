@@ -13,7 +13,7 @@ import { parseTerminals } from "../../src/config/terminals-file.ts"
 import { terminalsText } from "../../src/config/terminals-text.ts"
 import { visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { machine } from "../ledger/machine.ts"
-import { Caller, eventually, RunningSwitch } from "./running.ts"
+import { Caller, RunningSwitch } from "./running.ts"
 
 const running = new RunningSwitch()
 let child: ChildProcess

@@ -92,13 +92,14 @@ function insertion(name: TableName, first: number): string {
 
 const noConstants = { names: "", values: "" }
 
-/** `$1` is the node, `$2` the lane, `$3` the sequence; lane -1 writes no mark. */
-const firstColumn = 4
+/** `$1` is the node, `$2` the lane, `$3` the sequence, `$4` after which; lane -1 writes no mark. */
+const firstColumn = 5
 
 const marking = "marked AS (INSERT INTO watermarks AS held (node, lane, sequence) " +
-  "SELECT $1, $2::int4, $3::int8 WHERE $2::int4 >= 0 ON CONFLICT (node, lane) " +
+  "SELECT $1, $2::int4, $3::int8 WHERE $2::int4 >= 0 AND ($4::int8 = 0 OR EXISTS " +
+  "(SELECT FROM watermarks WHERE node = $1 AND lane = $2::int4)) ON CONFLICT (node, lane) " +
   "DO UPDATE SET sequence = excluded.sequence, written_at = excluded.written_at " +
-  "WHERE excluded.sequence > held.sequence)"
+  "WHERE excluded.sequence > held.sequence AND held.sequence >= $4::int8)"
 
 /** Read in the snapshot from before this statement. */
 const heldMarks =
@@ -129,9 +130,9 @@ export const untyped = (value: string): unknown => ({ ...PgTypes.text(value), oi
 export function statementParameters(
   node: string,
   groups: ReadonlyArray<TableRows>,
-  mark: LedgerMark
+  { after = 0, lane, sequence }: LedgerMark
 ): Array<unknown> | undefined {
-  const parameters = [untyped(node), untyped(`${mark.lane}`), untyped(`${mark.sequence}`)]
+  const parameters = [node, `${lane}`, `${sequence}`, `${after}`].map(untyped)
   for (const { rows, table } of groups) {
     for (const { pick } of ledgerTables[table].columns) {
       const literal = arrayLiteral(rows, pick)

@@ -96,21 +96,32 @@ export class BatchWriting {
     )
   }
 
-  /** Whatever is written moves a mark, so that whatever is lost is missed. */
+  /**
+   * Whatever is written moves a mark, so that whatever is lost is missed. The mark of a lane that
+   * has lost something stays, and moves by itself once that is known.
+   */
   #write(
     entries: ReadonlyArray<LedgerEntry>,
     mark: LedgerMark
   ): Effect.Effect<Written, LedgerUnavailable | LedgerRejected> {
     return Effect.suspend(() => {
       const { confirmed } = this.marks
-      return Effect.map(
-        this.#services.store.write(entries, mark),
+      const after = confirmed.get(mark.lane) ?? 0
+      return Effect.flatMap(
+        this.#services.store.write(entries, { ...mark, after }),
         ({ conflicts, heldMarks, rows }) => {
           this.counts.writtenRows += rows
           this.counts.connected = true
           this.counts.trouble = undefined
+          const losses = this.marks.losses(confirmed, heldMarks)
+          if ((heldMarks.get(mark.lane) ?? 0) < after) {
+            return Effect.map(
+              this.#patiently(this.#write([], mark)),
+              (again) => ({ conflicts, losses: losses + again.losses })
+            )
+          }
           this.marks.confirm(mark)
-          return { conflicts, losses: this.marks.losses(confirmed, heldMarks) }
+          return Effect.succeed({ conflicts, losses })
         }
       )
     })

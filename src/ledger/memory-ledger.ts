@@ -114,8 +114,10 @@ class Books implements MemoryLedgerShape {
       }
     }
     const heldMarks = new Map(this.marks)
-    if (mark !== undefined && mark.sequence > (heldMarks.get(mark.lane) ?? 0)) {
-      undos.push(set(this.marks, mark.lane, mark.sequence))
+    if (mark !== undefined) {
+      const held = heldMarks.get(mark.lane) ?? 0
+      const moves = mark.sequence > held && held >= (mark.after ?? 0)
+      if (moves) undos.push(set(this.marks, mark.lane, mark.sequence))
     }
     this.#undos.push({ atMs, undo: undos })
     if (this.#undos.length > maxUndos) this.#undos.shift()

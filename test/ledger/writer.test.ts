@@ -221,6 +221,20 @@ describe("the ledger writer", () => {
       })
     ))
 
+  it("misses what was lost, though the answer that would have told of it is lost as well", () =>
+    play(({ journal, ledger, view }) =>
+      Effect.gen(function*() {
+        journal.append(sales(20))
+        yield* empty(journal)
+        ledger.failOver(1)
+        ledger.loseAcknowledgements(1)
+        journal.append(sales(20, 20))
+        yield* empty(journal)
+        yield* until(() => idsOf(ledger).length === 40, "every row")
+        expect(view.counts.rewinds).toBe(1)
+      })
+    ))
+
   it("drains at its end", async () => {
     const seen = await play(({ journal, ledger }) =>
       Effect.sync(() => {

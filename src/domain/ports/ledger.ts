@@ -29,6 +29,11 @@ export interface LedgerStoreShape {
 export interface LedgerMark {
   readonly lane: number
   readonly sequence: number
+  /**
+   * The mark moves only from here on. Where less is held, something was lost, and a mark that moved
+   * on all the same would hide it, should the answer to this very statement be lost too.
+   */
+  readonly after?: number
 }
 
 export interface LedgerWritten {

@@ -8,11 +8,23 @@ import { type FailureCode, failures } from "../domain/failures.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { Asker, DecidedDoubts, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
 import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
-import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
+import {
+  step,
+  type TransactionDraft,
+  type TransactionRecord,
+  type TransactionState
+} from "../domain/transaction.ts"
 import { type Chains, changed, type Opened } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
 import type { Room } from "./room.ts"
+
+/** States in which an approval is one. */
+const stands: ReadonlySet<TransactionState> = new Set([
+  "answered",
+  "delivery-unconfirmed",
+  "recorded"
+])
 
 export class Outcomes {
   readonly #room: Room
@@ -202,11 +214,16 @@ export class Outcomes {
     })
   }
 
-  /** A repeat of something that has ended: the stored answer, sealed under the current key. */
+  /**
+   * A repeat of something that has ended: the stored answer, sealed under the current key. An
+   * approval that was taken back since is none any more, and is not told as one.
+   */
   repeat(record: TransactionRecord, asker: Asker): void {
-    const { answer } = this.#room.sealing.open(record.sealed)
+    const { answer } = record.approved === true && !stands.has(record.state)
+      ? { answer: undefined }
+      : this.#room.sealing.open(record.sealed)
     asker.repeat(answer ?? new Uint8Array(0)).deliver((live) => {
-      if (!live || record.approved !== true) return
+      if (!live || record.approved !== true || !stands.has(record.state)) return
       if (record.state === "delivery-unconfirmed") this.#confirm(record)
       else this.#delivered(record)
     })

@@ -14,7 +14,7 @@ export interface TerminalHabits {
   /** Per transaction: closes and comes back; opens a second connection beside the first. */
   readonly churn: number
   readonly takeover: number
-  /** Per question: loses power right after asking, and is away for `awayMs`. */
+  /** Per question: loses power while it waits, and is away for `awayMs`. */
   readonly powerCut: number
   readonly awayMs: number
   /** Per question: sends it twice, on the same connection. */

@@ -69,7 +69,6 @@ export type TerminalState =
 const connectTimeoutMs = 5_000
 const reconnectMs = 1_000
 const maxFrameBytes = 8_192
-/** The first of its questions, and the newest. */
 const heardBodies = 4
 
 /** What it still has to do about a question: kept like a real terminal keeps it, across power. */
@@ -315,11 +314,11 @@ export class Terminal {
     if (random.next() < habits.stutter) this.#send(question.body)
     if (habits.slowRead > 0 && random.next() < habits.slowRead) this.#readSlowly()
     if (random.next() < habits.powerCut) {
-      time.defer(() => this.cutPower(this.#jittered(habits.awayMs)))
+      this.#after(this.#soon(), () => this.cutPower(this.#jittered(habits.awayMs)))
       return
     }
     if (habits.walkOff > 0 && random.next() < habits.walkOff) {
-      this.#after(random.next() * habits.timeoutMs / 2, () => this.walkOff())
+      this.#after(this.#soon(), () => this.walkOff())
       return
     }
     this.#after(habits.timeoutMs, () => this.#unanswered())
@@ -329,6 +328,11 @@ export class Terminal {
     const connection = this.#wire?.connection
     connection?.pause()
     this.#options.timers.after(this.#jittered(this.#habits.awayMs), () => connection?.resume())
+  }
+
+  /** While it waits: mostly within a second, when answers come, and sometimes much later. */
+  #soon(): number {
+    return this.#options.random.next() ** 6 * this.#habits.timeoutMs
   }
 
   /** The customer has gone: what is open is taken back, whatever may still be answered. */

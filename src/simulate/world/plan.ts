@@ -13,7 +13,7 @@ import { Chance } from "./chance.ts"
 import { calm, type Weather } from "./network.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 6
+export const worldVersion = 7
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_790_000_000_000

@@ -158,7 +158,11 @@ export class World {
     const quiet = this.passUntil(this.events.nowMs + quietWithinMs, () => this.#isQuiet())
     if (!quiet) this.#found("unfinished", this.#whatIsLeft())
     else this.#epilogue()
-    this.#judge()
+    try {
+      this.#judge()
+    } catch (error) {
+      this.#crashed(error)
+    }
     chooseRareBranches(undefined)
     return this.#result()
   }
@@ -184,9 +188,7 @@ export class World {
       try {
         if (!this.events.step(untilMs)) return done()
       } catch (error) {
-        const text = error instanceof Error ? error.stack ?? error.message : String(error)
-        if (this.expected.defects > 0) this.expected.defects--
-        else this.#found("differs", `the switch crashed (I12): ${text}`)
+        this.#crashed(error)
         this.end("kill", 1_000)
       }
     }
@@ -267,6 +269,12 @@ export class World {
     disk.powerCut(luck.between(0, unsynced))
     this.#trace.text(`${how}@${this.events.nowMs}`)
     this.events.after(this.#self, awayMs, () => this.#boot())
+  }
+
+  #crashed(error: unknown): void {
+    const text = error instanceof Error ? error.stack ?? error.message : String(error)
+    if (this.expected.defects > 0) this.expected.defects--
+    else this.#found("differs", `the switch crashed (I12): ${text}`)
   }
 
   #isQuiet(): boolean {

@@ -16,9 +16,10 @@ export function bcdText(
   digits: number
 ): string {
   if (shape.type === "x+n") {
-    const rest = end - start - 1
     const text = shortHex(bytes, start + 1, end)
-    return String.fromCharCode(bytes[start]!) + cut(text, rest * 2, digits - 1, shape.fillLeft)
+    // Where bytes are counted, the sign was taken for two digits.
+    const wanted = Math.min(digits - 1, text.length)
+    return String.fromCharCode(bytes[start]!) + cut(text, text.length, wanted, shape.fillLeft)
   }
   const text = shape.type === "z"
     ? spelled(trackPairs, bytes, start, end - start)

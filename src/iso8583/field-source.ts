@@ -172,14 +172,34 @@ function checkShape(context: FieldContext, source: Source, path: string, shape: 
   if (encoding === "bcd" && !["n", "z", "x+n"].includes(type)) {
     reader.fault(join(path, "encoding"), `bcd does not go with type ${type}`)
   }
+  if (fixed >= 0 && !canPad(shape)) {
+    reader.fault(join(path, "pad"), "would make a value that the field refuses")
+  }
   const counts = prefix?.counts ?? "digits"
   if (encoding === "bcd" && type === "x+n" && counts !== "digits" && counts !== "bytes") {
     reader.fault(join(path, "prefix.counts"), "must be digits or bytes: a sign is a whole byte")
   }
-  if (encoding === "bcd" && type === "x+n" && shape.overpunch) {
-    reader.fault(join(path, "overpunch"), "needs a character for every digit")
+  if (type === "x+n" && shape.fill !== 0) {
+    reader.fault(join(path, "fill"), "must be 0 in a signed number")
+  }
+  if (shape.overpunch && (encoding === "bcd" || type !== "x+n")) {
+    reader.fault(join(path, "overpunch"), "needs type x+n, and a character for every digit")
   }
   if (prefix !== undefined && countsOf(shape).most > prefixLimit(prefix)) {
     reader.fault(join(path, "max"), "is more than its length prefix can say")
   }
+}
+
+/** May the fill stand in the value? */
+function canPad({ encoding, pad, padLeft, type, unchecked }: FieldShape): boolean {
+  if (pad === undefined || unchecked) return true
+  const character = encoding === "bcd"
+    ? "0123456789ABC=EF"[pad & 0x0f]!
+    : String.fromCharCode(pad)
+  if (type === "n") return /[0-9]/.test(character)
+  if (type === "z") return /[0-9=D]/.test(character)
+  if (type === "x+n") return /[0-9]/.test(character) && padLeft
+  // A byte above ASCII would make a pair with its neighbour.
+  if (encoding === "gbk") return pad < 0x80
+  return byteEncodings.has(encoding) && encoding !== "binary" ? /[0-9A-F]/.test(character) : true
 }

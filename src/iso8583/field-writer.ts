@@ -33,7 +33,11 @@ export function writeField(
     }
   }
   if (shape.encoding === "gbk") return writeGbk(shape, value, out, at)
-  const text = shape.overpunch ? overpunched(value) : value
+  const text = shape.overpunch
+    ? overpunched(value)
+    : shape.test === characterTest.signed && value.length < shape.fixed
+    ? filledBehindSign(shape, value)
+    : value
   if (text === undefined) return "must be C or D and digits"
   const given = unitsOfText(shape, text)
   const units = shape.fixed < 0 ? given : shape.fixed
@@ -50,6 +54,12 @@ export function writeField(
     writePrefix(prefix, countOf(shape, units, size), out, at)
   }
   return writeText(shape, text, units, out, start) ? start + size : expectation(shape)
+}
+
+/** The fill of a signed number stands between its sign and its digits. */
+function filledBehindSign({ encoding, fixed, pad }: FieldShape, text: string): string {
+  if (pad === undefined || encoding === "bcd") return text
+  return text.slice(0, 1) + text.slice(1).padStart(fixed - 1, String.fromCharCode(pad))
 }
 
 function limitOf(shape: FieldShape): string {
@@ -70,7 +80,7 @@ function writeText(
         ? writeSigned(shape, text, units, out, at)
         : writePacked(shape, text, units, out, at)
     case encodingCode.binary:
-      return writeBinary(text, out, at)
+      return writeBinary(text, out, filled(shape, units - text.length / 2, units, out, at))
     case encodingCode.ascii:
     case encodingCode.hex: {
       const width = shape.code === encodingCode.hex ? units * 2 : units
@@ -232,6 +242,19 @@ function writeBinary(text: string, out: Uint8Array, at: number): boolean {
     out[at + (index >> 1)] = byte
   }
   return true
+}
+
+/** Writes the fill of a value that lacks so many bytes; returns where the value begins. */
+function filled(
+  shape: FieldShape,
+  missing: number,
+  units: number,
+  out: Uint8Array,
+  at: number
+): number {
+  if (missing <= 0) return at
+  out.fill(shape.pad!, at, at + units)
+  return shape.padLeft ? at + missing : at
 }
 
 function writeGbk(

@@ -37,7 +37,7 @@ export function valueOf(shape: FieldShape): fc.Arbitrary<string> {
     default:
       // A character of GBK takes up to two bytes.
       return shape.encoding === "gbk"
-        ? textOf(gbk, 0, Math.trunc(most / 2))
+        ? textOf(gbk, Math.min(least, Math.trunc(most / 2)), Math.trunc(most / 2))
         : textOf(plain, least, most)
   }
 }

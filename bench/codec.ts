@@ -3,8 +3,8 @@
  * beside the npm package `iso_8583` on the same values in the same run. Rates are calls a second of
  * processor time (`process.cpuUsage`, which counts the collector's and the compiler's threads too;
  * Linux tells that of one thread only at its ticks): what a thread that has a core to itself does,
- * whoever else wants that core now. Rates by the clock on the wall stand beside them. Must hold:
- * short rounds, of which the median counts.
+ * whoever else wants that core now. Must hold: short rounds, each between two yardsticks; the
+ * median of those counts in which nobody had the core's other half.
  */
 
 import { createRequire } from "node:module"
@@ -23,11 +23,14 @@ import {
   stamp,
   unionPayValues
 } from "./codec/messages.ts"
+import { calibrate, undisturbed } from "./yardstick.ts"
 
 const { values: options } = parseArgs({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const rounds = options.quick === true ? 60 : 300
+/** For one operation, when the machine is never quiet. */
+const boundMs = options.quick === true ? 2500 : 8000
 /** Long beside the microseconds that it takes to ask for the processor time. */
 const roundMs = 2
 /** Long enough for the engine's compiler, which works beside us, to be done. */
@@ -44,12 +47,10 @@ function mark(name: string, measured: number, target: number, met: boolean): voi
 }
 
 interface Rate {
-  /** Calls a second of processor time: the median over rounds. */
+  /** Calls a second of processor time: the median over undisturbed rounds. */
   readonly median: number
-  /** The best tenth of rounds: with the caches to itself. */
+  /** Share of rounds that were undisturbed. */
   readonly undisturbed: number
-  /** Calls a second by the clock: the median. */
-  readonly wall: number
 }
 
 function cpuMs(): number {
@@ -63,20 +64,14 @@ function rate(run: () => unknown): Rate {
   do for (let call = 0; call < 1000; call++, calls++) run()
   while (cpuMs() < warm)
   calls = Math.ceil(calls * roundMs / warmMs)
-  const cpu: Array<number> = []
-  const wall: Array<number> = []
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now()
+  const measured = undisturbed(rounds, boundMs, () => {
     const before = cpuMs()
     for (let call = 0; call < calls; call++) run()
-    cpu.push(cpuMs() - before)
-    wall.push(performance.now() - start)
-  }
-  const at = (times: Array<number>, share: number): number => {
-    times.sort((one, other) => one - other)
-    return Math.round(calls * 1000 / times[Math.trunc(times.length * share)]!)
-  }
-  return { median: at(cpu, 0.5), undisturbed: at(cpu, 0.1), wall: at(wall, 0.5) }
+    return cpuMs() - before
+  })
+  const times = [...measured.counted].sort((one, other) => one - other)
+  const median = Math.round(calls * 1000 / times[Math.trunc(times.length / 2)]!)
+  return { median, undisturbed: measured.undisturbed }
 }
 
 setFlagsFromString("--expose-gc")
@@ -99,11 +94,11 @@ const worst = new Map<string, number>()
 const heaviest = new Map<string, number>()
 
 function measure(group: string, name: string, run: () => unknown): void {
-  const { median, undisturbed, wall } = rate(run)
+  const { median, undisturbed: share } = rate(run)
   const bytes = allocation(run)
   say(
-    `${group.padEnd(10)} ${name.padEnd(24)} ${String(median).padStart(9)}/s  ` +
-      `(best tenth ${String(undisturbed).padStart(9)}/s, wall ${String(wall).padStart(9)}/s)  ` +
+    `${group.padEnd(11)} ${name.padEnd(24)} ${String(median).padStart(9)}/s  ` +
+      `(${(share * 100).toFixed(0).padStart(3)} % of rounds undisturbed)  ` +
       `${String(bytes).padStart(6)} bytes allocated`
   )
   worst.set(group, Math.min(worst.get(group) ?? Infinity, median))
@@ -157,6 +152,7 @@ function measureOther(ascii: Dialect): void {
   mark("times-iso_8583", Number(least.toFixed(1)), 1, least > 1)
 }
 
+calibrate(options.quick === true ? 1000 : 3000)
 const ascii = loadDialect("iso87-ascii", 1)
 const binary = loadDialect("iso87-binary", 2)
 const cup = loadDialect("cup-pos", 3)

@@ -135,7 +135,7 @@ export class CompiledDialect implements Dialect {
 
   /**
    * The first Int32s of the scratch, copied into a piece of a shared block: an array of its own
-   * would cost three times as much. A message that is kept keeps its block, of a few messages, too.
+   * would cost many times as much. A message that is kept keeps its block, of a few messages, too.
    */
   #pooled(size: number): Int32Array {
     if (size > poolSize / 4) return this.#scratch.slice(0, size)
@@ -143,7 +143,7 @@ export class CompiledDialect implements Dialect {
       this.#pool = new Int32Array(poolSize)
       this.#poolUsed = 0
     }
-    const index = new Int32Array(this.#pool.buffer, this.#poolUsed * 4, size)
+    const index = this.#pool.subarray(this.#poolUsed, this.#poolUsed + size)
     this.#poolUsed += size
     const scratch = this.#scratch
     for (let at = 0; at < size; at++) index[at] = scratch[at]!

@@ -76,7 +76,10 @@ const scratchBytes = new Uint8Array(scratch.buffer)
 /** Hex in capitals, which is also packed digits. */
 export function shortHex(bytes: Uint8Array, start: number, end: number): string {
   const size = end - start
-  if (size === 8) return eightPairs(bytes, start)
+  if (size >= 8 && size < 15) {
+    const head = eightPairs(bytes, start)
+    return size === 8 ? head : head + fewPairs(bytes, start + 8, size - 8)
+  }
   if (size > scratch.length) return hex(bytes, start, end).toUpperCase()
   if (size > 7) return spelled(hexPairs, bytes, start, size)
   return size > 3

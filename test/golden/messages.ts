@@ -1,5 +1,6 @@
 /**
- * Three messages for each shipped dialect: a sign-on or echo, a sale with chip data, its answer.
+ * Messages for each shipped dialect: a sign-on or echo, a sale with chip data, its answer; for China
+ * UnionPay POS also key download, settlement, pay code, reversal, sealed track and texts.
  * Their bytes and their human-readable twins stand in `test/golden/iso8583/`; `regenerate.ts` writes
  * them anew, and the test compares. Card numbers are published test numbers.
  */
@@ -133,6 +134,76 @@ const cup: Messages = [
     "49": "156",
     "60": "22000105000601",
     "64": "4132354434343436"
+  }],
+  // The keys of protocol facts §1.8: PIK and MAK, enciphered, each with its check value.
+  ["0810", {
+    ...shop,
+    "11": "000001",
+    "12": "105008",
+    "13": "1017",
+    "32": "48020000",
+    "37": "000000000001",
+    "39": "00",
+    "60": "00000105003",
+    "62": "6701EAD6A9AD51E51AA406E2C27FCFA98D0A74B8B651F9E9BACE9AE10000000000000000AB7153CA"
+  }],
+  ["0500", {
+    ...shop,
+    "11": "000320",
+    "48": `${"000000000700"}${"007"}${"000000000100"}${"001"}0${"0".repeat(31)}`,
+    "49": "156",
+    "60": "00000105201",
+    "63.1": "01 "
+  }],
+  ["0200", {
+    ...shop,
+    "3": "000000",
+    "4": "000000010000",
+    "11": "000318",
+    "22": "032",
+    "25": "00",
+    "49": "156",
+    "59.A3": "6222095947245984168",
+    "60": "22000105000601"
+  }],
+  ["0400", {
+    ...shop,
+    "3": "000000",
+    "4": "000000010000",
+    "11": "000317",
+    "22": "051",
+    "25": "00",
+    "39": "98",
+    "49": "156",
+    "60": "22000105",
+    "61": "0001050003171126",
+    "64": "3246343735343838"
+  }],
+  ["0200", {
+    ...shop,
+    "3": "000000",
+    "4": "000000010000",
+    "11": "000319",
+    "22": "021",
+    "25": "00",
+    "26": "12",
+    "35": "6235013452200000=2614CFC20A6F04568AC0",
+    "49": "156",
+    "52": "FF0C47F016D61C79",
+    "53": "2610000000000000",
+    "60": "22000105000601"
+  }],
+  ["0210", {
+    ...shop,
+    "3": "310000",
+    "11": "000321",
+    "39": "00",
+    "44": "48020000   48020000   ",
+    "54": "0002156C000000123456",
+    "60": "01000105",
+    "63.1": "CUP",
+    "63.2": "交易成功",
+    "63.4": "BALANCE"
   }]
 ]
 

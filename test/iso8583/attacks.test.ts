@@ -237,6 +237,19 @@ describe("contents", () => {
   })
 })
 
+describe("refusals", () => {
+  it("a refusal says little, whatever was sent", () => {
+    const long = { "3": "000000", "4": "000000000100", "11": "000001", "41": "1" }
+    const body = iso.build("0200", { ...long, "48": "9".repeat(900), "63": "8".repeat(900) })
+    for (let at = 0; at < body.length; at += 13) {
+      const broken = Buffer.from(body)
+      broken[at] = 0xff
+      const fault = iso.read(broken)
+      if ("failure" in fault) expect(JSON.stringify(fault).length).toBeLessThan(250)
+    }
+  })
+})
+
 describe("the longest", () => {
   it("message any dialect takes costs time in proportion to its length", () => {
     const one = iso.build("0200", { ...plainValues(), "48": "9".repeat(400) })

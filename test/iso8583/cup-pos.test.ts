@@ -1,7 +1,8 @@
 /** Captured messages of China UnionPay terminals, read to the last byte, and what they mean. */
 
 import { describe, expect, it } from "vitest"
-import { captured, dialect, mapping, read, refused } from "./shipped.ts"
+import type { CompiledDialect } from "../../src/iso8583/dialect.ts"
+import { captured, compiled, dialect, mapping, read, refused, source } from "./shipped.ts"
 
 const cup = dialect("cup-pos")
 
@@ -135,6 +136,36 @@ describe("a track that is enciphered in part", () => {
     }
     expect(crossed("2600000000000000")).toContain(lucky)
     expect(crossed("2610000000000000")).toBe("none")
+  })
+})
+
+describe("variants of acquirers", () => {
+  const variant = (mac: object): CompiledDialect =>
+    compiled({ ...source("dialects", "cup-pos") as object, mac: { field: 64, ...mac } })
+
+  it.each([
+    ["the ECB of China UnionPay", { algorithm: { name: "cup-ecb" }, form: "hex" }],
+    ["its form under SM4", { algorithm: { name: "cup-ecb-sm4" }, form: "hex" }],
+    ["CBC", { algorithm: { name: "cup-cbc" }, form: "binary" }],
+    ["CBC in hex", { algorithm: { name: "cup-cbc" }, form: "hex" }],
+    ["ANSI X9.19", { algorithm: { name: "x9.19", padding: 1 }, form: "binary" }]
+  ])("seal by %s where the dialect's file says so", (_, mac) => {
+    const spoken = variant(mac)
+    expect(spoken.mac).toMatchObject({ field: 64, bytes: 8, ...mac })
+    const message = read(spoken, captured["mac-c"]!)
+    const reply = spoken.respond(message, "00", {}, true)
+    expect(reply.subarray(-8)).toEqual(Buffer.alloc(8))
+  })
+
+  it.each(
+    ["cup-24", "cup-40", "cup-56", "cup-57-sm4", "cup-60", "cup-84"]
+  )("download keys as %s, by the network code that the file names", (shape) => {
+    const file = source("dialects", "cup-pos") as { readonly keyDownload: object }
+    const spoken = compiled({
+      ...file,
+      keyDownload: { ...file.keyDownload, shapes: { "003": shape } }
+    })
+    expect(spoken.keyDownload(read(spoken, captured["sample-3"]!))).toEqual({ shape, path: "62" })
   })
 })
 

@@ -45,8 +45,14 @@ export const verb: Verb = {
     if (!("body" in made)) {
       throw new Refusal(1, `${made.path}: ${made.problem}; give it with --set if it is stamped`)
     }
+    const hex = made.body.toString("hex").toUpperCase()
+    if (call.format === "json") {
+      const told = { dialect: to.name, bytes: made.body.length, hex, staysBehind: made.left }
+      call.streams.raw(`${JSON.stringify(told)}\n`)
+      return 0
+    }
     if (made.left.length > 0) call.streams.say(`stays behind: ${made.left.join(", ")}`)
-    call.streams.raw(`${made.body.toString("hex").toUpperCase()}\n`)
+    call.streams.raw(`${hex}\n`)
     return 0
   }
 }

@@ -50,6 +50,13 @@ export const verb: Verb = {
     const bytes = framing === undefined ? body : framing.encode(framing.requestHeader(), body)
     if (bytes === undefined) throw new Refusal(1, `${name} cannot carry ${body.length} bytes`)
     const form = call.text("to")
+    if (call.format === "json") {
+      const message = form === "base64"
+        ? { base64: bytes.toString("base64") }
+        : { hex: bytes.toString("hex").toUpperCase() }
+      call.streams.raw(`${JSON.stringify({ bytes: bytes.length, ...message })}\n`)
+      return 0
+    }
     if (form === "binary") call.streams.raw(bytes)
     else if (form === "base64") call.streams.raw(`${bytes.toString("base64")}\n`)
     else call.streams.raw(`${bytes.toString("hex").toUpperCase()}\n`)

@@ -29,6 +29,16 @@ export const compositeKeys = [
 
 const layouts = ["positional", "ber-tlv", "tlv", "bitmapped", "track-2", "cup-59"] as const
 
+/** What each layout is told; anything else beside it is a mistake. */
+const layoutKeys: Readonly<Record<typeof layouts[number], ReadonlyArray<string>>> = {
+  positional: ["parts", "short"],
+  "ber-tlv": ["tags"],
+  tlv: ["tag", "tagLength", "order", "countsTag", "unknown", "tags"],
+  bitmapped: ["bitmap", "parts"],
+  "track-2": [],
+  "cup-59": []
+}
+
 export function compositeFrom(
   context: FieldContext,
   source: Source,
@@ -42,6 +52,12 @@ export function compositeFrom(
       if (own(source, key) !== undefined) reader.fault(join(path, key), "needs a layout")
     }
     return undefined
+  }
+  for (const key of compositeKeys) {
+    if (key === "layout" || own(source, key) === undefined) continue
+    if (!layoutKeys[layout].includes(key)) {
+      reader.fault(join(path, key), `says nothing to ${layout}`)
+    }
   }
   switch (layout) {
     case "positional":

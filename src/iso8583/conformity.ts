@@ -20,6 +20,7 @@ const signedAscii = 8
 const signedEbcdic = 9
 const signedPacked = 10
 const overpunchedAscii = 11
+const overpunchedEbcdic = 12
 /** Added to a packed test whose odd half byte stands on the left. */
 const fillLeft = 16
 
@@ -39,7 +40,7 @@ export function conformityOf(shape: FieldShape): number {
   if (type === "n") return ascii ? asciiDigits : ebcdicDigits
   if (type === "z") return ascii ? asciiTrack : anything
   if (type !== "x+n") return anything
-  if (shape.overpunch) return ascii ? overpunchedAscii : anything
+  if (shape.overpunch) return ascii ? overpunchedAscii : overpunchedEbcdic
   return ascii ? signedAscii : signedEbcdic
 }
 
@@ -77,7 +78,9 @@ export function misfit(
       if (end > start && bytes[start] !== 0xc3 && bytes[start] !== 0xc4) return start
       return digits(bytes, start + 1, end, 0xf0)
     case overpunchedAscii:
-      return overpunch(bytes, start, end)
+      return overpunch(bytes, start, end, 0x30, asciiSigns)
+    case overpunchedEbcdic:
+      return overpunch(bytes, start, end, 0xf0, ebcdicSigns)
     default:
       return packedWithFill(test, bytes, start, end, odd)
   }
@@ -127,15 +130,25 @@ function packedWithFill(
   return left ? packed(bytes, start + 1, end, highest) : packed(bytes, start, end - 1, highest)
 }
 
-function overpunch(bytes: Uint8Array, start: number, end: number): number {
+function overpunch(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  zero: number,
+  signs: ReadonlySet<number>
+): number {
   if (end === start) return -1
-  const bad = digits(bytes, start, end - 1, 0x30)
+  const bad = digits(bytes, start, end - 1, zero)
   if (bad >= 0) return bad
   const last = bytes[end - 1]!
-  const digit = last >= 0x30 && last <= 0x39
-  const sign = last >= 0x41 && last <= 0x52 || last === 0x7b || last === 0x7d
-  return digit || sign ? -1 : end - 1
+  return last - zero >= 0 && last - zero <= 9 || signs.has(last) ? -1 : end - 1
 }
+
+/** `{`, A to I, `}` and J to R: a digit with its sign. */
+const asciiSigns: ReadonlySet<number> = new Set(Buffer.from("{ABCDEFGHI}JKLMNOPQR"))
+const ebcdicSigns: ReadonlySet<number> = new Set(
+  Array.from({ length: 10 }, (_, digit) => [0xc0 + digit, 0xd0 + digit]).flat()
+)
 
 /** Does the count of the prefix stand within the field's own limits? */
 export function countsOf(shape: FieldShape): { readonly least: number; readonly most: number } {

@@ -40,6 +40,8 @@ export function writeField(
     : value
   if (text === undefined) return "must be C or D and digits"
   const given = unitsOfText(shape, text)
+  // Half a byte of hex.
+  if (given % 1 !== 0) return expectation(shape)
   const units = shape.fixed < 0 ? given : shape.fixed
   if (given > shape.max) return `must be ${limitOf(shape)}, not ${given}`
   if (given < shape.fixed && shape.pad === undefined || given < shape.min && shape.fixed < 0) {

@@ -281,6 +281,33 @@ describe("encode and diff", () => {
     expect([same.exit, same.talk]).toEqual([0, "the same\n"])
   })
 
+  it("take files and standard input, and write hex, base64, binary and JSON", async () => {
+    const words = ["--dialect", "iso87-ascii"]
+    const hex = await encoded("000001")
+    const file = join(folder, "echo.json")
+    writeFileSync(file, echo("000001"))
+    const from = (...more: Array<string>) => pointsman(["encode", ...words, ...more])
+    expect((await from(file)).out.trim()).toBe(hex)
+    expect((await from(echo("000001"))).out.trim()).toBe(hex)
+    expect((await from(file, "--to", "binary")).out).toBe(
+      Buffer.from(hex, "hex").toString("latin1")
+    )
+    const base64 = Buffer.from(hex, "hex").toString("base64")
+    expect((await from(file, "--to", "base64")).out.trim()).toBe(base64)
+    expect(JSON.parse((await from(file, "--format", "json")).out)).toEqual({
+      bytes: hex.length / 2,
+      hex
+    })
+    expect(JSON.parse((await from(file, "--to", "base64", "--format", "json")).out)).toEqual({
+      bytes: hex.length / 2,
+      base64
+    })
+    const other = join(folder, "other.bin")
+    writeFileSync(other, Buffer.from(await encoded("000002"), "hex"))
+    const compared = await pointsman(["diff", ...words, "-", other], base64)
+    expect([compared.exit, compared.out]).toEqual([1, expect.stringMatching(/11 +STAN +000001/)])
+  })
+
   it("refuse values that do not fit, by field", async () => {
     const { exit, talk } = await pointsman(["encode"], echo("12345678"))
     expect(exit).toBe(1)
@@ -299,6 +326,13 @@ describe("convert", () => {
     const converted = await pointsman([...words, "--set", set])
     expect([converted.exit, converted.talk]).toEqual([0, "stays behind: 52, 53, 60, 64\n"])
     expect(converted.out).not.toContain("FF0C47F016D61C79")
+    const asJson = await pointsman([...words, "--set", set, "--format", "json"])
+    expect(JSON.parse(asJson.out)).toEqual({
+      dialect: "iso87-ascii",
+      bytes: converted.out.trim().length / 2,
+      hex: converted.out.trim(),
+      staysBehind: ["52", "53", "60", "64"]
+    })
     const { out } = await pointsman(["decode", "--dialect", "iso87-ascii", converted.out.trim()])
     expect(out).toMatch(/ 41 .*65465423/)
     expect(out).toMatch(/ 11 .*000317/)

@@ -138,7 +138,7 @@ describe("every definition that is allowed", () => {
             writtenAgain(spoken, body)
           }
         }),
-        { numRuns: 250, endOnFailure: true }
+        { numRuns: 150, endOnFailure: true }
       )
     }
   )
@@ -226,6 +226,14 @@ describe("cells by hand", () => {
       { type: "x+n", length: 3, pad: { side: "right", with: "0" } }
     ].map((field) => compileDialect(sourceOf(field), 1) as ReadonlyArray<{ readonly path: string }>)
     for (const fault of faults) expect(fault[0]).toMatchObject({ path: "fields.2.pad" })
+  })
+
+  it("what is no overpunched number is refused, in EBCDIC too", () => {
+    for (const [encoding, hex] of [["ascii", "3132 53"], ["ebcdic", "F1F2 E2"]] as const) {
+      const spoken = compiled(sourceOf({ type: "x+n", encoding, length: 3, overpunch: true }))
+      const body = Buffer.from(`02004000000000000000${hex.replace(" ", "")}`, "hex")
+      expect(spoken.read(body)).toMatchObject({ path: "2", offset: 12 })
+    }
   })
 
   it("nothing of an older message shows where a value does not fill its field", () => {

@@ -229,6 +229,26 @@ describe("shapes that depend on the message", () => {
     expect(dialect.encode("0210", { "3": "000000", "48": "12" })).toBeInstanceOf(Uint8Array)
   })
 
+  it("on the message type", () => {
+    const byType = of({
+      62: {
+        type: "ans",
+        max: 40,
+        prefix: { width: 2 },
+        cases: [
+          { when: { mti: ["0210", "0800"] }, type: "b", encoding: "hex" },
+          { when: { mti: "02?0" }, type: "n" }
+        ]
+      }
+    })
+    const text = (mti: string, value: string) => {
+      const body = byType.encode(mti, { "62": value })
+      return body instanceof Uint8Array ? read(byType, body.toString("hex")).text("62") : body.path
+    }
+    expect([text("0200", "17"), text("0200", "1A"), text("0800", "1A")]).toEqual(["17", "62", "1A"])
+    expect(text("0210", "1")).toBe("62")
+  })
+
   it("never on a field behind", () => {
     const fields = {
       3: { type: "n", length: 6, cases: [{ when: { "4": "1" }, length: 2 }] },
@@ -298,7 +318,18 @@ describe("a file with mistakes", () => {
         6: { type: "b", encoding: "ascii", length: 1 },
         7: { type: "n", length: 4, layout: "positional", parts: [{ length: 4, colour: "red" }] },
         8: { type: "money", length: 1 },
-        9: { type: "n", length: "12" }
+        9: { type: "n", length: "12" },
+        10: { type: "n", length: 4, layout: "positional", parts: [{ length: 4 }], tags: {} },
+        11: {
+          type: "ans",
+          length: 4,
+          layout: "positional",
+          parts: [{ length: 4, cases: [] }]
+        },
+        12: { type: "n", length: 4, overpunch: true },
+        13: { type: "x+n", encoding: "bcd", length: 4, fill: 15 },
+        14: { type: "n", length: 4, pad: { side: "left", with: " " } },
+        15: { type: "z", max: 37, prefix: { width: 2 }, enciphered: [{ when: { "3": "1" } }] }
       },
       messages: { "200": {}, "0200": { mandatory: [77], response: "0210" } },
       roles: { pan: "2", colour: "3" },
@@ -319,6 +350,12 @@ describe("a file with mistakes", () => {
         "fields.7.parts[0].colour",
         "fields.8.type",
         "fields.9.length",
+        "fields.10.tags",
+        "fields.11.parts[0].cases",
+        "fields.12.overpunch",
+        "fields.13.fill",
+        "fields.14.pad",
+        "fields.15.enciphered[0]",
         "messages.200",
         "messages.0200.mandatory[0]",
         "messages.0200.response",

@@ -38,17 +38,27 @@ export type TagShapes = (tag: string) => { readonly shape: FieldShape; readonly 
 
 export class BerTlv implements Composite {
   readonly #shapes: TagShapes
+  /** The tags there may be, as numbers; undefined: any. */
+  readonly #allowed: ReadonlySet<number> | undefined
 
-  constructor(shapes: TagShapes) {
+  /** `allowed`: the only tags that may be there, in hex. */
+  constructor(shapes: TagShapes, allowed?: Iterable<string>) {
     this.#shapes = shapes
+    this.#allowed = allowed && new Set(Array.from(allowed, tagNumber))
   }
 
   check(bytes: Uint8Array, start: number, end: number): number {
-    return checkLevel(bytes, start, end, 0)
+    const bad = checkLevel(bytes, start, end, 0)
+    if (bad >= 0 || this.#allowed === undefined) return bad
+    return strangeIn(bytes, start, end, this.#allowed)
   }
 
   explain(bytes: Uint8Array, start: number, end: number): StructureFault | undefined {
-    return explainLevel(bytes, start, end, 0, "")
+    const fault = explainLevel(bytes, start, end, 0, "")
+    if (fault !== undefined || this.#allowed === undefined) return fault
+    const offset = strangeIn(bytes, start, end, this.#allowed)
+    if (offset < 0) return undefined
+    return { id: tagText(bytes, offset, end), offset, expected: "a tag of the dialect" }
   }
 
   part(id: string): PartReader | undefined {
@@ -200,6 +210,27 @@ function explainLevel(
     at = next
   }
   return undefined
+}
+
+/** Offset of the first tag that is not allowed, in objects that are well formed; or -1. */
+function strangeIn(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  allowed: ReadonlySet<number>
+): number {
+  let at = start
+  while (at < end) {
+    if (bytes[at] === 0) {
+      at++
+      continue
+    }
+    openObject(bytes, at, end)
+    if (!allowed.has(found.tag)) return at
+    // A template's tags follow its head, so that all of them are met in one walk.
+    at = (bytes[at]! & 0x20) !== 0 ? found.start : found.end
+  }
+  return -1
 }
 
 /** The tag at `at` in hex, as far as it is there. */

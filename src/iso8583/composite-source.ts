@@ -10,7 +10,7 @@ import { FieldShape } from "./field.ts"
 import { HexComposite } from "./hex-composite.ts"
 import { ByteParts, DigitParts } from "./positional.ts"
 import { prefixFrom } from "./prefix-source.ts"
-import { join, own, type Source } from "./source-reader.ts"
+import { join, own, type Source, type SourceReader } from "./source-reader.ts"
 import { tagEncodings, TagParts } from "./tag-parts.ts"
 import { field59Form, TextParts, trackForm2 } from "./text-parts.ts"
 
@@ -32,7 +32,7 @@ const layouts = ["positional", "ber-tlv", "tlv", "bitmapped", "track-2", "cup-59
 /** What each layout is told; anything else beside it is a mistake. */
 const layoutKeys: Readonly<Record<typeof layouts[number], ReadonlyArray<string>>> = {
   positional: ["parts", "short"],
-  "ber-tlv": ["tags"],
+  "ber-tlv": ["tags", "unknown"],
   tlv: ["tag", "tagLength", "order", "countsTag", "unknown", "tags"],
   bitmapped: ["bitmap", "parts"],
   "track-2": [],
@@ -63,7 +63,7 @@ export function compositeFrom(
     case "positional":
       return positional(context, source, path, whole)
     case "ber-tlv":
-      return overHex(new BerTlv(tagShapes(context, source, path, whole)), whole)
+      return overHex(berTlv(context, source, path, whole), whole)
     case "tlv":
       return overHex(tagged(context, source, path, whole), whole)
     case "bitmapped":
@@ -171,7 +171,7 @@ function tagged(context: FieldContext, source: Source, path: string, whole: Fiel
     lengthFirst: reader.oneOf(source, "order", path, ["tag-first", "length-first"]) ===
       "length-first",
     countsTag: reader.flag(source, "countsTag", path),
-    refuseUnknown: reader.oneOf(source, "unknown", path, ["keep", "refuse"]) === "refuse",
+    refuseUnknown: refusesUnknown(reader, source, path),
     known: shapes,
     other: plain
   })
@@ -204,7 +204,7 @@ function bitmapped(
 }
 
 /** EMV's own tags are known without being listed; a dialect may name more, or name them anew. */
-function tagShapes(context: FieldContext, source: Source, path: string, whole: FieldShape) {
+function berTlv(context: FieldContext, source: Source, path: string, whole: FieldShape): BerTlv {
   const { reader } = context
   const shapes = new Map<string, FieldShape>()
   for (const [tag, { mask, name, neverStored }] of emvTags) {
@@ -219,10 +219,15 @@ function tagShapes(context: FieldContext, source: Source, path: string, whole: F
     const inherit: Source = { type: "b", encoding: "binary", rest: true, ...guard }
     shapes.set(tag, context.field(context, value, at, `${whole.path}.${tag}`, inherit))
   }
-  return (tag: string) => {
+  const shapeOf = (tag: string) => {
     const shape = shapes.get(tag)
     return { shape: shape ?? bytesPart(whole, tag), known: shape !== undefined }
   }
+  return new BerTlv(shapeOf, refusesUnknown(reader, source, path) ? shapes.keys() : undefined)
+}
+
+function refusesUnknown(reader: SourceReader, source: Source, path: string): boolean {
+  return reader.oneOf(source, "unknown", path, ["keep", "refuse"]) === "refuse"
 }
 
 const trackParts: Readonly<Record<string, FieldShape["mask"]>> = {

@@ -183,6 +183,7 @@ const drawings: ReadonlyArray<readonly [string, object, string, string]> = [
   ["bytes filled with any byte", padded("b", "left", 255), "AA", "FFFFAA"],
   ["an amount with its sign", { type: "x+n", length: 5 }, "D12", "4430303132"],
   ["an amount packed", { type: "x+n", encoding: "bcd", length: 5 }, "C123", "430123"],
+  ["one counted in bytes", right(cell("x+n", "bcd", "bcd", 2, "bytes")), "C12", "024312"],
   ["an amount overpunched", { type: "x+n", length: 4, overpunch: true }, "D123", "3031324C"],
   ["one that is zero", { type: "x+n", length: 2, overpunch: true }, "C00", "307B"],
   [
@@ -194,6 +195,10 @@ const drawings: ReadonlyArray<readonly [string, object, string, string]> = [
   ["GBK, which counts bytes", cell("ans", "gbk", "ascii", 2, "bytes"), "店A", "3033B5EA41"],
   ["hex in EBCDIC", { type: "b", encoding: "ebcdic-hex", length: 1 }, "A1", "C1F1"]
 ]
+
+function right(field: object): object {
+  return { ...field, align: "right" }
+}
 
 function cell(
   type: string,
@@ -214,6 +219,8 @@ describe("cells by hand", () => {
     const spoken = compiled(sourceOf(field))
     const body = spoken.build("0200", { "2": text })
     expect(body.subarray(10).toString("hex").toUpperCase()).toBe(hex)
+    const back = read(spoken, body.toString("hex")).text("2")
+    expect(back).toBe(filledUp(spoken.layout.access("2")!.shape, text))
     writtenAgain(spoken, body)
   })
 

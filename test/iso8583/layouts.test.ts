@@ -140,6 +140,28 @@ describe("layouts", () => {
     expect(unknown).toMatchObject({ path: "48.0B", failure: "message-format" })
   })
 
+  it("refuses unknown tags of BER-TLV too, templates included, where the dialect says so", () => {
+    const chip = (more: object) =>
+      of({
+        55: {
+          type: "b",
+          max: 99,
+          prefix: { width: 2, counts: "bytes" },
+          layout: "ber-tlv",
+          ...more
+        }
+      })
+    const field = (value: string) => chip({}).build("0200", { "55": value })
+    const strict = chip({ unknown: "refuse", tags: { DF7F: { name: "ours" } } })
+    const known = field("9F020600000000010000DF7F017000700482027C00")
+    expect(read(strict, known.toString("hex")).text("55.70.82")).toBe("7C00")
+    const strange: ReadonlyArray<readonly [string, number]> = [["DF7E0101", 0], ["7004DF7E0101", 2]]
+    for (const [value, offset] of strange) {
+      expect(read(chip({}), field(value).toString("hex")).text("55")).toBe(value)
+      expect(strict.read(field(value))).toMatchObject({ path: "55.DF7E", offset: 14 + offset })
+    }
+  })
+
   it("datasets with bitmaps inside of them", () => {
     const dialect = of({
       48: {

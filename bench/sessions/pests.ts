@@ -6,6 +6,7 @@
 
 import { randomFillSync } from "node:crypto"
 import { connect, type Socket } from "node:net"
+import { constants, setPriority } from "node:os"
 
 export interface PestOrder {
   readonly port: number
@@ -24,6 +25,9 @@ export interface PestReport {
   /** Connections that the switch has ended. */
   readonly cut: number
 }
+
+// What being a pest costs is not the switch's: it takes what is left of the processor.
+setPriority(constants.priority.PRIORITY_LOW)
 
 /** Loopback addresses they come from, beside those of the terminals. */
 const sources = 16

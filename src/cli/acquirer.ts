@@ -8,7 +8,7 @@ import type { KeyHandle } from "../domain/brand.ts"
 import type { UpstreamConfig } from "../domain/config.ts"
 import { Http, type HttpRequest, type HttpResponse } from "../domain/ports/http.ts"
 import { Random, Time } from "../domain/ports/time.ts"
-import { Transport } from "../domain/ports/transport.ts"
+import { type ListenOptions, Transport } from "../domain/ports/transport.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import { CipherCache } from "../security/cipher-cache.ts"
 import type { KeyStore } from "../security/key-store.ts"
@@ -64,6 +64,13 @@ export const verb: Action = {
       about: "control port on loopback; 0 = none",
       fallback: 0
     },
+    certificate: { type: "text", value: "<file>", about: "speak TLS with this certificate, PEM" },
+    key: { type: "text", value: "<file>", about: "its key, PEM" },
+    clients: {
+      type: "text",
+      value: "<file>",
+      about: "take links only with a certificate of this authority, PEM"
+    },
     book: { type: "text", value: "<file>", about: "append its own book to this file" }
   },
   examples: [
@@ -102,7 +109,7 @@ async function run(call: Call): Promise<0> {
     const ports = new Set(upstream.links.map(({ port }) => port))
     for (const port of ports) {
       yield* transport.listen(
-        { name: "acquirer", host: "127.0.0.1", port, backlog: 128 },
+        { name: "acquirer", host: "127.0.0.1", port, backlog: 128, ...tlsOf(call) },
         (connection) => acquirer.accept(connection)
       )
     }
@@ -118,6 +125,28 @@ async function run(call: Call): Promise<0> {
   await runProgram(program.pipe(Effect.scoped, Effect.provide(machineLayer)))
   file.close()
   return 0
+}
+
+/** Certificate and key come together. */
+function tlsOf(call: Call): Pick<ListenOptions, "tls"> {
+  const certificateFile = call.text("certificate")
+  const keyFile = call.text("key")
+  const authorityFile = call.text("clients")
+  if (certificateFile === undefined && keyFile === undefined && authorityFile === undefined) {
+    return {}
+  }
+  if (certificateFile === undefined || keyFile === undefined) {
+    throw new Refusal(2, "--certificate and --key: TLS needs both")
+  }
+  return {
+    tls: {
+      certificateFile,
+      keyFile,
+      ...(authorityFile === undefined
+        ? { clientCertificate: "none" }
+        : { authorityFile, clientCertificate: "required" })
+    }
+  }
 }
 
 /** What it shares with the switch: as the configuration names it, out of the same key store. */

@@ -112,6 +112,12 @@ export const verb: Action = {
       about: "connections that all terminals share, told apart by TPDU; 0 = one each",
       fallback: 0
     },
+    poll: {
+      type: "number",
+      value: "<s>",
+      about: "ask this often what waits for them, once they have asked all; 0 = never",
+      fallback: 0
+    },
     mac: { type: "yes", about: "all messages carry a MAC: a terminal without a key is refused" },
     pin: { type: "yes", about: "customers type PINs; implies --mac" },
     "wrong-pin": { type: "share", value: "<share>", about: "mistyped PINs", fallback: 0 },
@@ -172,7 +178,8 @@ async function run(call: Call): Promise<0 | 1> {
     const seconds = call.number("seconds") ?? 0
     yield* Effect.raceAll([
       asked(call.streams),
-      fleet.finished,
+      // Whoever polls has never asked all.
+      ...(habitsOf(call).pollMs > 0 ? [] : [fleet.finished]),
       ...(seconds > 0 ? [Effect.sleep(seconds * 1000)] : [])
     ])
     const left = yield* fleet.finish(finishMs)
@@ -296,6 +303,7 @@ function maker(
       ...(call.yes("pin") ? { wrongPins: call.number("wrong-pin") ?? 0 } : {}),
       lastStan,
       book,
+      onPush: (isNew) => fleet.pushed(isNew),
       onClosed: (isBalanced) => fleet.closed(isBalanced),
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })
@@ -332,6 +340,7 @@ function habitsOf(call: Call): TerminalHabits {
     takeover: number("takeover"),
     powerCut: number("power-cut"),
     slowRead: number("slow-read"),
+    pollMs: 1000 * number("poll"),
     rotateMs: 1000 * number("rotate"),
     questions: questions === 0 ? Number.POSITIVE_INFINITY : questions
   }

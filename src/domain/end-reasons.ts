@@ -23,6 +23,7 @@ export const endReasons = [
   "draining",
   "defect",
   "connect-failed",
+  "certificate-refused",
   "connect-timeout"
 ] as const
 

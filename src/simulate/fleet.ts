@@ -24,6 +24,8 @@ export class Fleet {
   readonly #terminals: Array<Terminal> = []
   readonly #latencies = new Map<number, number>()
   #answers = 0
+  #pushes = 0
+  #repeatedPushes = 0
   #balanced = 0
   #unbalanced = 0
   #startedMs = 0
@@ -40,6 +42,11 @@ export class Fleet {
   closed(isBalanced: boolean): void {
     if (isBalanced) this.#balanced++
     else this.#unbalanced++
+  }
+
+  pushed(isNew: boolean): void {
+    if (isNew) this.#pushes++
+    else this.#repeatedPushes++
   }
 
   heard(latencyMs: number): void {
@@ -107,6 +114,8 @@ export class Fleet {
       asked: book.entries.size,
       ...outcomes,
       reversals,
+      pushes: this.#pushes,
+      repeatedPushes: this.#repeatedPushes,
       balanced: this.#balanced,
       unbalanced: this.#unbalanced,
       ...this.keys,

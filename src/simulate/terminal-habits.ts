@@ -23,6 +23,8 @@ export interface TerminalHabits {
   readonly slowRead: number
   /** Per question: the customer walks off, and it is reversed before its answer can be there. */
   readonly walkOff: number
+  /** Asks this often, while it has nothing else to ask, what waits for it; 0 = never. */
+  readonly pollMs: number
   /** Signs on again this often, for new keys; 0 = only when it must. */
   readonly rotateMs: number
   /** Questions after which it closes its batch; Infinity = never. */
@@ -42,6 +44,7 @@ export const calmHabits: TerminalHabits = {
   awayMs: 5_000,
   stutter: 0,
   slowRead: 0,
+  pollMs: 0,
   walkOff: 0,
   rotateMs: 0,
   closeAfter: Number.POSITIVE_INFINITY,

@@ -252,6 +252,30 @@ export class TerminalSpeech {
     return keys === undefined ? body : keys.seal(body)
   }
 
+  /** Asks what waits for it, and says up to which number it has heard. */
+  poll(heard: number): Buffer | undefined {
+    const { dialect, keys } = this.#options
+    const form = dialect.form("poll")
+    const { pushPath } = dialect
+    if (form === undefined || pushPath === undefined) return undefined
+    const values = {
+      ...this.#identity(),
+      ...this.#role("stan", this.#nextStan()),
+      ...this.#role("batch", this.batch),
+      ...form.values,
+      ...(heard === 0 ? {} : { [pushPath]: `sequence=${heard}` })
+    }
+    const body = dialect.build(form.mti, values, keys !== undefined)
+    return keys === undefined ? body : keys.seal(body)
+  }
+
+  /** The number of the push that an answer brings; 0: it brings none. */
+  pushIn(message: Message): number {
+    const { pushPath } = this.#options.dialect
+    const text = pushPath === undefined ? undefined : message.text(pushPath)
+    return Number(/^sequence=(\d{1,10})(?:;|$)/.exec(text ?? "")?.[1] ?? 0)
+  }
+
   /** Declares what the batch adds up to. */
   close(): Buffer {
     const { dialect, keys } = this.#options

@@ -11,51 +11,15 @@
  */
 
 import type { Timer } from "../actor/timer-wheel.ts"
-import type { TimersShape } from "../actor/timers.ts"
-import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
-import type { Connection, ConnectOptions, TransportShape } from "../domain/ports/transport.ts"
+import type { Connection } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
-import { type HeardAnswer, issuerDeclines, type TerminalBook, type TerminalEntry } from "./book.ts"
+import { type HeardAnswer, issuerDeclines, type TerminalEntry } from "./book.ts"
+import { PushEar } from "./push-ear.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
-import type { TerminalKeys } from "./terminal-keys.ts"
+import type { TerminalOptions } from "./terminal-options.ts"
 import { type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
 import { Wire } from "./terminal-wire.ts"
-
-export interface TerminalOptions {
-  readonly terminal: string
-  readonly merchant: string
-  readonly dialect: Dialect
-  readonly framing: Framing
-  readonly host: string
-  readonly port: number
-  readonly localAddress?: string
-  readonly tls?: NonNullable<ConnectOptions["tls"]>
-  readonly signsOn: boolean
-  readonly keys: TerminalKeys | undefined
-  readonly habits: TerminalHabits
-  /** Number of the first batch; 1 when absent. */
-  readonly firstBatch?: number
-  /** PINs are sent, and this share of them is wrong. */
-  readonly wrongPins?: number
-  /** Share of the cards that are read by their chip; 0 when absent. */
-  readonly chips?: number
-  /** STAN before its first, where a later run must not say the same numbers; 0 when absent. */
-  readonly lastStan?: number
-  readonly transport: TransportShape
-  readonly time: TimeShape
-  readonly timers: TimersShape
-  readonly random: RandomShape
-  /** Of {@link testCards}; absent: all of them. */
-  readonly cards?: ReadonlyArray<string>
-  readonly book: TerminalBook
-  /** Called when a batch was compared: did it balance? */
-  readonly onClosed?: (isBalanced: boolean) => void
-  /** Called with every answer's latency, for the live line. */
-  readonly onAnswer?: (latencyMs: number, approved: boolean) => void
-  /** Called with what no terminal should ever hear (I4, and MACs). */
-  readonly onWrong?: (what: string) => void
-}
 
 export type TerminalState =
   | "off"
@@ -65,6 +29,7 @@ export type TerminalState =
   | "asking"
   | "reversing"
   | "closing"
+  | "polling"
 
 const connectTimeoutMs = 5_000
 const reconnectMs = 1_000
@@ -94,6 +59,7 @@ export class Terminal {
   #questions: number
   #habits: TerminalHabits
   #keysMs = 0
+  readonly #ear = new PushEar()
   /** Questions when the last batch was closed. */
   #closedAt = 0
   #giveUpConnect: (() => void) | undefined
@@ -261,7 +227,11 @@ export class Terminal {
     }
     const { random, time } = this.#options
     const habits = this.#habits
-    if (this.isQuiet) return
+    if (habits.pollMs > 0 && this.#ear.owes) return this.#poll()
+    if (this.isQuiet) {
+      if (habits.pollMs > 0 && !this.#stopped) this.#after(habits.pollMs, () => this.#poll())
+      return
+    }
     if (this.#asked - this.#closedAt >= habits.closeAfter) return this.#close()
     if (habits.rotateMs > 0 && time.monotonicMs() - this.#keysMs > habits.rotateMs) {
       return this.#signOn()
@@ -271,6 +241,15 @@ export class Terminal {
     const pauseMs = habits.thinkMs <= 0 ? 0 : -Math.log(1 - random.next()) * habits.thinkMs
     if (pauseMs <= 0) time.defer(() => this.#ask())
     else this.#after(pauseMs, () => this.#ask())
+  }
+
+  #poll(): void {
+    const body = this.#speech.poll(this.#ear.heard)
+    if (body === undefined) return
+    this.state = "polling"
+    this.#ear.tell()
+    this.#send(body)
+    this.#after(this.#habits.timeoutMs, () => this.#again())
   }
 
   /** Asked again, under a new number, until the books were compared. */
@@ -418,6 +397,13 @@ export class Terminal {
       if (this.#speech.takeSignOn(message)) this.#ready()
       else this.#after(this.#jittered(reconnectMs * 5), () => this.#again())
       return
+    }
+    const isNewPush = this.#ear.hear(this.#speech.pushIn(message))
+    if (isNewPush !== undefined) this.#options.onPush?.(isNewPush)
+    if (this.state === "polling" && stan === this.#speech.stan) {
+      if (message.role("response") !== "00") return this.#again()
+      this.#ear.wasTold()
+      return this.#ready()
     }
     if (this.state === "closing" && stan === this.#speech.stan) {
       return this.#closed(this.#speech.isBalanced(message))

@@ -62,6 +62,9 @@ const connect: LinkMail = { tag: "connect" }
 const idle: LinkMail = { tag: "idle" }
 const drained: LinkMail = { tag: "drained" }
 
+/** What Node calls a certificate that is not to be believed: its name, authority or time. */
+const notTrusted = /^ERR_TLS_CERT_|^CERT_|UNABLE_TO_|SELF_SIGNED_CERT/
+
 export class Link {
   readonly index: number
   readonly #host: LinkHost
@@ -252,7 +255,13 @@ export class Link {
   #refused(code: string): void {
     this.#giveUp = undefined
     if (this.#state !== "connecting") return
-    this.#fall(code === "ETIMEDOUT" ? "connect-timeout" : "connect-failed")
+    this.#fall(
+      code === "ETIMEDOUT"
+        ? "connect-timeout"
+        : notTrusted.test(code)
+        ? "certificate-refused"
+        : "connect-failed"
+    )
   }
 
   #connected(wire: Wire): void {

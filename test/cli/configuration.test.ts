@@ -87,7 +87,7 @@ describe("estate", () => {
     ])
     expect(JSON.parse(shown.out)).toMatchObject({ terminal: "65465423", identity: "mac" })
     const none = await pointsman(["estate", "show", "nobody", "--config", shipped])
-    expect([none.exit, none.talk]).toEqual([1, "pointsman: nobody: not in the terminals file\n"])
+    expect([none.exit, none.talk]).toEqual([1, "pointsman: nobody: not registered\n"])
   })
 
   it("checks a file line by line before it takes the old one's place", async () => {

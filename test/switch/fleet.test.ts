@@ -3,8 +3,10 @@
  * PINs and chips, coming and going; behind a concentrator; reading slowly. Then the books.
  */
 
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { notice } from "../e2e/notices.ts"
 import { RunningSwitch } from "./running.ts"
 
 interface Sum {
@@ -71,5 +73,43 @@ describe("a fleet", () => {
     const names = ["terminals", "acquirer", "unionpay"].map(book)
     const { exit, out } = await running.verb("audit", ...names)
     expect([exit, out]).toEqual([0, expect.stringContaining("the books agree")])
+  }, 60_000)
+})
+
+describe("what waits for a terminal", () => {
+  const running = new RunningSwitch()
+  const counter = "T0000301"
+
+  beforeAll(async () => {
+    await running.prepare()
+    const file = join(running.folder, "config", "terminals.csv")
+    const text = readFileSync(file, "utf8").replace(
+      new RegExp(`^(${counter},.*),,$`, "m"),
+      "$1,C0301,"
+    )
+    writeFileSync(file, text)
+    running.start("acquirer", "--upstream", "unionpay")
+    running.start("start")
+    await running.isReady()
+  }, 60_000)
+  afterAll(() => running.stop(), 60_000)
+
+  it("rides on its next answer or comes with a poll, and counts once", async () => {
+    for (let payment = 0; payment < 3; payment++) {
+      const { body, headers } = notice(`push-${payment}`, "C0301")
+      const url = `http://127.0.0.1:${running.port(8081)}/notify/demo-wallet`
+      const sent = { method: "POST", headers: Object.fromEntries(headers), body: Buffer.from(body) }
+      expect((await fetch(url, sent)).status).toBe(204)
+    }
+    const polling = running.verb(
+      ...`terminals --prefix ${counter} --count 1 --questions 2 --rate 20 --poll 0.2`.split(" "),
+      "--seconds",
+      "8"
+    )
+    const { exit, out } = await polling
+    const sum = JSON.parse(out.trim().split("\n").at(-1)!) as Record<string, number>
+    expect([exit, sum["asked"], sum["pushes"]]).toEqual([0, 2, 3])
+    const metrics = await (await fetch(`http://${running.admin}/metrics`)).text()
+    expect(metrics).toMatch(/push[a-z_]*\{[^}]*acknowledged[^}]*\} 3/)
   }, 60_000)
 })

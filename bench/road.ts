@@ -6,8 +6,9 @@
  *                                 ─► relay                                  ─► responder
  *
  * Must hold: arms alternate, and both get the same plan at the same rate; a run counts only when
- * the ledger is at most two seconds behind at its end, every answer is one row in PostgreSQL, and
- * every sampled MAC is right. Machines differ: what counts is the ratio within one run.
+ * the ledger is at most two seconds behind at its end, every answer is one row in PostgreSQL, no
+ * send was missed at a steady rate, and every sampled MAC is right. Machines differ: what counts is
+ * the ratio within one run.
  */
 
 import { mkdirSync, writeFileSync } from "node:fs"
@@ -65,11 +66,16 @@ function line(measured: Measured): string {
     } % busy, lag ${lagSeconds(measured).toFixed(2)} s`
 }
 
-function at(arm: Arm, rate: number, { seconds, warmupSeconds }: Stretch): Promise<Measured> {
-  return arm.run(rate, seconds, warmupSeconds).then((measured) => {
-    say(`  ${line(measured)}`)
-    return measured
-  })
+async function at(arm: Arm, rate: number, { seconds, warmupSeconds }: Stretch): Promise<Measured> {
+  const measured = await arm.run(rate, seconds, warmupSeconds)
+  say(`  ${line(measured)}`)
+  return measured
+}
+
+/** A steady rate is measured once more when sends were missed: such a stretch says nothing. */
+async function steadyAt(arm: Arm, rate: number): Promise<Measured> {
+  const measured = await at(arm, rate, steady)
+  return measured.sent === measured.planned ? measured : at(arm, rate, steady)
 }
 
 const known = new Map<Arm, number>()
@@ -91,12 +97,12 @@ async function pair(house: House, index: number): Promise<PairResult> {
   const knee = knees.get(house.switch)!.held
   const quarter: Array<Measured> = []
   const half: Array<Measured> = []
-  for (const arm of arms) quarter.push(await at(arm, knee.perSecond / 4, steady))
-  for (const arm of arms) half.push(await at(arm, knee.perSecond / 2, steady))
+  for (const arm of arms) quarter.push(await steadyAt(arm, knee.perSecond / 4))
+  for (const arm of arms) half.push(await steadyAt(arm, knee.perSecond / 2))
   const full: Array<Measured> = []
   const places = index % 2 === 0 ? [house.switch, house.inPlace] : [house.inPlace, house.switch]
   for (const arm of places) full.push(await at(arm, knee.perSecond * 0.9, stretch))
-  half.push(await at(house.inPlace, knee.perSecond / 2, steady))
+  half.push(await steadyAt(house.inPlace, knee.perSecond / 2))
   return { knees: [...knees.values()], quarter, half, full }
 }
 
@@ -117,6 +123,15 @@ async function objections(house: House, pairs: ReadonlyArray<PairResult>): Promi
     if (each.approved < each.answered) {
       found.push(`${where}: ${each.answered - each.approved} answers were no approvals`)
     }
+  }
+  for (
+    const { arm, planned, ratePerSecond, sent } of pairs.flatMap((each) => [
+      ...each.quarter,
+      ...each.half
+    ])
+  ) {
+    const missing = planned - sent
+    if (missing > 0) found.push(`${arm} at ${ratePerSecond.toFixed(0)}/s: ${missing} missed sends`)
   }
   return [...found, ...await house.books(say)]
 }

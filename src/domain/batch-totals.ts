@@ -163,12 +163,14 @@ export function closeBatch(
 export interface UploadedDetail {
   readonly stan: string
   readonly amount: number
+  /** Mask of its card, where it was told. */
+  readonly card?: string
 }
 
 export interface UploadComparison {
   /** The terminal has it and we do not. */
   readonly unknown: ReadonlyArray<UploadedDetail>
-  /** Both have it, with other amounts. */
+  /** Both have it, with another amount or another card. */
   readonly differing: ReadonlyArray<TransactionId>
   /** We hold it as approved and the terminal does not have it. */
   readonly missing: ReadonlyArray<TransactionId>
@@ -186,8 +188,13 @@ export function compareUpload(
   for (const detail of uploaded) {
     const record = byStan.get(detail.stan)
     if (record === undefined) unknown.push(detail)
-    else if ((record.approvedAmount ?? record.amount) !== detail.amount) differing.push(record.id)
+    else if (differs(detail, record)) differing.push(record.id)
     byStan.delete(detail.stan)
   }
   return { unknown, differing, missing: [...byStan.values()].map(({ id }) => id) }
+}
+
+function differs({ amount, card }: UploadedDetail, record: Counted): boolean {
+  if ((record.approvedAmount ?? record.amount) !== amount) return true
+  return card !== undefined && record.panMask !== undefined && card !== record.panMask
 }

@@ -22,7 +22,9 @@ import type { TransactionRecord } from "../domain/transaction.ts"
 import { makeTransactionIds } from "../domain/uuid.ts"
 import type { Message, Values } from "../iso8583/message.ts"
 import { readDeclared } from "./declared-totals.ts"
-import { type BatchQuery, batchRecords, lastClose, settle } from "./settlement.ts"
+import { type BatchQuery, type BatchRecord, batchRecords, lastClose, settle } from "./settlement.ts"
+import { readUploaded } from "./uploaded-details.ts"
+import { Uploads } from "./uploads.ts"
 
 export interface SettlementRequest {
   readonly kind: "settlement" | "batch-upload"
@@ -69,6 +71,7 @@ interface Room {
   readonly time: TimeShape
   readonly nextId: (wallMs: number) => TransactionId
   readonly decided: (doubts: DecidedDoubts) => void
+  readonly uploads: Uploads
 }
 
 type Worked = Effect.Effect<SettlementAnswer, LedgerUnavailable, PgClient.PgClient>
@@ -85,7 +88,8 @@ export const makeSettlementDesk = Effect.fnUntraced(function*(
     time: yield* Time,
     nextId: makeTransactionIds(yield* Random),
     held: options.held,
-    decided: options.decided
+    decided: options.decided,
+    uploads: new Uploads()
   }
   const permits = yield* Semaphore.make(atOnce)
   const fork = yield* FiberSet.makeRuntime<PgClient.PgClient>()
@@ -191,37 +195,86 @@ const close = (room: Room, request: SettlementRequest): Worked =>
     return told
   })
 
-/** One transaction of an upload: known with this amount, or an exception. */
+/** What an upload lists: known with this amount and card, or an exception. */
 const upload = (room: Room, request: SettlementRequest): Worked =>
   Effect.gen(function*() {
-    const stan = request.message.role("stan")
-    const amount = Number(request.message.role("amount") ?? Number.NaN)
-    if (stan === undefined || !Number.isSafeInteger(amount)) {
-      return yield* raise(room, request, "upload-unread", "no trace number or no amount")
+    const { batch = "", terminal } = request
+    const said = readUploaded(request.message)
+    if (said === undefined) {
+      const unread = { name: "unread", detail: "an upload without a trace number or an amount" }
+      return yield* raise(room, request, [unread])
     }
-    const lacking = yield* lackingOf(room, request.terminal)
+    const lacking = yield* lackingOf(room, terminal)
     const query = yield* queryOf(room, request, lacking)
     const records = yield* batchRecords(query, lacking.records)
-    const one = records.filter((record) => record.stan === stan)
-    const { differing, unknown } = compareUpload([{ stan, amount }], one)
-    if (unknown.length > 0) {
-      return yield* raise(room, request, `${stan}:unknown`, `${stan} is not known here`)
-    }
-    if (differing.length > 0) {
-      return yield* raise(room, request, `${stan}:amount`, `${stan} has another amount here`)
-    }
-    const doubts = one.filter(({ state }) => state === "delivery-unconfirmed")
-    if (doubts.length > 0) room.decided({ delivered: doubts.map(({ id }) => id), undelivered: [] })
-    return accepted
+    if (said.what === "end") return yield* ended(room, request, said.count, records)
+    const { details } = said
+    const stans = new Set(details.map(({ stan }) => stan))
+    const uploaded = records.filter((record) => stans.has(record.stan))
+    const { differing, unknown } = compareUpload(details, uploaded)
+    room.uploads.add(terminal, batch, stans)
+    const delivered = uploaded.filter(isDoubtful).map(({ id }) => id)
+    if (delivered.length > 0) room.decided({ delivered, undelivered: [] })
+    const byId = new Map(uploaded.map(({ id, stan }) => [id, stan]))
+    return yield* raise(room, request, [
+      ...unknown.map(({ stan }) => ({
+        name: `${stan}:unknown`,
+        detail: `${stan} is not known here`
+      })),
+      ...differing.map((id) => ({
+        name: `${byId.get(id)}:amount`,
+        detail: `${byId.get(id)} has another amount or another card here`
+      }))
+    ])
   })
 
-const raise = (room: Room, request: SettlementRequest, name: string, detail: string) => {
+/**
+ * The end of an upload. Only when everything that the terminal says it sent was seen does what it
+ * left out mean something: it never had it.
+ */
+const ended = (
+  room: Room,
+  request: SettlementRequest,
+  count: number,
+  records: ReadonlyArray<BatchRecord>
+): Effect.Effect<SettlementAnswer> => {
   const { batch = "", terminal } = request
-  const row: ExceptionRow = {
+  const seen = room.uploads.end(terminal, batch)
+  if (seen === undefined || seen.size !== count) return Effect.succeed(accepted)
+  const { missing } = compareUpload([], records.filter(({ stan }) => !seen.has(stan)))
+  const left = records.filter(({ id }) => missing.includes(id))
+  const undelivered = left.filter(isDoubtful).map(({ id }) => id)
+  if (undelivered.length > 0) room.decided({ delivered: [], undelivered })
+  return raise(
+    room,
+    request,
+    left.filter((record) => !isDoubtful(record)).map(({ stan }) => ({
+      name: `${stan}:left-out`,
+      detail: `${stan} stands here and was not uploaded`
+    }))
+  )
+}
+
+const isDoubtful = ({ state }: BatchRecord): boolean => state === "delivery-unconfirmed"
+
+interface Found {
+  readonly name: string
+  readonly detail: string
+}
+
+/** Accepted in any case: what the terminal sent is its word, and a human compares. */
+const raise = (
+  room: Room,
+  { batch = "", terminal }: SettlementRequest,
+  found: ReadonlyArray<Found>
+): Effect.Effect<SettlementAnswer> => {
+  if (found.length === 0) return Effect.succeed(accepted)
+  const atMs = room.time.wallMs()
+  const rows = found.map(({ detail, name }): ExceptionRow => ({
     id: `${terminal}:${batch}:${name}`,
     reason: "batch-upload",
     detail: `terminal ${terminal}, batch ${batch}: ${detail}`,
-    atMs: room.time.wallMs()
-  }
-  return commit(room, [{ table: "exceptions", row }], accepted)
+    atMs
+  }))
+  return commit(room, rows.map((row) => ({ table: "exceptions", row })), accepted)
 }

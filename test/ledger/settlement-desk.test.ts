@@ -48,35 +48,41 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Asks the desk, and gives its answer with what it wrote to the journal. */
-const ask = (request: Partial<SettlementRequest> & { readonly fields: Record<string, string> }) => {
-  const message = {
-    text: (path: string) => request.fields[path],
-    role: (role: string) => request.fields[role]
-  } as SettlementRequest["message"]
-  const full: SettlementRequest = {
-    kind: "settlement",
-    terminal: "T0000001" as never,
-    merchant: "M1" as never,
-    batch: "000001",
-    message,
-    ...request
-  }
-  return server.run(
+type Words = Partial<SettlementRequest> & { readonly fields: Record<string, string> }
+
+const requestOf = ({ fields, ...request }: Words): SettlementRequest => ({
+  kind: "settlement",
+  terminal: "T0000001" as never,
+  merchant: "M1" as never,
+  batch: "000001",
+  message: {
+    text: (path: string) => fields[path],
+    role: (role: string) => fields[role]
+  } as SettlementRequest["message"],
+  ...request
+})
+
+/** Asks one desk in turn, and gives each answer with what it wrote to the journal. */
+const converse = (requests: ReadonlyArray<Words>) =>
+  server.run(
     Effect.gen(function*() {
       const desk = yield* makeSettlementDesk({
         held: () => held,
         decided: (close) => void decisions.push(close)
       })
-      const answer = yield* Effect.callback<SettlementAnswer>((resume) =>
-        desk(full, (told) => resume(Effect.succeed(told)))
-      )
-      const feed = journal.shape.feedAfter(0, 10).map((each) => each.entry)
-      journal.shape.feedWritten(journal.appended)
-      return { answer, feed }
+      return yield* Effect.forEach(requests, (words) =>
+        Effect.gen(function*() {
+          const answer = yield* Effect.callback<SettlementAnswer>((resume) =>
+            desk(requestOf(words), (told) => resume(Effect.succeed(told)))
+          )
+          const feed = journal.shape.feedAfter(0, 10).map((each) => each.entry)
+          journal.shape.feedWritten(journal.appended)
+          return { answer, feed }
+        }))
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(journal.layer, machine)))
   )
-}
+
+const ask = async (words: Words) => (await converse([words]))[0]!
 
 const n62 = (debit: number, debits: number, credit: number, credits: number) =>
   [[debit, 12], [debits, 3], [credit, 12], [credits, 3]]
@@ -141,6 +147,46 @@ describe("the settlement desk", () => {
     expect((await upload("000077", "5")).feed).toMatchObject([{
       row: { id: "T0000001:000001:000077:unknown" }
     }])
+  })
+
+  it("reads the list of a China UnionPay upload, and concludes from its end what was left out", async () => {
+    decisions.length = 0
+    held.push(own(21, { state: "delivery-unconfirmed", amount: 60, batch: "000002" as never }))
+    held.push(own(22, { state: "delivery-unconfirmed", amount: 61, batch: "000002" as never }))
+    held.push(own(23, { amount: 62, batch: "000002" as never }))
+    const card = "6212341234124567"
+    const mask = "621234******4567"
+    expect(held.at(-1)?.panMask).toBe(mask)
+    const line = (stan: number, amount: number, pan = card) =>
+      `00${String(stan).padStart(6, "0")}${pan.padStart(20, "0")}${
+        String(amount).padStart(12, "0")
+      }`
+    const say = (fields: Record<string, string>): Words => ({
+      kind: "batch-upload",
+      batch: "000002",
+      fields: { stan: "000099", ...fields }
+    })
+    const [list, wrong, early, , end, unread] = await converse([
+      say({ "48": `01${line(21, 60)}` }),
+      say({ "48": `02${line(30, 5)}${line(21, 60, "6222020000000000")}` }),
+      // Not as many as were listed: nothing is concluded.
+      say({ "48": "0005", networkCode: "202" }),
+      say({ "48": `01${line(21, 60)}` }),
+      say({ "48": "0001", networkCode: "202" }),
+      say({ "48": `03${line(21, 60)}`, stan: "" })
+    ])
+    expect(list).toEqual({ answer: { response1987: "00", values: {} }, feed: [] })
+    expect(wrong?.feed).toMatchObject([
+      { row: { id: "T0000001:000002:000030:unknown" } },
+      { row: { id: "T0000001:000002:000021:amount" } }
+    ])
+    expect(JSON.stringify(wrong?.feed)).not.toContain(card)
+    expect(early?.feed).toEqual([])
+    expect(end?.answer.response1987).toBe("00")
+    expect(end?.feed).toMatchObject([{ row: { id: "T0000001:000002:000023:left-out" } }])
+    expect(decisions.at(0)).toEqual({ delivered: [idOf(21)], undelivered: [] })
+    expect(decisions.at(-1)).toEqual({ delivered: [], undelivered: [idOf(22)] })
+    expect(unread?.feed).toMatchObject([{ row: { id: "T0000001:000002:unread" } }])
   })
 
   it("is away when PostgreSQL is", async () => {

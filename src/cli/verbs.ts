@@ -126,6 +126,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "what a terminal's batch adds up to",
     load: () => import("./settle.ts")
   },
+  retain: {
+    group: "books",
+    summary: "export what is old from PostgreSQL, and let it go",
+    load: () => import("./retain.ts")
+  },
   reconcile: {
     group: "books",
     summary: "an upstream's file against PostgreSQL",

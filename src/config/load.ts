@@ -190,7 +190,8 @@ function withAbsolutePaths(settings: Settings, folder: string): Settings {
     ledger: {
       ...ledger,
       dataPath: at(ledger.dataPath),
-      ...(ledger.url === undefined ? {} : { url: secret(ledger.url) })
+      ...(ledger.url === undefined ? {} : { url: secret(ledger.url) }),
+      ...(ledger.panToken === undefined ? {} : { panToken: secret(ledger.panToken) })
     },
     listeners: settings.listeners.map((listener) =>
       listener.tls === undefined ? listener : { ...listener, tls: tlsPaths(listener.tls, at) }

@@ -4,22 +4,10 @@
  */
 
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Schema, Stream } from "effect"
-import { createReadStream, createWriteStream, mkdirSync, renameSync } from "node:fs"
-import { join } from "node:path"
-import { createInterface } from "node:readline"
-import { Readable } from "node:stream"
-import { pipeline } from "node:stream/promises"
-import { createGunzip, createGzip } from "node:zlib"
-import { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import { Effect } from "effect"
+import { mkdirSync } from "node:fs"
 import { unavailable } from "./database-failure.ts"
-
-export class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportIncomplete", {
-  file: Schema.String,
-  /** Rows of the table and lines of the file. */
-  rows: Schema.Finite,
-  lines: Schema.Finite
-}) {}
+import { ExportIncomplete, exportLines } from "./export-file.ts"
 
 export interface RetentionQuery {
   /** Partitions of business days before this one, `YYYY-MM-DD`, end. */
@@ -80,35 +68,21 @@ const detach = (day: string) =>
     }))
   }).pipe(Effect.mapError(unavailable))
 
-/** One JSON object a line, gzipped, under its name only when it is whole. */
 const exportDay = Effect.fnUntraced(function*(day: string, query: RetentionQuery) {
   const sql = yield* PgClient.PgClient
   const name = detachedName(day)
-  const file = join(query.folder, `transactions-${day}.jsonl.gz`)
-  const lines = Stream.toAsyncIterable(
-    sql<{ line: string }>`SELECT row_to_json(t)::text AS line FROM ${sql(name)} AS t ORDER BY id`
-      .stream.pipe(Stream.map(({ line }) => `${line}\n`))
+  const { file, lines } = yield* exportLines(
+    sql`SELECT row_to_json(t)::text AS line FROM ${sql(name)} AS t ORDER BY id`,
+    query.folder,
+    `transactions-${day}`
   )
-  yield* Effect.tryPromise({
-    try: () => pipeline(Readable.from(lines), createGzip(), createWriteStream(`${file}.part`)),
-    catch: () => new LedgerUnavailable({ reason: "export" })
-  })
   const [row] = yield* Effect.mapError(
     sql<{ rows: number }>`SELECT count(*)::float8 AS rows FROM ${sql(name)}`,
     unavailable
   )
   const rows = row?.rows ?? 0
-  const written = yield* Effect.promise(() => linesOf(`${file}.part`))
-  if (written !== rows) return yield* new ExportIncomplete({ file, rows, lines: written })
-  renameSync(`${file}.part`, file)
+  if (lines !== rows) return yield* new ExportIncomplete({ file, rows, lines })
   if (query.drop) yield* Effect.mapError(sql`DROP TABLE ${sql(name)}`, unavailable)
   const exported: ExportedDay = { day, file, rows, dropped: query.drop }
   return exported
 })
-
-async function linesOf(file: string): Promise<number> {
-  let lines = 0
-  const input = createReadStream(file).pipe(createGunzip())
-  for await (const line of createInterface({ input })) if (line !== "") lines++
-  return lines
-}

@@ -5,8 +5,17 @@
  * the caller can see by what it finds of the masks.
  */
 
-import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs"
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
+import { gunzipSync } from "node:zlib"
 import { Counter } from "../e2e/counter.ts"
 import { Host } from "../e2e/host.ts"
 import { makeSite, type Site } from "../e2e/site.ts"
@@ -33,6 +42,11 @@ export interface Harvest {
   readonly ends: Readonly<Record<string, number>>
   /** Files in which the mask was found. */
   readonly masks: ReadonlyArray<string>
+  /** Transactions with a card, and those of them that have a token. */
+  readonly cards: number
+  readonly tokens: number
+  /** Rows that `retain` exported. */
+  readonly exported: number
 }
 
 export async function plantCanaries(transactions: number): Promise<Harvest> {
@@ -40,7 +54,9 @@ export async function plantCanaries(transactions: number): Promise<Harvest> {
   const acquirer = new Host(ascii)
   try {
     await acquirer.listen(site.ports.acquirer)
+    writeFileSync(join(site.folder, "config", "pan-token.hex"), "5a".repeat(32))
     site.write((config) => {
+      config.ledger["panToken"] = { file: "pan-token.hex" }
       config.journal["maxBytes"] = (16 + Math.ceil(transactions / 200)) * 1024 * 1024
       // Answers never come for some: their reversals keep what they need.
       for (const upstream of config.upstreams) {
@@ -57,22 +73,43 @@ export async function plantCanaries(transactions: number): Promise<Harvest> {
       `SELECT coalesce(failure, response, state) AS ending, count(*)::int AS often
        FROM transactions GROUP BY 1`
     )
+    const [held = { cards: 0, tokens: 0 }] = await site.rows<{ cards: number; tokens: number }>(
+      `SELECT count(pan_mask)::int AS cards, count(pan_token)::int AS tokens FROM transactions`
+    )
     const ends = Object.fromEntries(rows.map(({ ending, often }) => [ending, often]))
     const texts = [
       (await running.ask("/metrics")).text,
       (await running.ask("/healthz")).text,
       (await running.ask("/api/transactions?terminal=T0000101")).text
     ]
+    const archive = await exported(site)
+    texts.push(archive)
     await running.process.stop()
     texts.push(running.process.talk, running.process.out)
     const search = new Search()
     for (const [index, text] of texts.entries()) search.bytes(`text ${index}`, Buffer.from(text))
     for (const file of filesBelow(join(site.folder, "data"))) search.file(file)
-    return { planted: transactions * 6, ends, ...search.harvest }
+    return {
+      planted: transactions * 6,
+      ends,
+      ...held,
+      exported: archive.split("\n").length - 1,
+      ...search.harvest
+    }
   } finally {
     await site.end()
     await acquirer.close()
   }
+}
+
+/** Every row of the ledger as `retain` writes it, beside the running switch. */
+async function exported(site: Site): Promise<string> {
+  const folder = join(site.folder, "archive")
+  const run = site.run(["retain", "2099-01-01", "--folder", folder])
+  await run.ended
+  return readdirSync(folder)
+    .map((name) => gunzipSync(readFileSync(join(folder, name))).toString())
+    .join("")
 }
 
 /** Approved, declined, approved with the card's number echoed, and silence. */

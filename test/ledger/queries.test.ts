@@ -10,6 +10,7 @@ import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { retainRows } from "../../src/ledger/aged-rows.ts"
 import { appendAudit, verifyAudit } from "../../src/ledger/audit-log.ts"
 import { storeEstate } from "../../src/ledger/estate-rows.ts"
 import { openExceptions, resolveException } from "../../src/ledger/exceptions.ts"
@@ -337,6 +338,66 @@ describe("retention", () => {
     await hold([sale(200)])
     const dropped = await server.run(retain({ ...query, drop: true }))
     expect(dropped).toMatchObject([{ day: "2026-03-02", rows: kept?.rows, dropped: true }])
+    expect(dropped[0]?.file).toBe(kept?.file)
+    // What came late has a file of its own, beside the first one.
+    const [late] = await server.run(retain({ ...query, drop: true }))
+    expect(late).toMatchObject({ day: "2026-03-02", rows: 1, dropped: true })
+    expect(late?.file).toMatch(/transactions-2026-03-02-2\.jsonl\.gz$/)
+    expect(gunzipSync(readFileSync(kept?.file ?? "")).toString().trim().split("\n"))
+      .toHaveLength(kept?.rows ?? 0)
+  })
+
+  it("lets go of other rows that have ended, and of none that is open", async () => {
+    const old = Date.parse("2026-01-05T00:00:00Z")
+    const raised = (id: string, atMs: number): LedgerEntry => ({
+      table: "exceptions",
+      row: { id, reason: "aged", detail: "", atMs }
+    })
+    const advice = (n: number, state: "pending" | "acknowledged"): LedgerEntry => ({
+      table: "advices",
+      row: {
+        transaction: idOf(n),
+        kind: "reversal",
+        upstream: "a",
+        reason: "upstream-timeout",
+        stan: "000001" as never,
+        attempts: 1,
+        createdMs: old,
+        nextMs: old,
+        state
+      }
+    })
+    await server.run(
+      Effect.flatMap(LedgerStore, (ledger) =>
+        ledger.write([
+          raised("old-open", old),
+          raised("old-ended", old),
+          raised("new-ended", Date.parse("2026-02-05T00:00:00Z")),
+          advice(900, "pending"),
+          advice(901, "acknowledged")
+        ])).pipe(Effect.provide(store))
+    )
+    for (const id of ["old-ended", "new-ended"]) {
+      await server.run(resolveException(id, "ann", "done"))
+    }
+    const query = { beforeDay: "2026-02-01", folder, drop: false }
+    const kept = await server.run(retainRows(query))
+    expect(kept.map(({ rows: count, table }) => [table, count])).toEqual([
+      ["advices", 1],
+      // The other one was resolved above.
+      ["exceptions", 2]
+    ])
+    const dropped = await server.run(retainRows({ ...query, drop: true }))
+    expect(dropped.map(({ file }) => file)).toEqual(kept.map(({ file }) => file))
+    expect(gunzipSync(readFileSync(dropped[1]?.file ?? "")).toString()).toContain("old-ended")
+    const left = await server.run(
+      Effect.flatMap(
+        PgClient.PgClient,
+        (sql) => sql<{ id: string }>`SELECT id FROM exceptions WHERE reason = 'aged' ORDER BY id`
+      )
+    )
+    expect(left.map(({ id }) => id)).toEqual(["new-ended", "old-open"])
+    expect(await server.run(retainRows({ ...query, drop: true }))).toEqual([])
   })
 })
 

@@ -1,0 +1,71 @@
+/**
+ * `pointsman retain`: the end of what is old in PostgreSQL. Every row that goes is in a file first,
+ * and who let it go is in the audit log.
+ */
+
+import { Clock, Effect } from "effect"
+import { retainRows } from "../ledger/aged-rows.ts"
+import { appendAudit } from "../ledger/audit-log.ts"
+import { retain } from "../ledger/retention.ts"
+import { askLedger, dayOf, dayParameter } from "./ledger-questions.ts"
+import { writeRows } from "./table.ts"
+import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
+
+export const verb: Verb = {
+  about:
+    "Exports what ended before a business day from PostgreSQL as gzipped JSON lines: days of " +
+    "transactions, which are detached, and rows of advices, orders, notifications, pushes, " +
+    "batches and exceptions. Each file is counted against its rows; only then, and only with " +
+    "--drop, they go. What is open stays. It may be run again, also while the switch runs.",
+  parameters: [dayParameter("before", "the first business day that stays")],
+  flags: {
+    config: configFlag,
+    folder: { type: "text", value: "<path>", about: "where the files go" },
+    drop: { type: "yes", about: "let go what is in its file" }
+  },
+  examples: [
+    ["retain 2026-01-01 --folder archive", "files only; detached days stay as tables"],
+    ["retain 2026-01-01 --folder archive --drop", "and make room"]
+  ],
+  run
+}
+
+async function run(call: Call): Promise<0> {
+  const folder = call.text("folder")
+  if (folder === undefined) throw new Refusal(2, "--folder: say where the files go")
+  const query = { beforeDay: dayOf(call.parameters[0]), folder, drop: call.yes("drop") }
+  const work = Effect.gen(function*() {
+    const days = yield* retain(query)
+    const rows = yield* retainRows(query)
+    const found = [
+      ...days.map((each) => Object.assign({ what: `transactions ${each.day}` }, each)),
+      ...rows.map((each) => Object.assign({ what: each.table }, each))
+    ]
+    yield* appendAudit({
+      atMs: yield* Clock.currentTimeMillis,
+      actor: "operator",
+      origin: "command line",
+      action: query.drop ? "retain.drop" : "retain.export",
+      target: `before ${query.beforeDay}`,
+      outcome: "done",
+      detail: found.map(({ rows: count, what }) => `${what}: ${count}`).join("; ").slice(0, 2000)
+    })
+    return found
+  })
+  const found = await askLedger(
+    call,
+    Effect.catchTag(
+      work,
+      "ExportIncomplete",
+      ({ file, lines, rows }) =>
+        Effect.die(new Refusal(1, `${file} has ${lines} of ${rows} rows: nothing of it was let go`))
+    )
+  )
+  writeRows(call, found, [
+    ["what", "what"],
+    ["rows", "rows"],
+    ["dropped", "dropped"],
+    ["file", "file"]
+  ])
+  return 0
+}

@@ -12,6 +12,7 @@ import {
   findingLines,
   sumLines
 } from "../simulate/world/campaign.ts"
+import { readPlan } from "../simulate/world/plan-file.ts"
 import { calmPlan, drawPlan, type WorldPlan, worldVersion } from "../simulate/world/plan.ts"
 import { play, type Played } from "../simulate/world/play.ts"
 import { parseScenario } from "../simulate/world/scenario.ts"
@@ -55,7 +56,7 @@ async function run(call: Call): Promise<0 | 1> {
   const seed = call.number("seed")
   const file = call.text("plan")
   if (seed !== undefined || file !== undefined) {
-    return one(call, file === undefined ? planOf(call, seed ?? 1) : readPlan(file))
+    return one(call, file === undefined ? planOf(call, seed ?? 1) : planIn(file))
   }
   const from = call.number("from") ?? 1
   const first = { next: from, sum: emptySum() }
@@ -177,12 +178,10 @@ async function portionOf(call: Call, from: number, seeds: number): Promise<Campa
   return JSON.parse(output) as CampaignSum
 }
 
-function readPlan(path: string): WorldPlan {
-  const plan = readJson(path) as Partial<WorldPlan> | undefined
-  if (plan?.version !== worldVersion) {
-    throw new Refusal(2, `${path}: not a plan of world version ${worldVersion}`)
-  }
-  return { ...calmPlan, ...plan }
+function planIn(path: string): WorldPlan {
+  const plan = readPlan(readJson(path))
+  if (typeof plan === "string") throw new Refusal(2, `${path}: ${plan}`)
+  return plan
 }
 
 function readState(path: string | undefined, call: Call): State | undefined {

@@ -48,7 +48,10 @@ export function worldOf(scenario: Scenario): Promise<World | ReadonlyArray<strin
       for (const { number, step } of scenario.lines) {
         if (step.do !== "variant") continue
         const before = config.config.version + variants.size
-        variants.set(number, yield* loadVariant(worldConfig, [...settings, step], before))
+        variants.set(
+          number,
+          yield* loadVariant(worldConfig, [...settings, ...step.settings], before)
+        )
       }
       const house = makeWorldHouse(config, store, { variants })
       return new World(planOf(scenario), house, tonguesOf(config, store, masterKey))

@@ -11,17 +11,12 @@ import { faultLine } from "../config/config-invalid.ts"
 import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { compileRoutes } from "../route/route-table.ts"
-
-/** `path` as `routes[0].to`; `value` in YAML, undefined: the key is taken away. */
-export interface Setting {
-  readonly path: string
-  readonly value: string | undefined
-}
+import type { Setting } from "../simulate/world/scenario-rules.ts"
 
 /** By the number of the line that wants it: the configuration, or its faults. */
 export type Variants = ReadonlyMap<number, LoadedConfig | ReadonlyArray<string>>
 
-/** The file with these settings; `version` is the one before. */
+/** The file with these settings, `routes[0].to` and its like; `version` is the one before. */
 export const loadVariant = Effect.fnUntraced(
   function*(file: string, settings: ReadonlyArray<Setting>, version: number) {
     const machine = yield* FileSystem.FileSystem

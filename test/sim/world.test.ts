@@ -8,7 +8,8 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { worldMaker } from "../../src/cli/world-maker.ts"
 import { type CampaignSum, faultTotal } from "../../src/simulate/world/campaign.ts"
 import { Incarnation } from "../../src/simulate/world/events.ts"
-import { calmPlan, drawPlan, type WorldPlan } from "../../src/simulate/world/plan.ts"
+import { readPlan } from "../../src/simulate/world/plan-file.ts"
+import { calmPlan, drawPlan, type WorldPlan, worldVersion } from "../../src/simulate/world/plan.ts"
 import type { World } from "../../src/simulate/world/world.ts"
 
 const main = join(import.meta.dirname, "../../src/main.ts")
@@ -75,6 +76,27 @@ describe("the seeded world", () => {
     expect(faultTotal(sum)).toBeGreaterThan(10_000)
     expect(sum.transactions).toBeGreaterThan(seeds * transactions * 0.5)
   }, 900_000)
+})
+
+describe("a plan from a file", () => {
+  it("is the plan that was printed", () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const plan = drawPlan(seed, { transactions: 100 })
+      expect(readPlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan)
+    }
+  })
+
+  it.each([
+    [{ teapot: 1 }, "teapot: no plan has this"],
+    [{ questions: "many" }, "questions: expected a number from 0 to 1000000"],
+    [{ questions: 1e12 }, "questions: expected a number from 0 to 1000000"],
+    [{ habits: { thinkMs: -1 } }, `habits.thinkMs: expected a number from 0 to ${2 ** 53 - 1}`],
+    [{ weather: null }, "weather: not what a plan has there"],
+    [{ tempers: [] }, "tempers: not what a plan has there"],
+    [{ version: 1 }, `not a plan of world version ${worldVersion}`]
+  ])("%j is refused by its key", (change, fault) => {
+    expect(readPlan({ ...JSON.parse(JSON.stringify(calmPlan)), ...change })).toBe(fault)
+  })
 })
 
 describe("files of another world", () => {

@@ -6,7 +6,8 @@
 
 import { calmHabits } from "../terminal-habits.ts"
 import { calmPlan, type WorldPlan } from "./plan.ts"
-import type { Line, Scenario, Step } from "./scenario.ts"
+import type { Setting } from "./scenario-rules.ts"
+import type { Line, Scenario } from "./scenario.ts"
 import { card, Stage, storyTemper } from "./stage.ts"
 import type { World, WorldResult } from "./world.ts"
 
@@ -33,10 +34,8 @@ export function planOf(scenario: Scenario): WorldPlan {
 }
 
 /** The settings that a scenario makes before it begins. */
-export function settingsOf(
-  { lines }: Scenario
-): ReadonlyArray<Extract<Step, { readonly do: "config" }>> {
-  return lines.flatMap(({ step }) => step.do === "config" ? [step] : [])
+export function settingsOf({ lines }: Scenario): ReadonlyArray<Setting> {
+  return lines.flatMap(({ step }) => step.do === "config" ? step.settings : [])
 }
 
 export function play(scenario: Scenario, world: World): Played {

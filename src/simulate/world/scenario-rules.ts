@@ -41,9 +41,15 @@ const acquirerDeeds = [
 
 const networkMoods = ["splits", "merges", "cuts", "is slow", "is calm"] as const
 
+/** A key of the configuration; undefined: it is left out. */
+export interface Setting {
+  readonly path: string
+  readonly value: string | undefined
+}
+
 export type Step =
   | { readonly do: "begin"; readonly epochMs: number }
-  | { readonly do: "config"; readonly path: string; readonly value: string | undefined }
+  | { readonly do: "config"; readonly settings: ReadonlyArray<Setting> }
   | {
     readonly do: "ask"
     readonly who: string
@@ -79,8 +85,7 @@ export type Step =
   | {
     readonly do: "variant"
     readonly how: "reload" | "check"
-    readonly path: string
-    readonly value: string | undefined
+    readonly settings: ReadonlyArray<Setting>
     /** Part of the refusal; undefined: it is taken. */
     readonly refusal: string | undefined
   }
@@ -128,8 +133,9 @@ const either = (names: ReadonlyArray<string> | Readonly<Record<string, unknown>>
 
 const who = "(T\\d+)(?: \\((?:cup|iso)\\))?"
 const upstream = "(acquirer|unionpay)"
-/** As a shell would quote nothing: a path of the configuration, and what stands there. */
-const setting = "([\\w[\\].-]+) (?:as (.+?)|left out)"
+/** A path of the configuration, and what stands there in YAML. */
+const setting = "[\\w[\\].-]+ (?:as .+?|left out)"
+const settings = `(${setting}(?: and ${setting})*)`
 
 type Rule = readonly [pattern: RegExp, make: (...parts: Array<string>) => Step]
 
@@ -143,7 +149,7 @@ const rules: ReadonlyArray<Rule> = [
     do: "begin",
     epochMs: Date.parse(time)
   })],
-  [line(`config with ${setting}`), (path = "", value) => ({ do: "config", path, value })],
+  [line(`config with ${settings}`), (all) => ({ do: "config", settings: settingsIn(all) })],
   // --- terminals
   [
     line(`${who} ${either(asks)}(?: (\\d+))?(?: each)?(?:, (\\d+) times)?`),
@@ -237,11 +243,10 @@ const rules: ReadonlyArray<Rule> = [
     metric,
     labels: labels.split(" ").filter((label) => label !== "")
   })],
-  [line(`(reload|check) with ${setting}(?: is refused: (.+))?`), (how, path, value, refusal) => ({
+  [line(`(reload|check) with ${settings}(?: is refused: (.+))?`), (how, all, refusal) => ({
     do: "variant",
     how,
-    path,
-    value,
+    settings: settingsIn(all),
     refusal
   } as Step)],
   [line("switch (is killed|loses power) for (\\d+)s"), (how, seconds) => ({
@@ -274,6 +279,13 @@ const rules: ReadonlyArray<Rule> = [
   })],
   [line("books agree"), () => ({ do: "agree" })]
 ]
+
+function settingsIn(text = ""): ReadonlyArray<Setting> {
+  return text.split(new RegExp(` and (?=${setting})`)).map((each) => {
+    const [path = "", ...rest] = each.split(" ")
+    return { path, value: rest[0] === "as" ? rest.slice(1).join(" ") : undefined }
+  })
+}
 
 function line(pattern: string): RegExp {
   return new RegExp(`^(?:${pattern})$`)

@@ -15,8 +15,6 @@
 
 import { type Step, stepOf, type Tongue } from "./scenario-rules.ts"
 
-export type { Step } from "./scenario-rules.ts"
-
 export interface Line {
   readonly number: number
   readonly text: string

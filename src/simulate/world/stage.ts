@@ -78,8 +78,9 @@ export class Stage {
     switch (step.do) {
       case "begin":
       case "config":
-      case "agree":
         return undefined
+      case "agree":
+        return this.#world.expected.defects > 0 ? "a defect was to happen and did not" : undefined
       case "ask":
       case "terminal":
       case "attack":

@@ -3,6 +3,7 @@
  *
  *     # what is wrong; found within 20 seeds
  *     # what is wrong; found within 20 seeds with --fail-over
+ *     # what is wrong; found by scenario P1
  */
 
 import { readdirSync, readFileSync } from "node:fs"
@@ -11,21 +12,25 @@ import { basename, join } from "node:path"
 export interface Bug {
   readonly name: string
   readonly title: string
-  /** Seeds from 1 on. */
+  /** Seeds from 1 on; none where a story shows it. */
   readonly seeds: number
+  /** The story that shows it: what takes a moment that storms seldom hit. */
+  readonly scenario: string | undefined
   /** Of `simulate`, for kinds of fault that are not in every world. */
   readonly flags: ReadonlyArray<string>
   readonly patch: string
   readonly text: string
 }
 
-const firstLine = /^# (.+); found within (\d+) seeds(?: with ((?:--[a-z-]+ ?)+))?$/
+const firstLine =
+  /^# (.+); found (?:within (\d+) seeds(?: with ((?:--[a-z-]+ ?)+))?|by scenario ([A-Z]\d+))$/
 
 export function readBug(name: string, text: string, patch: string): Bug {
   const parts = firstLine.exec(text.split("\n", 1)[0]!)
   if (parts === null) throw new Error(`${name}: the first line names no bug and no seeds`)
   const flags = parts[3]?.split(" ") ?? []
-  return { name, title: parts[1]!, seeds: Number(parts[2]), flags, patch, text }
+  const [, title = "", seeds = "0", , scenario] = parts
+  return { name, title, seeds: Number(seeds), scenario, flags, patch, text }
 }
 
 export function readBugs(): ReadonlyArray<Bug> {

@@ -1,6 +1,6 @@
 /** `pointsman simulate` of a copy, as far as the hunt for bugs looks at it. */
 
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { join } from "node:path"
 import type { Bug } from "./bug.ts"
 
@@ -36,6 +36,17 @@ export function simulate(
       resolve(code === 0 || code === 1 ? sumIn(output) : undefined)
     })
   })
+}
+
+/** What did not come true in a story; undefined: everything did, or it did not come to an end. */
+export function playOut(folder: string, id: string): string | undefined {
+  const file = join(import.meta.dirname, "../sim/scenarios", `${id}.scenario`)
+  const args = [join(folder, "src/main.ts"), "simulate", "--scenario", file]
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    timeout: patienceMs
+  })
+  return status === 1 ? stdout.split("\n")[1] : undefined
 }
 
 /** Printed by the program that was copied from here; not by one that crashed. */

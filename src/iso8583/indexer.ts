@@ -77,7 +77,7 @@ export class Indexer {
   readonly #words = new Int32Array(wordCount)
   /** Fields whose digits are judged unless they are enciphered. */
   readonly #tracks: ReadonlyArray<TrackRule>
-  /** What letters the bitmaps of this message have shown. */
+  /** What letters the bitmaps ahead of the fields have shown. */
   #letters = 0
 
   /** `rules` by message type, 0 to 9999. */
@@ -214,28 +214,41 @@ export class Indexer {
     const words = this.#words
     const form = this.#bitmap
     words.fill(0)
-    this.#letters = 0
+    let seen = 0
     let next = at
     for (let word = 0; word < form.ahead * 2; word += 2) {
       if (word > 0 && !form.always && words[word - 2]! >= 0) break
       if (next + this.#block > end) return fault(out, faultCode.short, 1, end - start)
-      if (!this.#readBlock(bytes, next, word)) {
+      seen |= readBlock(form, bytes, next, words, word)
+      if (seen < 0 || seen === letters.mixed) {
         return fault(out, faultCode.bitmapForm, 1, next - start)
       }
       next += this.#block
     }
+    if (form.third > 0) this.#letters = seen
     // The bits that announce a further block are no fields.
     if (form.ahead > 1) words[0]! &= 0x7fffffff
     if (form.ahead > 2) words[2]! &= 0x7fffffff
     return next
   }
 
-  /** False: no hex, or letters that differ in size. */
-  #readBlock(bytes: Uint8Array, at: number, word: number): boolean {
-    const seen = readBlock(this.#bitmap, bytes, at, this.#words, word)
-    if (seen < 0) return false
-    this.#letters |= seen
-    return this.#letters !== letters.mixed
+  /** The third bitmap, where it stands as a field. */
+  #readThird(
+    bytes: Uint8Array,
+    start: number,
+    from: number,
+    end: number,
+    out: Int32Array
+  ): number {
+    const { third } = this.#bitmap
+    const to = from + this.#block
+    if (to > end) return fault(out, faultCode.valueCut, third, from - start)
+    const seen = this.#letters | readBlock(this.#bitmap, bytes, from, this.#words, 4)
+    if (seen < 0 || seen === letters.mixed) {
+      return fault(out, faultCode.bitmapForm, third, from - start)
+    }
+    this.#prefixAt = 0
+    return to
   }
 
   #measure(
@@ -278,13 +291,7 @@ export class Indexer {
       if (to > end) return fault(out, faultCode.valueCut, field, from - start)
       odd = parity === 2 && (units & 1) === 1
     } else if (op === opUnknown) return fault(out, faultCode.fieldUnknown, field, from - start)
-    else if (op === opBitmap) {
-      to = from + this.#block
-      if (to > end) return fault(out, faultCode.valueCut, field, from - start)
-      if (!this.#readBlock(bytes, from, 4)) {
-        return fault(out, faultCode.bitmapForm, field, from - start)
-      }
-    }
+    else if (op === opBitmap) return this.#readThird(bytes, start, from, end, out)
     const bad = misfit(table[cell + 7]!, bytes, at, to, odd)
     if (bad >= 0) return fault(out, faultCode.content, field, bad - start)
     const composite = this.#composites[row]
@@ -342,10 +349,21 @@ export class Indexer {
         return fault(out, faultCode.value, field, 0)
       }
     }
+    return this.#tracks.length === 0 ? count : this.#judgeTracks(bytes, start, out, mti, count)
+  }
+
+  #judgeTracks(
+    bytes: Uint8Array,
+    start: number,
+    out: Int32Array,
+    mti: number,
+    count: number
+  ): number {
     for (const { entry, field, test } of this.#tracks) {
       const at = find(out, field)
       if (at === 0) continue
-      const [from, to] = [start + out[at + 1]!, start + out[at + 2]!]
+      const from = start + out[at + 1]!
+      const to = start + out[at + 2]!
       const odd = isOdd(entry.shape, digitsOf(entry.shape, bytes, from, to))
       const bad = misfit(test, bytes, from, to, odd)
       if (bad >= 0 && enciphered(entry, bytes, start, out, mti) === undefined) {

@@ -174,10 +174,11 @@ export class Access {
         : this.#reader!.text(bytes, start, end)
     }
     const { entry } = this
-    if (this.#clearOnly && enciphered(entry, bytes, base, index, mti) !== undefined) {
-      return undefined
-    }
-    const shape = shapeIn(entry, bytes, base, index, mti)
+    const clear = this.#clearOnly
+    if (clear && enciphered(entry, bytes, base, index, mti) !== undefined) return undefined
+    const shape = clear && entry.cases.length === 0
+      ? entry.shape
+      : shapeIn(entry, bytes, base, index, mti)
     if (this.tail === undefined) return textOf(shape, bytes, start, end)
     return this.#readerFor(shape)?.text(bytes, start, end)
   }

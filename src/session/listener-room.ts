@@ -26,6 +26,10 @@ const reclaimAfterMs = 1000
 const quickestLookMs = 20
 const slowestLookMs = 1000
 
+/** Of that look in one turn of the event loop: lines, and ends, which cost far more. */
+const looksPerTurn = 2000
+const endsPerTurn = 16
+
 /** The line as its listener sees it. */
 export interface RoomLine extends ConnectionHandler, SeenLine {
   readonly connection: Connection
@@ -46,6 +50,10 @@ export class ListenerRoom implements Listening {
   readonly #lingering = new Map<RoomLine, number>()
   readonly #wallMinusMonotonicMs: number
   #look: Timer | undefined
+  /** Where the look at all lines has come to. */
+  #looking: SetIterator<RoomLine> | undefined
+  /** Lines that have left, ever. */
+  #left = 0
   #draining = false
 
   constructor(house: SessionHouseShape, config: ListenerConfig, framing: Framing) {
@@ -108,6 +116,7 @@ export class ListenerRoom implements Listening {
   /** Called once for each line that entered, by the line. */
   left(line: RoomLine, reason: EndReason, lingers: boolean): void {
     if (!this.#lines.delete(line)) return
+    this.#left++
     this.#unproven.delete(line)
     const address = addressOf(line.remote)
     const left = (this.house.addresses.get(address) ?? 1) - 1
@@ -156,6 +165,7 @@ export class ListenerRoom implements Listening {
   close(): void {
     this.#draining = true
     this.#look?.cancel()
+    this.#looking = undefined
     for (const line of this.#lines) line.end("draining")
     // Nobody looks after them from here on.
     for (const line of this.#lingering.keys()) line.connection.leave()
@@ -195,6 +205,21 @@ export class ListenerRoom implements Listening {
     })
   }
 
+  /** Those who came at once are late at once: a few end a turn, and others are heard between. */
+  #lookOn(): void {
+    const now = this.house.time.monotonicMs()
+    const before = this.#left
+    for (let seen = 0; seen < looksPerTurn && this.#left - before < endsPerTurn; seen++) {
+      const next = this.#looking?.next()
+      if (next === undefined || next.done === true) {
+        this.#looking = undefined
+        return
+      }
+      next.value.inspect(now)
+    }
+    this.house.time.defer(() => this.#lookOn())
+  }
+
   #schedule(): void {
     const { firstMessageMs, frameMs, idleMs } = this.config
     const shortest = Math.min(firstMessageMs, frameMs, idleMs, this.house.settings.quarantineMs)
@@ -202,7 +227,11 @@ export class ListenerRoom implements Listening {
     const look = () => {
       this.#look = this.house.timers.after(lookMs, look)
       const now = this.house.time.monotonicMs()
-      for (const line of this.#lines) line.inspect(now)
+      // A look that is still under way goes on in the place of a new one.
+      if (this.#looking === undefined) {
+        this.#looking = this.#lines.values()
+        this.#lookOn()
+      }
       for (const [line, dueMs] of this.#lingering) {
         if (now < dueMs) continue
         this.#lingering.delete(line)

@@ -269,3 +269,21 @@ describe("a full listener (O7)", () => {
     expect(closed.at(-1)?.remote).toBe("10.0.0.1:10049")
   })
 })
+
+it("ends a crowd that is late at once a few a turn, so that others are heard between", () => {
+  const settings = { maxSessionsPerAddress: 10_000 }
+  const place = new Place({ settings, listener: { maxSessions: 400 } })
+  for (let each = 0; each < 300; each++) place.connect(`10.0.0.1:${each}`)
+  place.time.pass(9900, 100)
+  expect(place.ends()).toEqual([])
+  let before = 0
+  let most = 0
+  for (let turn = 0; turn < 200; turn++) {
+    place.time.hold(10)
+    place.time.endTurn()
+    most = Math.max(most, place.ends().length - before)
+    before = place.ends().length
+  }
+  expect(place.ends()).toEqual(Array(300).fill("first-message-late"))
+  expect(most).toBeLessThanOrEqual(32)
+})

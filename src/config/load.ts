@@ -7,6 +7,7 @@
 import { Effect } from "effect"
 import { dirname, resolve } from "node:path"
 import type { LinkTls, SecretReference, SwitchConfig } from "../domain/config.ts"
+import type { ParameterSet } from "../domain/parameters.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { compileFraming } from "../frame/compile.ts"
 import type { Framing } from "../frame/framing.ts"
@@ -18,6 +19,7 @@ import { checkCertificates } from "./certificates.ts"
 import { ConfigInvalid, inOrder } from "./config-invalid.ts"
 import type { ConfigFault, LoadedConfig } from "./loaded.ts"
 import { NamedFiles, readText } from "./named-files.ts"
+import { compileParameters } from "./parameter-file.ts"
 import { checkRelations } from "./relations.ts"
 import { readAt } from "./shape.ts"
 import { switchShape } from "./switch-shape.ts"
@@ -48,6 +50,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const framings = yield* loadFramings(settings, files, fault)
   const dialects = yield* loadDialects(settings, files, fault)
   const mappings = yield* loadMappings(settings, dialects, files, fault)
+  const parameters = yield* loadParameters(settings, files, fault)
   const terminals = settings.registry === "database"
     ? { profiles: [], faults: [] }
     : yield* loadTerminals(settings.terminalsFile)
@@ -58,6 +61,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
     framings,
     dialects,
     mappings,
+    parameters,
     terminals: terminals.profiles,
     digests: files.digests
   }
@@ -153,6 +157,18 @@ const loadMappings = Effect.fnUntraced(function*(
   }
   return mappings
 })
+
+const loadParameters = Effect.fnUntraced(
+  function*(settings: Settings, files: NamedFiles, fault: Fault) {
+    const parameters = new Map<string, ParameterSet>()
+    for (const [group, name] of Object.entries(settings.parameters)) {
+      const path = `parameters.${group}`
+      const set = yield* files.load("parameters", name, { path, fault }, compileParameters)
+      if (set !== undefined) parameters.set(group, set)
+    }
+    return parameters
+  }
+)
 
 const loadTerminals = Effect.fnUntraced(function*(file: string) {
   const none: ReadonlyArray<TerminalProfile> = []

@@ -4,6 +4,7 @@
  */
 
 import type { SwitchConfig } from "../domain/config.ts"
+import type { ParameterSet } from "../domain/parameters.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
@@ -15,6 +16,8 @@ export interface LoadedConfig {
   readonly framings: ReadonlyMap<string, Framing>
   /** By terminal dialect and upstream dialect: `cup-pos>iso87-ascii`. The same dialect included. */
   readonly mappings: ReadonlyMap<string, Mapping>
+  /** What terminals may download, by their group. */
+  readonly parameters: ReadonlyMap<string, ParameterSet>
   /** The terminals file, every line checked; none where the registry is PostgreSQL. */
   readonly terminals: ReadonlyArray<TerminalProfile>
   /** SHA-256 of each dialect, framing and mapping file, by `dialects/cup-pos.yaml`. */

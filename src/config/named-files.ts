@@ -15,7 +15,7 @@ import { YamlSource } from "./yaml-source.ts"
 /** The folder of dialects, framings and mappings that come with the switch. */
 export const bundledFolder = fileURLToPath(new URL("../../config/", import.meta.url))
 
-export type Folder = "dialects" | "framings" | "mappings"
+export type Folder = "dialects" | "framings" | "mappings" | "parameters"
 
 /** One mistake as the compilers report it. */
 interface PartFault {

@@ -6,7 +6,16 @@
 import type { HsmConfig, SwitchConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
 import { listenerShape } from "./listener-shape.ts"
-import { accountShape, bounded, cutOverTime, host, port, secretShape, word } from "./part-shapes.ts"
+import {
+  accountShape,
+  bounded,
+  cutOverTime,
+  host,
+  name,
+  port,
+  secretShape,
+  word
+} from "./part-shapes.ts"
 import { routeShape } from "./route-shape.ts"
 import {
   choice,
@@ -18,6 +27,7 @@ import {
   required,
   section,
   type Shape,
+  table,
   text,
   wholeNumber
 } from "./shape.ts"
@@ -168,6 +178,11 @@ export const switchShape = record({
     "file",
     "Who says which terminals exist: the terminals file, which PostgreSQL follows, or PostgreSQL " +
       "itself, of which the journal keeps a snapshot. `pointsman estate import` fills either."
+  ),
+  parameters: defaulted(
+    table(name),
+    {},
+    "What terminals may download, by their group: parameters/<name>.yaml beside this file."
   ),
   terminalsFile: defaulted(
     path,

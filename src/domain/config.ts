@@ -25,6 +25,8 @@ export interface SwitchConfig {
   readonly routes: ReadonlyArray<RouteConfig>
   /** Who says which terminals exist: the terminals file, or PostgreSQL. */
   readonly registry: "file" | "database"
+  /** Groups of terminals, and the name of the file with what they may download. */
+  readonly parameters: Readonly<Record<string, string>>
   /** CSV of terminals; not read where the registry is PostgreSQL. */
   readonly terminalsFile: string
   readonly keyStore: {

@@ -12,6 +12,7 @@ import type { LocalClock } from "../domain/business-day.ts"
 import type { EndReason } from "../domain/end-reasons.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import type { Kind } from "../domain/kind.ts"
+import type { ParameterSet } from "../domain/parameters.ts"
 import type { CodecShape } from "../domain/ports/codec.ts"
 import type { JournalShape } from "../domain/ports/journal.ts"
 import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
@@ -93,6 +94,8 @@ export interface SessionHooks {
   readonly audit: (event: AuditEvent) => void
   /** Absent: settlement and batch upload are refused by name. */
   readonly settle?: (request: SettleRequest, done: (answer: SettleAnswer) => void) => void
+  /** What terminals of a group may download; undefined or absent: nothing. */
+  readonly parameters?: (group: string) => ParameterSet | undefined
   /** Working keys that a terminal has from the start, until its first download. */
   readonly seedKeys?: (terminal: TerminalId) => StoredKeys | undefined
 }

@@ -6,6 +6,7 @@
 
 import type { JournalWrite, TerminalState } from "../domain/ports/journal.ts"
 import type { WorkingKeys, WorkingKeyShape } from "../domain/ports/security-module.ts"
+import type { Values } from "../iso8583/message.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
 import type { SessionHouseShape } from "./house.ts"
@@ -57,6 +58,9 @@ export class Management {
         break
       case "poll":
         this.#poll(session, spoken)
+        break
+      case "download":
+        session.answer(spoken, approved, this.#download(spoken), undefined)
         break
       default:
         session.answer(spoken, approved, {}, undefined)
@@ -169,6 +173,23 @@ export class Management {
       request,
       ({ response1987, values }) => session.answer(spoken, response1987, values, undefined)
     )
+  }
+
+  /**
+   * The next block behind those that the terminal has: its request says how many as 1NN, nothing
+   * is none. One digit stands in front of the block: 1 the only one, 2 more follow, 3 the last; 0
+   * alone: there is none. (That China UnionPay's field 62 says it so is from memory.)
+   */
+  #download({ message, profile }: Spoken): Values {
+    const set = this.#house.hooks.parameters?.(profile.group)
+    const blocks = set?.blocks.get(message.text(set.by) ?? "")
+    if (set === undefined || blocks === undefined) return {}
+    const asked = Buffer.from(message.raw(set.path) ?? []).toString("latin1")
+    const held = Number(/^1(\d\d)/.exec(asked)?.[1] ?? 0)
+    const block = blocks[held]
+    if (block === undefined) return { [set.path]: Buffer.from("0") }
+    const mark = held + 1 < blocks.length ? "2" : held === 0 ? "1" : "3"
+    return { [set.path]: Buffer.concat([Buffer.from(mark), block]) }
   }
 
   /** The field of a poll acknowledges; the field of its answer brings the next push. */

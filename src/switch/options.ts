@@ -64,7 +64,7 @@ export function upstreamOptions({ config, dialects, framings, mappings }: Loaded
 
 /** Hooks of the session house, less what the key store says. */
 export function sessionOptions<Hooks extends object>(
-  { config }: LoadedConfig,
+  { config, parameters }: LoadedConfig,
   store: KeyStore,
   hooks: Hooks
 ) {
@@ -78,7 +78,11 @@ export function sessionOptions<Hooks extends object>(
       ...(perMerchant === undefined ? {} : { perMerchant })
     },
     timeZone: config.timeZone,
-    hooks: { ...hooks, seedKeys: (terminal: TerminalId) => seeded.get(terminal.trim()) }
+    hooks: {
+      ...hooks,
+      seedKeys: (terminal: TerminalId) => seeded.get(terminal.trim()),
+      parameters: (group: string) => parameters.get(group)
+    }
   }
 }
 

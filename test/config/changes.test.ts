@@ -13,7 +13,8 @@ const loaded = (text: string, version = 1, digest = "d", csv = "T1,M1"): LoadedC
   framings: new Map(),
   mappings: new Map(),
   terminals: parseTerminals("t", `terminal,merchant\n${csv}\n`) as ReadonlyArray<TerminalProfile>,
-  digests: new Map([["dialects/a.yaml", digest]])
+  digests: new Map([["dialects/a.yaml", digest]]),
+  parameters: new Map()
 })
 
 const changes = (text: string) =>

@@ -38,6 +38,8 @@ const networkKinds: Readonly<Record<string, Kind>> = {
   "003": "sign-on",
   "002": "sign-off",
   "301": "echo",
+  "360": "download",
+  "372": "download",
   "400": "poll"
 }
 

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { notice } from "../e2e/notices.ts"
-import { RunningSwitch } from "./running.ts"
+import { Caller, RunningSwitch } from "./running.ts"
 
 interface Sum {
   readonly asked: number
@@ -67,6 +67,25 @@ describe("a fleet", () => {
     )
     expect(sum).toMatchObject({ asked: 60, left: 0 })
   }, 120_000)
+
+  it("downloads the parameters of its group, block after block", async () => {
+    const caller = await Caller.to(running, "terminals")
+    const download = async (held: string | undefined) => {
+      const answer = await caller.ask("0800", {
+        "11": "000001",
+        "41": "T0000001",
+        "42": "M00000000000001",
+        "60.1": "00",
+        "60.2": "000001",
+        "60.3": "360",
+        "62": held === undefined ? undefined : Buffer.from(held)
+      })
+      return Buffer.from(answer.raw("62") ?? []).toString()
+    }
+    expect(await download(undefined)).toBe("212330013060103")
+    expect(await download("101")).toBe("322Shop of the demonstration")
+    caller.close()
+  }, 60_000)
 
   it("and the books of terminals, acquirers and journal agree", async () => {
     for (const upstream of upstreams) await running.end(upstream)

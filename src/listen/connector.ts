@@ -103,13 +103,18 @@ interface Held {
   readonly context: SecureContext
 }
 
-/** Reading and parsing the files costs more than the handshake; changed ones are read again. */
-const contexts = new WeakMap<ConnectTls, Held>()
+/**
+ * Reading and parsing the files costs more than the handshake; changed ones are read again. By the
+ * names of the files: as many as a configuration has.
+ */
+const contexts = new Map<string, Held>()
 
 function contextOf(tls: ConnectTls): SecureContext {
   const { authorityFile, certificateFile, keyFile } = tls
-  const marks = [authorityFile, certificateFile, keyFile].map(fileMark).join()
-  const held = contexts.get(tls)
+  const files = [authorityFile, certificateFile, keyFile]
+  const name = files.join("\n")
+  const marks = files.map(fileMark).join()
+  const held = contexts.get(name)
   if (held?.marks === marks) return held.context
   const context = createSecureContext({
     minVersion: "TLSv1.2",
@@ -117,7 +122,7 @@ function contextOf(tls: ConnectTls): SecureContext {
     ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
     ...(certificateFile === undefined ? {} : { cert: readFileSync(certificateFile) })
   })
-  contexts.set(tls, { marks, context })
+  contexts.set(name, { marks, context })
   return context
 }
 

@@ -49,7 +49,7 @@ function unseen(row: TransactionRecord): TransactionRecord {
 
 /** Ten sales of terminal 10000000 and its kin, and what else can happen to money. */
 const rows: ReadonlyArray<TransactionRecord> = [
-  ...Array.from({ length: 10 }, (_, n) => sale(n, { amount: 1000 })),
+  ...Array.from({ length: 10 }, (_, n) => sale(n, { amount: 1000, panToken: "0f1e2d3c" })),
   sale(10, { approved: false, response: "51", upstreamResponse: "51", amount: 500 }),
   sale(11, { kind: "refund", amount: 300, original: idOf(1) }),
   sale(12, { state: "reversed", amount: 700 }),

@@ -49,7 +49,6 @@ export function sale(number: number, changes: Partial<TransactionRecord> = {}): 
     amount: 1000 + number % 90_000,
     currency: "156",
     panMask: "621234******4567",
-    panToken: "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
     route: "domestic",
     upstream: "acquirer",
     link: 1,

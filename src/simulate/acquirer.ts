@@ -37,7 +37,7 @@ export const moods = [
   "garbage",
   /** Answers 91: its own issuer is away. */
   "technical",
-  /** Approves, after an answer under a number that nobody asked under. */
+  /** Approves, after an answer under a number that nobody asked under and one to a reversal. */
   "stray",
   /** Approves half of the amount as a partial approval, where the dialect has a code for it. */
   "partial"
@@ -312,6 +312,7 @@ export class Acquirer {
       case "stray": {
         const path = dialect.pathOf("stan")!
         say("00", { ...this.#approval(), [path]: elsewhere(message.role("stan")) }, delayMs)
+        this.#acknowledge(line, header, message)
         return say("00", this.#approval(), delayMs)
       }
       case "partial":
@@ -328,6 +329,16 @@ export class Acquirer {
       case "approve":
         return say("00", this.#approval(), delayMs)
     }
+  }
+
+  /** As if this had been a reversal, and refused. */
+  #acknowledge(line: Line, header: Uint8Array, message: Message): void {
+    const { dialect, framing } = this.#options
+    const body = dialect.respond(message, dialect.responseCode("05"), {}, false)
+    const answer = dialect.read(body)
+    if ("failure" in answer) return
+    const mti = String(Number(dialect.reversal.mti) + 10).padStart(4, "0")
+    line.send(framing.replyHeader(header), dialect.patch(answer, { mti }))
   }
 
   #isWrongPin(message: Message): boolean {

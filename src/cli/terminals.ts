@@ -14,10 +14,9 @@ import { CipherCache } from "../security/cipher-cache.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { TerminalBook } from "../simulate/book.ts"
 import { Concentrator, hasTpdu } from "../simulate/concentrator.ts"
-import { downloadOpener } from "../simulate/download-opener.ts"
+import { type FleetKeys, keysOf } from "../simulate/fleet-keys.ts"
 import { Fleet } from "../simulate/fleet.ts"
 import { calmHabits, type TerminalHabits } from "../simulate/terminal-habits.ts"
-import { TerminalKeys } from "../simulate/terminal-keys.ts"
 import type { TerminalKind } from "../simulate/terminal-speech.ts"
 import { Terminal } from "../simulate/terminal.ts"
 import { openBook } from "./book-file.ts"
@@ -224,7 +223,7 @@ function profilesOf(
   const count = call.number("count") ?? 0
   const secured = call.yes("mac") || call.yes("pin")
   const fitting = terminals.filter((profile) =>
-    (!secured || profile.masterKey !== undefined) &&
+    (!secured || profile.masterKey !== undefined || profile.baseKey !== undefined) &&
     profile.identity !== "hello" && profile.identity !== "certificate" && !profile.blocked &&
     profile.terminal.startsWith(prefix) &&
     (group === undefined || profile.group === group)
@@ -257,27 +256,25 @@ function maker(
   }
   const transports = transportsOf(call, framing, services.transport)
   const authorityFile = call.text("authority") ?? listener.tls?.authorityFile
-  const cache = new CipherCache()
   const sources = call.number("sources") ?? 1
   // A later run is a later batch, so that its STANs may begin again.
   const wallMs = services.time.wallMs()
   const firstBatch = Math.floor(wallMs / batchEveryMs) % 1_000_000
   // Without batches the numbers themselves go on: one a second is more than a terminal uses.
   const lastStan = dialect.pathOf("batch") === undefined ? Math.floor(wallMs / 1000) % 1_000_000 : 0
+  const fleetKeys: FleetKeys = {
+    dialect,
+    store,
+    cache: new CipherCache(),
+    counts: fleet.keys,
+    random: services.random,
+    lastCount: Math.floor(wallMs / batchEveryMs) % 1_000_000
+  }
   return (profile, index) => {
-    const { masterKey } = profile
-    if (secured && masterKey === undefined) {
-      throw new Refusal(2, `--mac: terminal ${profile.terminal.trim()} has no master key`)
+    const keys = keysOf(profile, index, fleetKeys)
+    if (secured && keys === undefined) {
+      throw new Refusal(2, `--mac: terminal ${profile.terminal.trim()} has no key for it`)
     }
-    const keys = masterKey === undefined || dialect.mac === undefined ?
-      undefined :
-      new TerminalKeys(
-        cache,
-        index + 1,
-        dialect,
-        downloadOpener(store, masterKey),
-        fleet.keys
-      )
     return new Terminal({
       ...services,
       transport: transports(index),

@@ -4,11 +4,25 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
-import type { Dialect, Message } from "../iso8583/message.ts"
+import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import type { CipherCache } from "../security/cipher-cache.ts"
 import { sealPinBlock } from "../security/pin-block.ts"
 import { isFault } from "../security/security-fault.ts"
 import { MacKey } from "./mac-key.ts"
+
+/** What a terminal does with its keys, whatever kind they are. */
+export interface TerminalSecurity {
+  /** Its keys come with a sign-on. */
+  readonly downloads: boolean
+  readonly hasMacKey: boolean
+  /** Called before a question is built: what of it names the keys that it will stand under. */
+  readonly next: () => Values
+  readonly forgetMacKey: () => void
+  readonly takeDownload: (download: Uint8Array) => boolean
+  readonly seal: (body: Buffer) => Buffer
+  readonly isRight: (message: Message) => boolean
+  readonly pinBlock: (pan: string, pin: string) => Buffer | undefined
+}
 
 /** Opens a download (field 62) under the master key; undefined when a KCV is wrong. */
 export type OpenDownload = (
@@ -30,7 +44,8 @@ export function noKeyCounts(): KeyCounts {
 /** Format 0 takes no chance. */
 const noChance = () => new Uint8Array(0)
 
-export class TerminalKeys {
+export class TerminalKeys implements TerminalSecurity {
+  readonly downloads = true
   readonly #cache: CipherCache
   readonly #pinHandle: KeyHandle
   readonly #mac: MacKey
@@ -54,6 +69,11 @@ export class TerminalKeys {
 
   get hasMacKey(): boolean {
     return this.#mac.isThere
+  }
+
+  /** Working keys stand for all messages until the next download. */
+  next(): Values {
+    return {}
   }
 
   forgetMacKey(): void {

@@ -7,7 +7,7 @@ import type { Framing } from "../frame/framing.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { TerminalBook } from "./book.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
-import type { TerminalKeys } from "./terminal-keys.ts"
+import type { TerminalSecurity } from "./terminal-keys.ts"
 
 export interface TerminalOptions {
   readonly terminal: string
@@ -19,7 +19,7 @@ export interface TerminalOptions {
   readonly localAddress?: string
   readonly tls?: NonNullable<ConnectOptions["tls"]>
   readonly signsOn: boolean
-  readonly keys: TerminalKeys | undefined
+  readonly keys: TerminalSecurity | undefined
   readonly habits: TerminalHabits
   /** Number of the first batch; 1 when absent. */
   readonly firstBatch?: number

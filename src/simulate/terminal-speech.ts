@@ -10,7 +10,7 @@ import type { RandomShape } from "../domain/ports/time.ts"
 import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
 import { BatchTally } from "./batch-tally.ts"
 import type { TerminalEntry } from "./book.ts"
-import type { TerminalKeys } from "./terminal-keys.ts"
+import type { TerminalSecurity } from "./terminal-keys.ts"
 import { testCards, testPin, wrongPin } from "./test-cards.ts"
 import { cardSequence, chipValues } from "./test-chip.ts"
 
@@ -54,7 +54,7 @@ export interface SpeechOptions {
   readonly terminal: string
   readonly merchant: string
   readonly dialect: Dialect
-  readonly keys: TerminalKeys | undefined
+  readonly keys: TerminalSecurity | undefined
   readonly random: RandomShape
   readonly cards?: ReadonlyArray<string>
   readonly firstBatch?: number
@@ -124,7 +124,7 @@ export class TerminalSpeech {
       ...this.#role("stan", this.#nextStan()),
       ...this.#role("batch", this.batch),
       ...form?.values,
-      ...(keys === undefined ? {} : this.#role("networkCode", "003"))
+      ...(keys?.downloads === true ? this.#role("networkCode", "003") : {})
     }
     return dialect.build(form?.mti ?? "0800", values)
   }
@@ -137,7 +137,7 @@ export class TerminalSpeech {
   takeSignOn(message: Message): boolean {
     const { dialect, keys } = this.#options
     if (!dialect.approvals.has(message.role("response") ?? "")) return false
-    if (keys === undefined) return true
+    if (keys?.downloads !== true) return true
     const download = message.raw("62")
     return download === undefined ? keys.hasMacKey : keys.takeDownload(download)
   }
@@ -159,6 +159,7 @@ export class TerminalSpeech {
     if (past === "missing") return this.ask("sale", wallMs, wanted)
     const amount = what === "balance" ? undefined : wanted ?? this.#amountFor(what, past)
     const stan = this.#nextStan()
+    const serial = keys?.next() ?? {}
     const form = dialect.form(kind)
     const card = past?.facts.pan ?? this.#options.random.next()
     const cards = this.#options.cards ?? testCards
@@ -169,6 +170,7 @@ export class TerminalSpeech {
     const payCode = payCodes[stan.charCodeAt(5) % payCodes.length]!
     const local = localTime(wallMs)
     const values: Values = {
+      ...serial,
       ...(what === "pay-code"
         ? { ...this.#role("payCode", payCode), ...this.#role("entryMode", "032") }
         : {
@@ -240,6 +242,7 @@ export class TerminalSpeech {
     const { dialect, keys } = this.#options
     const { reversal } = dialect
     const values = {
+      ...keys?.next(),
       ...this.#identity(),
       ...this.#role("stan", question.facts.stan),
       ...this.#role("amount", question.facts.amount),
@@ -281,6 +284,7 @@ export class TerminalSpeech {
     const { dialect, keys } = this.#options
     const form = dialect.form("settlement")
     const values = {
+      ...keys?.next(),
       ...this.#identity(),
       ...this.#role("stan", this.#nextStan()),
       ...this.#role("batch", this.batch),
@@ -354,15 +358,16 @@ export class TerminalSpeech {
     }
   }
 
-  /** Under the current key, which came with China UnionPay's download. */
+  /** Under the current key: of China UnionPay's download, or of this question's serial number. */
   #pinValues(pin: Question["pin"]): Values {
-    const block = pin === undefined ? undefined : this.#options.keys?.pinBlock(pin.pan, pin.digits)
+    const { keys } = this.#options
+    const block = pin === undefined ? undefined : keys?.pinBlock(pin.pan, pin.digits)
     if (block === undefined) return {}
     return {
       ...this.#role("entryMode", "011"),
       "26": longestPin,
       ...this.#bytes("pinBlock", block),
-      "53": pinControl
+      ...(keys?.downloads === true ? { "53": pinControl } : {})
     }
   }
 

@@ -1,0 +1,138 @@
+/**
+ * The keys of one simulated terminal with DUKPT: each message under keys of its own, derived from a
+ * base key and a serial number that counts. What must hold: no serial number is used for two
+ * questions; an answer is believed only under the serial number of what was asked last.
+ *
+ *   triple DES, 10 bytes   | key set 40 bits | device 19 bits | counter 21 bits |
+ *   AES, 12 bytes          | base key 32 bits | device 32 bits | counter 32 bits |
+ */
+
+import type { DukptUse, PinFormat } from "../domain/ports/security-module.ts"
+import type { RandomShape } from "../domain/ports/time.ts"
+import type { Dialect, Message, Values } from "../iso8583/message.ts"
+import { CipherCache } from "../security/cipher-cache.ts"
+import { deriveDukpt } from "../security/dukpt-key.ts"
+import type { UnwrappedKey } from "../security/key-block.ts"
+import { constantTimeEqual, macField, makeMac } from "../security/mac.ts"
+import { sealPinBlock } from "../security/pin-block.ts"
+import { isFault } from "../security/security-fault.ts"
+import { type KeyCounts, noKeyCounts, type TerminalSecurity } from "./terminal-keys.ts"
+
+/** The key set of the vectors in X9.24-1, and a base key's name for AES. */
+const keySet = 0xffff987654n
+const baseName = 0x12345678n
+
+/** Set bits that a counter may have: beyond, numbers are skipped (X9.24-1 A.2, X9.24-3 6.2). */
+const mostBits = { tdes: 10, aes: 16 } as const
+
+const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
+
+export interface DukptOptions {
+  readonly dialect: Dialect
+  readonly base: UnwrappedKey
+  /** Tells devices apart that share the base key; below 2^19. */
+  readonly device: number
+  readonly format: PinFormat
+  readonly random: RandomShape
+  readonly counts?: KeyCounts
+  /** The count before the first; 0 when absent. */
+  readonly lastCount?: number
+}
+
+export class DukptKeys implements TerminalSecurity {
+  readonly downloads = false
+  readonly hasMacKey = true
+  readonly #options: DukptOptions
+  readonly #isAes: boolean
+  readonly #counts: KeyCounts
+  #count: number
+  #serial: Buffer = Buffer.alloc(0)
+
+  constructor(options: DukptOptions) {
+    this.#options = options
+    this.#isAes = options.base.attributes.algorithm === "A"
+    this.#counts = options.counts ?? noKeyCounts()
+    this.#count = options.lastCount ?? 0
+  }
+
+  next(): Values {
+    const most = mostBits[this.#isAes ? "aes" : "tdes"]
+    do this.#count++
+    while (bitsOf(this.#count) > most)
+    this.#serial = this.#serialOf(this.#count)
+    const path = this.#options.dialect.pathOf("ksn")
+    return path === undefined ? {} : { [path]: this.#serial }
+  }
+
+  /** There is nothing to forget: the next message has other keys anyway. */
+  forgetMacKey(): void {}
+
+  takeDownload(): boolean {
+    return true
+  }
+
+  seal(body: Buffer): Buffer {
+    const rule = this.#options.dialect.mac
+    if (rule === undefined) return body
+    const covered = body.subarray(0, body.length - rule.bytes)
+    const mac = this.#mac("mac-request", covered)
+    if (mac !== undefined) body.set(mac, covered.length)
+    return body
+  }
+
+  isRight(message: Message): boolean {
+    const rule = this.#options.dialect.mac
+    const { bytes } = message
+    const split = bytes.length - (rule?.bytes ?? 0)
+    const mac = rule !== undefined && message.has(rule.field)
+      ? this.#mac("mac-response", bytes.subarray(0, split))
+      : undefined
+    const right = mac !== undefined && constantTimeEqual(mac, bytes.subarray(split))
+    if (right) this.#counts.rightMacs++
+    else this.#counts.wrongMacs++
+    return right
+  }
+
+  pinBlock(pan: string, pin: string): Buffer | undefined {
+    const source = this.#derived("pin")
+    if (source === undefined) return undefined
+    const { format, random } = this.#options
+    const key = { source, algorithm: this.#isAes ? "aes" : "tdes" } as const
+    const block = sealPinBlock(noKeys, key, format, pan, pin, random.bytes)
+    source.fill(0)
+    if (isFault(block)) return undefined
+    this.#counts.pins++
+    return block
+  }
+
+  #mac(use: DukptUse, covered: Uint8Array): Uint8Array | undefined {
+    const rule = this.#options.dialect.mac
+    const key = this.#derived(use)
+    if (rule === undefined || key === undefined) return undefined
+    const mac = makeMac(noKeys, key, rule.algorithm, covered)
+    key.fill(0)
+    return isFault(mac)
+      ? undefined
+      : macField(mac, rule.algorithm, rule.form).subarray(0, rule.bytes)
+  }
+
+  #derived(use: DukptUse): Buffer | undefined {
+    const { attributes, key } = this.#options.base
+    const derived = deriveDukpt(attributes, key, this.#serial, use)
+    return isFault(derived) ? undefined : derived.key
+  }
+
+  #serialOf(count: number): Buffer {
+    const device = BigInt(this.#options.device)
+    const number = this.#isAes
+      ? (baseName << 64n) + (device << 32n) + BigInt(count)
+      : (keySet << 40n) + (device << 21n) + BigInt(count)
+    return Buffer.from(number.toString(16).padStart(this.#isAes ? 24 : 20, "0"), "hex")
+  }
+}
+
+function bitsOf(count: number): number {
+  let bits = 0
+  for (let left = count; left > 0; left >>>= 1) bits += left & 1
+  return bits
+}

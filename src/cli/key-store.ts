@@ -11,6 +11,7 @@ import { dirname } from "node:path"
 import { keyStoreHome, loadMasterKey } from "../config/key-store-file.ts"
 import type { KeyStoreHome } from "../config/key-store-home.ts"
 import { Random, Time } from "../domain/ports/time.ts"
+import type { AesCheckForm } from "../security/key-check.ts"
 import type { KeyAudit, KeyCommandContext, KeyCommandResult } from "../security/key-commands.ts"
 import type { ParityPolicy } from "../security/key-material.ts"
 import { emptyKeyStore, type KeyStore, openKeyStore } from "../security/key-store.ts"
@@ -27,6 +28,7 @@ export interface OpenedStore {
   readonly auditFile: string
   /** What the configuration says of DES keys that are brought in. */
   readonly parity: ParityPolicy
+  readonly aesForm: AesCheckForm
   /** The clock and the randomness of this machine, and who is there. */
   readonly context: (officers: ReadonlyArray<string>) => KeyCommandContext
 }
@@ -55,7 +57,13 @@ export async function openedStore(call: Call): Promise<OpenedStore> {
     store,
     auditFile: keyStore.auditFile,
     parity: keyStore.parity,
-    context: (officers) => ({ officers, wallMs: time.wallMs(), random: random.bytes })
+    aesForm: keyStore.aesCheckValue,
+    context: (officers) => ({
+      officers,
+      wallMs: time.wallMs(),
+      random: random.bytes,
+      aesForm: keyStore.aesCheckValue
+    })
   }
 }
 

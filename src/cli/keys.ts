@@ -3,6 +3,7 @@
  * an officer types is neither echoed nor kept.
  */
 
+import type { AesCheckForm } from "../security/key-check.ts"
 import {
   checkKey,
   componentCheckValue,
@@ -77,7 +78,9 @@ async function imported(call: Call): Promise<0> {
   const opened = await openedStore(call)
   const officers = await officersOf(call, `bring in ${name}`)
   const components: Array<Buffer> = []
-  for (const officer of officers) components.push(await component(call, kind, officer))
+  for (const officer of officers) {
+    components.push(await component(call, kind, officer, opened.aesForm))
+  }
   const checkValue = call.text("check-value")
   const given = {
     components,
@@ -90,14 +93,19 @@ async function imported(call: Call): Promise<0> {
 }
 
 /** One component, typed unseen, and compared with the check value on its paper. */
-async function component(call: Call, kind: KeyKindName, officer: string): Promise<Buffer> {
+async function component(
+  call: Call,
+  kind: KeyKindName,
+  officer: string,
+  aesForm: AesCheckForm
+): Promise<Buffer> {
   const text = await call.streams.ask(`${officer}, type your component in hex: `, true)
   const digits = text.replace(/\s/g, "")
   if (!/^(?:[0-9A-Fa-f]{2})+$/.test(digits)) {
     throw new Refusal(1, "a component is an even number of hex digits; nothing was changed")
   }
   const bytes = Buffer.from(digits, "hex")
-  const value = componentCheckValue(kind, bytes)
+  const value = componentCheckValue(kind, bytes, aesForm)
   if (isFault(value)) throw new Refusal(1, `${value.meaning}; nothing was changed`)
   const question = `${officer}, its check value is ${value}: is it the one on your paper? (yes) `
   const word = await call.streams.ask(question, false)

@@ -18,6 +18,7 @@ import type { Dialect } from "../iso8583/message.ts"
 import { checkCertificates } from "./certificates.ts"
 import { ConfigInvalid, inOrder } from "./config-invalid.ts"
 import type { ConfigFault, LoadedConfig } from "./loaded.ts"
+import { checkModuleLimits } from "./module-limits.ts"
 import { NamedFiles, readText } from "./named-files.ts"
 import { compileParameters } from "./parameter-file.ts"
 import { checkRelations } from "./relations.ts"
@@ -54,6 +55,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const terminals = settings.registry === "database"
     ? { profiles: [], faults: [] }
     : yield* loadTerminals(settings.terminalsFile)
+  checkModuleLimits(settings, dialects, terminals.profiles, fault)
   const faults = inOrder([...source.faults, ...files.faults, ...terminals.faults])
   if (faults.length > 0) return yield* new ConfigInvalid({ faults })
   const loaded: LoadedConfig = {

@@ -81,6 +81,11 @@ const keyStore = record({
     "adjust",
     "Odd parity of DES keys that `keys import` joins: demanded, made, or left as it comes."
   ),
+  aesCheckValue: defaulted(
+    choice(["cmac", "ecb"]),
+    "cmac",
+    "Check values of AES keys that people compare: CMAC (X9.24-3), or an enciphered block."
+  ),
   hsm: optional(hsm, "A host-command security module; absent: keys are used in this process.")
 })
 

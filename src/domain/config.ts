@@ -39,6 +39,8 @@ export interface SwitchConfig {
     readonly test: boolean
     /** Of DES keys that people bring in: demanded odd, made odd, or left as they come. */
     readonly parity: "require" | "adjust" | "ignore"
+    /** Form of AES check values that the `keys` verbs show officers and compare. */
+    readonly aesCheckValue: "cmac" | "ecb"
     /** Absent: the software module. */
     readonly hsm?: HsmConfig
   }

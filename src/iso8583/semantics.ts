@@ -272,6 +272,7 @@ function macFrom(reader: SourceReader, source: Source, layout: Layout): MacRule 
     "x9.19",
     "aes-cmac",
     "hmac-sha256",
+    "hmac-sm3",
     "sm4-cbc"
   ])
   const padding = reader.integer(algorithm, "padding", "mac.algorithm", 1, 3)

@@ -8,21 +8,28 @@ import { CipherCache } from "./cipher-cache.ts"
 import type { KeyAttributes } from "./key-block.ts"
 import { checkValue } from "./key-material.ts"
 import { cipherOf } from "./key-usage.ts"
-import { hmacSha256 } from "./mac.ts"
+import { hmac } from "./mac.ts"
 import { isFault, type SecurityFault } from "./security-fault.ts"
 
 const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
 
-/** Fault `key-length`: the key does not fit the algorithm that its header names. */
+/** How partners make the check value of an AES key: as X9.24-3 says, or as for triple DES. */
+export type AesCheckForm = "cmac" | "ecb"
+
+/**
+ * What the store keeps is always of the first form; people may compare the other. Fault
+ * `key-length`: the key does not fit the algorithm that its header names.
+ */
 export function keyCheckValue(
   attributes: KeyAttributes,
-  key: Uint8Array
+  key: Uint8Array,
+  aesForm: AesCheckForm = "cmac"
 ): string | SecurityFault {
   const algorithm = cipherOf(attributes)
   const bytes = algorithm === undefined
-    ? hmacSha256(noKeys, key, new Uint8Array(0))
+    ? hmac(noKeys, key, "sha256", new Uint8Array(0))
     : algorithm === "aes"
-    ? checkValue("aes", key, "cmac", 5)
+    ? checkValue("aes", key, aesForm, aesForm === "cmac" ? 5 : 3)
     : checkValue(algorithm, key, "ecb", 3)
   if (isFault(bytes)) return bytes
   const length = algorithm === undefined ? 5 : bytes.length

@@ -6,7 +6,7 @@
  */
 
 import { type KeyAttributes, unwrapKeyBlock, wrapKeyBlock } from "./key-block.ts"
-import { keyCheckValue } from "./key-check.ts"
+import { type AesCheckForm, keyCheckValue } from "./key-check.ts"
 import { type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
 import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
@@ -20,6 +20,8 @@ export interface KeyCommandContext {
   readonly officers: ReadonlyArray<string>
   readonly wallMs: number
   readonly random: RandomBytes
+  /** Of the check values that people compare; `cmac` when absent. */
+  readonly aesForm?: AesCheckForm
 }
 
 export interface KeyAudit {
@@ -100,7 +102,7 @@ export function importComponents(
     if (joined.length !== length) return fault("key-length")
     const key = cipherOf(attributes) === "tdes" ? withParity(joined, given.parity) : joined
     if (isFault(key)) return key
-    const made = keyCheckValue(attributes, key)
+    const made = keyCheckValue(attributes, key, context.aesForm)
     if (isFault(made)) return made
     const expected = given.checkValue?.toUpperCase()
     if (expected !== undefined && (expected.length < 4 || !made.startsWith(expected))) {
@@ -115,11 +117,12 @@ export function importComponents(
 /** The check value of one component, which its officer compares with the paper. */
 export function componentCheckValue(
   kind: KeyKindName,
-  component: Uint8Array
+  component: Uint8Array,
+  aesForm?: AesCheckForm
 ): string | SecurityFault {
   const { attributes, length } = keyKinds[kind]
   return component.length === length
-    ? keyCheckValue(attributes, component)
+    ? keyCheckValue(attributes, component, aesForm)
     : fault("key-length")
 }
 
@@ -202,7 +205,9 @@ export function checkKey(
   context: KeyCommandContext
 ): KeyCommandResult<StoredKey> {
   const entry = store.current(name)
-  const result = entry === undefined ? fault("key-unknown") : verified(store, entry, expected)
+  const result = entry === undefined
+    ? fault("key-unknown")
+    : verified(store, entry, expected, context.aesForm)
   return { audit: auditOf("check", name, context, result, entry), result }
 }
 
@@ -341,14 +346,17 @@ function rewrapped(
 function verified(
   store: KeyStore,
   entry: StoredKey,
-  expected: string | undefined
+  expected: string | undefined,
+  aesForm: AesCheckForm | undefined
 ): StoredKey | SecurityFault {
   const opened = store.unwrap(entry)
   if (isFault(opened)) return opened
   const made = keyCheckValue(opened.attributes, opened.key)
+  const shown = keyCheckValue(opened.attributes, opened.key, aesForm)
   opened.key.fill(0)
   if (isFault(made)) return made
+  if (isFault(shown)) return shown
   const right = made === entry.checkValue &&
-    (expected === undefined || expected.length >= 4 && made.startsWith(expected.toUpperCase()))
+    (expected === undefined || expected.length >= 4 && shown.startsWith(expected.toUpperCase()))
   return right ? entry : fault("check-value-wrong")
 }

@@ -34,7 +34,7 @@ export const keyKinds = {
   mac: kind("M3TCS", 16, "MAC key, ANSI X9.19 and China UnionPay with 16 bytes"),
   "mac-single": kind("M1DCS", 8, "MAC key, ANSI X9.9 and China UnionPay with 8 bytes"),
   "mac-aes": kind("M6ACS", 16, "MAC key, AES-CMAC"),
-  "mac-hmac": kind("M7HCS", 32, "MAC key, HMAC-SHA-256"),
+  "mac-hmac": kind("M7HCS", 32, "MAC key, HMAC-SHA-256 and HMAC-SM3"),
   track: kind("D0TBS", 16, "track encryption key"),
   "dukpt-base": kind("B0TXN", 16, "base derivation key, triple DES DUKPT"),
   "dukpt-base-aes": kind("B0AXN", 16, "base derivation key, AES DUKPT"),

@@ -32,6 +32,7 @@ const macRules: Readonly<Record<MacAlgorithm["name"], readonly [ReadonlyArray<st
   "x9.19": [["M0", "M3"], "TD"],
   "aes-cmac": [["M6"], "A"],
   "hmac-sha256": [["M7"], "H"],
+  "hmac-sm3": [["M7"], "H"],
   "cup-ecb-sm4": [["M1"], "4"],
   "sm4-cbc": [["M1"], "4"]
 }

@@ -65,7 +65,9 @@ export function makeMac(
     case "aes-cmac":
       return leftmost(cmac(cache, key, "aes", bytes))
     case "hmac-sha256":
-      return leftmost(hmacSha256(cache, key, bytes))
+      return leftmost(hmac(cache, key, "sha256", bytes))
+    case "hmac-sm3":
+      return leftmost(hmac(cache, key, "sm3", bytes))
     default:
       return fault("algorithm-unfit")
   }
@@ -140,16 +142,17 @@ export function cmac(
   return result
 }
 
-/** The whole HMAC-SHA-256: 32 bytes. */
-export function hmacSha256(
+/** The whole HMAC (FIPS 198-1; over SM3 as in GM/T 0042): 32 bytes. */
+export function hmac(
   cache: CipherCache,
   key: KeySource,
+  hash: "sha256" | "sm3",
   bytes: Uint8Array
 ): Uint8Array | SecurityFault {
   const material = cache.bytesOf(key)
   if (material === undefined) return fault("key-unknown")
   if (material.length === 0) return fault("key-length")
-  return createHmac("sha256", material).update(bytes).digest()
+  return createHmac(hash, material).update(bytes).digest()
 }
 
 // ---------------------------------------------------------------------------------------------

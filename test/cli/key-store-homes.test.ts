@@ -41,7 +41,8 @@ const common = {
   auditFile: join(folder, "audit.jsonl"),
   masterKey: { file: masterFile },
   test: true,
-  parity: "adjust"
+  parity: "adjust",
+  aesCheckValue: "cmac"
 } as const satisfies SwitchConfig["keyStore"]
 const homes: ReadonlyArray<readonly [string, SwitchConfig["keyStore"], string]> = [
   ["a file", common, "file: k.json"],

@@ -223,3 +223,28 @@ describe("check and list", () => {
     for (const key of clear) expect(text).not.toContain(key)
   })
 })
+
+describe("check values of AES keys", () => {
+  const parts = [Buffer.from("FEDCBA9876543210F1F1F1F1F1F1F1F1", "hex"), Buffer.alloc(16)]
+  const imported = (checkValue: string, aesForm?: "cmac" | "ecb") => {
+    const given = { components: parts, checkValue, parity: "adjust" } as const
+    const asked = { ...context(), ...(aesForm === undefined ? {} : { aesForm }) }
+    return importComponents(empty, "bdk", "dukpt-base-aes", given, asked).result
+  }
+
+  it("are compared in the form that the configuration names, and kept in one", () => {
+    expect(imported("FF0BD7C455")).toMatchObject({ key: { checkValue: "FF0BD7C455" } })
+    expect(imported("ED6429", "ecb")).toMatchObject({ key: { checkValue: "FF0BD7C455" } })
+    expect(imported("ED6429")).toBe(fault("check-value-wrong"))
+    expect(imported("FF0BD7C455", "ecb")).toBe(fault("check-value-wrong"))
+    const { store } = imported("ED6429", "ecb") as KeyChange
+    const ecb = { ...context(), aesForm: "ecb" } as const
+    expect(checkKey(store, "bdk", "ED6429", ecb).result).toMatchObject({ name: "bdk" })
+    expect(checkKey(store, "bdk", "ED6429", context()).result).toBe(fault("check-value-wrong"))
+  })
+
+  it("are shown to officers in that form", () => {
+    expect(componentCheckValue("dukpt-base-aes", parts[0]!, "ecb")).toBe("ED6429")
+    expect(componentCheckValue("dukpt-base-aes", parts[0]!)).toBe("FF0BD7C455")
+  })
+})

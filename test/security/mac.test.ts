@@ -142,6 +142,14 @@ describe("HMAC-SHA-256", () => {
   })
 })
 
+describe("HMAC-SM3", () => {
+  it("gives the leftmost 8 bytes of GM/T 0042-2015, D.3", () => {
+    const key = hex("0102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F20")
+    const text = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
+    expect(mac(key, { name: "hmac-sm3" }, ascii(text + text))).toBe("CA05E144ED05D185")
+  })
+})
+
 describe("SM4", () => {
   it("enciphers the standard's example block (GB/T 32907, appendix A)", () => {
     const block = hex("0123456789ABCDEFFEDCBA9876543210")
@@ -160,7 +168,8 @@ describe("a MAC that cannot be made", () => {
       ["cup-cbc", 24, "key-length"],
       ["aes-cmac", 8, "key-length"],
       ["sm4-cbc", 24, "key-length"],
-      ["hmac-sha256", 0, "key-length"]
+      ["hmac-sha256", 0, "key-length"],
+      ["hmac-sm3", 0, "key-length"]
     ] as const
   )("%s with a key of %i bytes is refused as %s", (name, length, code) => {
     expect(makeMac(cache, Buffer.alloc(length, 1), { name }, ascii("0200"))).toBe(fault(code))

@@ -16,7 +16,8 @@ const software: SwitchConfig["keyStore"] = {
   auditFile: "keys-audit.jsonl",
   masterKey: { env: "UNUSED" },
   test: true,
-  parity: "adjust"
+  parity: "adjust",
+  aesCheckValue: "cmac"
 }
 
 describe("the keys that upstreams share with us", () => {

@@ -19,6 +19,7 @@ export interface MacAlgorithm {
     | "x9.19"
     | "aes-cmac"
     | "hmac-sha256"
+    | "hmac-sm3"
     | "sm4-cbc"
   /** ISO 9797-1 padding, where the algorithm leaves it open. */
   readonly padding?: 1 | 2 | 3

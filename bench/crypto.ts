@@ -33,7 +33,7 @@ import { poolCost } from "./crypto/pool.ts"
 const { values: options } = parseArgs({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
-const rounds = options.quick === true ? 12 : 32
+const rounds = options.quick === true ? 12 : 24
 const calls = 16_000
 const keyCount = 2000
 

@@ -5,9 +5,10 @@
  */
 
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
+import { SecretSearch } from "./secrets.ts"
 
 const root = dirname(import.meta.dirname)
 const bin = join(root, "node_modules", ".bin")
@@ -17,18 +18,23 @@ interface Ended {
   readonly output: string
 }
 
-/** Runs a tool of `node_modules/.bin` under the Node that runs us. */
-function run(tool: string, args: ReadonlyArray<string>, stdio: "pipe" | "inherit"): Promise<Ended> {
+/** Runs a tool of `node_modules/.bin` under the Node that runs us; `shown` says it while it is. */
+function run(tool: string, args: ReadonlyArray<string>, shown: boolean): Promise<Ended> {
   const path = [dirname(process.execPath), bin, process.env["PATH"]].join(delimiter)
+  const color = shown && process.stdout.isTTY ? { FORCE_COLOR: "1" } : {}
   return new Promise((resolve) => {
     const child = spawn(join(bin, tool), args, {
       cwd: root,
-      stdio: ["ignore", stdio, stdio],
-      env: { ...process.env, PATH: path }
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...color, PATH: path }
     })
     let output = ""
-    child.stdout?.on("data", (chunk: Buffer) => output += chunk.toString())
-    child.stderr?.on("data", (chunk: Buffer) => output += chunk.toString())
+    const take = (chunk: Buffer) => {
+      output += chunk.toString()
+      if (shown) process.stdout.write(chunk)
+    }
+    child.stdout.on("data", take)
+    child.stderr.on("data", take)
     child.on("error", (error) => resolve({ ok: false, output: error.message }))
     child.on("close", (code) => resolve({ ok: code === 0, output }))
   })
@@ -49,7 +55,7 @@ export interface Counts {
 async function runChecks(): Promise<Counts> {
   const ended = await Promise.all(checks.map(async (check) => {
     const started = performance.now()
-    const result = await run(check.tool, check.args, "pipe")
+    const result = await run(check.tool, check.args, false)
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     if (!result.ok) process.stdout.write(`${result.output.trimEnd()}\n`)
     process.stdout.write(`${check.name}: ${result.ok ? "ok" : "FAILED"} (${seconds} s)\n`)
@@ -93,18 +99,30 @@ async function runTests(filters: ReadonlyArray<string>): Promise<Counts> {
   const file = join(folder, "report.json")
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
   try {
-    const ended = await run("vitest", ["run", ...reporters, ...filters], "inherit")
+    const ended = await run("vitest", ["run", ...reporters, ...filters], true)
+    const text = existsSync(file) ? readFileSync(file, "utf8") : ""
     let report: Report | undefined
     try {
       // The file is the runner's own; its shape is pinned by the exact version of the runner.
-      report = JSON.parse(readFileSync(file, "utf8")) as Report
+      report = JSON.parse(text) as Report
     } catch {
       report = undefined
     }
-    return countTests(report, ended.ok)
+    const counts = countTests(report, ended.ok)
+    const silent = isSilent(ended.output + text)
+    return { ...counts, failed: counts.failed + (silent ? 0 : 1) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Nothing that the suite printed has a clear key or PIN in it. */
+function isSilent(output: string): boolean {
+  const search = new SecretSearch()
+  search.bytes("the output of the tests", Buffer.from(output))
+  for (const found of search.found) process.stdout.write(`${found}\n`)
+  process.stdout.write(`secrets: ${search.found.length === 0 ? "none" : "FOUND"} in the output\n`)
+  return search.found.length === 0
 }
 
 export function summary({ failed, passed, skipped }: Counts): string {

@@ -1,10 +1,11 @@
 /**
- * Times operations against each other in one process: rounds in turn, and of all rounds the quarter
- * that was disturbed the least, by the time that all operations took together. Must hold: what is
- * compared saw the same keys in the same random order; a stretch is long enough that each side
- * clears its own garbage and begins no more often than it must with what the other left in the
- * processor's caches.
+ * Times operations against each other in one process, in turn, and counts the rounds that nobody
+ * disturbed. Must hold: what is compared saw the same keys in the same random order; a stretch is
+ * long enough that each side clears its own garbage, and begins no more often than it must with
+ * what the other left in the processor's caches.
  */
+
+import { calibrate, undisturbed } from "../yardstick.ts"
 
 export interface Operation {
   readonly name: string
@@ -15,26 +16,33 @@ export interface Operation {
 /** Enough for every key to have been used, and for the code to be compiled. */
 const warmCalls = 10_000
 
-/** Microseconds of one call, mean of the quietest quarter of rounds, for each operation. */
+/** However disturbed the machine is, a race ends after this. */
+const boundMs = 15_000
+
+/**
+ * Microseconds of one call, mean of `rounds` rounds in which the core was ours (see the yardstick),
+ * for each operation.
+ */
 export function race(
   operations: ReadonlyArray<Operation>,
   rounds: number,
   calls: number
 ): ReadonlyArray<number> {
   for (const { run } of operations) for (let index = 0; index < warmCalls; index++) run(index)
-  const took: Array<ReadonlyArray<number>> = []
-  for (let round = 0; round < rounds; round++) {
-    took.push(operations.map(({ run }) => {
+  calibrate(200)
+  let round = 0
+  const { counted } = undisturbed(rounds, boundMs, () => {
+    round++
+    return operations.map(({ run }) => {
       const start = performance.now()
       for (let index = 0; index < calls; index++) run(round * calls + index)
       return performance.now() - start
-    }))
-  }
-  const sum = (times: ReadonlyArray<number>) => times.reduce((one, other) => one + other, 0)
-  const quiet = took.toSorted((a, b) => sum(a) - sum(b)).slice(0, Math.ceil(rounds / 4))
-  return operations.map((_, place) =>
-    sum(quiet.map((times) => times[place]!)) * 1000 / (quiet.length * calls)
-  )
+    })
+  })
+  return operations.map((_, place) => {
+    const total = counted.reduce((sum, times) => sum + times[place]!, 0)
+    return total * 1000 / (counted.length * calls)
+  })
 }
 
 /** A random but repeatable order over `count` things: a full-period congruential sequence. */

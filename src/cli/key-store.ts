@@ -92,6 +92,11 @@ export function audited<A>(
   return result as A
 }
 
+/** A use that came to nothing before the store was asked. */
+export function auditRefusal(opened: OpenedStore, entry: Omit<KeyAudit, "atMs">): void {
+  appendAudit(opened.auditFile, { ...entry, atMs: opened.context([]).wallMs })
+}
+
 /** One JSON object a line; `hash` covers the line before and this one, so that none can be lost. */
 export function appendAudit(file: string, entry: KeyAudit): void {
   mkdirSync(dirname(file), { recursive: true })

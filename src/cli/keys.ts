@@ -10,13 +10,14 @@ import {
   exportBlock,
   generateKey,
   importComponents,
+  type KeyAudit,
   type KeyChange,
   listKeys,
   rotateKey
 } from "../security/key-commands.ts"
 import { type KeyKindName, keyKinds } from "../security/key-kind.ts"
 import { isFault } from "../security/security-fault.ts"
-import { audited, type OpenedStore, openedStore, writeStore } from "./key-store.ts"
+import { audited, auditRefusal, type OpenedStore, openedStore, writeStore } from "./key-store.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, type Flag, type Parameter, Refusal, type Verb } from "./verb.ts"
 
@@ -33,16 +34,26 @@ const kindFlag: Flag = {
   choices: Object.keys(keyKinds)
 }
 
-/** Each officer who is named agrees in person. */
-async function officersOf(call: Call, what: string): Promise<ReadonlyArray<string>> {
+/** Each officer who is named agrees in person; who does not is in the audit log too. */
+async function officersOf(
+  call: Call,
+  opened: OpenedStore,
+  action: KeyAudit["action"],
+  what: string
+): Promise<ReadonlyArray<string>> {
   const officers = (call.text("officers") ?? "").split(",").map((each) => each.trim())
     .filter((each) => each !== "")
+  const refuse = (exit: 1 | 2, message: string) => {
+    const [key = ""] = call.parameters
+    auditRefusal(opened, { action, key, officers, outcome: "dual-control" })
+    return new Refusal(exit, message)
+  }
   if (new Set(officers).size < 2) {
-    throw new Refusal(2, "--officers: name the two officers who are present, as --officers a,b")
+    throw refuse(2, "--officers: name the two officers who are present, as --officers a,b")
   }
   for (const officer of officers) {
     const word = await call.streams.ask(`${officer}, type your name to agree to ${what}: `, false)
-    if (word !== officer) throw new Refusal(1, `${officer} did not agree; nothing was changed`)
+    if (word !== officer) throw refuse(1, `${officer} did not agree; nothing was changed`)
   }
   return officers
 }
@@ -64,7 +75,7 @@ async function generated(call: Call): Promise<0> {
   const [name] = call.parameters
   const kind = kindOf(call)
   const opened = await openedStore(call)
-  const context = opened.context(await officersOf(call, `make ${name}`))
+  const context = opened.context(await officersOf(call, opened, "generate", `make ${name}`))
   return writeChange(
     call,
     opened,
@@ -76,10 +87,17 @@ async function imported(call: Call): Promise<0> {
   const [name] = call.parameters
   const kind = kindOf(call)
   const opened = await openedStore(call)
-  const officers = await officersOf(call, `bring in ${name}`)
+  const officers = await officersOf(call, opened, "import", `bring in ${name}`)
   const components: Array<Buffer> = []
-  for (const officer of officers) {
-    components.push(await component(call, kind, officer, opened.aesForm))
+  try {
+    for (const officer of officers) {
+      components.push(await component(call, kind, officer, opened.aesForm))
+    }
+  } catch (refusal) {
+    for (const each of components) each.fill(0)
+    const entry = { action: "import", key: name!, officers, outcome: "components-wrong" } as const
+    auditRefusal(opened, entry)
+    throw refusal
   }
   const checkValue = call.text("check-value")
   const given = {
@@ -116,7 +134,7 @@ async function component(
 async function rotated(call: Call): Promise<0> {
   const [name] = call.parameters
   const opened = await openedStore(call)
-  const context = opened.context(await officersOf(call, `replace ${name}`))
+  const context = opened.context(await officersOf(call, opened, "rotate", `replace ${name}`))
   const graceMs = (call.number("grace-hours") ?? 0) * 3_600_000
   return writeChange(
     call,
@@ -130,7 +148,9 @@ async function exported(call: Call): Promise<0> {
   const under = call.text("under")
   if (under === undefined) throw new Refusal(2, "--under: name the key that protects the block")
   const opened = await openedStore(call)
-  const context = opened.context(await officersOf(call, `give away ${name} under ${under}`))
+  const context = opened.context(
+    await officersOf(call, opened, "export", `give away ${name} under ${under}`)
+  )
   const block = audited(opened, exportBlock(opened.store, name!, under, context))
   call.streams.raw(`${block}\n`)
   return 0

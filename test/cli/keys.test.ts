@@ -117,6 +117,10 @@ describe("keys", () => {
       expect.arrayContaining(["list", "check", "generate", "rotate", "export", "import"])
     )
     expect(entries.some(({ outcome }) => outcome === "key-unknown")).toBe(true)
+    // One officer, the same one twice, and one who did not agree; a component not confirmed.
+    const refused = entries.filter(({ outcome }) => outcome === "dual-control")
+    expect(refused.map(({ officers }) => officers.join(","))).toEqual(["ada", "ada,ada", "ada,ben"])
+    expect(entries.filter(({ outcome }) => outcome === "components-wrong")).toHaveLength(2)
     expect(brokenAudit(text)).toBeUndefined()
     expect(brokenAudit(text.replace("\"ada\"", "\"eve\""))).toBeGreaterThan(0)
     expect(brokenAudit(text.split("\n").toSpliced(2, 1).join("\n"))).toBe(3)

@@ -20,6 +20,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { machine } from "../ledger/machine.ts"
+import { demandNoSecrets } from "../secrets.ts"
 import { Started } from "./started.ts"
 
 const root = join(import.meta.dirname, "..", "..")
@@ -150,7 +151,11 @@ export class Site {
 
   async end(): Promise<void> {
     await this.stop()
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    try {
+      demandNoSecrets(this.folder)
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    }
   }
 }
 

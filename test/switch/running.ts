@@ -14,6 +14,7 @@ import { loadConfig } from "../../src/config/load.ts"
 import type { LoadedConfig } from "../../src/config/loaded.ts"
 import type { Message, Values } from "../../src/iso8583/message.ts"
 import { type Ended, pointsman, root } from "../cli/process.ts"
+import { demandNoSecrets } from "../secrets.ts"
 
 /** As the shipped configuration has them. */
 const shippedPorts = [8582, 8583, 8584, 8585, 8586, 9001, 9002, 9101, 8080, 8081]
@@ -109,7 +110,11 @@ export class RunningSwitch {
 
   async stop(): Promise<void> {
     for (const child of this.#children) await this.end(child)
-    rmSync(this.folder, { recursive: true, force: true })
+    try {
+      demandNoSecrets(this.folder)
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true })
+    }
   }
 }
 

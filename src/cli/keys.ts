@@ -44,8 +44,8 @@ async function officersOf(
   const officers = (call.text("officers") ?? "").split(",").map((each) => each.trim())
     .filter((each) => each !== "")
   const refuse = (exit: 1 | 2, message: string) => {
-    const [key = ""] = call.parameters
-    auditRefusal(opened, { action, key, officers, outcome: "dual-control" })
+    const [name = ""] = call.parameters
+    auditRefusal(opened, { action, key: name, officers, outcome: "dual-control" })
     return new Refusal(exit, message)
   }
   if (new Set(officers).size < 2) {

@@ -29,6 +29,13 @@ export function makeWorldDatabase() {
     },
     failOver: (sinceMs) => ledger.failOver(1, sinceMs),
     rows: () => ledger.rows("transactions"),
+    raised: () => ledger.rows("exceptions").map(({ detail }) => detail),
+    unannounced: () =>
+      new Set(
+        ledger.rows("pushes").flatMap(({ state, transaction }) =>
+          state === "expired" ? [transaction] : []
+        )
+      ),
     exceptions: () =>
       new Set(
         ledger.rows("exceptions").flatMap(({ reason, transaction }) =>

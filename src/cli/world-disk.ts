@@ -18,7 +18,10 @@ export function makeWorldDisk() {
       disk.failing = failing
     },
     flipBit: () => flip(disk),
-    mend: () => flip(disk)
+    mend: () => flip(disk),
+    setFull: (full) => {
+      disk.fullAtBytes = full ? disk.usedBytes : maxBytes
+    }
   }
   return { hand, layer: memoryStoreLayer(disk) }
 }

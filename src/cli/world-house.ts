@@ -2,7 +2,9 @@
 
 import { Context, Effect, Layer, Logger } from "effect"
 import { inPlaceCodecLayer } from "../codec/codec-layer.ts"
+import type { Accounts } from "../config/account-secrets.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
+import type { ListenerConfig } from "../domain/config.ts"
 import { InvariantViolation } from "../domain/invariant.ts"
 import { Codec, type Decoded } from "../domain/ports/codec.ts"
 import { Http } from "../domain/ports/http.ts"
@@ -12,9 +14,10 @@ import { LogLines } from "../observe/log-lines.ts"
 import { makeMetrics } from "../observe/metrics.ts"
 import { Observatory } from "../observe/observatory.ts"
 import type { KeyStore } from "../security/key-store.ts"
+import { isFault } from "../security/security-fault.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
 import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
-import type { Tongues } from "../simulate/world/residents.ts"
+import type { Tongues, WalletTongue } from "../simulate/world/residents.ts"
 import { switchLayer } from "../switch.ts"
 import { breakerHand, putInForce, startLine } from "../switch/production.ts"
 import { makeWorldDatabase } from "./world-database.ts"
@@ -23,11 +26,10 @@ import type { Variants } from "./world-variants.ts"
 import { lookInside } from "./world-view.ts"
 
 /** A house of its own for one world: disk and database begin empty. */
-const accounts = { notifications: new Map(), wallets: new Map() }
-
 export function makeWorldHouse(
   loaded: LoadedConfig,
   store: KeyStore,
+  accounts: Accounts,
   story?: { readonly variants: Variants }
 ): WorldHouse {
   const disk = makeWorldDisk()
@@ -45,7 +47,10 @@ export function makeWorldHouse(
     )
     let current = { ...loaded, terminals: machine.terminals }
     const layer = switchLayer({ ...loaded, terminals: machine.terminals }, { store, accounts }, {
-      codec: trapped(trap, inPlaceCodecLayer({ accounts: () => undefined })),
+      codec: trapped(
+        trap,
+        inPlaceCodecLayer({ accounts: (name) => accounts.notifications.get(name) })
+      ),
       ledger: database.layer,
       onJournalFailed: () => machine.exit("journal failed")
     }).pipe(Layer.provide(disk.layer), Layer.provide(Layer.succeedContext(ground)))
@@ -145,7 +150,12 @@ function silentObservatory(
 }
 
 /** Who speaks what in the world, from the configuration. */
-export function tonguesOf(loaded: LoadedConfig, store: KeyStore, masterKey: string): Tongues {
+export function tonguesOf(
+  loaded: LoadedConfig,
+  store: KeyStore,
+  accounts: Accounts,
+  masterKey: string
+): Tongues {
   const tongue = (name: string, dialect: string, framing: string, port: number) => ({
     name,
     dialect: loaded.dialects.get(dialect)!,
@@ -165,7 +175,47 @@ export function tonguesOf(loaded: LoadedConfig, store: KeyStore, masterKey: stri
     acquirers: loaded.config.upstreams.filter(({ kind }) => kind === "iso8583").map(
       ({ dialect, framing, links, name }) => tongue(name, dialect, framing, links[0]!.port)
     ),
+    wallet: walletOf(loaded, accounts),
+    devices: { port: portOf(loaded, "devices"), keys: deviceKeys(store) },
     openDownload: downloadOpener(store, masterKey),
     masterKey
   }
 }
+
+function portOf({ config }: LoadedConfig, kind: ListenerConfig["kind"]): number {
+  const found = config.listeners.find((each) => each.kind === kind)
+  if (found === undefined) throw new Error(`the world has no listener for ${kind}`)
+  return found.port
+}
+
+function walletOf(loaded: LoadedConfig, accounts: Accounts): WalletTongue {
+  const { public: { accounts: known, port }, upstreams } = loaded.config
+  const upstream = upstreams.find(({ kind }) => kind === "wallet")
+  const account = known.find(({ name }) => name === upstream?.account)
+  const secret = accounts.notifications.get(account?.name ?? "")?.secret
+  if (upstream?.url === undefined || account === undefined || secret === undefined) {
+    throw new Error("the world has no wallet with an account and a secret")
+  }
+  return {
+    name: upstream.name,
+    port: Number(new URL(upstream.url).port),
+    account: account.name,
+    merchantAccount: account.merchantId,
+    secret: Buffer.from(secret),
+    noticeUrl: `http://127.0.0.1:${port}${account.path}`,
+    streamPort: portOf(loaded, "notifications")
+  }
+}
+
+/** The devices whose keys the test store holds. */
+function deviceKeys(store: KeyStore): Tongues["devices"]["keys"] {
+  return Array.from({ length: maxCounters }, (_, at) => {
+    const terminal = `Q${String(at + 1).padStart(7, "0")}`
+    const stored = store.current(`mak-${terminal}`)
+    const opened = stored === undefined ? undefined : store.unwrap(stored)
+    if (opened === undefined || isFault(opened)) throw new Error(`no key for ${terminal}`)
+    return { terminal, key: opened.key }
+  })
+}
+
+const maxCounters = 8

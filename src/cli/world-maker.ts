@@ -3,6 +3,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
+import { loadAccounts } from "../config/account-secrets.ts"
 import { loadKeyStore } from "../config/key-store-file.ts"
 import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
@@ -20,14 +21,18 @@ const masterKey = "tmk-demo"
 
 /** Everything that worlds have in common is loaded once. */
 export async function worldMaker(): Promise<(plan: WorldPlan) => World> {
-  const { loaded, store } = await runProgram(
+  const { accounts, loaded, store } = await runProgram(
     Effect.gen(function*() {
       const first = yield* loadConfig(worldConfig)
-      return { loaded: first, store: yield* loadKeyStore(first.config.keyStore) }
+      return {
+        loaded: first,
+        store: yield* loadKeyStore(first.config.keyStore),
+        accounts: yield* loadAccounts(first.config.public.accounts)
+      }
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
-  const tongues = tonguesOf(loaded, store, masterKey)
-  return (plan) => new World(plan, makeWorldHouse(loaded, store), tongues)
+  const tongues = tonguesOf(loaded, store, accounts, masterKey)
+  return (plan) => new World(plan, makeWorldHouse(loaded, store, accounts), tongues)
 }
 
 /** Runs a plan's world to its end. */
@@ -44,6 +49,7 @@ export function worldOf(scenario: Scenario): Promise<World | ReadonlyArray<strin
       const config = yield* loadVariant(worldConfig, settings, 0)
       if (!("config" in config)) return config
       const store = yield* loadKeyStore(config.config.keyStore)
+      const accounts = yield* loadAccounts(config.config.public.accounts)
       const variants = new Map<number, LoadedConfig | ReadonlyArray<string>>()
       for (const { number, step } of scenario.lines) {
         if (step.do !== "variant") continue
@@ -53,8 +59,8 @@ export function worldOf(scenario: Scenario): Promise<World | ReadonlyArray<strin
           yield* loadVariant(worldConfig, [...settings, ...step.settings], before)
         )
       }
-      const house = makeWorldHouse(config, store, { variants })
-      return new World(planOf(scenario), house, tonguesOf(config, store, masterKey))
+      const house = makeWorldHouse(config, store, accounts, { variants })
+      return new World(planOf(scenario), house, tonguesOf(config, store, accounts, masterKey))
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 }

@@ -25,6 +25,7 @@ export const lookInside = Effect.fnUntraced(function*(
     feedPending: () => journal.health().feedPending,
     outOfBounds: () => outOfBounds(upstreams, sessions),
     records: () => Array.from(journal.entries("transactions"), ([, record]) => record),
+    pushesPending: () => Array.from(journal.keys("pushes")).length,
     chains: () => new Set(Array.from(journal.entries("advices"), ([id]) => id)),
     upstreams: () => upstreams.status(),
     count: (metric, labels) => sumOf(metrics, metric, labels),

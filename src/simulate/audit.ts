@@ -6,6 +6,7 @@
 
 import { followOnKinds, reversibleKinds } from "../domain/kind.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
+import { auditPayments, type PaymentBooks } from "./audit-payments.ts"
 import { type Case, recordLine, said } from "./audit-story.ts"
 import { entryKey, type TerminalEntry, type UpstreamEntry, upstreamKey } from "./book.ts"
 
@@ -47,6 +48,8 @@ export interface Books {
   readonly exceptions: ReadonlySet<string>
   /** Nothing may be open or in doubt any more. */
   readonly settled?: boolean
+  /** Payments at scanned codes. */
+  readonly scanned?: PaymentBooks
   /** Rows that PostgreSQL refused or contradicts, as their exceptions hold them. */
   readonly refusedRows?: Iterable<SwitchRecord>
 }
@@ -124,6 +127,9 @@ export function audit(books: Books): AuditReport {
     }
   }
   followed(records, upstreams, violations)
+  if (books.scanned !== undefined) {
+    violations.push(...auditPayments(books.scanned, records.values()))
+  }
   if (ledger !== undefined) {
     compare(journal, ledger, refused, books.settled === true, violations)
   }

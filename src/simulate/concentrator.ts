@@ -34,6 +34,8 @@ export class Concentrator implements ConnectionHandler {
   #connecting = false
   #deframer: ReturnType<Framing["deframer"]>
   #numbers = 0
+  /** Something was sent since anything was heard. */
+  #unheard = false
 
   constructor(transport: TransportShape, framing: Framing) {
     this.#transport = transport
@@ -66,6 +68,7 @@ export class Concentrator implements ConnectionHandler {
         const own = Buffer.from(header)
         own.writeUInt16BE(line.number, sourceAt)
         const frame = encode(own, body)
+        this.#unheard = true
         if (frame !== undefined) sent = this.#connection?.write(frame) ?? false
       }
     })
@@ -76,10 +79,12 @@ export class Concentrator implements ConnectionHandler {
   leave(line: Line): void {
     if (this.#lines.get(line.number) !== line) return
     this.#lines.delete(line.number)
-    if (this.#lines.size === 0) this.#connection?.destroy()
+    // A line on which nobody is heard is dead, however many still wait on it.
+    if (this.#lines.size === 0 || this.#unheard) this.#connection?.destroy()
   }
 
   onData(chunk: Buffer): void {
+    this.#unheard = false
     const lost = this.#deframer.push(chunk, {
       onKeepAlive: (reply) => {
         if (reply !== undefined) this.#connection?.write(reply)
@@ -113,6 +118,7 @@ export class Concentrator implements ConnectionHandler {
     this.#transport.connect(options, (connection) => {
       this.#connecting = false
       this.#connection = connection
+      this.#unheard = false
       this.#deframer = this.#framing.deframer(maxFrameBytes)
       for (const line of this.#lines.values()) line.stand(connection)
       return this

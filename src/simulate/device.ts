@@ -37,6 +37,8 @@ export interface DeviceOptions {
   readonly onPush: (push: DeviceMessage) => void
   /** The switch has proven itself. */
   readonly onReady?: () => void
+  /** Says so often that it is there, and hangs up when nothing came back; absent: never. */
+  readonly pingMs?: number
 }
 
 interface Asked {
@@ -60,6 +62,9 @@ export class Device implements ConnectionHandler {
   #ready = false
   #heard = 0
   #again: Timer | undefined
+  #pulse: Timer | undefined
+  /** Something came since the last ping. */
+  #alive = false
   #stopped = false
 
   constructor(options: DeviceOptions) {
@@ -80,15 +85,23 @@ export class Device implements ConnectionHandler {
       (connection) => {
         this.#connection = connection
         this.#deframer = this.#framing.deframer(frameLimits.maxBytes)
+        this.#alive = true
+        this.#beat()
         return this
       },
       () => this.#later()
     )
   }
 
+  /** Breaks the connection; another one follows. */
+  hangUp(): void {
+    this.#connection?.destroy()
+  }
+
   stop(): void {
     this.#stopped = true
     this.#again?.cancel()
+    this.#pulse?.cancel()
     this.#connection?.destroy()
   }
 
@@ -98,7 +111,19 @@ export class Device implements ConnectionHandler {
     if (this.#ready) this.#send(message)
   }
 
+  #beat(): void {
+    const { pingMs, timers } = this.#options
+    if (pingMs === undefined) return
+    this.#pulse = timers.after(pingMs, () => {
+      if (!this.#alive) return this.hangUp()
+      this.#alive = false
+      if (this.#ready) this.#send({ type: "ping" })
+      this.#beat()
+    })
+  }
+
   onData(chunk: Buffer): void {
+    this.#alive = true
     const lost = this.#deframer?.push(chunk, {
       onFrame: (_, body) => this.#frame(body),
       onKeepAlive: () => {}
@@ -115,6 +140,7 @@ export class Device implements ConnectionHandler {
   onClose(): void {
     this.#connection = undefined
     this.#ready = false
+    this.#pulse?.cancel()
     this.#later()
   }
 

@@ -25,6 +25,8 @@ export interface TerminalHabits {
   readonly walkOff: number
   /** Asks this often, while it has nothing else to ask, what waits for it; 0 = never. */
   readonly pollMs: number
+  /** Per question: its MAC is wrong, and right when it is asked again. */
+  readonly wrongMac: number
   /** Signs on again this often, for new keys; 0 = only when it must. */
   readonly rotateMs: number
   /** Questions after which it closes its batch; Infinity = never. */
@@ -46,6 +48,7 @@ export const calmHabits: TerminalHabits = {
   slowRead: 0,
   pollMs: 0,
   walkOff: 0,
+  wrongMac: 0,
   rotateMs: 0,
   closeAfter: Number.POSITIVE_INFINITY,
   questions: Number.POSITIVE_INFINITY

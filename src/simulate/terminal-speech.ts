@@ -9,7 +9,7 @@ import { type Kind, reversibleKinds } from "../domain/kind.ts"
 import type { RandomShape } from "../domain/ports/time.ts"
 import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
 import { BatchTally } from "./batch-tally.ts"
-import type { TerminalEntry } from "./book.ts"
+import type { HeardAnswer, TerminalEntry } from "./book.ts"
 import type { TerminalSecurity } from "./terminal-keys.ts"
 import { testCards, testPin, wrongPin } from "./test-cards.ts"
 import { cardSequence, chipValues } from "./test-chip.ts"
@@ -443,4 +443,22 @@ function localTime(wallMs: number): string {
   const text = new Date(wallMs).toISOString()
   return text.slice(5, 7) + text.slice(8, 10) + text.slice(11, 13) + text.slice(14, 16) +
     text.slice(17, 19)
+}
+
+/** With one wrong bit in the MAC at its end. */
+export function spoilt(body: Buffer): Buffer {
+  const bytes = Buffer.from(body)
+  bytes[bytes.length - 1]! ^= 1
+  return bytes
+}
+
+/** What the book keeps of an answer. */
+export function heardIn(message: Message, response: string): HeardAnswer {
+  const rrn = message.role("rrn")
+  const amount = message.role("amount")
+  return {
+    response,
+    ...(rrn === undefined ? {} : { rrn }),
+    ...(amount === undefined ? {} : { heardAmount: Number(amount) })
+  }
 }

@@ -14,11 +14,17 @@ import type { Timer } from "../actor/timer-wheel.ts"
 import type { Connection } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
-import { type HeardAnswer, issuerDeclines, type TerminalEntry } from "./book.ts"
+import { issuerDeclines, type TerminalEntry } from "./book.ts"
 import { PushEar } from "./push-ear.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalOptions } from "./terminal-options.ts"
-import { type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
+import {
+  heardIn,
+  type Question,
+  spoilt,
+  type TerminalKind,
+  TerminalSpeech
+} from "./terminal-speech.ts"
 import { Wire } from "./terminal-wire.ts"
 
 export type TerminalState =
@@ -280,16 +286,17 @@ export class Terminal {
     const question = this.#speech.ask(what, time.wallMs() + this.clockAheadMs, amount)
     if (this.said.push(question.body) > heardBodies) this.said.splice(1, 1)
     this.#asked++
-    const entry = book.ask(question.entry)
     this.#open = {
-      entry,
+      entry: book.ask(question.entry),
       question,
       repeatsLeft: habits.repeats,
       askedMs: time.monotonicMs(),
       reversing: undefined
     }
     this.state = "asking"
-    this.#send(question.body)
+    const hasMac = this.#options.keys?.hasMacKey === true
+    const isWrong = hasMac && random.next() < habits.wrongMac
+    this.#send(isWrong ? spoilt(question.body) : question.body)
     if (random.next() < habits.stutter) this.#send(question.body)
     if (habits.slowRead > 0 && random.next() < habits.slowRead) this.#readSlowly()
     if (random.next() < habits.powerCut) {
@@ -472,15 +479,5 @@ export class Terminal {
 
   deframer(): ReturnType<Framing["deframer"]> {
     return this.#options.framing.deframer(maxFrameBytes)
-  }
-}
-
-function heardIn(message: Message, response: string): HeardAnswer {
-  const rrn = message.role("rrn")
-  const amount = message.role("amount")
-  return {
-    response,
-    ...(rrn === undefined ? {} : { rrn }),
-    ...(amount === undefined ? {} : { heardAmount: Number(amount) })
   }
 }

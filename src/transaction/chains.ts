@@ -26,10 +26,15 @@ export interface Opened {
 export class Chains {
   readonly #room: Room
   readonly #floor: Floor
+  /** Originals that pending chains of follow-ons speak of, with how many do. */
+  readonly #originals = new Map<TransactionId, number>()
 
   constructor(room: Room, floor: Floor) {
     this.#room = room
     this.#floor = floor
+    for (const id of room.journal.keys("advices")) {
+      this.#speaksOf(room.journal.get("transactions", id)?.original, 1)
+    }
     room.advices.onEnd((end) => this.#ended(end))
     room.upstreams.onLate((id, answer) => this.#late(id as TransactionId, answer))
   }
@@ -40,8 +45,15 @@ export class Chains {
 
   /** A transaction that still owes something keeps its place in the journal. */
   isOwing(id: TransactionId): boolean {
-    return this.has(id) || this.#floor.graces.has(id) ||
+    return this.has(id) || this.#originals.has(id) || this.#floor.graces.has(id) ||
       this.#room.journal.has("undelivered", id)
+  }
+
+  #speaksOf(original: TransactionRecord["original"], change: 1 | -1): void {
+    if (original === undefined) return
+    const count = (this.#originals.get(original) ?? 0) + change
+    if (count > 0) this.#originals.set(original, count)
+    else this.#originals.delete(original)
   }
 
   /**
@@ -58,6 +70,7 @@ export class Chains {
     const undo = this.#room.settings.wallets.has(upstream) ? "wallet-undo" : "reversal"
     const advice = this.#room.advices.open(record.id, upstream, reason, undo)
     const reversing = changed(record, { state: step(record.state, "reversing") })
+    this.#speaksOf(record.original, 1)
     return {
       record: reversing,
       writes: [
@@ -111,6 +124,7 @@ export class Chains {
       feed.push({ table: "exceptions", row: end.exception })
     }
     const record = this.#room.journal.get("transactions", advice.transaction)
+    this.#speaksOf(record?.original, -1)
     if (record !== undefined && record.state === "reversing") {
       const acknowledged = advice.state === "acknowledged"
       const ended = changed(record, {
@@ -121,6 +135,10 @@ export class Chains {
       feed.push({ table: "transactions", row: ended })
       if (acknowledged) this.#giveBack(ended, writes, feed)
       this.#room.meter.ended(ended)
+    }
+    const original = record?.original
+    if (original !== undefined && !this.isOwing(original)) {
+      writes.push(...this.#floor.released(original))
     }
     this.#room.journal.commit(writes, feed, () => {})
   }

@@ -42,6 +42,8 @@ export interface RunningSwitch {
   readonly count: (metric: string, labels: ReadonlyArray<string>) => number
   /** Puts the configuration in force that the house knows by this number; or why it is refused. */
   readonly reload: (variant: number) => string | undefined
+  /** Announcements that their terminals have not acknowledged. */
+  readonly pushesPending: () => number
 }
 
 /** A disk that outlives the switch. */
@@ -55,6 +57,8 @@ export interface WorldDisk {
   readonly flipBit: () => boolean
   /** Turns it back. */
   readonly mend: () => void
+  /** Nothing more fits, as with ENOSPC. */
+  readonly setFull: (full: boolean) => void
 }
 
 export type DatabaseMood = "well" | "away" | "slow" | "refuses" | "loses-acknowledgement"
@@ -65,6 +69,10 @@ export interface WorldDatabase {
   /** A replica takes over that lacks the last batch, unless it is older than `sinceMs`. */
   readonly failOver: (sinceMs: number) => void
   readonly rows: () => Iterable<SwitchRecord>
+  /** What people were told, line by line. */
+  readonly raised: () => Iterable<string>
+  /** Transactions whose announcement expired. */
+  readonly unannounced: () => ReadonlySet<string>
   /** Ids of transactions that an exception names. */
   readonly exceptions: () => ReadonlySet<string>
   /** Rows that it refused or contradicts, as their exceptions hold them. */

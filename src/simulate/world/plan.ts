@@ -9,14 +9,17 @@ import type { AcquirerTemper, Mood } from "../acquirer.ts"
 import { goodTemper } from "../acquirer.ts"
 import { calmHabits, type TerminalHabits } from "../terminal-habits.ts"
 import type { TerminalKind } from "../terminal-speech.ts"
+import { goodWallet, type WalletMood, walletMoods, type WalletTemper } from "../wallet.ts"
 import { Chance } from "./chance.ts"
+import { calmCounter, type CounterHabits } from "./counter.ts"
 import { calm, type Weather } from "./network.ts"
+import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 7
+export const worldVersion = 8
 
 /** Wall time at which worlds begin that say nothing else. */
-export const usualEpochMs = 1_790_000_000_000
+export const usualEpochMs = 1_890_000_000_000
 
 export interface WorldPlan {
   readonly version: number
@@ -24,6 +27,12 @@ export interface WorldPlan {
   /** Terminals by the dialect they speak. */
   readonly unionPayTerminals: number
   readonly isoTerminals: number
+  /** Of the first, those that share one connection, told apart by their TPDU. */
+  readonly concentrated: number
+  /** Weight of sales by a customer's code among what those ask for. */
+  readonly payCodes: number
+  /** Counters that take codes only, each with a device. */
+  readonly counters: number
   /** Questions each terminal asks before it rests. */
   readonly questions: number
   readonly habits: TerminalHabits
@@ -31,11 +40,15 @@ export interface WorldPlan {
   readonly cards?: ReadonlyArray<string>
   readonly weather: Weather
   readonly tempers: ReadonlyArray<AcquirerTemper>
+  readonly wallet: WalletTemper
+  readonly counter: CounterHabits
+  readonly purse: PurseHabits
   /** Mean virtual time between two of each; 0 = never. */
   readonly killEveryMs: number
   readonly powerCutEveryMs: number
   readonly databaseAwayEveryMs: number
   readonly diskFailsEveryMs: number
+  readonly diskFullEveryMs: number
   readonly failOverEveryMs: number
   readonly partitionEveryMs: number
   readonly wallStepEveryMs: number
@@ -51,19 +64,29 @@ export interface WorldPlan {
   readonly epochMs?: number
 }
 
+/** As a number that a plan in JSON keeps. */
+const never = Number.MAX_SAFE_INTEGER
+
 export const calmPlan: WorldPlan = {
   version: worldVersion,
   seed: 1,
   unionPayTerminals: 4,
   isoTerminals: 4,
+  concentrated: 0,
+  payCodes: 0.5,
+  counters: 2,
   questions: 25,
-  habits: { ...calmHabits, thinkMs: 400, timeoutMs: 40_000 },
+  habits: { ...calmHabits, thinkMs: 400, timeoutMs: 40_000, closeAfter: never },
   weather: calm,
   tempers: [goodTemper, goodTemper],
+  wallet: goodWallet,
+  counter: calmCounter,
+  purse: calmPurse,
   killEveryMs: 0,
   powerCutEveryMs: 0,
   databaseAwayEveryMs: 0,
   diskFailsEveryMs: 0,
+  diskFullEveryMs: 0,
   failOverEveryMs: 0,
   partitionEveryMs: 0,
   wallStepEveryMs: 0,
@@ -81,25 +104,43 @@ export interface PlanSize {
 /** Half of the worlds have none of a given fault; in the others its rate varies by a factor. */
 export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   const chance = new Chance(seed, "plan")
-  const maybe = (low: number, high: number): number =>
-    chance.happens(0.5) ? 0 : low * (high / low) ** chance.next()
+  const maybe = maybeOf(chance)
+  // Luck of its own, so that whoever moves in changes nobody else's rates.
+  const more = new Chance(seed, "more")
+  const maybeMore = maybeOf(more)
   const everyMs = (low: number, high: number): number => Math.round(maybe(low, high))
   const unionPayTerminals = chance.between(1, 6)
   const isoTerminals = chance.between(1, 6)
-  const terminals = unionPayTerminals + isoTerminals
+  const counters = more.happens(0.5) ? more.between(1, 3) : 0
+  const terminals = unionPayTerminals + isoTerminals + counters
   return {
     version: worldVersion,
     seed,
     unionPayTerminals,
     isoTerminals,
+    concentrated: more.happens(0.5) ? more.between(1, unionPayTerminals) : 0,
+    payCodes: more.happens(0.6) ? more.next() * 2 : 0,
+    counters,
     questions: Math.max(1, Math.ceil(size.transactions / terminals)),
-    habits: { ...drawHabits(chance, maybe), walkOff: drawWalkOff(seed) },
+    habits: {
+      ...drawHabits(chance, maybe),
+      ...drawMoreHabits(more, maybeMore),
+      walkOff: drawWalkOff(seed)
+    },
     weather: drawWeather(chance, maybe),
     tempers: [drawTemper(chance, maybe), drawTemper(chance, maybe)],
+    wallet: drawWallet(more, maybeMore),
+    counter: drawCounter(more, maybeMore),
+    purse: {
+      streamed: more.happens(0.3) ? 0 : more.next(),
+      twice: maybeMore(0.01, 0.3),
+      forged: maybeMore(0.01, 0.2)
+    },
     killEveryMs: everyMs(10_000, 120_000),
     powerCutEveryMs: everyMs(15_000, 150_000),
     databaseAwayEveryMs: everyMs(8_000, 80_000),
     diskFailsEveryMs: everyMs(20_000, 200_000),
+    diskFullEveryMs: Math.round(maybeMore(30_000, 300_000)),
     failOverEveryMs: everyMs(10_000, 100_000),
     partitionEveryMs: everyMs(5_000, 60_000),
     wallStepEveryMs: everyMs(20_000, 200_000),
@@ -112,6 +153,9 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
 }
 
 type Maybe = (low: number, high: number) => number
+
+const maybeOf = (chance: Chance): Maybe => (low, high) =>
+  chance.happens(0.5) ? 0 : low * (high / low) ** chance.next()
 
 function drawHabits(chance: Chance, maybe: Maybe): TerminalHabits {
   const mix: Partial<Record<TerminalKind, number>> = { sale: 4 }
@@ -135,6 +179,40 @@ function drawHabits(chance: Chance, maybe: Maybe): TerminalHabits {
 function drawWalkOff(seed: number): number {
   const chance = new Chance(seed, "walk-off")
   return chance.happens(0.5) ? 0 : 0.005 * 20 ** chance.next()
+}
+
+type MoreHabits = Pick<TerminalHabits, "slowRead" | "wrongMac" | "rotateMs" | "closeAfter">
+
+function drawMoreHabits(chance: Chance, maybe: Maybe): MoreHabits {
+  return {
+    slowRead: maybe(0.001, 0.1),
+    wrongMac: maybe(0.001, 0.1),
+    rotateMs: Math.round(maybe(10_000, 300_000)),
+    closeAfter: chance.happens(0.5) ? chance.between(5, 60) : never
+  }
+}
+
+function drawWallet(chance: Chance, maybe: Maybe): WalletTemper {
+  const shares: Partial<Record<WalletMood, number>> = { pay: 10 }
+  for (const mood of walletMoods) {
+    const share = mood === "pay" ? 0 : maybe(0.01, 3)
+    if (share > 0) shares[mood] = share
+  }
+  return { shares, delayMs: chance.between(0, 2_000), refuseUndo: maybe(0.05, 0.5) }
+}
+
+function drawCounter(chance: Chance, maybe: Maybe): CounterHabits {
+  return {
+    thinkMs: chance.between(200, 5_000),
+    sale: chance.next(),
+    show: chance.next(),
+    printed: chance.next(),
+    paid: chance.next(),
+    wrongAmount: maybe(0.01, 0.1),
+    paidTwice: maybe(0.01, 0.1),
+    scanMs: chance.between(500, 90_000),
+    churn: maybe(0.01, 0.2)
+  }
 }
 
 function drawWeather(chance: Chance, maybe: Maybe): Weather {

@@ -25,6 +25,8 @@ export function planOf(scenario: Scenario): WorldPlan {
     ...calmPlan,
     unionPayTerminals: tongues.filter((tongue) => tongue === "cup").length,
     isoTerminals: tongues.filter((tongue) => tongue === "iso").length,
+    counters: 0,
+    payCodes: 0,
     questions: 0,
     cards: [card],
     tempers: [storyTemper, storyTemper],

@@ -4,8 +4,11 @@
  */
 
 import { goodTemper } from "../acquirer.ts"
+import { goodWallet } from "../wallet.ts"
+import { calmCounter } from "./counter.ts"
 import { calm } from "./network.ts"
-import type { WorldPlan } from "./plan.ts"
+import { calmPlan, type WorldPlan } from "./plan.ts"
+import { calmPurse } from "./purse.ts"
 
 type Change = (plan: WorldPlan) => WorldPlan
 
@@ -17,6 +20,10 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, unionPayTerminals: 0 }),
   (plan) => ({ ...plan, unionPayTerminals: halved(plan.unionPayTerminals) }),
   (plan) => ({ ...plan, isoTerminals: halved(plan.isoTerminals) }),
+  (plan) => ({ ...plan, counters: 0 }),
+  (plan) => ({ ...plan, counters: plan.counters > 0 ? halved(plan.counters) : 0 }),
+  (plan) => ({ ...plan, concentrated: 0 }),
+  (plan) => ({ ...plan, payCodes: 0 }),
   (plan) => ({ ...plan, questions: halved(plan.questions) }),
   (plan) => ({ ...plan, weather: calm }),
   (plan) => ({ ...plan, tempers: plan.tempers.map(() => goodTemper) }),
@@ -24,6 +31,7 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, powerCutEveryMs: 0 }),
   (plan) => ({ ...plan, databaseAwayEveryMs: 0 }),
   (plan) => ({ ...plan, diskFailsEveryMs: 0 }),
+  (plan) => ({ ...plan, diskFullEveryMs: 0 }),
   (plan) => ({ ...plan, failOverEveryMs: 0 }),
   (plan) => ({ ...plan, partitionEveryMs: 0 }),
   (plan) => ({ ...plan, wallStepEveryMs: 0 }),
@@ -31,6 +39,9 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, diskSlowMs: 0 }),
   (plan) => ({ ...plan, rare: 0 }),
   (plan) => ({ ...plan, habits: { ...plan.habits, churn: 0, takeover: 0, powerCut: 0 } }),
+  (plan) => ({ ...plan, wallet: goodWallet, purse: calmPurse, counter: calmCounter }),
+  (plan) => ({ ...plan, habits: { ...plan.habits, slowRead: 0, wrongMac: 0, rotateMs: 0 } }),
+  (plan) => ({ ...plan, habits: { ...plan.habits, closeAfter: calmPlan.habits.closeAfter } }),
   (plan) => ({ ...plan, habits: { ...plan.habits, stutter: 0, walkOff: 0, mix: { sale: 1 } } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, split: 0, merge: 0, jitterMs: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, reset: 0, refuse: 0, vanish: 0 } }),
@@ -51,7 +62,8 @@ export function shrinkPlan(
     for (const change of changes) {
       const next = change(plan)
       if (JSON.stringify(next) === JSON.stringify(plan)) continue
-      if (next.unionPayTerminals + next.isoTerminals === 0 || !fails(next)) continue
+      const { counters, isoTerminals, unionPayTerminals } = next
+      if (counters + isoTerminals + unionPayTerminals === 0 || !fails(next)) continue
       plan = next
       smaller = true
       onSmaller(plan)

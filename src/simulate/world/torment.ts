@@ -5,6 +5,7 @@
 
 import type { Acquirer } from "../acquirer.ts"
 import { goodTemper } from "../acquirer.ts"
+import { goodWallet, type Wallet } from "../wallet.ts"
 import type { Chance } from "./chance.ts"
 import { Incarnation, type WallClock, type WorldEvents } from "./events.ts"
 import type { DatabaseMood, WorldDatabase, WorldDisk } from "./house.ts"
@@ -20,6 +21,7 @@ export type FaultKind =
   | "stall"
   | "disk-slow"
   | "disk-fails"
+  | "disk-full"
   | "fail-over"
 
 /** The switch as the torment sees it: something that can be ended and held. */
@@ -34,7 +36,9 @@ export interface Tormented {
   readonly disk: WorldDisk
   readonly database: WorldDatabase
   readonly acquirers: ReadonlyArray<Acquirer>
-  readonly acquirerPorts: ReadonlyArray<number>
+  /** Of the acquirers, in their order, and of the wallet. */
+  readonly upstreamPorts: ReadonlyArray<number>
+  readonly wallet: Wallet
   readonly wall: WallClock
   readonly victim: Victim
 }
@@ -59,11 +63,13 @@ export class Torment {
     stall: 0,
     "disk-slow": 0,
     "disk-fails": 0,
+    "disk-full": 0,
     "fail-over": 0
   }
   readonly #plan: WorldPlan
   readonly #chance: Chance
   readonly #world: Tormented
+  #wallMs = 0
   /** The world's own hand; it dies when the storm is over. */
   readonly #hand = new Incarnation("torment")
 
@@ -74,6 +80,7 @@ export class Torment {
   }
 
   begin(): void {
+    this.#wallMs = this.#world.wall.offsetMs
     const { disk, network } = this.#world
     const plan = this.#plan
     network.weather = plan.weather
@@ -89,6 +96,7 @@ export class Torment {
     )
     this.#every("database", plan.databaseAwayEveryMs, (awayMs) => this.#database(awayMs))
     this.#every("disk-fails", plan.diskFailsEveryMs, (awayMs) => this.#failingDisk(awayMs))
+    this.#every("disk-full", plan.diskFullEveryMs, (awayMs) => this.#fullDisk(awayMs))
     this.#every("fail-over", plan.failOverEveryMs, () => this.#failOver())
     this.#every("partition", plan.partitionEveryMs, (awayMs) => this.#partition(awayMs))
     this.#every("wall-step", plan.wallStepEveryMs, () => {
@@ -104,13 +112,17 @@ export class Torment {
 
   /** The storm is over: everything that was taken away comes back, and nothing breaks any more. */
   end(): void {
-    const { acquirers, database, disk, network } = this.#world
+    const { acquirers, database, disk, network, wall, wallet } = this.#world
     this.#hand.alive = false
     network.weather = calm
     network.blocked.clear()
     disk.setSlowMs(0)
     disk.setFailing(false)
+    disk.setFull(false)
     database.setMood("well")
+    // Wallets believe nobody whose clock is wrong: somebody sets it right.
+    wall.offsetMs = this.#wallMs
+    wallet.temper = goodWallet
     for (const acquirer of acquirers) {
       acquirer.temper = goodTemper
       acquirer.nextMoods.length = 0
@@ -146,13 +158,20 @@ export class Torment {
     events.after(this.#hand, awayMs, () => disk.setFailing(false))
   }
 
-  /** One acquirer cannot be reached, and what stood to it is cut or goes silent. */
+  /** As above; what is removed makes no room before it is written that it is. */
+  #fullDisk(awayMs: number): void {
+    const { disk, events } = this.#world
+    disk.setFull(true)
+    events.after(this.#hand, awayMs, () => disk.setFull(false))
+  }
+
+  /** One upstream cannot be reached, and what stood to it is cut or goes silent. */
   #partition(awayMs: number): void {
-    const { acquirerPorts, acquirers, events, network } = this.#world
-    const which = this.#chance.between(0, acquirers.length - 1)
-    const port = acquirerPorts[which]!
+    const { acquirers, events, network, upstreamPorts } = this.#world
+    const which = this.#chance.between(0, upstreamPorts.length - 1)
+    const port = upstreamPorts[which]!
     network.blocked.add(port)
-    acquirers[which]!.dropAll()
+    acquirers[which]?.dropAll()
     events.after(this.#hand, awayMs, () => network.blocked.delete(port))
   }
 }

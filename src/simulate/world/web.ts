@@ -12,7 +12,7 @@ import type {
   HttpShape
 } from "../../domain/ports/http.ts"
 import { ListenFailed } from "../../domain/ports/transport.ts"
-import type { Incarnation } from "./events.ts"
+import type { Incarnation, WorldEvents } from "./events.ts"
 import type { Network } from "./network.ts"
 
 type Handle = (request: HttpRequest, respond: (response: HttpResponse) => void) => void
@@ -22,6 +22,8 @@ interface Site {
   readonly handle: Handle
   readonly maxBodyBytes: number
 }
+
+const residentBodyBytes = 65_536
 
 const tooLarge: HttpResponse = { status: 413, headers: new Map(), body: new Uint8Array(0) }
 
@@ -56,6 +58,15 @@ export class Web {
     }
   }
 
+  get events(): WorldEvents {
+    return this.#network.events
+  }
+
+  /** A server that lives as long as its owner. */
+  open(owner: Incarnation, port: number, handle: Handle): void {
+    this.#sites.set(port, { owner, handle, maxBodyBytes: residentBodyBytes })
+  }
+
   #site(port: number): Site | undefined {
     const site = this.#sites.get(port)
     return site?.owner.alive === true ? site : undefined
@@ -74,7 +85,8 @@ export class Web {
     events.after(owner, call.timeoutMs, () => end({ _tag: "doubt", code: "timeout" }))
     events.after(owner, network.delayMs(), () => {
       const site = this.#site(Number(url.port))
-      if (site === undefined || chance.happens(network.weather.refuse)) {
+      const isBlocked = network.blocked.has(Number(url.port))
+      if (site === undefined || isBlocked || chance.happens(network.weather.refuse)) {
         end({ _tag: "unsent", code: "ECONNREFUSED" })
         return
       }

@@ -10,18 +10,24 @@ import { chooseRareBranches } from "../../domain/buggify.ts"
 import type { Acquirer } from "../acquirer.ts"
 import { audit, type Violation } from "../audit.ts"
 import { type BookLine, TerminalBook, type TerminalEntry, UpstreamBook } from "../book.ts"
+import { PaymentBook } from "../payment-book.ts"
 import { calmHabits } from "../terminal-habits.ts"
 import type { Terminal } from "../terminal.ts"
+import type { Wallet } from "../wallet.ts"
 import { Chance } from "./chance.ts"
+import { calmCounter, type Counter } from "./counter.ts"
 import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
 import type { RunningSwitch, WorldHouse } from "./house.ts"
 import { Network, worldTransport } from "./network.ts"
 import { usualEpochMs, type WorldPlan } from "./plan.ts"
+import type { Purse } from "./purse.ts"
 import {
   profilesOf,
   residentTimers,
   settleAcquirers,
+  settleCounters,
   settleTerminals,
+  settleWallet,
   type Tongues
 } from "./residents.ts"
 import { type FaultKind, Torment } from "./torment.ts"
@@ -58,6 +64,10 @@ export class World {
   readonly upstreamBook: UpstreamBook
   readonly acquirers: ReadonlyArray<Acquirer>
   readonly acquirerPorts: ReadonlyArray<number>
+  readonly wallet: Wallet
+  readonly payments: PaymentBook
+  readonly counters: ReadonlyArray<Counter>
+  readonly purse: Purse
   readonly house: WorldHouse
   readonly #plan: WorldPlan
   readonly #trace = new Trace()
@@ -109,13 +119,28 @@ export class World {
       this.terminalBook,
       wrong
     )
+    this.wallet = settleWallet(plan, tongues, this.#web, timers, this.upstreamBook)
+    this.payments = new PaymentBook((line) => this.#trace.text(JSON.stringify(line)))
+    const books = { terminals: this.terminalBook, payments: this.payments }
+    const { counters, purse } = settleCounters(
+      plan,
+      tongues,
+      this.network,
+      this.#web,
+      timers,
+      books,
+      wrong
+    )
+    this.counters = counters
+    this.purse = purse
     this.#torment = new Torment(plan, new Chance(plan.seed, "torment"), {
       events: this.events,
       network: this.network,
       disk: house.disk,
       database: house.database,
       acquirers: this.acquirers,
-      acquirerPorts: this.acquirerPorts,
+      upstreamPorts: [...this.acquirerPorts, tongues.wallet.port],
+      wallet: this.wallet,
       wall: this.wall,
       victim: {
         end: (how, awayMs) => this.end(how, awayMs),
@@ -129,7 +154,7 @@ export class World {
     try {
       this.start()
       this.#torment.begin()
-      this.passUntil(this.#plan.stormMs, () => this.terminals.every((each) => each.isQuiet))
+      this.passUntil(this.#plan.stormMs, () => this.#haveAsked())
       return this.close()
     } finally {
       chooseRareBranches(undefined)
@@ -148,13 +173,16 @@ export class World {
     for (const [index, terminal] of this.terminals.entries()) {
       this.events.after(this.#self, 50 + index * 7, () => terminal.start())
     }
+    for (const [index, counter] of this.counters.entries()) {
+      this.events.after(this.#self, 60 + index * 7, () => counter.start())
+    }
   }
 
   /** Nothing breaks any more: everything comes to its end, and the books are compared. */
   close(): WorldResult {
     this.#storming = false
     this.#torment.end()
-    for (const terminal of this.terminals) terminal.stop()
+    for (const resident of [...this.terminals, ...this.counters]) resident.stop()
     const quiet = this.passUntil(this.events.nowMs + quietWithinMs, () => this.#isQuiet())
     if (!quiet) this.#found("unfinished", this.#whatIsLeft())
     else this.#epilogue()
@@ -199,12 +227,16 @@ export class World {
   #epilogue(): void {
     const events = this.events
     this.passUntil(events.nowMs + healWithinMs, () => false)
+    const beganMs = (this.#plan.epochMs ?? usualEpochMs) + events.nowMs
     for (const terminal of this.terminals) terminal.more(epilogueQuestions, calmHabits)
+    for (const counter of this.counters) counter.more(epilogueQuestions, calmCounter)
     const quiet = this.passUntil(events.nowMs + quietWithinMs, () => this.#isQuiet())
     if (!quiet) this.#found("unfinished", this.#whatIsLeft())
     // The first ones may have met what the storm left of their connections.
     const last = new Map<string, TerminalEntry>()
-    for (const entry of this.terminalBook.entries.values()) last.set(entry.terminal, entry)
+    for (const entry of this.terminalBook.entries.values()) {
+      if (entry.startedMs >= beganMs) last.set(entry.terminal, entry)
+    }
     for (const { outcome, response, stan, terminal } of last.values()) {
       if (outcome === "approved") continue
       const how = `${outcome} (${response ?? "-"})`
@@ -229,7 +261,7 @@ export class World {
       random: { next: () => random.next(), bytes: (length) => random.bytes(length) },
       transport: worldTransport(this.network, incarnation),
       http: this.#web.of(incarnation),
-      terminals: profilesOf(this.#plan, this.#tongues.masterKey),
+      terminals: profilesOf(this.#plan, this.#tongues),
       exit: (why) => {
         this.#trace.text(`exit ${why}`)
         if (incarnation.alive) this.end("kill", 500)
@@ -279,8 +311,15 @@ export class World {
 
   #isQuiet(): boolean {
     const running = this.#switch?.running
-    return running !== undefined && this.terminals.every((each) => each.isQuiet) &&
-      running.inFlight() === 0 && running.chains().size === 0 && running.feedPending() === 0
+    return running !== undefined && this.#haveAsked() && this.purse.outstanding === 0 &&
+      running.pushesPending() === 0 && running.inFlight() === 0 && running.chains().size === 0 &&
+      running.feedPending() === 0
+  }
+
+  /** Nobody asks any more. */
+  #haveAsked(): boolean {
+    return this.terminals.every((each) => each.isQuiet) &&
+      this.counters.every((each) => each.isQuiet)
   }
 
   #whatIsLeft(): string {
@@ -290,7 +329,9 @@ export class World {
     const [first] = restless
     return `not quiet: ${restless.length} terminals` +
       (first === undefined ? "" : ` (${first.name} is ${first.state})`) +
-      `, ${running.inFlight()} in flight, ${running.chains().size} chains, ` +
+      `, ${this.counters.filter((each) => !each.isQuiet).length} counters, ` +
+      `${this.purse.outstanding} notices, ${running.pushesPending()} pushes, ` +
+      `${running.inFlight()} in flight, ${running.chains().size} chains, ` +
       `${running.feedPending()} ledger entries`
   }
 
@@ -305,7 +346,12 @@ export class World {
       chains: running.chains(),
       settled: true,
       exceptions: this.house.database.exceptions(),
-      refusedRows: this.house.database.refusedRows()
+      refusedRows: this.house.database.refusedRows(),
+      scanned: {
+        payments: this.payments.entries.values(),
+        raised: this.house.database.raised(),
+        expired: this.house.database.unannounced()
+      }
     })
     this.#violations.push(...report.violations)
   }
@@ -328,17 +374,22 @@ export class World {
         if (mood !== "approve") faults[mood] = (faults[mood] ?? 0) + count
       }
     }
+    for (const [mood, count] of Object.entries(this.wallet.moodCounts)) {
+      if (mood !== "pay") faults[`wallet-${mood}`] = count
+    }
+    faults["forged-notice"] = this.purse.forged
     let approved = 0
     for (const entry of this.terminalBook.entries.values()) {
       if (entry.outcome === "approved") approved++
     }
+    for (const { told } of this.payments.entries.values()) if (told > 0) approved++
     let reversed = 0
     for (const entry of this.upstreamBook.entries.values()) if (entry.reversed) reversed++
     return {
       seed: this.#plan.seed,
       hash: this.#trace.hash,
       violations: this.#violations,
-      transactions: this.terminalBook.entries.size,
+      transactions: this.terminalBook.entries.size + this.payments.entries.size,
       approved,
       reversed,
       faults,

@@ -1,9 +1,10 @@
 /**
  * `npm run docs`: writes `docs/reference` from what the code declares: configuration keys, limits,
- * failures, metrics, the admin API and the command line. `test/contract` says when it is stale.
+ * failures, metrics, the admin API and the command line; and into the README what the kept runs
+ * measured (see `measured.ts`). `test/contract` says when it is stale.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { routes } from "../src/admin/routes.ts"
 import { actionHelp, programHelp } from "../src/cli/help.ts"
@@ -21,6 +22,9 @@ import {
   nonceBytes,
   proofBytes
 } from "../src/qr/device-schema.ts"
+import { withMeasured } from "./measured.ts"
+
+const root = dirname(import.meta.dirname)
 
 /** Every generated document, by its path from the root. */
 export async function documents(): Promise<ReadonlyMap<string, string>> {
@@ -31,7 +35,8 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/schema.md", schemaPage()],
     ["docs/reference/devices.md", devicePage()],
     ["docs/reference/admin-api.md", adminTable()],
-    ["docs/reference/command-line.md", await commandLine()]
+    ["docs/reference/command-line.md", await commandLine()],
+    ["README.md", withMeasured(readFileSync(join(root, "README.md"), "utf8"), root)]
   ])
 }
 
@@ -192,7 +197,6 @@ async function commandLine(): Promise<string> {
 }
 
 if (import.meta.main) {
-  const root = dirname(import.meta.dirname)
   for (const [path, text] of await documents()) {
     mkdirSync(dirname(join(root, path)), { recursive: true })
     writeFileSync(join(root, path), text)

@@ -4,13 +4,15 @@
  * the number of seeds that its first line names. A patch that no longer applies fails the run, and
  * so does a world that finds something in the sources as they are.
  *
- *     npm run bugs [-- --resume <file>] [name …]
+ *     npm run bugs [-- --resume <file>] [--keep] [name …]
  *
  * With `--resume` what was seen is kept in the file, and not looked at again as long as neither the
- * sources nor the patch change.
+ * sources nor the patch change. With `--keep` the sum goes to `docs/measured`, for the README.
  */
 
+import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type Bug, readBugs } from "./bug.ts"
 import { Memory } from "./memory.ts"
@@ -22,10 +24,11 @@ interface Verdict {
   readonly how: string
 }
 
+const kept = join(import.meta.dirname, "../../docs/measured/bugs.json")
 const jobs = Math.max(1, Math.min(4, cpus().length))
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { resume: { type: "string" } }
+  options: { resume: { type: "string" }, keep: { type: "boolean" } }
 })
 process.exitCode = await run(positionals, values.resume)
 
@@ -45,6 +48,9 @@ async function run(names: ReadonlyArray<string>, file: string | undefined): Prom
     const caught = await huntAll(bugs.filter((bug) => !stale.includes(bug)), copies, memory)
     const clean = names.length > 0 || await isClean(bugs, copies, memory)
     process.stdout.write(`bugs caught ${caught} of ${bugs.length}\n`)
+    if (values.keep === true && names.length === 0) {
+      writeFileSync(kept, `${JSON.stringify({ caught, of: bugs.length })}\n`)
+    }
     return caught === bugs.length && clean ? 0 : 1
   } finally {
     for (const copy of copies) copy.remove()

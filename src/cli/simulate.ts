@@ -36,6 +36,7 @@ export const verb: Action = {
     from: { type: "number", value: "<n>", about: "first seed", fallback: 1 },
     transactions: { type: "number", value: "<n>", about: "of each world", fallback: 1000 },
     calm: { type: "yes", about: "without any fault" },
+    everybody: { type: "yes", about: "also counters, wallets, shared lines and batch closes" },
     first: { type: "yes", about: "end at the first world with a violation" },
     jobs: { type: "number", value: "<n>", about: "processes", fallback: 2 },
     shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
@@ -77,7 +78,7 @@ async function run(call: Call): Promise<0 | 1> {
 
 function planOf(call: Call, seed: number): WorldPlan {
   const transactions = call.number("transactions") ?? 1000
-  if (!call.yes("calm")) return drawPlan(seed, { transactions })
+  if (!call.yes("calm")) return drawPlan(seed, { transactions, everybody: call.yes("everybody") })
   return { ...calmPlan, seed, questions: Math.ceil(transactions / 8) }
 }
 
@@ -171,7 +172,7 @@ async function fanOut(call: Call, state: State, until: number, jobs: number): Pr
 async function portionOf(call: Call, from: number, seeds: number): Promise<CampaignSum> {
   const words = ["simulate", "--from", from, "--seeds", seeds, "--jobs", 1, "--format", "json"]
   words.push("--transactions", call.number("transactions") ?? 1000)
-  if (call.yes("calm")) words.push("--calm")
+  for (const flag of ["calm", "everybody"]) if (call.yes(flag)) words.push(`--${flag}`)
   const { code, output } = await startVerb(words).ended
   if (code > 1) throw new Refusal(3, `the worlds from seed ${from} on ended with ${code}`)
   // Written by `told` of the same program.
@@ -202,7 +203,7 @@ function saveState(path: string | undefined, call: Call, state: State): void {
 
 /** Sums may be added up only if their worlds were made the same way. */
 function nameOf(call: Call): string {
-  const calm = call.yes("calm") ? " calm" : ""
+  const calm = ["calm", "everybody"].map((flag) => call.yes(flag) ? ` ${flag}` : "").join("")
   return `from ${call.number("from")} transactions ${call.number("transactions")}${calm}`
 }
 

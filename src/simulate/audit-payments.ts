@@ -25,7 +25,8 @@ export function auditPayments(
     if (kind !== "sale" || walletReference === undefined) continue
     byPayment.set(walletReference, [...byPayment.get(walletReference) ?? [], record])
   }
-  const told = new Set(Array.from(raised, (detail) => detail.slice(detail.lastIndexOf(" ") + 1)))
+  // Also within the text of an exception that was refused itself.
+  const told = new Set(Array.from(raised, (detail) => /payment ([^\s"]+)/.exec(detail)?.[1]))
   return Array.from(payments).flatMap((entry) => {
     const booked = byPayment.get(entry.payment) ?? []
     const isRaised = told.has(entry.payment)

@@ -294,7 +294,7 @@ export class Terminal {
       reversing: undefined
     }
     this.state = "asking"
-    const hasMac = this.#options.keys?.hasMacKey === true
+    const hasMac = habits.wrongMac > 0 && this.#options.keys?.hasMacKey === true
     const isWrong = hasMac && random.next() < habits.wrongMac
     this.#send(isWrong ? spoilt(question.body) : question.body)
     if (random.next() < habits.stutter) this.#send(question.body)

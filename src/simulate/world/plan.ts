@@ -100,8 +100,8 @@ export const calmPlan: WorldPlan = {
 export interface PlanSize {
   readonly transactions: number
   /**
-   * Also counters, wallets and their customers, and terminals that share lines. Apart, because not everything that
-   * they find is mended: exceptions are lost with a fail-over that a restart follows.
+   * Also counters, wallets and their customers, and terminals that share lines. Apart, because not
+   * everything that they find is mended: exceptions are lost with a fail-over behind a restart.
    */
   readonly everybody?: boolean
 }

@@ -44,6 +44,10 @@ async function dispatch(words: ReadonlyArray<string>, streams: Streams): Promise
     return 0
   }
   const known = Object.keys(verb.actions)
+  const usual = verb.actions["list"]
+  if (usual !== undefined && (actionName === undefined || actionName.startsWith("-"))) {
+    return runAction(`${name} list`, usual, rest, streams)
+  }
   const action = actionName !== undefined && Object.hasOwn(verb.actions, actionName)
     ? verb.actions[actionName]
     : undefined

@@ -17,36 +17,45 @@ function listed(path: string, columns: ReadonlyArray<readonly [string, string]>)
   }
 }
 
+const alive = listed("/api/sessions", [
+  ["terminal", "terminal"],
+  ["listener", "listener"],
+  ["remote", "remote"],
+  ["state", "state"],
+  ["in flight", "inFlight"],
+  ["messages", "messages"]
+])
+
+const ended = listed("/api/sessions/ended", [
+  ["terminal", "terminal"],
+  ["listener", "listener"],
+  ["remote", "remote"],
+  ["reason", "reason"],
+  ["messages", "messages"],
+  ["ended", "endedMs"]
+])
+
+const closed: Flag = { type: "yes", about: "those that ended last, with the reason of each" }
+
 export const verb: Verb = {
   about: "Terminal sessions of a running switch.",
   actions: {
     list: {
       about: "Lists sessions.",
       parameters: [],
-      flags,
-      examples: [["sessions list --terminal 65465423", "where is that terminal?"]],
-      run: listed("/api/sessions", [
-        ["terminal", "terminal"],
-        ["listener", "listener"],
-        ["remote", "remote"],
-        ["state", "state"],
-        ["in flight", "inFlight"],
-        ["messages", "messages"]
-      ])
+      flags: { ...flags, closed },
+      examples: [
+        ["sessions list --terminal 65465423", "where is that terminal?"],
+        ["sessions --closed --terminal 65465423", "why did it leave?"]
+      ],
+      run: (call) => call.yes("closed") ? ended(call) : alive(call)
     },
     ended: {
       about: "Lists the last sessions that ended, with the reason of each.",
       parameters: [],
       flags,
       examples: [["sessions ended --terminal 65465423", "why did it leave?"]],
-      run: listed("/api/sessions/ended", [
-        ["terminal", "terminal"],
-        ["listener", "listener"],
-        ["remote", "remote"],
-        ["reason", "reason"],
-        ["messages", "messages"],
-        ["ended", "endedMs"]
-      ])
+      run: ended
     },
     close: {
       about: "Ends a terminal's session; it may come back at once.",

@@ -152,13 +152,20 @@ interface State {
 async function fanOut(call: Call, state: State, until: number, jobs: number): Promise<void> {
   const first = state.next
   let begun = state.next
+  /** Portions that ended before one that began earlier, by their first seed. */
+  const early = new Map<number, { readonly seeds: number; readonly sum: CampaignSum }>()
   const worker = async (): Promise<void> => {
     while (begun < until && !isOver(call, state.sum)) {
       const from = begun
       const seeds = Math.min(portion, until - begun)
       begun += seeds
-      addSum(state.sum, await portionOf(call, from, seeds))
-      state.next += seeds
+      early.set(from, { seeds, sum: await portionOf(call, from, seeds) })
+      // What is kept is always a whole beginning, so that a resumed campaign skips no seed.
+      for (let done = early.get(state.next); done !== undefined; done = early.get(state.next)) {
+        early.delete(state.next)
+        addSum(state.sum, done.sum)
+        state.next += done.seeds
+      }
       const faults = state.sum.findings.length
       call.streams.say(
         `${state.next - first} of ${until - first} worlds, ${faults} with violations`

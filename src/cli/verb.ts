@@ -59,7 +59,7 @@ export interface Action {
   readonly run: (call: Call) => Promise<ExitCode>
 }
 
-/** A verb does something, or has actions that do: `journal verify`. */
+/** A verb does something, or has actions that do: `journal verify`. Unnamed, it is `list`. */
 export type Verb = Action | { readonly about: string; readonly actions: Actions }
 
 export type Actions = Readonly<Record<string, Action>>

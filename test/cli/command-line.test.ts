@@ -45,7 +45,7 @@ describe("wrong usage", () => {
     ["", "pointsman <verb> [words] [--flags]"],
     ["chekc", "pointsman: chekc: no such verb. Did you mean check?"],
     ["constructor", "pointsman: constructor: no such verb"],
-    ["sessions", "pointsman: sessions: say what to do (list, ended, close)"],
+    ["journal", "pointsman: journal: say what to do (inspect, verify, export)"],
     ["sessions lsit", "pointsman: sessions: lsit: no such action. Did you mean list?"],
     ["drain --admim 127.0.0.1:1", "pointsman: --admim: no such flag. Did you mean --admin?"],
     ["drain --admin", "pointsman: --admin needs a value: admin listener of the switch"],

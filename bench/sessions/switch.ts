@@ -77,6 +77,7 @@ const refuseAll = Transactions.of({
     throw new Error("nobody sells here")
   },
   knows: () => false,
+  refusedEarly: () => {},
   inFlight: () => 0,
   drain: () => {},
   openOrder: (_, done) => done("no-route"),

@@ -82,16 +82,15 @@ export class DeviceDesk {
   #sale(session: DeviceSession, request: Request<"sale">, device: Device): void {
     const { binding, profile } = device
     this.#house.hooks.meter.received(session.listener, "sale")
+    const submission = saleOf(request, profile, binding.generation, device.atMs)
     const refusal = this.#pressure(session, device)
-    if (refusal !== undefined) {
+    if (refusal !== undefined && !this.#transactions.knows(profile.terminal, submission.key)) {
+      this.#transactions.refusedEarly(submission.key, refusal)
       session.refuse(refusal, request.stan)
       return
     }
     binding.inFlight++
-    this.#transactions.submit(
-      saleOf(request, profile, binding.generation, device.atMs),
-      new DeviceAsk(session, request.stan, binding)
-    )
+    this.#transactions.submit(submission, new DeviceAsk(session, request.stan, binding))
   }
 
   #show(session: DeviceSession, request: Request<"show">, device: Device): void {

@@ -102,9 +102,14 @@ export class IsoDesk {
 
   #submit(session: IsoSession, spoken: Spoken, binding: Binding): void {
     const refusal = this.#pressure(session, spoken, binding)
-    if (refusal !== undefined && !this.#isRepeat(spoken)) {
-      session.refuse(spoken, refusal)
-      return
+    if (refusal !== undefined) {
+      const key = spoken.message.dialect.transactionKey(spoken.message)
+      // A repeat is never refused early: what it repeats may be approved.
+      if (!this.#transactions.knows(spoken.profile.terminal, key)) {
+        if (!neverRefusedEarly.has(spoken.kind)) this.#transactions.refusedEarly(key, refusal)
+        session.refuse(spoken, refusal)
+        return
+      }
     }
     const { keys, time } = this.#house
     const pin = pinUnder(spoken, keys, time.monotonicMs())
@@ -115,11 +120,6 @@ export class IsoDesk {
     }
     binding.inFlight++
     this.#transactions.submit(submission, new Ask(session, spoken, binding))
-  }
-
-  /** A repeat is never refused early: what it repeats may be approved. */
-  #isRepeat({ message, profile }: Spoken): boolean {
-    return this.#transactions.knows(profile.terminal, message.dialect.transactionKey(message))
   }
 
   /** May it begin now? Window, the merchant's rate, and its age in our queues. */

@@ -21,6 +21,7 @@ import { Outcomes } from "./outcomes.ts"
 import { Recalled } from "./recalled.ts"
 import type { Room } from "./room.ts"
 import { TerminalReversals } from "./terminal-reversal.ts"
+import { TurnedAway } from "./turned-away.ts"
 
 export class Desk {
   readonly floor = new Floor()
@@ -31,6 +32,7 @@ export class Desk {
   readonly #followOns: FollowOns
   readonly #reversals: TerminalReversals
   readonly #room: Room
+  readonly #turnedAway = new TurnedAway()
   #draining = false
 
   constructor(room: Room) {
@@ -70,8 +72,9 @@ export class Desk {
   submit(submission: Submission, asker: Asker): void {
     const fingerprint = this.#fingerprint(submission)
     if (this.#isRepeat(submission, fingerprint, asker)) return
-    const refusal = this.#admission(submission)
+    const refusal = this.#alreadyRefused(submission) ?? this.#admission(submission)
     if (refusal !== undefined) {
+      this.refusedEarly(submission.key, refusal)
       this.turnAway(asker, refusal)
       return
     }
@@ -91,6 +94,22 @@ export class Desk {
     this.#room.meter.turnedAway(code)
     const { response } = failures[code]
     asker.prepare({ approved: false, response1987: response, failure: code }).deliver(() => {})
+  }
+
+  /** Is it in flight, remembered, or refused a moment ago? */
+  knows(terminal: string, key: string): boolean {
+    return this.floor.byKey.has(key) || this.floor.recent.find(terminal, key) !== undefined ||
+      this.#turnedAway.find(key, this.#room.time.monotonicMs()) !== undefined
+  }
+
+  /** A question of this key heard "no", here or before it came here: so do its copies. */
+  refusedEarly(key: string, code: FailureCode): void {
+    this.#turnedAway.add(key, code, this.#room.time.monotonicMs())
+  }
+
+  #alreadyRefused({ key, kind }: Submission): FailureCode | undefined {
+    if (kind === "reversal") return undefined
+    return this.#turnedAway.find(key, this.#room.time.monotonicMs())
   }
 
   /** Nothing twice (I2): joins the one in flight, or gets the stored answer, or is refused. */

@@ -49,8 +49,8 @@ export const transactionsLayer = (options: TransactionsOptions) =>
         submit: (submission, asker) => desk.submit(submission, asker),
         inFlight: () => desk.floor.byKey.size,
         drain: () => desk.drain(),
-        knows: (terminal, key) =>
-          desk.floor.byKey.has(key) || desk.floor.recent.find(terminal, key) !== undefined,
+        knows: (terminal, key) => desk.knows(terminal, key),
+        refusedEarly: (key, code) => desk.refusedEarly(key, code),
         openOrder: (request, done) => orders.open(request, done),
         book: (notification) => orders.book(notification),
         recent: (terminal) =>

@@ -56,6 +56,7 @@ export class IntakeRig {
         inFlight: () => 0,
         drain: () => {},
         knows: () => false,
+        refusedEarly: () => {},
         openOrder: () => {},
         recent: () => [],
         decide: () => {},

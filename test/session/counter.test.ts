@@ -19,9 +19,8 @@ class Counter {
       submit: (submission, asker) => this.stage.desk.submit(submission, asker),
       inFlight: () => this.stage.desk.floor.byKey.size,
       drain: () => this.stage.desk.drain(),
-      knows: (terminal, key) =>
-        this.stage.desk.floor.byKey.has(key) ||
-        this.stage.desk.floor.recent.find(terminal, key) !== undefined,
+      knows: (terminal, key) => this.stage.desk.knows(terminal, key),
+      refusedEarly: (key, code) => this.stage.desk.refusedEarly(key, code),
       openOrder: (request, done) => this.stage.orders.open(request, done),
       book: (notification) => this.stage.orders.book(notification),
       recent: () => [],

@@ -281,6 +281,7 @@ export class Place {
       inFlight: () => 0,
       drain: () => {},
       knows: () => false,
+      refusedEarly: () => {},
       openOrder: (request, done) => {
         this.orders.push(request)
         const expiresMs = this.time.wall + request.lifetimeMs

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest"
 import type { Stan } from "../../src/domain/brand.ts"
 import { transactionStates, transitions } from "../../src/domain/transaction.ts"
+import { rememberedMs } from "../../src/transaction/turned-away.ts"
 import { Stage } from "./stage.ts"
 
 describe("a sale", () => {
@@ -341,6 +342,23 @@ describe("admission", () => {
     expect(stage.ask().verdict?.failure).toBe("overloaded")
     stage.desk.drain()
     expect(stage.ask().verdict?.failure).toBe("draining")
+  })
+
+  it("tells every copy of a question the same, though room was found in between", () => {
+    const stage = new Stage()
+    const question = stage.sale()
+    stage.journal.level = "full"
+    expect(stage.ask(question).verdict?.failure).toBe("journal-full")
+    stage.journal.level = "open"
+    expect(stage.desk.knows(question.terminal, question.key)).toBe(true)
+    expect(stage.ask(question).verdict?.failure).toBe("journal-full")
+    expect(stage.desk.floor.byKey.size).toBe(0)
+    // What forbids a kind forbids it for good: nothing to remember.
+    const forbidden = stage.sale({ currency: "840" })
+    stage.ask(forbidden)
+    expect(stage.desk.knows(forbidden.terminal, forbidden.key)).toBe(false)
+    stage.time.pass(rememberedMs + 1000, 1000)
+    expect(stage.desk.knows(question.terminal, question.key)).toBe(false)
   })
 
   it("refuses what the profile forbids", () => {

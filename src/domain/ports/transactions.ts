@@ -94,10 +94,12 @@ export interface TransactionsShape {
   /** Takes over; exactly one prepared answer is delivered, now or later. */
   readonly submit: (submission: Submission, asker: Asker) => void
   /**
-   * Is this key in flight or remembered? Then the message is a repeat, and whoever refuses it early
-   * would tell the terminal "no" about something that may be approved.
+   * Is this key in flight, remembered, or refused a moment ago? Then the message is a repeat, and
+   * whoever refuses it early would tell the terminal "no" about something that may be approved.
    */
   readonly knows: (terminal: TerminalId, key: string) => boolean
+  /** A question of this key was refused before it was submitted: its copies hear the same. */
+  readonly refusedEarly: (key: string, code: FailureCode) => void
   readonly inFlight: () => number
   /** From now on new submissions are refused as draining; what is in flight goes on. */
   readonly drain: () => void

@@ -61,8 +61,22 @@ export function doctor(
     if (cut !== undefined) cuts.push(cut)
   }
   const found = cuts.flatMap((cut) => dialects.map((dialect) => diagnose(cut, dialect)))
-  // Of equals the dialect that sees more structure in the same bytes knows them better.
-  return found.sort((one, other) => other.fit - one.fit || structure(other) - structure(one))
+  // Of equals the dialect that sees more structure in the same bytes knows them better; what is
+  // equal even then stays in the order in which the dialects and framings were given.
+  return found.sort((one, other) =>
+    other.fit - one.fit || unexplained(one) - unexplained(other) ||
+    structure(other) - structure(one)
+  )
+}
+
+/**
+ * 1: the dialect derives the keys of each message from a serial number, and this message has none.
+ * Then a dialect that needs none, with the same fields otherwise, says the same and supposes less.
+ */
+function unexplained({ message }: Diagnosis): number {
+  if (message === undefined) return 0
+  const { roles } = (message.dialect as CompiledDialect).semantics
+  return roles.ksn.length > 0 && message.role("ksn") === undefined ? 1 : 0
 }
 
 function structure({ message }: Diagnosis): number {

@@ -241,6 +241,29 @@ const nac: Messages = [
   }]
 ]
 
+/** As of pos-nac, each under keys of its own: with a serial number, and a MAC made under it. */
+function dukpt(ksn: string, pinBlock: string): Messages {
+  const keyed = { ...mac, "53": ksn }
+  const [signOn, sale] = nac
+  return [
+    ["0800", { ...signOn![1], ...keyed }],
+    ["0200", { ...sale![1], ...keyed, "52": pinBlock }],
+    ["0210", {
+      ...shop,
+      ...keyed,
+      "3": "000000",
+      "4": "000000010000",
+      "11": "000317",
+      "12": "134400",
+      "13": "1126",
+      "24": "068",
+      "37": "A00000000317",
+      "38": "A1B2C3",
+      "39": "00"
+    }]
+  ]
+}
+
 export const golden: Readonly<Record<string, Messages>> = {
   "iso87-ascii": iso87,
   "iso87-binary": iso87,
@@ -262,7 +285,10 @@ export const golden: Readonly<Record<string, Messages>> = {
     mti,
     code === undefined ? values : { ...values, "43": "街角商店", "128": "3531363138433232" }
   ]),
-  "pos-nac": nac
+  "pos-nac": nac,
+  // The serial numbers are those of the test vectors of X9.24-1 and X9.24-3.
+  "pos-dukpt": dukpt("FFFF9876543210E00001", "FF0C47F016D61C79"),
+  "pos-dukpt-aes": dukpt("123456789012345600000001", "FF0C47F016D61C790123456789ABCDEF")
 }
 
 /** Hex of each message, and the twin that people read. */

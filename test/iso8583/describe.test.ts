@@ -132,4 +132,18 @@ describe("the doctor", () => {
     expect(nonsense.every(({ fault }) => fault !== undefined)).toBe(true)
     expect(doctor(Buffer.alloc(0), [iso, cup], framings)).toEqual([])
   })
+
+  it("supposes no serial number where none is seen, and keeps twins in the order given", () => {
+    const [nac, des, aes] = [dialect("pos-nac"), dialect("pos-dukpt"), dialect("pos-dukpt-aes")]
+    const names = (values: Record<string, string>, dialects: ReadonlyArray<typeof nac>) =>
+      doctor(nac.build("0810", { "3": "990000", "39": "00", ...values }), dialects, [])
+        .filter(({ fault }) => fault === undefined).map((each) => each.dialect)
+    expect(names({}, [aes, des, nac])).toEqual(["pos-nac", "pos-dukpt-aes", "pos-dukpt"])
+    expect(names({}, [des, nac, aes])).toEqual(["pos-nac", "pos-dukpt", "pos-dukpt-aes"])
+    // A PIN block of 8 bytes is none of format 4.
+    const pin = { "52": "FF0C47F016D61C79" }
+    expect(names(pin, [des, aes, nac])).toEqual(["pos-nac", "pos-dukpt"])
+    const keyed = des.build("0810", { "3": "990000", "39": "00", "53": "FFFF9876543210E00001" })
+    expect(doctor(keyed, [nac, aes, des], [])[0]).toMatchObject({ dialect: "pos-dukpt" })
+  })
 })

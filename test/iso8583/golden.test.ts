@@ -2,12 +2,14 @@
 
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
 import { compileFraming } from "../../src/frame/compile.ts"
+import { describe as rowsOf } from "../../src/iso8583/describe.ts"
 import { doctor } from "../../src/iso8583/doctor.ts"
 import { folder, golden, goldenOf } from "../golden/messages.ts"
-import { dialect } from "./shipped.ts"
+import { dialect, read } from "./shipped.ts"
 
 const root = join(import.meta.dirname, "../..")
 const shipped = readdirSync(join(root, "config/dialects")).map((file) => file.replace(".yaml", ""))
@@ -35,9 +37,41 @@ describe("golden messages", () => {
       const body = Buffer.from(line, "hex")
       const [bare] = doctor(body, [...dialects.values()], framings)
       expect([bare!.dialect, bare!.framing]).toEqual([name, undefined])
+      // Whichever dialect is asked first.
+      const [again] = doctor(body, [...dialects.values()].toReversed(), framings)
+      expect([again!.dialect, again!.framing]).toEqual([name, undefined])
       const framed = length2.encode(length2.requestHeader(), body)!
       const [whole] = doctor(framed, [...dialects.values()], framings)
       expect([whole!.dialect, whole!.framing]).toEqual([name, "length2"])
+    }
+  })
+
+  /**
+   * Dialects to which the golden messages of another say the same, byte for byte: with neither PIN
+   * block nor serial number nobody can tell. The doctor names the one that needs no serial number.
+   */
+  const twinDialects: Readonly<Record<string, ReadonlyArray<string>>> = {
+    "pos-nac": ["pos-dukpt", "pos-dukpt-aes"]
+  }
+
+  it.each(shipped)("of %s say the same in no other dialect but its twins", (name) => {
+    const lines = readFileSync(join(folder, `${name}.hex`), "utf8").trim().split("\n")
+    for (const line of lines) {
+      const body = Buffer.from(line, "hex")
+      const said = rowsOf(read(dialects.get(name)!, line))
+      const alike = [...dialects.values()].filter((each) => {
+        const message = each.read(body)
+        return !("failure" in message) && isDeepStrictEqual(rowsOf(message), said)
+      })
+      const names = alike.map((each) => each.name).sort()
+      expect(names).toEqual([name, ...(twinDialects[name] ?? [])].sort())
+      const ranks = doctor(body, [...dialects.values()], framings)
+        .filter((each) => each.framing === undefined && names.includes(each.dialect))
+        .map((each) => each.dialect)
+      expect(ranks[0]).toBe(name)
+      // Its twins stay in the order in which they were asked.
+      const rest = [...dialects.keys()].filter((each) => each !== name && names.includes(each))
+      expect(ranks.slice(1)).toEqual(rest)
     }
   })
 

@@ -32,9 +32,6 @@ export class Chains {
   constructor(room: Room, floor: Floor) {
     this.#room = room
     this.#floor = floor
-    for (const id of room.journal.keys("advices")) {
-      this.#speaksOf(room.journal.get("transactions", id)?.original, 1)
-    }
     room.advices.onEnd((end) => this.#ended(end))
     room.upstreams.onLate((id, answer) => this.#late(id as TransactionId, answer))
   }
@@ -47,6 +44,11 @@ export class Chains {
   isOwing(id: TransactionId): boolean {
     return this.has(id) || this.#originals.has(id) || this.#floor.graces.has(id) ||
       this.#room.journal.has("undelivered", id)
+  }
+
+  /** A chain of an earlier run, whose transaction refers to this one. */
+  restore(original: TransactionId): void {
+    this.#speaksOf(original, 1)
   }
 
   #speaksOf(original: TransactionRecord["original"], change: 1 | -1): void {

@@ -24,7 +24,13 @@ export interface Recovered {
   readonly chains: number
 }
 
-const lookedAt = [...rememberedFields, "state", "upstream", "upstreamStan"] as const
+const lookedAt = [
+  ...rememberedFields,
+  "original",
+  "state",
+  "upstream",
+  "upstreamStan"
+] as const
 
 /** Chains are started so many at a time: the upstreams take no more, and terminals wait. */
 export const chainsAtOnce = 256
@@ -63,7 +69,7 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 })
 
 /** Looks at every record once, and keeps of most only what the recent window needs; by age. */
-function read({ journal }: Room, { floor }: Desk) {
+function read({ journal }: Room, { chains, floor }: Desk) {
   let records = 0
   let latest: TransactionId | undefined
   const inDoubt: Array<TransactionId> = []
@@ -73,6 +79,7 @@ function read({ journal }: Room, { floor }: Desk) {
     if (latest === undefined || id > latest) latest = id as TransactionId
     floor.restore(seen)
     if (isInDoubt(seen.state)) inDoubt.push(seen.id)
+    if (journal.has("advices", id) && seen.original !== undefined) chains.restore(seen.original)
     const { upstream, upstreamStan } = seen
     if (upstream === undefined || upstreamStan === undefined) continue
     const last = newest.get(upstream)

@@ -47,6 +47,22 @@ describe("recovery (P1, P2, P3)", () => {
     expect(after.records[0]?.state).toBe("answered")
   })
 
+  it("keeps what a pending chain refers to, as its upstream is asked by it", () => {
+    const before = new Stage()
+    const submission = before.sale()
+    before.approved(submission)
+    const [sold] = before.records
+    before.ask(before.sale({ kind: "void", original: { stan: submission.stan } }))
+    before.journal.sync()
+    before.last.end({ _tag: "timed-out" })
+    before.journal.sync()
+    const after = restart(before)
+    after.journal.tables.get("undelivered")?.clear()
+    after.recover()
+    expect(after.advices.started).toHaveLength(1)
+    expect(after.desk.chains.isOwing(sold!.id)).toBe(true)
+  })
+
   it("lets a batch close decide such a doubt, either way, once", () => {
     const before = new Stage()
     for (let asked = 0; asked < 2; asked++) {

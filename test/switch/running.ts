@@ -84,7 +84,7 @@ export class RunningSwitch {
     await eventually(async () => {
       const answer = await fetch(`http://${this.admin}/readyz`).catch(() => undefined)
       return answer?.status === 200
-    }, `the switch is ready\n${this.log()}`)
+    }, () => `the switch is ready\n${this.log()}`)
   }
 
   /** Readiness does not wait for PostgreSQL; a question to it must. */
@@ -93,7 +93,7 @@ export class RunningSwitch {
       const answer = await fetch(`http://${this.admin}/healthz`).catch(() => undefined)
       const health = await answer?.json() as { readonly ledger?: { readonly ready: boolean } }
       return health?.ledger?.ready === true
-    }, `the ledger is ready\n${this.log()}`)
+    }, () => `the ledger is ready\n${this.log()}`)
   }
 
   loaded(): Promise<LoadedConfig> {
@@ -121,25 +121,34 @@ export class RunningSwitch {
 /** Tries again, a bounded number of times. */
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
-  what: string
+  what: string | (() => string)
 ): Promise<void> {
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 600; round++) {
     if (await holds()) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  throw new Error(`never happened: ${what}`)
+  throw new Error(`never happened: ${typeof what === "string" ? what : what()}`)
 }
 
+/**
+ * Below the ports that connections are given for their own end: what is free now is not taken by
+ * anybody's connection before the switch listens there.
+ */
 async function freePorts(count: number): Promise<ReadonlyArray<number>> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () =>
-      new Promise<ReturnType<typeof createServer>>((resolve) => {
-        const server = createServer().listen(0, "127.0.0.1", () => resolve(server))
-      }))
+  const servers = new Map<number, ReturnType<typeof createServer>>()
+  for (let attempt = 0; servers.size < count && attempt < 100; attempt++) {
+    const port = 10_000 + Math.trunc(Math.random() * 22_000)
+    const server = createServer()
+    const listens = new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false))
+      server.listen(port, "127.0.0.1", () => resolve(true))
+    })
+    if (await listens) servers.set(port, server)
+  }
+  await Promise.all(
+    [...servers.values()].map((server) => new Promise((resolve) => server.close(resolve)))
   )
-  const ports = servers.map((server) => (server.address() as { readonly port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  return [...servers.keys()]
 }
 
 /** One terminal over TCP that says what it is told to, in a listener's dialect. */

@@ -72,9 +72,11 @@ export class Desk {
   submit(submission: Submission, asker: Asker): void {
     const fingerprint = this.#fingerprint(submission)
     if (this.#isRepeat(submission, fingerprint, asker)) return
-    const refusal = this.#alreadyRefused(submission) ?? this.#admission(submission)
+    const before = this.#alreadyRefused(submission)
+    const refusal = before ?? this.#admission(submission)
     if (refusal !== undefined) {
-      this.refusedEarly(submission.key, refusal)
+      // Counted from the first copy: who goes on asking is heard again in the end.
+      if (before === undefined) this.refusedEarly(submission.key, refusal)
       this.turnAway(asker, refusal)
       return
     }

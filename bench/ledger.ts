@@ -50,6 +50,7 @@ const ledger: LedgerOptions = {
     port: 0,
     batchRows: 500,
     batchMs: 50,
+    replicaLagMs: 0,
     connections: 4,
     migrate: "auto",
     required: true

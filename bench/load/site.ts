@@ -203,6 +203,7 @@ function countRows(dataPath: string): Promise<number> {
     port: 0,
     batchRows: 500,
     batchMs: 50,
+    replicaLagMs: 0,
     connections: 2,
     migrate: "refuse",
     required: true

@@ -7,8 +7,15 @@ import { MemoryLedger, memoryLedgerLayer } from "../ledger/memory-ledger.ts"
 import { startWriter } from "../ledger/writer.ts"
 import { isAboutMoney, refusedRecord } from "../simulate/audit.ts"
 import type { WorldDatabase } from "../simulate/world/house.ts"
+import { replicaLagMs } from "../simulate/world/torment.ts"
 
-const writerOptions = { batchRows: 200, batchMs: 20, lanes: 2, drainMs: 5_000 }
+const writerOptions = {
+  batchRows: 200,
+  batchMs: 20,
+  lanes: 2,
+  drainMs: 5_000,
+  replicaLagMs
+}
 const slowMs = 4_000
 const lostAcknowledgements = 3
 /** One row in so many is refused while the database is in that mood. */

@@ -160,6 +160,12 @@ export const limits = {
   ),
   batchRows: limit(1, 500, 5000, "above 500 rows a batch only grows its latency"),
   batchMs: limit(1, 50, 10 * seconds, "how far behind an analyst's view may be when load is low"),
+  replicaLagMs: limit(
+    0,
+    5 * seconds,
+    hours,
+    "a replica that takes over lacks the last rows; the journal keeps them twice as long"
+  ),
   connections: limit(1, 4, 64, "one connection writes 27,000 rows a second"),
   workers: limit(0, 1, 64, "one loop feeds a few workers; 0 decodes everything in place"),
   queueFrames: limit(

@@ -106,6 +106,7 @@ const ledger = record({
   port: defaulted(port, 0, "Port of the embedded server on loopback; 0 takes a free one."),
   batchRows: bounded(limits.batchRows, "rows"),
   batchMs: bounded(limits.batchMs, "milliseconds"),
+  replicaLagMs: bounded(limits.replicaLagMs, "milliseconds"),
   connections: bounded(limits.connections, ""),
   migrate: defaulted(
     choice(["auto", "refuse"]),

@@ -223,6 +223,8 @@ export interface LedgerConfig {
   readonly port: number
   readonly batchRows: number
   readonly batchMs: number
+  /** How far behind a replica of the server at `url` may be when it takes over. */
+  readonly replicaLagMs: number
   readonly connections: number
   readonly migrate: "auto" | "refuse"
   readonly required: boolean

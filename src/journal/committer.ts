@@ -116,8 +116,8 @@ export class Committer {
     this.#dirty = true
   }
 
-  feedWritten(sequence: number): void {
-    if (this.#contents.feed.written(sequence, this.#contents.groups)) this.#dirty = true
+  feedWritten(written: number, safe: number): void {
+    if (this.#contents.feed.move(written, safe, this.#contents.groups)) this.#dirty = true
   }
 
   /** Writes what nobody waits for, so that it does not stay in memory when all is quiet. */

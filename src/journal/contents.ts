@@ -51,7 +51,7 @@ export class Contents {
   }
 
   get records(): number {
-    return this.#tables.reduce((sum, table) => sum + table.size, this.feed.pending)
+    return this.#tables.reduce((sum, table) => sum + table.size, this.feed.held)
   }
 
   /** Live keys by table. */

@@ -1,7 +1,8 @@
 /**
- * What PostgreSQL does not have yet, in order. Entries are numbered without gaps; those up to the
- * watermark are gone. Only what is on disk is shown to the ledger, so that it never knows of
- * something that a restart does not.
+ * What PostgreSQL does not have, or could lose, in order. Entries are numbered without gaps; those
+ * up to the watermark are gone, those from there to `written` are in PostgreSQL and kept until they
+ * are safe there. Only what is on disk is shown to the ledger, so that it never knows of something
+ * that a restart does not.
  */
 
 import type { LogGroup, LogGroups } from "./log-groups.ts"
@@ -24,19 +25,31 @@ export class Feed {
   #slots: Array<FeedSlot> = []
   #first = 0
   #watermark = 0
+  #written = 0
   #durable = 0
 
-  /** The feed up to and including this is in PostgreSQL. */
+  /** The feed up to and including this is in PostgreSQL, and safe. */
   get watermark(): number {
     return this.#watermark
   }
 
-  get next(): number {
-    return this.#watermark + this.pending + 1
+  /** The feed up to and including this is in PostgreSQL. */
+  get written(): number {
+    return this.#written
   }
 
-  get pending(): number {
+  get next(): number {
+    return this.#watermark + this.held + 1
+  }
+
+  /** Entries that are here. */
+  get held(): number {
     return this.#slots.length - this.#first
+  }
+
+  /** Those that PostgreSQL does not have. */
+  get pending(): number {
+    return this.held - (this.#written - this.#watermark)
   }
 
   /** The last entry that is on disk. */
@@ -45,7 +58,7 @@ export class Feed {
   }
 
   get oldestMs(): number | undefined {
-    return this.#slots[this.#first]?.origin.wallMs
+    return this.at(this.#written + 1)?.origin.wallMs
   }
 
   /** `slot.sequence` is {@link next}. */
@@ -62,9 +75,10 @@ export class Feed {
     this.#durable = sequence
   }
 
-  /** Moves the watermark; returns whether it moved. */
-  written(sequence: number, groups: LogGroups): boolean {
-    const until = Math.min(sequence, this.#durable)
+  /** Moves the marks; returns whether the watermark moved. */
+  move(written: number, safe: number, groups: LogGroups): boolean {
+    this.#written = Math.max(this.#written, Math.min(written, this.#durable))
+    const until = Math.min(safe, this.#written)
     if (until <= this.#watermark) return false
     while (this.#watermark < until) {
       const slot = this.#slots[this.#first++]!
@@ -90,6 +104,7 @@ export class Feed {
   ): number | undefined {
     found.sort((left, right) => left.sequence - right.sequence)
     this.#watermark = watermark
+    this.#written = watermark
     for (const slot of found) {
       if (slot.sequence < this.next) continue
       if (slot.sequence > this.next) return this.next

@@ -26,7 +26,7 @@ export interface Inspected {
   /** Transactions by their state, advices by upstream. */
   readonly states: Readonly<Record<string, number>>
   readonly advices: Readonly<Record<string, number>>
-  /** The feed up to here is in PostgreSQL; so many entries are not. */
+  /** The feed up to here is safe in PostgreSQL; so many entries may not be there. */
   readonly watermark: number
   readonly feedPending: number
 }

@@ -121,8 +121,8 @@ function openJournal(
       }
       return entries
     },
-    feedWritten: (sequence) => committer.feedWritten(sequence),
-    feedMark: () => feed.watermark,
+    feedWritten: (written, safe) => committer.feedWritten(written, safe),
+    feedMark: () => feed.written,
     onFeed: (listener) => void listeners.push(listener),
     health: () => health
   }

@@ -64,7 +64,7 @@ const caughtUp = (journal: JournalShape): Effect.Effect<void> =>
     while (true) {
       const { feedPending } = journal.health()
       if (feedPending === 0) return
-      const [first] = journal.feedAfter(0, 1)
+      const [first] = journal.feedAfter(journal.feedMark(), 1)
       // Before the first is on disk its number is not known, and the writer does not have it.
       if (first !== undefined) {
         last ??= first.sequence + feedPending - 1

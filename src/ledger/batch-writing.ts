@@ -2,7 +2,7 @@
  * Writing one batch to its end, whatever it takes. What must hold: it returns only when every row
  * is in PostgreSQL or in the exceptions; an outage is waited out; a batch that one row spoils is
  * halved until that row stands alone; rows that PostgreSQL confirmed and lost are written again
- * from what the journal still holds.
+ * from what the journal still holds of them.
  */
 
 import { Effect } from "effect"
@@ -15,7 +15,7 @@ import {
 } from "../domain/ports/ledger.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import { contradictingRow, refusedRow } from "./exception-rows.ts"
-import { besideLane, HeldMarks, type Marks } from "./held-marks.ts"
+import { besideMark, HeldMarks, type Marks } from "./held-marks.ts"
 
 /** Counted as it happens; read by the health service. */
 export interface WriterCounts {
@@ -42,8 +42,8 @@ export interface WriterServices {
   readonly random: RandomShape
 }
 
-/** Rows that were confirmed last, kept whole: a replica that takes over lacks the last ones. */
-const recentRows = 4_096
+/** Exceptions that were raised last; they are in no feed. */
+const recentExceptions = 4_096
 
 const firstPauseMs = 50
 const maxPauseMs = 5000
@@ -66,8 +66,9 @@ export class BatchWriting {
   readonly marks: HeldMarks
   readonly #services: WriterServices
   readonly #chunkRows: number
-  readonly #recent: Array<ReadonlyArray<LedgerEntry>> = []
-  #recentRows = 0
+  readonly #raised: Array<LedgerEntry> = []
+  /** Rows of the feed up to here may have been confirmed. */
+  #highest = 0
 
   constructor(services: WriterServices, chunkRows: number) {
     this.#services = services
@@ -87,7 +88,7 @@ export class BatchWriting {
   #place(entries: ReadonlyArray<LedgerEntry>, mark: LedgerMark): Effect.Effect<number> {
     return this.#patiently(this.#write(entries, mark)).pipe(
       Effect.flatMap(({ conflicts, losses }) => {
-        this.#keep(entries)
+        this.#highest = Math.max(this.#highest, mark.sequence)
         return conflicts.length === 0
           ? Effect.succeed(losses)
           : Effect.map(this.#contradicted(conflicts, mark.lane), (more) => losses + more)
@@ -102,10 +103,11 @@ export class BatchWriting {
    */
   #write(
     entries: ReadonlyArray<LedgerEntry>,
-    mark: LedgerMark
+    of: LedgerMark
   ): Effect.Effect<Written, LedgerUnavailable | LedgerRejected> {
     return Effect.suspend(() => {
       const { confirmed } = this.marks
+      const mark = this.marks.moving(of)
       const after = confirmed.get(mark.lane) ?? 0
       return Effect.flatMap(
         this.#services.store.write(entries, { ...mark, after }),
@@ -116,7 +118,7 @@ export class BatchWriting {
           const losses = this.marks.losses(confirmed, heldMarks)
           if ((heldMarks.get(mark.lane) ?? 0) < after) {
             return Effect.map(
-              this.#patiently(this.#write([], mark)),
+              this.#patiently(this.#write([], of)),
               (again) => ({ conflicts, losses: losses + again.losses })
             )
           }
@@ -125,12 +127,6 @@ export class BatchWriting {
         }
       )
     })
-  }
-
-  #keep(entries: ReadonlyArray<LedgerEntry>): void {
-    this.#recent.push(entries)
-    this.#recentRows += entries.length
-    while (this.#recentRows > recentRows) this.#recentRows -= this.#recent.shift()!.length
   }
 
   /** Repeats for ever while PostgreSQL is unavailable; the pause grows and is jittered. */
@@ -195,29 +191,27 @@ export class BatchWriting {
   /** An exception's own texts are always storable; a store that refuses them is out of order. */
   #raise(rows: ReadonlyArray<ExceptionRow>, lane: number): Effect.Effect<number> {
     const entries = rows.map((row): LedgerEntry => ({ table: "exceptions", row }))
-    this.#keep(entries)
+    this.#raised.push(...entries)
+    this.#raised.splice(0, this.#raised.length - recentExceptions)
     return this.#beside(entries, lane)
   }
 
   /** Rows that the feed does not have, all or none; conflicts were told when they came up. */
   #beside(entries: ReadonlyArray<LedgerEntry>, lane: number): Effect.Effect<number> {
-    return Effect.suspend(() => {
-      const mark = { lane: besideLane(lane), sequence: this.marks.nextBeside(lane) }
-      return this.#patiently(this.#write(entries, mark))
-    }).pipe(
+    return this.#patiently(this.#write(entries, besideMark(lane))).pipe(
       Effect.map(({ losses }) => losses),
-      Effect.catchTag("LedgerRejected", (error) => {
+      Effect.catchTag("LedgerRejected", ({ reason }) => {
+        const [entry] = entries
+        if (entries.length === 1 && entry !== undefined) {
+          return entry.table === "exceptions"
+            ? Effect.as(Effect.logError(`the ledger refused an exception: ${reason}`), 0)
+            : this.#refuse(entry, reason, lane)
+        }
         const middle = entries.length >> 1
-        return entries.length > 1
-          ? Effect.flatMap(
-            this.#beside(entries.slice(0, middle), lane),
-            (losses) =>
-              Effect.map(this.#beside(entries.slice(middle), lane), (more) => losses + more)
-          )
-          : Effect.as(
-            Effect.logError(`the ledger refused a row beside the feed: ${error.reason}`),
-            0
-          )
+        return Effect.flatMap(
+          this.#beside(entries.slice(0, middle), lane),
+          (losses) => Effect.map(this.#beside(entries.slice(middle), lane), (more) => losses + more)
+        )
       })
     )
   }
@@ -228,6 +222,17 @@ export class BatchWriting {
       this.#patiently<Marks, never>(this.#services.store.marks),
       (held) => this.#makeGood(this.marks.lossesAtStart(held), 0)
     )
+  }
+
+  /** Asks whether PostgreSQL still holds all that it confirmed, and writes again what it lost. */
+  check(lane: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { confirmed } = this.marks
+      return Effect.flatMap(
+        this.#patiently<Marks, never>(this.#services.store.marks),
+        (held) => this.#makeGood(this.marks.losses(confirmed, held), lane)
+      )
+    })
   }
 
   /**
@@ -241,12 +246,28 @@ export class BatchWriting {
         this.counts.rewinds++
         yield* Effect.logError("the ledger lost rows that it had confirmed; writing them again")
         let more = 0
-        const recent = Array.from(this.#recent)
-        for (const entries of recent) more += yield* this.#beside(entries, lane)
+        more += yield* this.#feedAgain(lane)
+        if (this.#raised.length > 0) more += yield* this.#beside(this.#raised.slice(), lane)
         for (const table of kept) more += yield* this.#rewrite(table, lane)
         this.marks.madeGood(losses)
         losses = more
       }
+    })
+  }
+
+  /** What the journal keeps of the feed although it was confirmed. */
+  #feedAgain(lane: number): Effect.Effect<number> {
+    return Effect.gen({ self: this }, function*() {
+      const highest = this.#highest
+      let losses = 0
+      let sequence = 0
+      while (sequence < highest) {
+        const taken = this.#services.journal.feedAfter(sequence, this.#chunkRows)
+        const again = taken.filter((each) => each.sequence <= highest)
+        sequence = again.at(-1)?.sequence ?? highest
+        if (again.length > 0) losses += yield* this.#beside(again.map(({ entry }) => entry), lane)
+      }
+      return losses
     })
   }
 

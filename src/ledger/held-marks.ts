@@ -14,7 +14,10 @@ export type Marks = ReadonlyMap<number, number>
 /** What a lane writes beside the feed (rewritten rows, exceptions) has marks of its own. */
 const besideLanes = 10_000
 
-export const besideLane = (lane: number): number => besideLanes + lane
+const besideLane = (lane: number): number => besideLanes + lane
+
+/** The mark of whatever this lane writes beside the feed next. */
+export const besideMark = (lane: number): LedgerMark => ({ lane: besideLane(lane), sequence: 0 })
 
 const key = "ledger-marks"
 
@@ -30,6 +33,7 @@ export class HeldMarks {
   readonly #confirmed = new Map<number, number>()
   /** Losses that were noticed and are not made good yet. */
   #owed = 0
+  #noticed = 0
 
   constructor(journal: JournalShape) {
     this.#journal = journal
@@ -40,9 +44,20 @@ export class HeldMarks {
     return new Map(this.#confirmed)
   }
 
-  /** The mark of the next thing that this lane writes beside the feed. */
-  nextBeside(lane: number): number {
-    return (this.#confirmed.get(besideLane(lane)) ?? 0) + 1
+  /**
+   * A mark that moves when it is written. Rows of the feed that come again are behind the mark that
+   * their lane had before a restart, and go beside it.
+   */
+  moving(mark: LedgerMark): LedgerMark {
+    const isBeside = mark.lane >= besideLanes
+    if (!isBeside && mark.sequence > (this.#confirmed.get(mark.lane) ?? 0)) return mark
+    const lane = isBeside ? mark.lane : besideLane(mark.lane)
+    return { lane, sequence: (this.#confirmed.get(lane) ?? 0) + 1 }
+  }
+
+  /** Losses that were ever noticed; undefined while one is not made good. */
+  get noticed(): number | undefined {
+    return this.#owed > 0 ? undefined : this.#noticed
   }
 
   confirm({ lane, sequence }: LedgerMark): void {
@@ -96,6 +111,7 @@ export class HeldMarks {
 
   #owe(): number {
     this.#owed++
+    this.#noticed++
     this.remember()
     return 1
   }

@@ -155,10 +155,12 @@ const healthLayer = (options: LedgerOptions, meter: Meter) =>
       const ready = yield* Latch.make(false)
       yield* atStart(options, ready, meter)
       yield* upkeep(options, ready, meter).pipe(Effect.forkScoped)
-      const { batchMs, batchRows, connections } = options.config
+      const { batchMs, batchRows, connections, url } = options.config
+      // An embedded server has no replica.
+      const replicaLagMs = url === undefined ? 0 : options.config.replicaLagMs
       const { drainMs } = options
       const view = yield* startWriter(
-        { batchRows, batchMs, lanes: connections, drainMs },
+        { batchRows, batchMs, lanes: connections, drainMs, replicaLagMs },
         ready.await
       )
       return LedgerHealth.of({

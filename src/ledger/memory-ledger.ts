@@ -28,7 +28,7 @@ export interface MemoryLedgerShape {
   readonly loseAcknowledgements: (count: number) => void
   /**
    * Forgets the last `count` batches, marks included, as a replica that was behind: but none that
-   * was committed before `sinceMs` on the monotonic clock, because every replica has it by then.
+   * was committed up to `sinceMs` on the monotonic clock, because every replica has it by then.
    */
   readonly failOver: (count: number, sinceMs?: number) => void
   /** Changes a row that stands, as nobody may. */
@@ -77,7 +77,7 @@ class Books implements MemoryLedgerShape {
   failOver(count: number, sinceMs = Number.NEGATIVE_INFINITY): void {
     for (let batch = 0; batch < count; batch++) {
       const last = this.#undos.at(-1)
-      if (last === undefined || last.atMs < sinceMs) return
+      if (last === undefined || last.atMs <= sinceMs) return
       this.#undos.pop()
       for (const undo of last.undo.toReversed()) undo()
     }

@@ -1,8 +1,9 @@
 /**
  * The ledger writer: moves the journal's feed to PostgreSQL in batches, several in flight. What
  * must hold: it never blocks an answer (it only reads the journal); the journal is told of rows
- * that are written and never of others; batches in flight are bounded by the lanes; at shutdown the
- * feed is drained within a bound, and what remains is written after the next start.
+ * that are written and never of others, and that they are safe when every replica has them; batches
+ * in flight are bounded by the lanes; at shutdown the feed is drained within a bound, and what
+ * remains is written after the next start.
  */
 
 import { Effect, Latch, Queue, type Scope } from "effect"
@@ -22,6 +23,11 @@ export interface WriterOptions {
   readonly lanes: number
   /** How long the end of the switch may wait for the feed. */
   readonly drainMs: number
+  /**
+   * How far behind a replica may be that takes over: the journal keeps rows for that long after
+   * PostgreSQL confirmed them. 0: whatever was confirmed stays.
+   */
+  readonly replicaLagMs: number
 }
 
 export interface WriterView {
@@ -44,6 +50,7 @@ export const startWriter = Effect.fnUntraced(function*(
   const loop = new WriterLoop(options, services)
   services.journal.onFeed(() => loop.feed.openUnsafe())
   yield* Effect.andThen(ready, loop.run).pipe(Effect.forkScoped)
+  if (options.replicaLagMs > 0) yield* Effect.andThen(ready, loop.keep).pipe(Effect.forkScoped)
   yield* Effect.addFinalizer(() => loop.drain)
   return loop.view
 })
@@ -58,6 +65,8 @@ class WriterLoop {
   readonly #writing: BatchWriting
   readonly #idle = Latch.makeUnsafe(true)
   #running = false
+  /** Every replica has the feed up to here. */
+  #safe = 0
   #draining = false
 
   constructor(options: WriterOptions, services: WriterServices) {
@@ -125,11 +134,32 @@ class WriterLoop {
         const end = this.#progress.written(sequence)
         if (end !== undefined) {
           this.#writing.marks.remember()
-          journal.feedWritten(end)
+          journal.feedWritten(end, this.#options.replicaLagMs > 0 ? this.#safe : end)
         }
         // Looks once more, so that an empty feed is noticed as idle.
         if (this.#progress.inFlight === 0) this.feed.openUnsafe()
       })
+    })
+  }
+
+  /**
+   * Rows are safe when they are still held, in PostgreSQL's own words, by the time that every
+   * replica must have them: a fail-over before that was noticed, and a later one cannot lose them.
+   */
+  get keep(): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function*() {
+      const { journal } = this.#services
+      const { marks } = this.#writing
+      while (true) {
+        const written = journal.feedMark()
+        const { noticed } = marks
+        yield* Effect.sleep(this.#options.replicaLagMs)
+        if (written === this.#safe || noticed === undefined) continue
+        yield* this.#writing.check(this.#options.lanes)
+        if (marks.noticed !== noticed) continue
+        this.#safe = written
+        journal.feedWritten(written, written)
+      }
     })
   }
 

@@ -105,6 +105,7 @@ export class Site {
       port: 0,
       batchRows: 100,
       batchMs: 10,
+      replicaLagMs: 0,
       connections: 1,
       migrate: "refuse",
       required: true

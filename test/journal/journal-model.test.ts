@@ -26,7 +26,7 @@ const tables = ["transactions", "undelivered", "state", "feed"] as const
 
 type Command =
   | { readonly does: "commit" | "note"; readonly changes: ReadonlyArray<Change> }
-  | { readonly does: "written"; readonly share: number }
+  | { readonly does: "written"; readonly share: number; readonly safe: number }
   | { readonly does: "turn" | "settle" | "quiet" | "restart" }
   | { readonly does: "powerCut"; readonly kept: number }
 
@@ -57,7 +57,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ does: fc.constant("restart") }) },
   {
     weight: 2,
-    arbitrary: fc.record({ does: fc.constant("written"), share: fc.double({ min: 0, max: 1 }) })
+    arbitrary: fc.record({
+      does: fc.constant("written"),
+      share: fc.double({ min: 0, max: 1 }),
+      safe: fc.double({ min: 0, max: 1 })
+    })
   },
   {
     weight: 2,
@@ -174,11 +178,13 @@ class World {
     else this.journal.note(writes, feed)
   }
 
-  written(share: number): void {
+  /** A share of what is on disk is written, and a share of that is safe. */
+  written(share: number, safe: number): void {
     const durable = this.journal.feedAfter(0, 1000)
-    const sequence = durable[Math.floor(durable.length * share)]?.sequence
+    const at = (part: number) => durable[Math.floor(durable.length * part)]?.sequence
+    const sequence = at(share * safe)
     if (sequence === undefined) return
-    this.journal.feedWritten(sequence)
+    this.journal.feedWritten(at(share) ?? sequence, sequence)
     this.model.written(sequence)
     this.#moment()
   }
@@ -242,7 +248,7 @@ async function run(world: World, each: Command): Promise<void> {
       world.commit(each.changes, each.does === "commit")
       break
     case "written":
-      world.written(each.share)
+      world.written(each.share, each.safe)
       break
     case "turn":
       world.time.endTurn()

@@ -127,7 +127,7 @@ describe("the feed", () => {
     expect(grew).toBe(1)
     expect(journal.feedAfter(0, 10).map(({ sequence }) => sequence)).toEqual([1, 2])
     expect(journal.feedAfter(0, 1)).toHaveLength(1)
-    journal.feedWritten(2)
+    journal.feedWritten(2, 2)
     expect(journal.health().feedPending).toBe(0)
     time.pass(200)
     const again = opened((disk.powerCut(), disk))
@@ -135,6 +135,23 @@ describe("the feed", () => {
     again.journal.commit([], [row(3)], () => {})
     again.time.settle()
     expect(again.journal.feedAfter(0, 10)).toEqual([{ sequence: 3, entry: row(3) }])
+  })
+
+  it("keeps what is written until it is safe, for a process that is restarted", () => {
+    const { disk, journal, time } = opened()
+    journal.commit([], [row(1), row(2), row(3)], () => {})
+    time.settle()
+    journal.feedWritten(2, 1)
+    expect(journal.health().feedPending).toBe(1)
+    expect([journal.feedMark(), journal.health().records]).toEqual([2, 2])
+    expect(journal.feedAfter(0, 10).map(({ sequence }) => sequence)).toEqual([2, 3])
+    time.pass(200)
+    const again = reopened(disk)
+    expect(again.feedMark()).toBe(1)
+    expect(again.health().feedPending).toBe(2)
+    expect(again.feedAfter(1, 10).map(({ sequence }) => sequence)).toEqual([2, 3])
+    again.feedWritten(3, 3)
+    expect([again.health().feedPending, again.health().records]).toEqual([0, 0])
   })
 
   it("keeps entries whose transaction has left its table", () => {
@@ -162,7 +179,10 @@ describe("old groups", () => {
       ] as const
       journal.commit(writes, [{ table: "transactions", row: ended }], () => {})
       if (number % 8 === 0) time.settle()
-      if (number % 80 === 0) journal.feedWritten(journal.feedAfter(0, 1000).at(-1)?.sequence ?? 0)
+      if (number % 80 === 0) {
+        const last = journal.feedAfter(0, 1000).at(-1)?.sequence ?? 0
+        journal.feedWritten(last, last)
+      }
       most = Math.max(most, journal.health().bytes)
     }
     time.settle()
@@ -192,7 +212,8 @@ describe("old groups", () => {
     }
     expect([...levels]).toEqual(["open", "alarm", "full"])
     expect(journal.health().oldestFeedMs).toBeGreaterThanOrEqual(0)
-    journal.feedWritten(journal.health().feedPending)
+    const last = journal.health().feedPending
+    journal.feedWritten(last, last)
     time.pass(3000)
     expect(journal.health().level).toBe("open")
   })

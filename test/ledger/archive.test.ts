@@ -87,7 +87,7 @@ describe("the archive", () => {
     const found = ask({ rrn: later.rrn! }).finally(() => answered = true)
     await server.run(write(later))
     expect(answered).toBe(false)
-    journal.shape.feedWritten(journal.appended)
+    journal.shape.feedWritten(journal.appended, journal.appended)
     expect(await found).toMatchObject({ taken: 500 })
   })
 

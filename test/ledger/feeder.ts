@@ -33,6 +33,7 @@ const ledger = ledgerLayer({
     port: 0,
     batchRows: 200,
     batchMs: 5,
+    replicaLagMs: 0,
     connections: 3,
     migrate: "auto",
     required: true

@@ -15,7 +15,8 @@ interface Numbered {
 }
 
 export class MemoryJournal {
-  /** Highest sequence that the writer called written. */
+  /** Highest sequence that the writer called written, and safe. */
+  written = 0
   released = 0
   /** Called whenever the writer calls a sequence written. */
   onWritten: ((sequence: number) => void) | undefined
@@ -38,7 +39,7 @@ export class MemoryJournal {
   }
 
   get pending(): number {
-    return this.#feed.length
+    return this.appended - this.written
   }
 
   readonly shape: JournalShape = {
@@ -60,14 +61,15 @@ export class MemoryJournal {
       const from = Math.max(0, sequence - this.#dropped)
       return this.#feed.slice(from, from + limit)
     },
-    feedMark: () => this.#dropped,
-    feedWritten: (sequence) => {
-      this.released = sequence
-      this.onWritten?.(sequence)
-      const count = sequence - this.#dropped
+    feedMark: () => this.written,
+    feedWritten: (written, safe) => {
+      this.written = Math.max(this.written, written)
+      this.onWritten?.(written)
+      const count = safe - this.#dropped
       if (count <= 0) return
       this.#feed.splice(0, count)
-      this.#dropped = sequence
+      this.#dropped = safe
+      this.released = safe
     },
     onFeed: (listener) => void this.#listeners.push(listener),
     health: () => ({
@@ -78,7 +80,7 @@ export class MemoryJournal {
       records: 0,
       maxRecords: 1,
       level: "open",
-      feedPending: this.#feed.length,
+      feedPending: this.pending,
       oldestFeedMs: undefined,
       waitingMs: 0,
       commitP50Ms: 0,

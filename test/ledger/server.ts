@@ -27,6 +27,7 @@ export const ledgerConfig = (
   port: 0,
   batchRows: 200,
   batchMs: 5,
+  replicaLagMs: 0,
   connections: 3,
   migrate: "auto",
   required: true,

@@ -76,7 +76,7 @@ const converse = (requests: ReadonlyArray<Words>) =>
             desk(requestOf(words), (told) => resume(Effect.succeed(told)))
           )
           const feed = journal.shape.feedAfter(0, 10).map((each) => each.entry)
-          journal.shape.feedWritten(journal.appended)
+          journal.shape.feedWritten(journal.appended, journal.appended)
           return { answer, feed }
         }))
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(journal.layer, machine)))

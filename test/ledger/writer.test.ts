@@ -5,14 +5,18 @@ import { describe, expect, it } from "vitest"
 import type { Journal, LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import type { Random, Time } from "../../src/domain/ports/time.ts"
-import { MemoryLedger, memoryLedgerLayer } from "../../src/ledger/memory-ledger.ts"
+import {
+  makeMemoryLedger,
+  MemoryLedger,
+  memoryLedgerLayer
+} from "../../src/ledger/memory-ledger.ts"
 import { startWriter, type WriterView } from "../../src/ledger/writer.ts"
 import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { entry, idOf, sale, sales } from "./records.ts"
 import { until } from "./server.ts"
 
-const options = { batchRows: 100, batchMs: 1, lanes: 3, drainMs: 5000 }
+const options = { batchRows: 100, batchMs: 1, lanes: 3, drainMs: 5000, replicaLagMs: 0 }
 
 interface Scene {
   readonly journal: MemoryJournal
@@ -26,14 +30,15 @@ type Stage = Journal | LedgerStore | MemoryLedger | Time | Random
 const play = <A>(
   act: (scene: Scene) => Effect.Effect<A>,
   journal = new MemoryJournal(),
-  before: (store: LedgerStore["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void
+  before: (store: LedgerStore["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void,
+  replicaLagMs = 0
 ): Promise<A> => {
   const layer: Layer.Layer<Stage> = Layer.mergeAll(memoryLedgerLayer, machine, journal.layer)
   return Effect.runPromise(
     Effect.gen(function*() {
       const ledger = yield* MemoryLedger
       yield* Effect.orDie(before(yield* LedgerStore))
-      const view = yield* startWriter(options, Effect.void)
+      const view = yield* startWriter({ ...options, replicaLagMs }, Effect.void)
       return yield* act({ journal, ledger, view })
     }).pipe(Effect.scoped, Effect.provide(layer))
   )
@@ -43,6 +48,13 @@ const empty = (journal: MemoryJournal) => until(() => journal.pending === 0, "an
 
 const idsOf = (ledger: Scene["ledger"]): Array<string> =>
   ledger.rows("transactions").map(({ id }) => id).sort()
+
+/** Rows that are in the feed alone. */
+const exceptions = (count: number, from = 0): ReadonlyArray<LedgerEntry> =>
+  Array.from({ length: count }, (_, n) => {
+    const id = `advice:${from + n}`
+    return { table: "exceptions", row: { id, reason: "advice-exhausted", detail: id, atMs: 1 } }
+  })
 
 const idsUpTo = (count: number): Array<string> => Array.from({ length: count }, (_, n) => idOf(n))
 
@@ -158,13 +170,63 @@ describe("the ledger writer", () => {
   it("notices at its start that the ledger lacks what the journal calls written", () => {
     const journal = new MemoryJournal()
     journal.append(sales(10))
-    journal.shape.feedWritten(10)
+    journal.shape.feedWritten(10, 10)
     journal.kept.set("transactions", Array.from({ length: 10 }, (_, n) => [idOf(n), sale(n)]))
     return play(({ ledger, view }) =>
       Effect.gen(function*() {
         yield* until(() => idsOf(ledger).length === 10, "the rows again")
         expect(view.counts.rewinds).toBe(1)
       }), journal)
+  })
+
+  it("keeps what a replica may lack, and writes it again wherever it is lost", () =>
+    play(
+      ({ journal, ledger, view }) =>
+        Effect.gen(function*() {
+          journal.append(exceptions(20))
+          yield* empty(journal)
+          expect([journal.released, journal.shape.feedAfter(0, 100).length]).toEqual([0, 20])
+          // Nothing is written any more: it is the look at the marks that tells.
+          ledger.failOver(1)
+          yield* until(() => view.counts.rewinds === 1, "a look")
+          expect(ledger.rows("exceptions").length).toBe(20)
+          yield* until(() => journal.released === 20, "safe rows")
+        }),
+      new MemoryJournal(),
+      () => Effect.void,
+      20
+    ))
+
+  it("writes again after a restart what a fail-over behind its back may have lost", async () => {
+    const journal = new MemoryJournal()
+    const { ledger, store } = makeMemoryLedger()
+    const lives = (act: (view: WriterView) => Effect.Effect<void>) =>
+      Effect.runPromise(
+        Effect.gen(function*() {
+          const forever = { ...options, lanes: 1, replicaLagMs: 3_600_000 }
+          yield* act(yield* startWriter(forever, Effect.void))
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(Layer.mergeAll(Layer.succeed(LedgerStore, store), machine, journal.layer))
+        )
+      )
+    await lives(() => {
+      journal.append(exceptions(20))
+      return empty(journal)
+    })
+    ledger.failOver(1)
+    journal.written = 0
+    await lives((view) =>
+      Effect.gen(function*() {
+        yield* empty(journal)
+        expect(ledger.rows("exceptions").length).toBe(20)
+        // These moved no mark of the feed, and are missed all the same when they are lost again.
+        ledger.failOver(1)
+        journal.append(exceptions(1, 20))
+        yield* until(() => view.counts.rewinds === 2 && journal.pending === 0, "a rewind")
+        expect(ledger.rows("exceptions").length).toBe(21)
+      })
+    )
   })
 
   it("notices that what it wrote again was lost as well", () =>
@@ -186,7 +248,7 @@ describe("the ledger writer", () => {
   it("misses an earlier batch that committed behind a later one, also after a restart", () => {
     const journal = new MemoryJournal()
     journal.append(sales(20))
-    journal.shape.feedWritten(20)
+    journal.shape.feedWritten(20, 20)
     // Lane 0 had the first ten rows and lane 1 the others, whose mark is the only one left.
     journal.state.set("ledger-marks", { marks: { 0: 10, 1: 20 }, owing: false })
     journal.kept.set("transactions", Array.from({ length: 10 }, (_, n) => [idOf(n), sale(n)]))
@@ -222,17 +284,21 @@ describe("the ledger writer", () => {
     ))
 
   it("misses what was lost, though the answer that would have told of it is lost as well", () =>
-    play(({ journal, ledger, view }) =>
-      Effect.gen(function*() {
-        journal.append(sales(20))
-        yield* empty(journal)
-        ledger.failOver(1)
-        ledger.loseAcknowledgements(1)
-        journal.append(sales(20, 20))
-        yield* empty(journal)
-        yield* until(() => idsOf(ledger).length === 40, "every row")
-        expect(view.counts.rewinds).toBe(1)
-      })
+    play(
+      ({ journal, ledger, view }) =>
+        Effect.gen(function*() {
+          journal.append(sales(20))
+          yield* empty(journal)
+          ledger.failOver(1)
+          ledger.loseAcknowledgements(1)
+          journal.append(sales(20, 20))
+          yield* empty(journal)
+          yield* until(() => idsOf(ledger).length === 40, "every row")
+          expect(view.counts.rewinds).toBe(1)
+        }),
+      new MemoryJournal(),
+      () => Effect.void,
+      60_000
     ))
 
   it("drains at its end", async () => {

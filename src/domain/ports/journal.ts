@@ -27,7 +27,7 @@ export interface JournalTables {
   readonly pushes: PushRecord
   /** Key: terminal id. Wrapped working keys, high-water mark of (batch, STAN), push sequence. */
   readonly terminals: TerminalState
-  /** Key: ledger sequence, zero-padded to 16 digits. Rows that PostgreSQL does not have yet. */
+  /** Key: ledger sequence, zero-padded to 16 digits. Rows that PostgreSQL may not have. */
   readonly feed: LedgerEntry
   /** Small singletons: business day, configuration version, registry snapshot, node identity. */
   readonly state: unknown
@@ -134,13 +134,16 @@ export interface JournalShape {
       fields: ReadonlyArray<F>
     ): Iterable<readonly [key: string, value: Pick<TransactionRecord, F>]>
   }
-  /** Up to `limit` feed entries after `sequence`, in order; only such as are on disk. */
+  /** Up to `limit` entries after `sequence` that are on disk, kept ones included; in order. */
   readonly feedAfter: (
     sequence: number,
     limit: number
   ) => ReadonlyArray<{ readonly sequence: number; readonly entry: LedgerEntry }>
-  /** Everything up to and including `sequence` is in PostgreSQL. */
-  readonly feedWritten: (sequence: number) => void
+  /**
+   * Everything up to and including `written` is in PostgreSQL; it is kept all the same, until it is
+   * called safe: written again after a restart, and by whoever finds that PostgreSQL has lost it.
+   */
+  readonly feedWritten: (written: number, safe: number) => void
   /** Everything up to and including this was in PostgreSQL when it was last heard of. */
   readonly feedMark: () => number
   /** Called after every sync with which the feed grew. */
@@ -155,7 +158,7 @@ export interface JournalHealth {
   readonly givenUp: ReadonlyArray<string>
   readonly bytes: number
   readonly maxBytes: number
-  /** Live keys and feed entries. */
+  /** Live keys and feed entries, those that are only kept included. */
   readonly records: number
   readonly maxRecords: number
   /**
@@ -163,6 +166,7 @@ export interface JournalHealth {
    * not keep up: new transactions are refused. `failed`: nothing is acknowledged any more.
    */
   readonly level: "open" | "alarm" | "full" | "failed"
+  /** Entries that PostgreSQL does not have. */
   readonly feedPending: number
   /** Age of the oldest entry that PostgreSQL does not have. */
   readonly oldestFeedMs: number | undefined

@@ -51,7 +51,7 @@ const databaseMoods: ReadonlyArray<DatabaseMood> = [
 ]
 
 /** No replica is further behind than this. */
-const replicaLagMs = 5_000
+export const replicaLagMs = 5_000
 
 export class Torment {
   readonly counts: Record<FaultKind, number> = {

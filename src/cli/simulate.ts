@@ -1,12 +1,12 @@
 /**
- * `pointsman simulate`: seeded worlds, in this process or in several. A seed says everything; what
+ * `pointsman simulate`: seeded worlds, in this thread or in several. A seed says everything; what
  * is found is told with its story and the command that shows it again.
  */
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { Piscina } from "piscina"
 import {
   addResult,
-  addSum,
   type CampaignSum,
   emptySum,
   findingLines,
@@ -17,13 +17,12 @@ import { calmPlan, drawPlan, type WorldPlan, worldVersion } from "../simulate/wo
 import { play, type Played } from "../simulate/world/play.ts"
 import { parseScenario } from "../simulate/world/scenario.ts"
 import { shrinkPlan } from "../simulate/world/shrink.ts"
-import { World } from "../simulate/world/world.ts"
-import { startVerb } from "./child-process.ts"
+import { World, type WorldResult } from "../simulate/world/world.ts"
 import { stopwatch } from "./stopwatch.ts"
 import { type Action, type Call, Refusal } from "./verb.ts"
 import { worldOf, worldRunner } from "./world-maker.ts"
 
-/** Worlds that a child does before it reports. */
+/** Worlds after which the sum is told and kept. */
 const portion = 5
 
 export const verb: Action = {
@@ -38,14 +37,14 @@ export const verb: Action = {
     calm: { type: "yes", about: "without any fault" },
     everybody: { type: "yes", about: "also counters, wallets, shared lines and batch closes" },
     first: { type: "yes", about: "end at the first world with a violation" },
-    jobs: { type: "number", value: "<n>", about: "processes", fallback: 2 },
+    jobs: { type: "number", value: "<n>", about: "threads", fallback: 2 },
     shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
     plan: { type: "text", value: "<file>", about: "a world as --shrink printed it" },
     scenario: { type: "text", value: "<file>", about: "play one story of the scenario language" },
     resume: { type: "text", value: "<file>", about: "keep the sum here, and go on from it" }
   },
   examples: [
-    ["simulate --seeds 2000", "the long form, over two processes"],
+    ["simulate --seeds 2000", "the long form, over two threads"],
     ["simulate --seed 17 --shrink", "one world, made as small as its failure allows"]
   ],
   run
@@ -64,14 +63,14 @@ async function run(call: Call): Promise<0 | 1> {
   const state = readState(call.text("resume"), call) ?? first
   const until = from + (call.number("seeds") ?? 0)
   const seconds = stopwatch()
-  const jobs = Math.max(1, call.number("jobs") ?? 1)
-  if (jobs === 1 || until - state.next <= portion) {
+  const jobs = Math.min(call.number("jobs") ?? 1, until - state.next)
+  if (jobs > 1) await inThreads(call, state, until, jobs)
+  else {
     const runWorld = await worldRunner()
     while (state.next < until && !isOver(call, state.sum)) {
-      addResult(state.sum, runWorld(planOf(call, state.next)))
-      state.next++
+      count(call, state, runWorld(planOf(call, state.next)), from, until)
     }
-  } else await fanOut(call, state, until, jobs)
+  }
   saveState(call.text("resume"), call, state)
   return told(call, state.sum, seconds())
 }
@@ -148,42 +147,51 @@ interface State {
   sum: CampaignSum
 }
 
-/** Children take portions of seeds and report sums; the order of reports does not matter. */
-async function fanOut(call: Call, state: State, until: number, jobs: number): Promise<void> {
-  const first = state.next
-  let begun = state.next
-  /** Portions that ended before one that began earlier, by their first seed. */
-  const early = new Map<number, { readonly seeds: number; readonly sum: CampaignSum }>()
-  const worker = async (): Promise<void> => {
-    while (begun < until && !isOver(call, state.sum)) {
-      const from = begun
-      const seeds = Math.min(portion, until - begun)
-      begun += seeds
-      early.set(from, { seeds, sum: await portionOf(call, from, seeds) })
-      // What is kept is always a whole beginning, so that a resumed campaign skips no seed.
-      for (let done = early.get(state.next); done !== undefined; done = early.get(state.next)) {
-        early.delete(state.next)
-        addSum(state.sum, done.sum)
-        state.next += done.seeds
-      }
-      const faults = state.sum.findings.length
-      call.streams.say(
-        `${state.next - first} of ${until - first} worlds, ${faults} with violations`
-      )
-      saveState(call.text("resume"), call, state)
-    }
-  }
-  await Promise.all(Array.from({ length: jobs }, worker))
+/** Adds the world of the next seed. */
+function count(call: Call, state: State, result: WorldResult, from: number, until: number): void {
+  addResult(state.sum, result)
+  state.next++
+  if ((state.next - from) % portion !== 0) return
+  const found = state.sum.findings.length
+  call.streams.say(`${state.next - from} of ${until - from} worlds, ${found} with violations`)
+  saveState(call.text("resume"), call, state)
 }
 
-async function portionOf(call: Call, from: number, seeds: number): Promise<CampaignSum> {
-  const words = ["simulate", "--from", from, "--seeds", seeds, "--jobs", 1, "--format", "json"]
-  words.push("--transactions", call.number("transactions") ?? 1000)
-  for (const flag of ["calm", "everybody"]) if (call.yes(flag)) words.push(`--${flag}`)
-  const { code, output } = await startVerb(words).ended
-  if (code > 1) throw new Refusal(3, `the worlds from seed ${from} on ended with ${code}`)
-  // Written by `told` of the same program.
-  return JSON.parse(output) as CampaignSum
+/** Whichever thread is done with one takes the next seed. */
+async function inThreads(call: Call, state: State, until: number, jobs: number): Promise<void> {
+  const from = call.number("from") ?? 1
+  let begun = state.next
+  /** Worlds that ended before one of an earlier seed. */
+  const early = new Map<number, WorldResult>()
+  const pool = new Piscina({
+    filename: new URL("./world-worker.ts", import.meta.url).href,
+    minThreads: jobs,
+    maxThreads: jobs
+  })
+  const work = async (): Promise<void> => {
+    while (begun < until && !isOver(call, state.sum)) {
+      const seed = begun++
+      early.set(seed, await worldIn(pool, planOf(call, seed)))
+      // What is counted is always a whole beginning, so that a resumed campaign skips no seed.
+      for (let next = early.get(state.next); next !== undefined; next = early.get(state.next)) {
+        early.delete(state.next)
+        count(call, state, next, from, until)
+      }
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: jobs }, work))
+  } finally {
+    await pool.destroy()
+  }
+}
+
+async function worldIn(pool: Piscina, plan: WorldPlan): Promise<WorldResult> {
+  try {
+    return await pool.run(plan, { name: "runPlan" }) as WorldResult
+  } catch (cause) {
+    throw new Refusal(3, `the world of seed ${plan.seed} did not come to its end: ${String(cause)}`)
+  }
 }
 
 function planIn(path: string): WorldPlan {

@@ -54,18 +54,6 @@ export function addResult(sum: CampaignSum, result: WorldResult): void {
   }
 }
 
-export function addSum(sum: CampaignSum, other: CampaignSum): void {
-  sum.worlds += other.worlds
-  sum.transactions += other.transactions
-  sum.approved += other.approved
-  sum.reversed += other.reversed
-  sum.events += other.events
-  sum.virtualMs += other.virtualMs
-  addCounts(sum.faults, other.faults)
-  addCounts(sum.rare, other.rare)
-  sum.findings.push(...other.findings.slice(0, keptFindings - sum.findings.length))
-}
-
 export function faultTotal({ faults }: CampaignSum): number {
   return Object.values(faults).reduce((total, count) => total + count, 0)
 }

@@ -14,23 +14,35 @@ export interface LedgerSide {
   readonly rows: ReadonlyArray<SwitchRecord>
   readonly exceptions: ReadonlySet<string>
   readonly refusedRows: ReadonlyArray<SwitchRecord>
+  /** Details of all exceptions. */
+  readonly raised: ReadonlyArray<string>
+  /** Transactions whose push ran out of time, or still waits. */
+  readonly unannounced: ReadonlySet<string>
 }
 
 export const ledgerSide = (fromMs: number, toMs: number) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
     const rows = yield* searchTransactions({ fromMs, toMs, limit: maxRows })
-    const raised = yield* sql<{ transaction: string; reason: string; detail: string }>`
-      SELECT transaction, reason, detail FROM exceptions WHERE transaction IS NOT NULL`.pipe(
+    const raised = yield* sql<{ transaction: string | null; reason: string; detail: string }>`
+      SELECT transaction, reason, detail FROM exceptions`.pipe(Effect.mapError(unavailable))
+    const pushes = yield* sql<{ transaction: string }>`
+      SELECT transaction FROM pushes WHERE state <> 'acknowledged'`.pipe(
       Effect.mapError(unavailable)
     )
     const exceptions = new Set(
-      raised.flatMap(({ reason, transaction }) => isAboutMoney(reason) ? transaction : [])
+      raised.flatMap(({ reason, transaction }) => isAboutMoney(reason) ? transaction ?? [] : [])
     )
     const refusedRows = raised.flatMap(({ detail, reason }) =>
       !isAboutMoney(reason) ? refusedRecord(detail) ?? [] : []
     )
-    const side: LedgerSide = { rows: rows.map(recordOf), exceptions, refusedRows }
+    const side: LedgerSide = {
+      rows: rows.map(recordOf),
+      exceptions,
+      refusedRows,
+      raised: raised.map(({ detail }) => detail),
+      unannounced: new Set(pushes.map(({ transaction }) => transaction))
+    }
     return side
   })
 

@@ -1,12 +1,14 @@
 /**
- * `pointsman audit`: the books of terminals and upstreams against journal and PostgreSQL, by the
- * table of what is permitted. Everything else is told with its story, and the exit is 1.
+ * `pointsman audit`: the books of terminals, upstreams, wallets and counters against journal and
+ * PostgreSQL, by the table of what is permitted. Everything else is told with its story, and the
+ * exit is 1.
  */
 
 import { readFileSync } from "node:fs"
 import { verifyAudit } from "../ledger/audit-log.ts"
-import { audit, type AuditReport } from "../simulate/audit.ts"
+import { audit, type Violation } from "../simulate/audit.ts"
 import { readBooks, type TerminalEntry, type UpstreamEntry } from "../simulate/book.ts"
+import { type PaymentLine, readPayments } from "../simulate/payment-book.ts"
 import { journalSide } from "./audit-journal.ts"
 import { ledgerSide } from "./audit-ledger.ts"
 import { loadedConfig } from "./configuration.ts"
@@ -18,13 +20,14 @@ import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 const marginMs = 3_600_000
 
 export const verb: Action = {
-  about: "Compares what terminals and upstreams wrote in their own books (see the simulators' " +
-    "--book) with the journal and with PostgreSQL, transaction by transaction. Without books, " +
-    "only journal and PostgreSQL are compared. `audit verify` walks the hash chain of the audit " +
-    "log instead, and tells its head: noted elsewhere, it betrays an end that was cut off.",
+  about: "Compares what terminals, upstreams, wallets and devices wrote in their own books (see " +
+    "the simulators' --book) with the journal and with PostgreSQL, transaction by transaction. " +
+    "Without books, only journal and PostgreSQL are compared. `audit verify` walks the hash " +
+    "chain of the audit log instead, and tells its head: noted elsewhere, it betrays an end that " +
+    "was cut off.",
   parameters: [{
     name: "book",
-    about: "book files, of terminals and upstreams; or the word `verify`",
+    about: "book files of the simulators; or the word `verify`",
     presence: "many"
   }],
   flags: {
@@ -36,6 +39,7 @@ export const verb: Action = {
   },
   examples: [
     ["audit terminals.book acquirer.book", "four books that must agree"],
+    ["audit wallet.book devices.book", "was every accepted payment booked, and announced once?"],
     ["audit", "journal and PostgreSQL"],
     ["audit verify", "was anything in the audit log changed or removed?"]
   ],
@@ -46,13 +50,19 @@ async function run(call: Call): Promise<0 | 1> {
   if (call.parameters.length === 1 && call.parameters[0] === "verify") return verifyLog(call)
   const terminals: Array<TerminalEntry> = []
   const upstreams: Array<UpstreamEntry> = []
+  const lines: Array<PaymentLine> = []
   for (const path of call.parameters) {
     const books = readBook(path)
     terminals.push(...books.terminals.entries.values())
     upstreams.push(...books.upstreams.entries.values())
+    lines.push(...books.payments)
   }
+  const { book: payments, wrong } = readPayments(lines)
   const { config } = await loadedConfig(call)
-  const times = terminals.map(({ startedMs }) => startedMs)
+  const times = [
+    ...terminals.map(({ startedMs }) => startedMs),
+    ...Array.from(payments.entries.values(), ({ paidMs }) => paidMs)
+  ]
   const fromMs = times.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY)
   const toMs = times.reduce((most, each) => Math.max(most, each), 0)
   const known = times.length > 0
@@ -69,10 +79,21 @@ async function run(call: Call): Promise<0 | 1> {
     chains: call.yes("settled") ? new Set() : journal.chains,
     settled: call.yes("settled"),
     exceptions: ledger.exceptions,
-    refusedRows: ledger.refusedRows
+    refusedRows: ledger.refusedRows,
+    scanned: {
+      payments: payments.entries.values(),
+      listening: payments.listening,
+      raised: ledger.raised,
+      unannounced: new Set([...ledger.unannounced, ...journal.unannounced])
+    }
   })
-  tell(call, report)
-  return report.violations.length === 0 ? 0 : 1
+  const violations = [
+    ...report.violations,
+    ...wrong.map((what): Violation => ({ kind: "differs", what, story: [] }))
+  ]
+  const counts = { ...report.counts, payments: payments.entries.size }
+  tell(call, counts, violations)
+  return violations.length === 0 ? 0 : 1
 }
 
 async function verifyLog(call: Call): Promise<0 | 1> {
@@ -102,7 +123,11 @@ function readBook(path: string): ReturnType<typeof readBooks> {
 
 const shownViolations = 20
 
-function tell({ format, streams }: Call, { counts, violations }: AuditReport): void {
+function tell(
+  { format, streams }: Call,
+  counts: Readonly<Record<string, number>>,
+  violations: ReadonlyArray<Violation>
+): void {
   if (format === "json") {
     streams.out(`${JSON.stringify({ counts, violations })}\n`)
     return

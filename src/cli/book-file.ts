@@ -1,14 +1,15 @@
 /** A simulator's book on disk: one JSON line an event, appended in order, flushed at the end. */
 
 import { closeSync, openSync, writeSync } from "node:fs"
-import type { BookSink } from "../simulate/book.ts"
+import type { BookLine } from "../simulate/book.ts"
+import type { PaymentLine } from "../simulate/payment-book.ts"
 import { Refusal } from "./verb.ts"
 
 /** Lines are written together once they are this many characters. */
 const flushCharacters = 65_536
 
 export interface BookFile {
-  readonly sink: BookSink
+  readonly sink: (line: BookLine | PaymentLine) => void
   readonly close: () => void
 }
 

@@ -82,7 +82,7 @@ async function run(call: Call): Promise<0 | 1> {
   switching.stop()
   const { code } = await switching.ended
   for (const line of [...told, ...acquirers]) call.streams.out(line)
-  const names = ["cup", "iso", "acquirer", "unionpay", "wallet"].map(book)
+  const names = ["cup", "iso", "devices", "acquirer", "unionpay", "wallet"].map(book)
   const verdict = await startVerb(["audit", "--settled", ...common, ...names]).ended
   call.streams.out(verdict.output)
   return code === 0 && verdict.code === 0 ? 0 : 1
@@ -126,7 +126,13 @@ function startFleets(
   return [
     fleet("terminals", "cup", "sale=8,void=1,balance=1,pay-code=2"),
     fleet("ascii-terminals", "iso", "sale=8,void=1,refund=0.5,preauth=1,completion=1"),
-    startVerb(["devices", "--count", String(devices), "--report", "1", ...common], { quiet: true })
+    startVerb(
+      ["devices", "--count", String(devices), "--report", "1"].concat(
+        ["--book", book("devices")],
+        common
+      ),
+      { quiet: true }
+    )
   ]
 }
 

@@ -17,7 +17,9 @@ import type { KeyStore } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
 import { conform, type StepResult } from "../simulate/device-conformance.ts"
 import { Device } from "../simulate/device.ts"
+import { PaymentBook } from "../simulate/payment-book.ts"
 import { deliverNotice, genericNotice } from "../simulate/wallet.ts"
+import { openBook } from "./book-file.ts"
 import { loadedConfig } from "./configuration.ts"
 import { asked, machineLayer, runProgram } from "./machine.ts"
 import { writeRows } from "./table.ts"
@@ -34,6 +36,7 @@ export const verb: Action = {
     conform: { type: "text", value: "<host:port>", about: "run the script against this listener" },
     terminal: { type: "text", value: "<id>", about: "for the script: which device it plays" },
     count: { type: "number", value: "<n>", about: "devices", fallback: 10 },
+    book: { type: "text", value: "<file>", about: "append what they are told to this file" },
     seconds: { type: "number", value: "<s>", about: "end after this; 0 = never", fallback: 0 },
     report: {
       type: "number",
@@ -70,6 +73,9 @@ async function fleet(call: Call): Promise<0 | 1> {
   const listener = loaded.config.listeners.find(({ kind }) => kind === "devices")
   if (listener === undefined) throw new Refusal(2, "the configuration has no listener for devices")
   const count = call.number("count") ?? 0
+  const file = openBook(call.text("book"))
+  // What was paid stands in the wallets' books: here nobody knows whether it is right.
+  const book = new PaymentBook(file.sink)
   const sum = { devices: count, ready: 0, pushes: 0, amount: 0 }
   const program = Effect.gen(function*() {
     const known = knownDevices(loaded, yield* loadKeyStore(loaded.config.keyStore))
@@ -85,7 +91,8 @@ async function fleet(call: Call): Promise<0 | 1> {
         key,
         host: "127.0.0.1",
         port: listener.port,
-        onPush: ({ amount }) => {
+        onPush: ({ amount, payment }) => {
+          book.tell(profile.terminal.trim(), payment, amount)
           sum.pushes++
           if (typeof amount === "number") sum.amount += amount
         }
@@ -95,6 +102,7 @@ async function fleet(call: Call): Promise<0 | 1> {
       const ready = devices.filter(({ isReady }) => isReady).length
       call.streams.out(`${JSON.stringify({ ...sum, ready })}\n`)
     }
+    for (const { profile } of known.slice(0, count)) book.listen(profile.terminal.trim())
     for (const device of devices) device.connect()
     call.streams.say(`${count} devices call ${listener.name} on ${listener.port}`)
     const time = yield* Time
@@ -112,6 +120,7 @@ async function fleet(call: Call): Promise<0 | 1> {
   await runProgram(
     program.pipe(Effect.scoped, Effect.provide([machineLayer, NodeFileSystem.layer]))
   )
+  file.close()
   return 0
 }
 

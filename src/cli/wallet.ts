@@ -9,6 +9,7 @@ import type { AccountConfig } from "../domain/config.ts"
 import { Http } from "../domain/ports/http.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { UpstreamBook } from "../simulate/book.ts"
+import { PaymentBook } from "../simulate/payment-book.ts"
 import {
   deliverNotice,
   genericNotice,
@@ -41,7 +42,11 @@ export const verb: Action = {
       fallback: "pay=1"
     },
     notices: { type: "number", value: "<n>", about: "notices a second", fallback: 0 },
-    book: { type: "text", value: "<file>", about: "append its own book to this file" }
+    book: {
+      type: "text",
+      value: "<file>",
+      about: "append its own book to this file: pay codes, and payments at shop codes"
+    }
   },
   examples: [["wallet --mood pay=9,wait=1 --notices 5", "a lively wallet"]],
   run
@@ -72,7 +77,9 @@ async function run(call: Call): Promise<0> {
       { name: "wallet", host: "127.0.0.1", port, maxBodyBytes },
       (request, respond) => wallet.handle(request, respond)
     )
-    const sent = yield* sendNotices(call.number("notices") ?? 0, loaded, account, secret)
+    const book = new PaymentBook(file.sink)
+    const perSecond = call.number("notices") ?? 0
+    const sent = yield* sendNotices({ book, name, perSecond, account, secret }, loaded)
     call.streams.say(`${name} listens on ${port}`)
     yield* asked(call.streams)
     call.streams.out(
@@ -113,15 +120,24 @@ function parseShares(text: string): Partial<Record<WalletMood, number>> {
   return shares
 }
 
+interface Notices {
+  readonly book: PaymentBook
+  /** Of the wallet. */
+  readonly name: string
+  readonly perSecond: number
+  readonly account: AccountConfig
+  readonly secret: Uint8Array
+}
+
 /** Payments at counters of the estate, one after the other, until the scope closes. */
 const sendNotices = Effect.fnUntraced(function*(
-  perSecond: number,
-  { config, terminals }: LoadedConfig,
-  account: AccountConfig,
-  secret: Uint8Array
+  { account, book, name, perSecond, secret }: Notices,
+  { config, terminals }: LoadedConfig
 ) {
   const sent = { accepted: 0, given: 0, up: 0 }
-  const counters = terminals.flatMap(({ counter }) => counter ?? [])
+  const counters = terminals.flatMap(({ counter, terminal }) =>
+    counter === undefined ? [] : { counter, terminal: terminal.trim() }
+  )
   if (perSecond <= 0 || counters.length === 0) return sent
   const http = yield* Http
   const time = yield* Time
@@ -131,22 +147,23 @@ const sendNotices = Effect.fnUntraced(function*(
   const series = Buffer.from(random.bytes(6)).toString("hex")
   const stop = time.every(1000 / perSecond, () => {
     const number = ++sent.given
+    const { counter, terminal } = counters[number % counters.length]!
+    const payment = `p-${series}-${number}`
+    const amount = 100 + number % 9_000
+    const paidMs = time.wallMs()
+    book.pay({ wallet: name, payment, terminal, amount, paidMs, accepted: false, told: 0 })
+    const merchantAccount = account.merchantId
     const notice = genericNotice(
-      {
-        id: `n-${series}-${number}`,
-        payment: `p-${series}-${number}`,
-        counter: counters[number % counters.length]!,
-        amount: 100 + number % 9_000,
-        merchantAccount: account.merchantId,
-        paidMs: time.wallMs()
-      },
+      { id: `n-${series}-${number}`, payment, counter, amount, merchantAccount, paidMs },
       secret,
-      time.wallMs(),
+      paidMs,
       random
     )
     deliverNotice(http, timers, url, notice, retryMs, (accepted) => {
-      if (accepted) sent.accepted++
-      else sent.up++
+      if (accepted) {
+        sent.accepted++
+        book.accept(payment)
+      } else sent.up++
     })
   })
   yield* Effect.addFinalizer(() => Effect.sync(stop))

@@ -11,12 +11,14 @@ export interface PaymentBooks {
   readonly payments: Iterable<PaymentEntry>
   /** Details of the exceptions that people were told; they name the payment at their end. */
   readonly raised: Iterable<string>
-  /** Transactions whose announcement ran out of time. */
-  readonly expired: ReadonlySet<string>
+  /** Transactions whose announcement ran out of time, or waits for its counter. */
+  readonly unannounced: ReadonlySet<string>
+  /** Counters that wrote down what they were told; undefined: all. */
+  readonly listening?: ReadonlySet<string>
 }
 
 export function auditPayments(
-  { expired, payments, raised }: PaymentBooks,
+  { listening, payments, raised, unannounced }: PaymentBooks,
   records: Iterable<SwitchRecord>
 ): ReadonlyArray<Violation> {
   const byPayment = new Map<string, Array<SwitchRecord>>()
@@ -30,8 +32,10 @@ export function auditPayments(
   return Array.from(payments).flatMap((entry) => {
     const booked = byPayment.get(entry.payment) ?? []
     const isRaised = told.has(entry.payment)
+    const isExcused = booked.some(({ id }) => unannounced.has(id)) ||
+      listening?.has(entry.terminal) === false
     const problem = problemOf(entry, booked, isRaised) ??
-      (booked.some(({ id }) => expired.has(id)) ? undefined : untold(entry, booked))
+      (isExcused ? undefined : untold(entry, booked))
     return problem === undefined ? [] : [violation(problem[0], problem[1], entry, booked)]
   })
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Kind } from "../domain/kind.ts"
+import type { PaymentLine } from "./payment-book.ts"
 
 /** How a terminal saw its own request end. `none`: no answer that it could believe. */
 export type TerminalOutcome = "approved" | "declined" | "refused" | "none" | "open"
@@ -188,29 +189,40 @@ export function upstreamKey(
   return `${entry.upstream}|${entry.reference}`
 }
 
+/** What a book holds; the lines of payments as they are, because other books speak of them. */
+export interface ReadBooks {
+  readonly terminals: TerminalBook
+  readonly upstreams: UpstreamBook
+  readonly payments: ReadonlyArray<PaymentLine>
+}
+
 /** The entries of a book that was kept as lines; throws with the line number on bad JSON. */
-export function readBooks(
-  lines: Iterable<string>
-): { readonly terminals: TerminalBook; readonly upstreams: UpstreamBook } {
+export function readBooks(lines: Iterable<string>): ReadBooks {
   const terminals = new TerminalBook()
   const upstreams = new UpstreamBook()
+  const payments: Array<PaymentLine> = []
   let number = 0
   for (const text of lines) {
     number++
     if (text === "") continue
-    let line: BookLine
+    let line: BookLine | PaymentLine
     try {
-      // A book is written by this file alone; a torn last line of a killed keeper fails here.
-      line = JSON.parse(text) as BookLine
+      // Books are written by their classes alone; the torn last line of a killed keeper fails here.
+      line = JSON.parse(text) as BookLine | PaymentLine
     } catch {
       throw new SyntaxError(`line ${number} of the book is not whole`)
     }
-    replay(line, terminals, upstreams)
+    replay(line, terminals, upstreams, payments)
   }
-  return { terminals, upstreams }
+  return { terminals, upstreams, payments }
 }
 
-function replay(line: BookLine, terminals: TerminalBook, upstreams: UpstreamBook): void {
+function replay(
+  line: BookLine | PaymentLine,
+  terminals: TerminalBook,
+  upstreams: UpstreamBook,
+  payments: Array<PaymentLine>
+): void {
   switch (line.event) {
     case "asked":
       terminals.ask(line.entry)
@@ -236,5 +248,7 @@ function replay(line: BookLine, terminals: TerminalBook, upstreams: UpstreamBook
     case "reversed":
       upstreams.reverse(line.upstream, line.reference, line.repeat)
       break
+    default:
+      payments.push(line)
   }
 }

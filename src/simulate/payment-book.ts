@@ -20,11 +20,25 @@ export interface PaymentEntry {
   told: number
 }
 
+export type PaymentLine =
+  | { readonly event: "paid"; readonly entry: PaymentEntry }
+  | { readonly event: "accepted"; readonly payment: string }
+  /** From now on this counter writes down what it is told. */
+  | { readonly event: "listens"; readonly terminal: string }
+  | {
+    readonly event: "told"
+    readonly terminal: string
+    readonly payment: unknown
+    readonly amount: unknown
+  }
+
 export class PaymentBook {
   readonly entries = new Map<string, PaymentEntry>()
-  readonly #sink: (line: object) => void
+  /** Counters that write down what they are told. */
+  readonly listening = new Set<string>()
+  readonly #sink: (line: PaymentLine) => void
 
-  constructor(sink: (line: object) => void = () => {}) {
+  constructor(sink: (line: PaymentLine) => void = () => {}) {
     this.#sink = sink
   }
 
@@ -39,13 +53,39 @@ export class PaymentBook {
     this.#sink({ event: "accepted", payment })
   }
 
+  listen(terminal: string): void {
+    this.listening.add(terminal)
+    this.#sink({ event: "listens", terminal })
+  }
+
   /** Says what is wrong about it, if anything is. */
   tell(terminal: string, payment: unknown, amount: unknown): string | undefined {
     const entry = typeof payment === "string" ? this.entries.get(payment) : undefined
-    this.#sink({ event: "told", terminal, payment })
+    this.#sink({ event: "told", terminal, payment, amount })
     if (entry === undefined) return `is told of ${String(payment)}, which nobody paid`
     entry.told++
     if (entry.terminal !== terminal) return `is told of ${payment} at ${entry.terminal} (I4)`
     return entry.amount === amount ? undefined : `is told ${amount} of ${payment}: ${entry.amount}`
   }
+}
+
+/**
+ * One book from the lines of several keepers, in whatever order they come, and what counters were
+ * told wrongly.
+ */
+export function readPayments(
+  lines: ReadonlyArray<PaymentLine>
+): { readonly book: PaymentBook; readonly wrong: ReadonlyArray<string> } {
+  const book = new PaymentBook()
+  const wrong: Array<string> = []
+  // What wallets wrote comes first: a counter's lines speak of it.
+  for (const line of lines) if (line.event === "paid") book.pay({ ...line.entry })
+  for (const line of lines) {
+    if (line.event === "accepted") book.accept(line.payment)
+    if (line.event === "listens") book.listen(line.terminal)
+    if (line.event !== "told") continue
+    const fault = book.tell(line.terminal, line.payment, line.amount)
+    if (fault !== undefined) wrong.push(`counter ${line.terminal} ${fault}`)
+  }
+  return { book, wrong }
 }

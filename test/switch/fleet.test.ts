@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { notice } from "../e2e/notices.ts"
-import { Caller, RunningSwitch } from "./running.ts"
+import { Caller, eventually, RunningSwitch } from "./running.ts"
 
 interface Sum {
   readonly asked: number
@@ -87,11 +87,33 @@ describe("a fleet", () => {
     caller.close()
   }, 60_000)
 
-  it("and the books of terminals, acquirers and journal agree", async () => {
+  it("announces what customers paid", async () => {
+    const devices = running.start("devices", "--count", "20", "--book", book("devices"))
+    const wallet = running.start("wallet", "--notices", "50", "--book", book("wallet"))
+    await eventually(async () => {
+      const metrics = await (await fetch(`http://${running.admin}/metrics`)).text()
+      const told = /push[a-z_]*\{[^}]*acknowledged[^}]*\} (\d+)/.exec(metrics)?.[1]
+      return Number(told ?? 0) >= 20
+    }, "20 announcements")
+    await running.end(wallet)
+    await running.end(devices)
+  }, 120_000)
+
+  it("and the books of terminals, acquirers, wallet, devices and journal agree", async () => {
     for (const upstream of upstreams) await running.end(upstream)
-    const names = ["terminals", "acquirer", "unionpay"].map(book)
+    const names = ["terminals", "acquirer", "unionpay", "wallet", "devices"].map(book)
     const { exit, out } = await running.verb("audit", ...names)
     expect([exit, out]).toEqual([0, expect.stringContaining("the books agree")])
+    expect(Number(/(\d+) payments/.exec(out)?.[1])).toBeGreaterThan(20)
+    // A counter that announces a payment a second time is seen.
+    const lines = readFileSync(book("devices"), "utf8").split("\n")
+    const again = lines.find((line) => line.includes(`"event":"told"`))!
+    writeFileSync(book("devices"), [...lines, again, ""].join("\n"))
+    const forged = await running.verb("audit", ...names)
+    expect([forged.exit, forged.out]).toEqual([
+      1,
+      expect.stringContaining("the counter announced it 2 times")
+    ])
   }, 60_000)
 })
 

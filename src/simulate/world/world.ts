@@ -350,7 +350,7 @@ export class World {
       scanned: {
         payments: this.payments.entries.values(),
         raised: this.house.database.raised(),
-        expired: this.house.database.unannounced()
+        unannounced: this.house.database.unannounced()
       }
     })
     this.#violations.push(...report.violations)

@@ -21,25 +21,31 @@ interface Remembered {
 }
 
 /** The same content keeps its version; anything else has the next one. */
-export function versionInForce(journal: Pick<JournalShape, "get">, loaded: LoadedConfig): number {
+function versionOf(
+  journal: Pick<JournalShape, "get">,
+  loaded: LoadedConfig,
+  digest: string
+): number {
   const held = journal.get("state", key) as Remembered | undefined
   if (held === undefined) return loaded.config.version
-  return held.digest === configDigest(loaded)
-    ? held.version
-    : Math.max(loaded.config.version, held.version + 1)
+  return held.digest === digest ? held.version : Math.max(loaded.config.version, held.version + 1)
 }
 
-/** The start's routes and every reload are noted before they decide anything for long. */
+/** Every reload is noted before it decides anything for long. */
 export function noteInForce(journal: Pick<JournalShape, "note">, loaded: LoadedConfig): void {
-  const value: Remembered = { version: loaded.config.version, digest: configDigest(loaded) }
+  note(journal, { version: loaded.config.version, digest: configDigest(loaded) })
+}
+
+function note(journal: Pick<JournalShape, "note">, value: Remembered): void {
   journal.note([{ table: "state", key, value }], [])
 }
 
-/** The router of a start, under the version that the journal gives it. */
+/** The router of a start, under the version that the journal gives it, and noted like a reload. */
 export const routesInForce = (loaded: LoadedConfig) =>
   Layer.unwrap(Effect.map(Journal, (journal) => {
     const whole = withSnapshot(journal, loaded)
-    const config = { ...loaded.config, version: versionInForce(journal, whole) }
-    noteInForce(journal, { ...whole, config })
-    return routesLayer(config)
+    const digest = configDigest(whole)
+    const version = versionOf(journal, whole, digest)
+    note(journal, { version, digest })
+    return routesLayer({ ...loaded.config, version })
   }))

@@ -16,7 +16,7 @@ import { calm, type Weather } from "./network.ts"
 import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 8
+export const worldVersion = 9
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_890_000_000_000

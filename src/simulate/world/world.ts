@@ -42,6 +42,10 @@ const epilogueQuestions = 3
 /** Events of a world: a runaway loop ends here. */
 const maxEvents = 200_000_000
 const lookEveryMs = 500
+/** Who watches over the switch waits longer each time that it ends soon after its start. */
+const soonMs = 20_000
+const leastPauseMs = 500
+const mostPauseMs = 16_000
 
 export interface WorldResult {
   readonly seed: number
@@ -84,6 +88,8 @@ export class World {
   readonly #rare = new Map<string, number>()
   #switch: { readonly incarnation: Incarnation; running: RunningSwitch | undefined } | undefined
   #boots = 0
+  #bootedMs = 0
+  #pauseMs = leastPauseMs
   #storming = true
 
   constructor(plan: WorldPlan, house: WorldHouse, tongues: Tongues) {
@@ -254,6 +260,7 @@ export class World {
     const incarnation = new Incarnation(`switch-${++this.#boots}`)
     const boot = { incarnation, running: undefined as RunningSwitch | undefined }
     this.#switch = boot
+    this.#bootedMs = this.events.nowMs
     const scope = Scope.makeUnsafe()
     const random = new Chance(this.#plan.seed, incarnation.name)
     const program = this.house.boot({
@@ -264,7 +271,7 @@ export class World {
       terminals: profilesOf(this.#plan, this.#tongues),
       exit: (why) => {
         this.#trace.text(`exit ${why}`)
-        if (incarnation.alive) this.end("kill", 500)
+        if (incarnation.alive) this.end("kill", this.#nextPauseMs())
       },
       defect: (what) => {
         if (this.expected.defects > 0) this.expected.defects--
@@ -286,6 +293,12 @@ export class World {
       onWorldTime(this.events, incarnation, this.wall)
     )
     Effect.runFork(program)
+  }
+
+  #nextPauseMs(): number {
+    const soon = this.events.nowMs - this.#bootedMs < soonMs
+    this.#pauseMs = soon ? Math.min(2 * this.#pauseMs, mostPauseMs) : leastPauseMs
+    return this.#pauseMs
   }
 
   /** The switch dies, and comes back from its disk. */

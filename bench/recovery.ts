@@ -61,7 +61,11 @@ async function fill(path: string): Promise<number> {
     const header = { sequence: ++sequence, wallMs: 1, watermark: 0, nextFeed }
     const bytes = writer.finish(header)
     return new Promise<void>((resolve, reject) =>
-      log.append(sequence, bytes, [], (durable) => durable ? resolve() : reject(new Error("full")))
+      log.append(
+        [{ sequence, bytes }],
+        [],
+        (durable) => durable ? resolve() : reject(new Error("full"))
+      )
     )
   }
   const transactions = tableNumber("transactions")

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Journal, JournalStore } from "../../src/domain/ports/journal.ts"
+import { diskStoreLayer } from "../../src/journal/disk-store.ts"
 import { journalLayer } from "../../src/journal/journal.ts"
-import { lmdbStoreLayer } from "../../src/journal/lmdb-store.ts"
-import { MachineTime } from "../../src/listen/machine-time.ts"
+import { MachineRandom, MachineTime } from "../../src/listen/machine-time.ts"
 
 export interface Opened {
   readonly journal: Journal["Service"]
@@ -25,8 +25,8 @@ export async function openJournal(path: string, maxBytes: number): Promise<Opene
     throw new Error("a commit failed")
   }
   const layer = journalLayer({ mode: "strict", unsafe: false, onFailed }).pipe(
-    Layer.provide(lmdbStoreLayer({ path, maxBytes })),
-    Layer.provide(MachineTime),
+    Layer.provide(diskStoreLayer({ path, maxBytes })),
+    Layer.provide(Layer.merge(MachineTime, MachineRandom)),
     Layer.provide(Logger.layer([]))
   )
   const scope = Effect.runSync(Scope.make())
@@ -43,7 +43,7 @@ export async function openStore(path: string, maxBytes: number) {
   const log = await Effect.runPromise(
     JournalStore.pipe(
       Effect.flatMap((store) => store.open),
-      Effect.provide(lmdbStoreLayer({ path, maxBytes })),
+      Effect.provide(Layer.provide(diskStoreLayer({ path, maxBytes }), MachineRandom)),
       Scope.provide(scope)
     )
   )

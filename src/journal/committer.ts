@@ -56,9 +56,10 @@ export class Committer {
   readonly #writer = new GroupWriter(groupBytes)
   #nextGroup: number
   #open: Pending
-  /** Closed and not yet on disk, oldest first; the first `#writing` of them are being written. */
+  /** Closed and not yet on disk, oldest first. */
   readonly #closed: Array<Pending> = []
-  #writing = 0
+  /** What was closed when the last step began is on its way to the disk. */
+  #writing = false
   #scheduled = false
   #failed = false
   /** The watermark moved, or a note waits for company. */
@@ -132,11 +133,11 @@ export class Committer {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#writing > 0) return
+    if (this.#scheduled || this.#writing) return
     this.#scheduled = true
     const flush = () => {
       this.#scheduled = false
-      if (this.#writing === 0) this.#flush()
+      if (!this.#writing) this.#flush()
     }
     const late = buggify("group-flushed-late", 0.1)
     this.#time.defer(late ? () => this.#time.defer(flush) : flush)
@@ -221,15 +222,14 @@ export class Committer {
     if (this.#writer.records > 0 || this.#open.waiting.length > 0 || this.#dirty) this.#close()
     // What is left to drop is dropped although all is quiet.
     this.#dirty = removed.length === dropGroups
-    this.#writing = this.#closed.length
-    // Removals go with the last group, which is durable only after those that hold what moved.
     const pending = [...this.#closed]
-    for (const each of pending) {
-      const { group } = each
-      const removes = each === pending.at(-1) ? removed : []
-      const ended = (durable: boolean) => this.#ended(each, durable)
-      this.#log.append(group.sequence, group.unsynced!, removes, ended)
-    }
+    this.#writing = true
+    // Removals are durable with the groups that hold what moved.
+    const groups = pending.map(({ group }) => ({
+      sequence: group.sequence,
+      bytes: group.unsynced!
+    }))
+    this.#log.append(groups, removed, (durable) => this.#ended(pending, durable))
   }
 
   #hasWork(): boolean {
@@ -237,15 +237,19 @@ export class Committer {
       this.#open.waiting.length > 0
   }
 
-  #ended(pending: Pending, durable: boolean): void {
+  #ended(pending: ReadonlyArray<Pending>, durable: boolean): void {
     if (this.#failed) return
     if (!durable) {
       this.#fail()
       return
     }
-    const { group, lastFeed, openedMs, slots, waiting } = pending
-    this.#closed.shift()
-    this.#writing--
+    this.#closed.splice(0, pending.length)
+    this.#writing = false
+    for (const each of pending) this.#durable(each)
+    if (this.#closed.length > 0 || this.#open.waiting.length > 0) this.#schedule()
+  }
+
+  #durable({ group, lastFeed, openedMs, slots, waiting }: Pending): void {
     group.durable = true
     group.unsynced = undefined
     this.latencies.add(this.#time.monotonicMs() - openedMs)
@@ -253,8 +257,6 @@ export class Committer {
     if (lastFeed > 0) this.#contents.feed.nowDurable(lastFeed)
     for (const done of waiting) done(undefined)
     this.#options.onDurable(lastFeed > 0)
-    if (this.#writing > 0) return
-    if (this.#closed.length > 0 || this.#open.waiting.length > 0) this.#schedule()
   }
 
   #fail(): void {

@@ -1,5 +1,5 @@
 /**
- * The journal's file itself: looked at before LMDB maps it, because LMDB trusts what it finds and a
+ * LMDB's file itself: looked at before LMDB maps it, because LMDB trusts what it finds and a
  * file that is cut off ends the process, and written out to its full size, because on a full disk
  * even a removal fails. Each of the first two pages (4096 bytes) begins with:
  *
@@ -13,9 +13,9 @@
 
 import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { open } from "node:fs/promises"
-import { type RefusalReason } from "./refusals.ts"
+import type { RefusalReason } from "./refusals.ts"
+import { pageBytes } from "./write-ahead-log.ts"
 
-export const pageBytes = 4096
 const magic = 0xbeef_c0de
 const lmdbVersion = 2
 const zeroBytes = 4 * 1024 * 1024

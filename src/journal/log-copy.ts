@@ -6,16 +6,26 @@
  */
 
 import { Effect, type Scope } from "effect"
-import { open as openLmdb, type RootDatabase } from "lmdb"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { JournalUnusable, OpenLog } from "../domain/ports/journal.ts"
-import { fileFault, pageBytes } from "./lmdb-file.ts"
-import { fileName } from "./lmdb-store.ts"
+import { asBuffer } from "./group.ts"
+import { fileFault } from "./lmdb-file.ts"
+import { logFault, logFileName, readRing } from "./log-file.ts"
 import { refusalOf, refuse } from "./refusals.ts"
+import {
+  openSettled,
+  readMark,
+  type SettledDatabase,
+  settledEnds,
+  storeFileName
+} from "./settled-groups.ts"
+import { entriesIn, type LogEntry, unsettledIn } from "./write-ahead-log.ts"
 
 /** Groups of up to 256 KiB that are copied out at once. */
 const stepGroups = 32
+/** A reading of a log that is being written may see a later entry and not the one before it. */
+const attempts = 4
 
 export class LogCopy implements OpenLog {
   readonly maxBytes = Number.MAX_SAFE_INTEGER
@@ -48,45 +58,69 @@ export class LogCopy implements OpenLog {
 export const copyLog = Effect.fnUntraced(function*(
   path: string
 ): Effect.fn.Return<LogCopy, JournalUnusable, Scope.Scope> {
-  const file = join(path, fileName)
+  const file = join(path, storeFileName)
   if (!existsSync(file)) return yield* refuse("missing", path)
   const fault = fileFault(file)
   if (fault !== undefined) return yield* refuse(fault, file)
   const database = yield* Effect.acquireRelease(
-    Effect.try({ try: () => openReadOnly(file), catch: (error) => refusalOf(error, path) }),
+    Effect.try({
+      try: () => openSettled(file, { readOnly: true }),
+      catch: (error) => refusalOf(error, path)
+    }),
     (opened) => Effect.promise(() => opened.close())
   )
   const groups = new Map<number, Buffer>()
-  let last = 0
-  for (let copied = stepGroups; copied === stepGroups;) {
-    copied = 0
+  const logFile = join(path, logFileName)
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    // The log first: what leaves it while it is read has settled, and is found there.
+    const entries = yield* logEntries(database, logFile)
+    const { mark, oldest } = yield* copySettled(database, groups)
+    if (typeof mark === "string") {
+      if (mark === "new") return new LogCopy(groups)
+      return yield* refuse(mark, file)
+    }
+    // A gap is one only if it is still there: entries are written while they are read.
+    const unsettled = unsettledIn(entries, mark.epoch, mark.settled)
+    if (unsettled === undefined) continue
+    for (const { bytes, sequence } of unsettled.groups) groups.set(sequence, asBuffer(bytes))
+    const first = Math.max(oldest, unsettled.oldest)
+    for (const sequence of groups.keys()) if (sequence < first) groups.delete(sequence)
+    return new LogCopy(groups)
+  }
+  return yield* refuse("corrupt", logFile)
+})
+
+const logEntries = Effect.fnUntraced(function*(
+  database: SettledDatabase,
+  logFile: string
+): Effect.fn.Return<ReadonlyArray<LogEntry>, JournalUnusable> {
+  const mark = readMark(database)
+  database.resetReadTxn()
+  if (typeof mark === "string") return []
+  if (!existsSync(logFile)) return yield* refuse("half", logFile)
+  const fault = logFault(logFile, mark.identity)
+  if (fault !== undefined) return yield* refuse(fault, logFile)
+  return entriesIn(readRing(logFile), mark.identity)
+})
+
+/** Adds what has settled to the copy, in steps. */
+const copySettled = Effect.fnUntraced(function*(
+  database: SettledDatabase,
+  groups: Map<number, Buffer>
+) {
+  let last = Math.max(0, ...groups.keys())
+  for (;;) {
+    let copied = 0
     for (const { key, value } of database.getRange({ start: last + 1, limit: stepGroups })) {
       groups.set(key, value)
       last = key
       copied++
     }
     // In the same transaction: what has left the log meanwhile is not part of the last step.
-    const oldest = copied < stepGroups ? first(database) : undefined
+    const mark = readMark(database)
+    const oldest = settledEnds(database)?.oldest ?? last + 1
     database.resetReadTxn()
-    if (oldest !== undefined) {
-      for (const sequence of groups.keys()) if (sequence < oldest) groups.delete(sequence)
-    }
+    if (copied < stepGroups) return { mark, oldest }
     yield* Effect.yieldNow
   }
-  return new LogCopy(groups)
 })
-
-function openReadOnly(file: string): RootDatabase<Buffer, number> {
-  return openLmdb<Buffer, number>({
-    path: file,
-    readOnly: true,
-    pageSize: pageBytes,
-    overlappingSync: false,
-    encoding: "binary"
-  })
-}
-
-function first(database: RootDatabase<Buffer, number>): number | undefined {
-  for (const key of database.getKeys({ start: 1, limit: 1 })) return key
-  return undefined
-}

@@ -5,13 +5,17 @@
  */
 
 import { Effect, Layer, type Scope } from "effect"
-import { JournalStore, type JournalUnusable, type OpenLog } from "../domain/ports/journal.ts"
+import {
+  JournalStore,
+  type JournalUnusable,
+  type LoggedGroup,
+  type OpenLog
+} from "../domain/ports/journal.ts"
 import { Time, type TimeShape } from "../domain/ports/time.ts"
 import { refuse } from "./refusals.ts"
 
 interface Write {
-  readonly sequence: number
-  readonly bytes: Uint8Array
+  readonly groups: ReadonlyArray<LoggedGroup>
   readonly removed: ReadonlyArray<number>
   readonly done: (durable: boolean) => void
 }
@@ -81,15 +85,16 @@ export class MemoryDisk {
   sync(owner: MemoryLog): void {
     const write = this.#owner === owner ? this.#unsynced.shift() : undefined
     if (write === undefined) return
-    const fits = this.#used + write.bytes.length <= this.fullAtBytes
+    const bytes = write.groups.reduce((sum, group) => sum + group.bytes.length, 0)
+    const fits = this.#used + bytes <= this.fullAtBytes
     const durable = !this.failing && fits && !this.#broken
     if (durable) this.#apply(write)
     else this.#broken = true
     write.done(durable)
   }
 
-  #apply({ bytes, removed, sequence }: Write): void {
-    this.#set(sequence, bytes)
+  #apply({ groups, removed }: Write): void {
+    for (const { bytes, sequence } of groups) this.#set(sequence, bytes)
     for (const old of removed) this.#set(old, undefined)
   }
 
@@ -134,8 +139,7 @@ class MemoryLog implements OpenLog {
   }
 
   append(
-    sequence: number,
-    bytes: Uint8Array,
+    groups: ReadonlyArray<LoggedGroup>,
     removed: ReadonlyArray<number>,
     done: (durable: boolean) => void
   ): void {
@@ -145,7 +149,8 @@ class MemoryLog implements OpenLog {
     }
     if (this.#failed) this.#time.defer(() => ended(false))
     else {
-      this.#disk.write(this, { sequence, bytes: bytes.slice(), removed, done: ended })
+      const copies = groups.map(({ bytes, sequence }) => ({ sequence, bytes: bytes.slice() }))
+      this.#disk.write(this, { groups: copies, removed, done: ended })
       this.#later(() => this.#disk.sync(this))
     }
   }

@@ -9,8 +9,12 @@ export const refusals = {
   corrupt:
     "keep the folder, run `pointsman journal verify` on it, and restore what it names from " +
     "PostgreSQL before starting on an empty folder",
+  foreign: "the log belongs to another journal: put the two files back that were made together",
   missing: "PostgreSQL knows this node, and its journal is not there: mount the right disk, or " +
     "say that it is lost (`pointsman start --journal-lost`) and reconcile the day",
+  half:
+    "one of the journal's two files is not there: put it back, or move the folder away and say " +
+    "that the journal is lost (`pointsman start --journal-lost`), and reconcile the day",
   "read-only": "the folder cannot be written to: check its mount and its owner",
   "no-space": "the disk has no room for the journal's maximum: free some, or lower `maxBytes`",
   unsafe: "this mode gives up promises about money: say `unsafe: true`, or use `strict`"

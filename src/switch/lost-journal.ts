@@ -7,7 +7,7 @@ import { Effect, Layer } from "effect"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { SwitchConfig } from "../domain/config.ts"
-import { fileName } from "../journal/lmdb-store.ts"
+import { isJournal } from "../journal/disk-store.ts"
 import { knowsNode, visitorDatabaseLayer } from "../ledger/ledger.ts"
 import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
 
@@ -15,7 +15,7 @@ import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
 export const isJournalLost = (
   { journal, ledger, node }: SwitchConfig
 ): Effect.Effect<boolean> => {
-  if (existsSync(join(journal.path, fileName))) return Effect.succeed(false)
+  if (isJournal(journal.path)) return Effect.succeed(false)
   // An embedded server that never was knows nobody, and is not made for a question.
   const asked = ledger.url !== undefined || existsSync(join(ledger.dataPath, "cluster"))
   if (!asked) return Effect.succeed(false)

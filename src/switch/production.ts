@@ -18,7 +18,7 @@ import type { LoadedConfig } from "../config/loaded.ts"
 import { loadPanTokens } from "../config/pan-token-key.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
 import { Journal } from "../domain/ports/journal.ts"
-import { lmdbStoreLayer } from "../journal/lmdb-store.ts"
+import { diskStoreLayer } from "../journal/disk-store.ts"
 import { archiveLayer } from "../ledger/archive.ts"
 import { ledgerLayer } from "../ledger/ledger.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
@@ -110,7 +110,7 @@ export function machineGround(
   version: string
 ) {
   const journal = { ...config.journal, expectExisting: expectExisting && !journalLost }
-  return Layer.mergeAll(MachineTransport, MachineHttp, lmdbStoreLayer(journal)).pipe(
+  return Layer.mergeAll(MachineTransport, MachineHttp, diskStoreLayer(journal)).pipe(
     Layer.provideMerge(Timers.layer),
     Layer.provideMerge(observatoryLayer({
       sink: fileDescriptorSink(2),

@@ -1,5 +1,5 @@
 /**
- * Sick disks under the whole switch: an `fdatasync` that fails (D2), and a full disk under journal
+ * Sick disks under the whole switch: a durable write that fails (D2), and a full disk under journal
  * and PostgreSQL (D1, B8). What was told stands afterwards, what was forwarded and not told is
  * reversed, and what could not be written is written when there is space. Needs `strace`, and the
  * right to mount; skipped without.
@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { logFileName } from "../../src/journal/log-file.ts"
 import { type Counter, openCounter } from "../e2e/counter.ts"
 import { Host } from "../e2e/host.ts"
 import { makeSite, type Site } from "../e2e/site.ts"
@@ -52,7 +53,7 @@ const rowsOf = (states: string) =>
      AND state IN (${states}) ORDER BY stan`
   )
 
-describe.skipIf(!works("strace", "-f", "-e", "trace=none", "true"))("a sync that fails", () => {
+describe.skipIf(!works("strace", "-f", "-e", "trace=none", "true"))("a write that fails", () => {
   it("ends the switch with 3, tells nobody anything more, and a restart reverses", async () => {
     const url = `postgres://pointsman@127.0.0.1:${site.ports.control}/pointsman`
     writeFileSync(join(site.folder, "config", "database-url.txt"), url)
@@ -60,7 +61,8 @@ describe.skipIf(!works("strace", "-f", "-e", "trace=none", "true"))("a sync that
       config.ledger = { url: { file: "database-url.txt" } }
     })
     // Counted for each thread of the process.
-    const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=12+"]
+    const log = join(site.journalPath, logFileName)
+    const inject = ["-P", log, "-e", "trace=pwrite64", "-e", "inject=pwrite64:error=EIO:when=12+"]
     const trace = ["strace", "-f", "--seccomp-bpf", "-o", join(site.folder, "trace"), ...inject]
     const sick = await startSwitch(site, [], trace)
     await linked(sick, "acquirer")

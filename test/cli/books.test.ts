@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { fileName } from "../../src/journal/lmdb-store.ts"
+import { storeFileName } from "../../src/journal/settled-groups.ts"
 import { start } from "../journal/processes.ts"
 import { pointsman } from "./process.ts"
 
@@ -35,7 +35,7 @@ describe("journal", () => {
   it("tells no journal from a broken one by its exit code", async () => {
     const absent = await pointsman(["journal", "inspect", "--path", join(folder, "absent")])
     expect(absent.exit).toBe(3)
-    const file = join(folder, fileName)
+    const file = join(folder, storeFileName)
     const bytes = readFileSync(file)
     writeFileSync(file, bytes.subarray(0, 5000))
     const broken = await pointsman(["journal", "verify", "--path", folder])

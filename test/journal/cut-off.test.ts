@@ -1,6 +1,6 @@
 /**
- * A process that ends in the middle: of its recovery (P3), or of a commit, with the file as it was
- * at that moment (D4). Every time, what was acknowledged is there, and nothing by half.
+ * A process that ends in the middle: of its recovery (P3), or of a commit, with the files as they
+ * were at that moment (D4). Every time, what was acknowledged is there, and nothing by half.
  */
 
 import { Effect } from "effect"
@@ -9,7 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { inspectJournal, verifyJournal } from "../../src/journal/inspection.ts"
-import { fileName } from "../../src/journal/lmdb-store.ts"
+import { logFileName } from "../../src/journal/log-file.ts"
+import { storeFileName } from "../../src/journal/settled-groups.ts"
 import { type Program, start } from "./processes.ts"
 
 let folder: string
@@ -54,7 +55,7 @@ describe("P3: kill -9 during recovery", () => {
   })
 })
 
-describe("D4: the file as it was in the middle of a commit", () => {
+describe("D4: the files as they were in the middle of a commit", () => {
   it("opens at the last whole commit, with everything that was acknowledged", async () => {
     const writer = start("writer.ts", [join(folder, "journal"), "100000"])
     expect(await writer.line()).toBe("open 0")
@@ -64,7 +65,9 @@ describe("D4: the file as it was in the middle of a commit", () => {
       writer.process.kill("SIGSTOP")
       const path = join(folder, `copy-${copy}`)
       mkdirSync(path)
-      copyFileSync(join(folder, "journal", fileName), join(path, fileName))
+      for (const name of [storeFileName, logFileName]) {
+        copyFileSync(join(folder, "journal", name), join(path, name))
+      }
       writer.process.kill("SIGCONT")
       const { faults } = await Effect.runPromise(verifyJournal(path))
       expect(faults).toEqual([])

@@ -11,6 +11,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { inspectJournal, verifyJournal } from "../../src/journal/inspection.ts"
+import { logFileName } from "../../src/journal/log-file.ts"
+import { storeFileName } from "../../src/journal/settled-groups.ts"
 import { type Program, start } from "./processes.ts"
 
 const works = (file: string, ...args: Array<string>) => spawnSync(file, args).status === 0
@@ -34,7 +36,7 @@ async function linesOf(program: Program, limit = 100_000): Promise<Array<string>
 }
 
 /** A line of a trace in which an acknowledgement is written. */
-const isTold = (line: string) => /writev?\(1, .*"\d+\\n/.test(line)
+const isTold = (line: string) => /writev?\(1(<[^>]*>)?, .*"\d+\\n/.test(line)
 
 /** Every number below the highest acknowledged one is in the journal, and nothing is torn. */
 async function holds(path: string, lines: ReadonlyArray<string>): Promise<number> {
@@ -78,10 +80,20 @@ describe.skipIf(!works("strace", "-V"))("a sick disk (D2, D3)", () => {
   /** The writer under `strace`, which writes what it traces to a file. */
   const traced = (count: number, ...args: ReadonlyArray<string>) =>
     start("writer.ts", [folder, String(count)], ["strace", "-f", "-o", `${folder}/trace`, ...args])
+  /** As `traced`, where only calls on one file of the journal are traced. */
+  const tracedFile = (name: string, count: number, ...args: ReadonlyArray<string>) =>
+    traced(count, "-P", join(folder, name), ...args)
 
-  it("D2: acknowledges nothing any more once a sync failed, and ends with 3", async () => {
-    const inject = "inject=fdatasync:error=EIO:when=30+"
-    const writer = traced(1000, "-e", "trace=fdatasync,write,writev", "-e", inject)
+  async function goesOn(lines: ReadonlyArray<string>): Promise<void> {
+    const known = await holds(folder, lines)
+    const after = await linesOf(start("writer.ts", [folder, "10"]))
+    expect(after[0]).toBe(`open ${known}`)
+    expect(after.at(-1)).toBe("closed")
+  }
+
+  it("D2: acknowledges nothing any more once a write failed, and ends with 3", async () => {
+    const inject = "inject=pwrite64:error=EIO:when=30+"
+    const writer = traced(1000, "-e", "trace=pwrite64,write,writev", "-e", inject)
     const lines = await linesOf(writer)
     expect(lines.at(-1)).toBe("failed")
     expect((await writer.ended)[0]).toBe(3)
@@ -89,32 +101,67 @@ describe.skipIf(!works("strace", "-V"))("a sick disk (D2, D3)", () => {
     const trace = readFileSync(join(folder, "trace"), "utf8")
     const afterwards = trace.slice(trace.indexOf("EIO")).split("\n").filter(isTold)
     expect(afterwards).toEqual([])
-    const known = await holds(folder, lines)
-    const again = start("writer.ts", [folder, "10"])
-    const after = await linesOf(again)
-    expect(after[0]).toBe(`open ${known}`)
-    expect(after.at(-1)).toBe("closed")
+    await goesOn(lines)
   })
 
-  it("D3: waits for a slow sync, every time", async () => {
-    const writer = traced(5, "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_exit=100000")
+  it("D2: also when only the log failed", async () => {
+    const inject = "inject=pwrite64:error=EIO:when=30+"
+    const writer = tracedFile(logFileName, 1000, "-e", "trace=pwrite64", "-e", inject)
+    const lines = await linesOf(writer)
+    expect(lines.at(-1)).toBe("failed")
+    expect((await writer.ended)[0]).toBe(3)
+    await goesOn(lines)
+  })
+
+  it("D2: also when only LMDB failed, where groups settle", async () => {
+    const inject = "inject=fdatasync:error=EIO:when=3+"
+    const writer = tracedFile(storeFileName, 5000, "-e", "trace=fdatasync", "-e", inject)
+    const lines = await linesOf(writer)
+    expect(lines.at(-1)).toBe("failed")
+    expect((await writer.ended)[0]).toBe(3)
+    expect(lines.length).toBeGreaterThan(5)
+    await goesOn(lines)
+  })
+
+  it("D3: waits for a slow write, every time", async () => {
+    const delay = "inject=pwrite64:delay_exit=100000"
+    const writer = tracedFile(logFileName, 5, "-e", "trace=pwrite64", "-e", delay)
     const lines = await linesOf(writer)
     expect(lines).toEqual(["open 0", "0", "1", "2", "3", "4", "closed"])
     await holds(folder, lines)
   })
 
-  it("tells nobody before the sync that covers the record has returned", async () => {
-    const writer = traced(50, "-e", "trace=fdatasync,write,writev")
+  it("D3: commits on while LMDB is slow to settle, and then waits for it", async () => {
+    const delay = "inject=fdatasync:delay_exit=300000"
+    const writer = tracedFile(storeFileName, 400, "-e", "trace=fdatasync", "-e", delay)
     const lines = await linesOf(writer)
     expect(lines.at(-1)).toBe("closed")
-    let syncs = 0
+    expect(lines).toHaveLength(402)
+    await holds(folder, lines)
+  })
+
+  it("tells nobody before the write that covers the record has returned", async () => {
+    const calls = "trace=openat,pwrite64,write,writev"
+    const writer = traced(50, "-y", "-e", calls)
+    const lines = await linesOf(writer)
+    expect(lines.at(-1)).toBe("closed")
+    let writes = 0
     let told = 0
-    for (const line of readFileSync(join(folder, "trace"), "utf8").split("\n")) {
-      if (/fdatasync(\(| resumed).*= 0/.test(line)) syncs++
+    const trace = readFileSync(join(folder, "trace"), "utf8").split("\n")
+    const log = `<${join(folder, logFileName)}>`
+    // With O_DSYNC a write returns as if an fdatasync had followed it (POSIX).
+    expect(trace.some((line) => /openat.*O_DSYNC/.test(line) && line.includes(log))).toBe(true)
+    for (const [index, line] of trace.entries()) {
+      if (line.includes(log) && /pwrite64\(.* = \d+$/.test(line)) writes++
+      if (/<\.\.\. pwrite64 resumed>.* = \d+$/.test(line)) {
+        const [thread = ""] = line.split(" ")
+        const began = trace.slice(0, index).findLast((each) => each.startsWith(`${thread} `))
+        if (began?.includes(log) === true) writes++
+      }
       if (!isTold(line)) continue
-      expect(syncs, `no sync before: ${line}`).toBeGreaterThan(0)
+      expect(writes, `no write before: ${line}`).toBeGreaterThan(0)
       told++
-      syncs = 0
+      writes = 0
     }
     expect(told).toBe(50)
   })

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import { exportJournal, inspectJournal, verifyJournal } from "../../src/journal/inspection.ts"
-import { fileName } from "../../src/journal/lmdb-store.ts"
+import { storeFileName } from "../../src/journal/settled-groups.ts"
 import { start } from "./processes.ts"
 import { idOf } from "./records.ts"
 
@@ -45,7 +45,7 @@ it("sees at least what was acknowledged, masked, beside the writer", async () =>
 it("D5: names the group in which a bit was flipped", async () => {
   const writer = start("writer.ts", [folder, "50"])
   await writer.ended
-  const file = join(folder, fileName)
+  const file = join(folder, storeFileName)
   const bytes = readFileSync(file)
   // Pages are copied when they change, so that old copies of a record lie around.
   for (let at = bytes.indexOf(idOf(3)); at >= 0; at = bytes.indexOf(idOf(3), at + 1)) {

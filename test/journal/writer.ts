@@ -6,9 +6,9 @@
 
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { Journal } from "../../src/domain/ports/journal.ts"
+import { diskStoreLayer } from "../../src/journal/disk-store.ts"
 import { journalLayer } from "../../src/journal/journal.ts"
-import { lmdbStoreLayer } from "../../src/journal/lmdb-store.ts"
-import { MachineTime } from "../../src/listen/machine-time.ts"
+import { MachineRandom, MachineTime } from "../../src/listen/machine-time.ts"
 import { idOf, transaction } from "./records.ts"
 
 const [path = "", count = "1", megabytes = "8"] = process.argv.slice(2)
@@ -18,8 +18,8 @@ const onFailed = () => {
 }
 
 const layer = journalLayer({ mode: "strict", unsafe: false, onFailed }).pipe(
-  Layer.provide(lmdbStoreLayer({ path, maxBytes: Number(megabytes) * 1024 * 1024 })),
-  Layer.provide(MachineTime),
+  Layer.provide(diskStoreLayer({ path, maxBytes: Number(megabytes) * 1024 * 1024 })),
+  Layer.provide(Layer.merge(MachineTime, MachineRandom)),
   Layer.provide(Logger.layer([]))
 )
 

@@ -8,8 +8,8 @@ import { Effect, Layer } from "effect"
 import { join } from "node:path"
 import { Journal } from "../../src/domain/ports/journal.ts"
 import { LedgerHealth } from "../../src/domain/ports/ledger.ts"
+import { diskStoreLayer } from "../../src/journal/disk-store.ts"
 import { journalLayer } from "../../src/journal/journal.ts"
-import { lmdbStoreLayer } from "../../src/journal/lmdb-store.ts"
 import { ledgerLayer } from "../../src/ledger/ledger.ts"
 import { machine } from "./machine.ts"
 import { day, entry, sale } from "./records.ts"
@@ -24,7 +24,7 @@ const journal = journalLayer({
   unsafe: false,
   onFailed: () => process.exit(3)
 }).pipe(
-  Layer.provide(lmdbStoreLayer({ path: join(folder, "journal"), maxBytes: 64 * 1024 * 1024 }))
+  Layer.provide(diskStoreLayer({ path: join(folder, "journal"), maxBytes: 64 * 1024 * 1024 }))
 )
 
 const ledger = ledgerLayer({

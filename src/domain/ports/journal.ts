@@ -1,7 +1,7 @@
 /**
  * The journal: what must be on disk before anyone is told. `Journal` is what stations use;
- * `JournalStore` is the disk below it, bound to LMDB in production and to a disk that loses what
- * was not synced in the seeded world.
+ * `JournalStore` is the disk below it, bound to a write-ahead log before LMDB in production and to
+ * a disk that loses what was not synced in the seeded world.
  */
 
 import { Context, type Effect, Schema, type Scope } from "effect"
@@ -181,7 +181,10 @@ export class Journal
 {}
 
 export class JournalUnusable extends Schema.TaggedError<JournalUnusable>()("JournalUnusable", {
-  /** `owned`, `newer-format`, `corrupt`, `missing`, `read-only`, `no-space`, `unsafe`. */
+  /**
+   * `owned`, `newer-format`, `corrupt`, `foreign`, `missing`, `half`, `read-only`, `no-space`,
+   * `unsafe`.
+   */
   reason: Schema.String,
   /** One line that says what to do. */
   advice: Schema.String
@@ -193,6 +196,11 @@ export interface JournalStoreShape {
   readonly open: Effect.Effect<OpenLog, JournalUnusable, Scope.Scope>
 }
 
+export interface LoggedGroup {
+  readonly sequence: number
+  readonly bytes: Uint8Array
+}
+
 export interface OpenLog {
   /**
    * Every group that is on disk, oldest first; `bytes` may be reused after the callback returns.
@@ -200,13 +208,13 @@ export interface OpenLog {
    */
   readonly replay: (each: (sequence: number, bytes: Uint8Array) => void) => void
   /**
-   * Appends one group and removes others, in one durable step. `done` is called after the sync,
-   * in order; with false when the commit failed, after which every later call fails too. The bytes
-   * must not change before that.
+   * Appends groups, at least one, that follow each other and what is there, and removes the oldest
+   * that are there, in one durable step. `done` is called after the sync; with false when the
+   * step failed, after which every later call fails too. The next call comes after that. The bytes
+   * must not change any more.
    */
   readonly append: (
-    sequence: number,
-    bytes: Uint8Array,
+    groups: ReadonlyArray<LoggedGroup>,
     removed: ReadonlyArray<number>,
     done: (durable: boolean) => void
   ) => void

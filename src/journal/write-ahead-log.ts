@@ -1,0 +1,167 @@
+/**
+ * The write-ahead log as bytes: a ring of pages of 4096 bytes in which every durable step of the
+ * journal is one entry, written by one write. Must hold: an entry is believed only when it is
+ * whole, of this journal, of its present epoch, and next in sequence, so that neither a torn write
+ * nor an old lap of the ring nor another run is ever taken for what was acknowledged. All numbers
+ * are little-endian; an entry begins at a page and does not wrap.
+ *
+ * ```
+ *  0   4  CRC-32 (IEEE) of everything that follows, to the end of the last group
+ *  4   4  bytes of the entry
+ *  8  16  identity of the journal
+ * 24   8  epoch: how often the journal was opened, float64
+ * 32   8  sequence of the first group; the others follow it, float64
+ * 40   8  sequence of the oldest group that is still needed after this entry, float64
+ * 48   4  groups
+ * 52      groups, each: 4 its length, then its bytes (see group.ts)
+ * ```
+ */
+
+import { crc32 } from "node:zlib"
+import type { LoggedGroup } from "../domain/ports/journal.ts"
+
+export const pageBytes = 4096
+export const identityBytes = 16
+const headerBytes = 52
+const lengthBytes = 4
+
+export interface LogEntry {
+  readonly epoch: number
+  readonly oldest: number
+  /** At least one, in sequence. */
+  readonly groups: ReadonlyArray<LoggedGroup>
+}
+
+/** Bytes that an entry with these groups takes of the ring: whole pages. */
+export function entryPages(groups: ReadonlyArray<LoggedGroup>): number {
+  let bytes = headerBytes
+  for (const group of groups) bytes += lengthBytes + group.bytes.length
+  return Math.ceil(bytes / pageBytes) * pageBytes
+}
+
+/** Writes an entry to the beginning of `to`, and zeros up to the end of its last page. */
+export function writeEntry(to: Buffer, identity: Uint8Array, entry: LogEntry): void {
+  const { epoch, groups, oldest } = entry
+  to.set(identity, 8)
+  to.writeDoubleLE(epoch, 24)
+  to.writeDoubleLE(groups[0]!.sequence, 32)
+  to.writeDoubleLE(oldest, 40)
+  to.writeUInt32LE(groups.length, 48)
+  let end = headerBytes
+  for (const { bytes } of groups) {
+    to.writeUInt32LE(bytes.length, end)
+    to.set(bytes, end + lengthBytes)
+    end += lengthBytes + bytes.length
+  }
+  to.writeUInt32LE(end, 4)
+  to.writeUInt32LE(crc32(to.subarray(4, end)), 0)
+  to.fill(0, end, Math.ceil(end / pageBytes) * pageBytes)
+}
+
+/** Every whole entry of this journal in a ring, of whatever epoch and lap, in no order. */
+export function entriesIn(ring: Buffer, identity: Uint8Array): Array<LogEntry> {
+  const entries: Array<LogEntry> = []
+  for (let at = 0; at < ring.length;) {
+    const end = entryEnd(ring, at, identity)
+    if (end === undefined) at += pageBytes
+    else {
+      entries.push(readEntry(ring, at))
+      at += Math.ceil((end - at) / pageBytes) * pageBytes
+    }
+  }
+  return entries
+}
+
+/** Where the entry that begins at `at` ends; undefined: there is none, or not a whole one. */
+function entryEnd(ring: Buffer, at: number, identity: Uint8Array): number | undefined {
+  const bytes = ring.readUInt32LE(at + 4)
+  if (bytes <= headerBytes || bytes > ring.length - at) return undefined
+  if (ring.compare(identity, 0, identityBytes, at + 8, at + 8 + identityBytes) !== 0) {
+    return undefined
+  }
+  const whole = ring.readUInt32LE(at) === crc32(ring.subarray(at + 4, at + bytes))
+  return whole ? at + bytes : undefined
+}
+
+function readEntry(ring: Buffer, at: number): LogEntry {
+  const first = ring.readDoubleLE(at + 32)
+  const groups: Array<LoggedGroup> = []
+  let from = at + headerBytes
+  for (let index = ring.readUInt32LE(at + 48); index > 0; index--) {
+    const end = from + lengthBytes + ring.readUInt32LE(from)
+    const bytes = ring.subarray(from + lengthBytes, end)
+    groups.push({ sequence: first + groups.length, bytes })
+    from = end
+  }
+  return { epoch: ring.readDoubleLE(at + 24), oldest: ring.readDoubleLE(at + 40), groups }
+}
+
+export interface Unsettled {
+  /** Groups after `settled`, in sequence. */
+  readonly groups: ReadonlyArray<LoggedGroup>
+  /** Groups before this are not needed, wherever they are. */
+  readonly oldest: number
+}
+
+/**
+ * What a ring holds that has not settled; `undefined` when an entry is missing that was
+ * acknowledged. Entries are written one after the other, so a whole one proves that those before
+ * it were on disk: only behind the last is a torn one what a power cut leaves.
+ */
+export function unsettledIn(
+  entries: ReadonlyArray<LogEntry>,
+  epoch: number,
+  settled: number
+): Unsettled | undefined {
+  if (entries.some((entry) => entry.epoch > epoch)) return undefined
+  const following = entries
+    .filter((entry) => entry.epoch === epoch && lastOf(entry) > settled)
+    .sort((left, right) => lastOf(left) - lastOf(right))
+  const groups: Array<LoggedGroup> = []
+  let oldest = 0
+  for (const entry of following) {
+    if (entry.groups[0]!.sequence !== settled + 1 + groups.length) return undefined
+    groups.push(...entry.groups)
+    oldest = Math.max(oldest, entry.oldest)
+  }
+  return { groups, oldest }
+}
+
+function lastOf({ groups }: LogEntry): number {
+  return groups.at(-1)!.sequence
+}
+
+/** Who may write where in a ring: entries take places in turn and free them in the same order. */
+export class RingSpace {
+  readonly #bytes: number
+  /** Bytes taken and freed since the beginning, over all laps. */
+  #taken = 0
+  #freed = 0
+
+  constructor(bytes: number) {
+    this.#bytes = bytes
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  get used(): number {
+    return this.#taken - this.#freed
+  }
+
+  /** A place for so many bytes, which then are taken; undefined: there is none now. */
+  take(bytes: number): number | undefined {
+    const at = this.#taken % this.#bytes
+    // What is left at the end of a lap and too short is passed over.
+    const passed = at + bytes > this.#bytes ? this.#bytes - at : 0
+    if (this.used + passed + bytes > this.#bytes) return undefined
+    this.#taken += passed + bytes
+    return (at + passed) % this.#bytes
+  }
+
+  /** Everything up to `taken`, as it was then, is needed no more. */
+  free(taken: number): void {
+    this.#freed = taken
+  }
+}

@@ -4,7 +4,7 @@
  */
 
 import { Clock, Effect } from "effect"
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { ConfigInvalid } from "../config/config-invalid.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
@@ -102,22 +102,47 @@ async function registered(call: Call): Promise<LoadedConfig["terminals"]> {
   return read
 }
 
-/** Into PostgreSQL, with its own entry in the audit log. */
+type Outcome = "done" | "refused" | "failed"
+
+/** One entry of the audit log about an import. */
+const noted = (outcome: Outcome, detail: string) =>
+  Effect.flatMap(Clock.currentTimeMillis, (atMs) =>
+    appendAudit({
+      atMs,
+      actor: "operator",
+      origin: "command line",
+      action: "estate.import",
+      target: "registry",
+      outcome,
+      detail
+    }))
+
+/**
+ * Where nothing is written to PostgreSQL, an import does not wait for it either: a registry in a
+ * file can be mended while the database is away. Then it is said that the entry is missing; the
+ * reload that applies the file has its own.
+ */
+async function note(call: Call, outcome: Outcome, detail: string): Promise<void> {
+  const { ledger } = (await loadedConfig(call)).config
+  try {
+    if (ledger.url === undefined && !existsSync(ledger.dataPath)) {
+      throw new Refusal(3, "it begins with the first start of the switch")
+    }
+    await askLedger(call, noted(outcome, detail))
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    call.streams.say(`not in the audit log: ${cause.message}`)
+  }
+}
+
+/** Into PostgreSQL, entry and all, or not at all. */
 async function importedThere(
   call: Call,
   file: string,
   terminals: LoadedConfig["terminals"]
 ): Promise<0> {
-  const entry = {
-    actor: "operator",
-    origin: "command line",
-    action: "estate.import",
-    target: "registry",
-    outcome: "done",
-    detail: `${terminals.length} terminals from ${basename(file)}`
-  } as const
-  const noted = Effect.flatMap(Clock.currentTimeMillis, (atMs) => appendAudit({ ...entry, atMs }))
-  await askLedger(call, Effect.andThen(replaceEstate(terminals), noted))
+  const detail = `${terminals.length} terminals from ${basename(file)}`
+  await askLedger(call, Effect.andThen(replaceEstate(terminals), noted("done", detail)))
   call.streams.say(`${terminals.length} terminals registered; \`pointsman reload\` applies them`)
   return 0
 }
@@ -131,17 +156,23 @@ async function imported(call: Call): Promise<0> {
     throw new Refusal(3, `${file}: cannot be read`)
   }
   const parsed = parseTerminals(file, text)
-  if ("faults" in parsed) throw new Refusal(1, new ConfigInvalid(parsed).message)
+  if ("faults" in parsed) {
+    await note(call, "refused", `${parsed.faults.length} faults in ${basename(file)}`)
+    throw new Refusal(1, new ConfigInvalid(parsed).message)
+  }
   const { registry, terminalsFile } = (await loadedConfig(call)).config
   if (registry === "database") return importedThere(call, file, parsed)
+  const detail = `${parsed.length} terminals from ${basename(file)}`
   // Whole or not at all: a reload in between reads the old file.
   const beside = `${terminalsFile}.new`
   try {
     writeFileSync(beside, text)
     renameSync(beside, terminalsFile)
   } catch {
+    await note(call, "failed", detail)
     throw new Refusal(3, `${terminalsFile}: cannot be written`)
   }
+  await note(call, "done", detail)
   const name = basename(terminalsFile)
   call.streams.say(`${parsed.length} terminals in ${name}; \`pointsman reload\` applies them`)
   return 0

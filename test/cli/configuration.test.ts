@@ -100,6 +100,7 @@ describe("estate", () => {
     const taken = await pointsman(["estate", "import", good, "--config", config])
     expect(taken).toMatchObject({ exit: 0, out: "" })
     expect(taken.talk).toContain("2 terminals in terminals.csv; `pointsman reload` applies them")
+    expect(taken.talk).toContain("not in the audit log: it begins with the first start")
     const listed = await pointsman(["estate", "list", "--config", config, "--format", "json"])
     expect(JSON.parse(listed.out)).toMatchObject([{ terminal: "T7" }, { terminal: "T8" }])
   })

@@ -31,16 +31,28 @@ const version = async (): Promise<number> => {
 const edit = (path: string, change: (text: string) => string) =>
   writeFileSync(path, change(readFileSync(path, "utf8")))
 
-const rows = async (table: string) => {
+const queried = async <A>(
+  query: (sql: PgClient.PgClient) => Effect.Effect<A, unknown>
+): Promise<A> => {
   const { config } = await running.loaded()
-  const counted = Effect.gen(function*() {
-    const sql = yield* PgClient.PgClient
-    return yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM ${sql(table)}`
-  })
   const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machine))
-  const [row] = await Effect.runPromise(Effect.provide(counted, database))
+  return Effect.runPromise(
+    Effect.flatMap(PgClient.PgClient, query).pipe(Effect.provide(database))
+  )
+}
+
+const rows = async (table: string) => {
+  const [row] = await queried((sql) =>
+    sql<{ count: number }>`SELECT count(*)::int AS count FROM ${sql(table)}`
+  )
   return row?.count ?? 0
 }
+
+const imports = () =>
+  queried((sql) =>
+    sql<{ outcome: string; detail: string }>`SELECT outcome, detail FROM audit_log
+      WHERE action = 'estate.import' ORDER BY sequence`
+  )
 
 it("a configuration that changed has the next version, by reload or by restart", async () => {
   expect(await version()).toBe(1)
@@ -64,7 +76,14 @@ it("the estate is in PostgreSQL, and follows an import", async () => {
     file,
     `${shipped}\nNEW00001,M00000000000099,New shop,iso,sign-on,5411,,no,4,,,no,\n`
   )
+  const bad = join(running.folder, "bad.csv")
+  writeFileSync(bad, "terminal,merchant,window\nT1,M1,0\n,M3,4\n")
+  expect((await running.verb("estate", "import", bad)).exit).toBe(1)
   expect((await running.verb("estate", "import", file)).exit).toBe(0)
+  expect(await imports()).toEqual([
+    { outcome: "refused", detail: "2 faults in bad.csv" },
+    { outcome: "done", detail: `${terminals.length + 1} terminals from more.csv` }
+  ])
   expect((await running.ask("reload")).out).toContain("terminals.NEW00001")
   await eventually(async () => await rows("terminals") === terminals.length + 1, "the new one")
 }, 60_000)

@@ -23,6 +23,11 @@ export interface LogLinesOptions {
   readonly dropped: (lines: number) => void
 }
 
+/** Of a kind that may come by the thousand, a line this often says how many there were. */
+export const seldomMs = 1000
+/** Kinds that are told apart; those beyond are written like any other line. */
+const seldomKinds = 1024
+
 /** Bytes that may wait for the sink; above, lines are dropped. */
 export const maxWaitingBytes = 1024 * 1024
 
@@ -35,6 +40,7 @@ export class LogLines {
   #scheduled = false
   #writing = false
   #dropped = 0
+  readonly #seldom = new Map<string, { atMs: number; unsaid: number }>()
 
   constructor(options: LogLinesOptions) {
     this.#options = options
@@ -49,6 +55,31 @@ export class LogLines {
     if (!this.isOn(level)) return
     const time = new Date(this.#options.wallMs()).toISOString()
     this.#add(`${maskedJson({ time, level, event, ...fields })}\n`)
+  }
+
+  /**
+   * As `write`, for what strangers can make happen as often as they like: the first of its kind at
+   * once, then one line a second at most, which says how many before it are `unsaid`. Its facts
+   * are few and of a few values, because they are its kind.
+   */
+  writeSeldom(level: LogLevel, event: string, fields: Readonly<Record<string, string>>): void {
+    if (!this.isOn(level)) return
+    let kind = event
+    for (const name in fields) kind += `\n${fields[name]}`
+    const nowMs = this.#options.wallMs()
+    const last = this.#seldom.get(kind)
+    if (last === undefined) {
+      if (this.#seldom.size < seldomKinds) this.#seldom.set(kind, { atMs: nowMs, unsaid: 0 })
+      return this.write(level, event, fields)
+    }
+    // A clock that was set back must not silence anything.
+    if (nowMs >= last.atMs && nowMs - last.atMs < seldomMs) {
+      last.unsaid++
+      return
+    }
+    this.write(level, event, last.unsaid === 0 ? fields : { ...fields, unsaid: last.unsaid })
+    last.atMs = nowMs
+    last.unsaid = 0
   }
 
   #add(line: string): void {

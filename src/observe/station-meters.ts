@@ -1,6 +1,6 @@
 /**
  * What sessions, upstreams and notifications count, as the structural meters that they ask for.
- * Each call is a few additions; a line is written only for what is rare.
+ * Each call is a few additions; a line is written only for what is rare, or seldom.
  */
 
 import type { EndReason } from "../domain/end-reasons.ts"
@@ -41,7 +41,7 @@ export function sessionMeter(metrics: Metrics, lines: LogLines) {
     opened: (): void => opened.add(),
     ended: (listener: string, reason: EndReason): void => {
       metrics.sessions_closed_total.of(reason).add()
-      if (!quiet.has(reason)) lines.write("info", "session-ended", { listener, reason })
+      if (!quiet.has(reason)) lines.writeSeldom("info", "session-ended", { listener, reason })
     },
     read: (bytes: number, frames: number): void => {
       bytesIn.add(bytes)
@@ -54,12 +54,12 @@ export function sessionMeter(metrics: Metrics, lines: LogLines) {
     received: (_: string, kind: Kind): void => metrics.messages_total.of(kind, "in").add(),
     refused: (listener: string, failure: FailureCode): void => {
       metrics.message_rejects_total.of(failure).add()
-      lines.write("info", "message-refused", { listener, reason: failure })
+      lines.writeSeldom("info", "message-refused", { listener, reason: failure })
     },
     answered: (_: string, live: boolean): void => (live ? delivered : undeliverable).add(),
     unanswerable: (listener: string): void => {
       metrics.message_rejects_total.of("unanswerable").add()
-      lines.write("info", "message-unanswerable", { listener })
+      lines.writeSeldom("info", "message-unanswerable", { listener })
     },
     push: (what: string): void => metrics.pushes_total.of(what).add()
   }

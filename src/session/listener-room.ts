@@ -28,7 +28,7 @@ const slowestLookMs = 1000
 
 /** Of that look in one turn of the event loop: lines, and ends, which cost far more. */
 const looksPerTurn = 2000
-const endsPerTurn = 16
+const endsPerTurn = 4
 
 /** The line as its listener sees it. */
 export interface RoomLine extends ConnectionHandler, SeenLine {

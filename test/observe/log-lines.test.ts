@@ -3,7 +3,7 @@
 import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import { jsonLogger } from "../../src/observe/json-logger.ts"
-import { LogLines, type LogSink, maxWaitingBytes } from "../../src/observe/log-lines.ts"
+import { LogLines, type LogSink, maxWaitingBytes, seldomMs } from "../../src/observe/log-lines.ts"
 
 /** A log whose sink says when it is done, and whose turns end when the test says so. */
 function rig() {
@@ -11,12 +11,13 @@ function rig() {
   const tasks: Array<() => void> = []
   const waiting: Array<(written: boolean) => void> = []
   let lost = 0
+  let atMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
   const sink: LogSink = (bytes, done) => {
     written.push(bytes.toString())
     waiting.push(done)
   }
   const lines = new LogLines({
-    wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+    wallMs: () => atMs,
     defer: (task) => void tasks.push(task),
     sink,
     least: "info",
@@ -25,6 +26,7 @@ function rig() {
   return {
     lines,
     written,
+    later: (ms: number) => void (atMs += ms),
     turn: () => tasks.splice(0).forEach((task) => task()),
     done: (ok = true) => waiting.splice(0).forEach((each) => each(ok)),
     lost: () => lost
@@ -61,6 +63,26 @@ describe("log lines", () => {
     expect(written[0]).not.toMatch(/4111111111111111|5500005555555559/)
     expect(written[0]).toContain("411111******1111")
     expect(written[0]).toContain("\"bytes\":\"3 bytes\"")
+  })
+
+  it("come once a second where strangers can cause them, and say how many did not", () => {
+    const { later, lines, turn, written } = rig()
+    const end = (reason: string) => lines.writeSeldom("info", "session-ended", { reason })
+    for (let index = 0; index < 500; index++) end("frame-incomplete")
+    end("first-message-late")
+    later(seldomMs)
+    end("frame-incomplete")
+    end("first-message-late")
+    later(-5000)
+    end("first-message-late")
+    turn()
+    expect(parsed(written).map(({ reason, unsaid }) => [reason, unsaid])).toEqual([
+      ["frame-incomplete", undefined],
+      ["first-message-late", undefined],
+      ["frame-incomplete", 499],
+      ["first-message-late", undefined],
+      ["first-message-late", undefined]
+    ])
   })
 
   it("D8: are dropped and counted when nobody takes them, and it is said afterwards", () => {

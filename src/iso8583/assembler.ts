@@ -132,7 +132,8 @@ export class Assembler {
   }
 
   #take(values: Values): BuildFault | undefined {
-    for (const path of Object.keys(values)) {
+    // Plain objects: their keys as a list would be made for each message.
+    for (const path in values) {
       const value = values[path]
       if (value === undefined) continue
       const field = plainField(path)

@@ -3,7 +3,7 @@
  * 59. Must hold: they are read, never judged; a value that does not follow the form has no parts.
  */
 
-import { readField59, writeField59 } from "../qr/field-59.ts"
+import { readField59, valueIn59, writeField59 } from "../qr/field-59.ts"
 import type { Composite, Part, PartReader, PartValues } from "./composite.ts"
 import type { BuildFault } from "./fault.ts"
 import { type FieldShape, textOf } from "./field.ts"
@@ -11,6 +11,8 @@ import { type FieldShape, textOf } from "./field.ts"
 /** How a text falls into parts, and how parts become a text again. */
 export interface TextForm {
   readonly split: (text: string) => ReadonlyArray<readonly [string, string]>
+  /** One part of it, where it can be found without making the others. */
+  readonly find?: (text: string, id: string) => string | undefined
   /** `old` is the text they came from, for what of it is in no part. */
   readonly unite: (
     parts: ReadonlyArray<readonly [string, string]>,
@@ -46,8 +48,10 @@ export class TextParts implements Composite {
   part(id: string): PartReader | undefined {
     const shape = this.#form.shapeOf(id)
     if (shape === undefined) return undefined
+    const { find, split } = this.#form
+    const findOne = find ?? ((text: string) => split(text).find(([each]) => each === id)?.[1])
     const text = (bytes: Uint8Array, start: number, end: number): string | undefined =>
-      this.#form.split(textOf(this.#whole(), bytes, start, end)).find(([each]) => each === id)?.[1]
+      findOne(textOf(this.#whole(), bytes, start, end), id)
     return { shape, text, raw: () => undefined }
   }
 
@@ -124,6 +128,12 @@ export function field59Form(shapeOf: (id: string) => FieldShape | undefined): Te
         seen.set(tag, count)
         return [count === 1 ? tag : `${tag}#${count}`, value] as const
       })
+    },
+    find: (text, id) => {
+      const mark = id.indexOf("#")
+      return mark < 0
+        ? valueIn59(text, id)
+        : valueIn59(text, id.slice(0, mark), Number(id.slice(mark + 1)))
     },
     unite: (parts, old) =>
       writeField59(parts.map(([id, value]) => ({ tag: id.split("#")[0]!, value }))) +

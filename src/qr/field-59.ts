@@ -29,33 +29,52 @@ export const maxField59 = 600
 
 /** `text` has one character per byte (latin1), so that GBK values pass through unchanged. */
 export function readField59(text: string): Field59 {
-  if (text.length > maxField59) return { entries: [], rest: text }
   const entries: Array<Entry59> = []
   let at = 0
-  while (at < text.length) {
-    const next = readEntry(text, at)
-    if (next === undefined) break
-    entries.push(next.entry)
-    at = next.end
+  for (let place = placeAt(text, at); place >= 0; place = placeAt(text, at)) {
+    const from = place >> 10
+    const end = place & 1023
+    const tag = text.slice(at, at + tagLength(text, at))
+    const value = text.slice(from, end)
+    entries.push(tag === "A2" ? { tag, value, children: readInner(value) } : { tag, value })
+    at = end
   }
   return { entries, rest: text.slice(at) }
+}
+
+/**
+ * The value of a tag, of the `count`th entry that has it; undefined where there is none. Made for
+ * the road: nothing but the value is made.
+ */
+export function valueIn59(text: string, tag: string, count = 1): string | undefined {
+  let at = 0
+  let left = count
+  for (let place = placeAt(text, at); place >= 0; place = placeAt(text, at)) {
+    const end = place & 1023
+    if (tagLength(text, at) === tag.length && text.startsWith(tag, at) && --left === 0) {
+      return text.slice(place >> 10, end)
+    }
+    at = end
+  }
+  return undefined
 }
 
 export function writeField59(entries: ReadonlyArray<Entry59>): string {
   return entries.map(({ tag, value }) => {
     const units = tag.startsWith("EF") ? value.length / 2 : value.length
-    return tag + String(units).padStart(lengthDigits(tag)[0]!, "0") + value
+    const digits = tag === "A2" || tag.startsWith("EF") ? 2 : 3
+    return tag + String(units).padStart(digits, "0") + value
   }).join("")
 }
 
 /** The customer's pay code in a request. */
 export function payCodeOf(text: string): string | undefined {
-  return readField59(text).entries.find(({ tag }) => tag === "A3")?.value
+  return valueIn59(text, "A3")
 }
 
 /** The wallet's payment voucher number in an answer, which a void or refund must carry. */
 export function voucherOf(text: string): string | undefined {
-  return readField59(text).entries.find(({ tag }) => tag === "A4")?.value
+  return valueIn59(text, "A4")
 }
 
 /** The bytes of an EF tag; undefined for other tags and where the value is not hex. */
@@ -64,46 +83,82 @@ export function hexBytes(entry: Entry59): Buffer | undefined {
   return Buffer.from(entry.value, "hex")
 }
 
-/** Widths of the length to try, in this order; the first after which the field goes on is right. */
-function lengthDigits(tag: string): ReadonlyArray<number> {
-  if (tag === "A2") return [2, 3]
-  return tag.startsWith("EF") ? [2] : [3]
+const digit0 = 0x30
+const letterA = 0x41
+const letterE = 0x45
+const letterF = 0x46
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at) - digit0
+  return code >= 0 && code <= 9
 }
 
-function readEntry(
-  text: string,
-  at: number
-): { readonly entry: Entry59; readonly end: number } | undefined {
-  const tag = /^(?:EF[0-9]{2}|[A-Z][0-9A-Z])/.exec(text.slice(at, at + 4))?.[0]
-  if (tag === undefined) return undefined
-  for (const width of lengthDigits(tag)) {
-    const length = text.slice(at + tag.length, at + tag.length + width)
-    if (length.length !== width || !/^[0-9]+$/.test(length)) continue
-    const from = at + tag.length + width
-    const end = from + Number(length) * (tag.startsWith("EF") ? 2 : 1)
-    if (end > text.length || !startsEntry(text, end)) continue
-    const value = text.slice(from, end)
-    if (tag !== "A2") return { entry: { tag, value }, end }
-    const children = readInner(value)
-    if (children !== undefined) return { entry: { tag, value, children }, end }
+function isLetter(text: string, at: number): boolean {
+  const code = text.charCodeAt(at) - letterA
+  return code >= 0 && code < 26
+}
+
+/** Does a tag begin here that is an EF tag or at least looks like one? */
+function isHexTag(text: string, at: number): boolean {
+  return text.charCodeAt(at) === letterE && text.charCodeAt(at + 1) === letterF
+}
+
+/** `EF` and two digits, or a letter and a letter or digit; 0: no tag begins here. */
+function tagLength(text: string, at: number): number {
+  if (isHexTag(text, at) && isDigit(text, at + 2) && isDigit(text, at + 3)) return 4
+  return isLetter(text, at) && (isDigit(text, at + 1) || isLetter(text, at + 1)) ? 2 : 0
+}
+
+/** -1 where it is not a number of `width` digits. */
+function numberAt(text: string, at: number, width: number): number {
+  let value = 0
+  for (let index = at; index < at + width; index++) {
+    if (!isDigit(text, index)) return -1
+    value = value * 10 + text.charCodeAt(index) - digit0
   }
-  return undefined
+  return value
+}
+
+/** Where the value of the entry that begins at `at` begins (times 1,024) and ends; -1: nowhere. */
+function placeAt(text: string, at: number): number {
+  if (at >= text.length || text.length > maxField59) return -1
+  const tagEnd = at + tagLength(text, at)
+  if (tagEnd === at) return -1
+  const hex = isHexTag(text, at)
+  const isNested = text.charCodeAt(at) === letterA && text[at + 1] === "2"
+  // Of widths that sources differ about, the first after which the field goes on is right.
+  for (let width = hex || isNested ? 2 : 3; width <= (hex ? 2 : 3); width++) {
+    const units = numberAt(text, tagEnd, width)
+    const from = tagEnd + width
+    const end = from + (hex ? units * 2 : units)
+    if (units < 0 || end > text.length || !startsEntry(text, end)) continue
+    if (!isNested || innerFits(text, from, end)) return from << 10 | end
+  }
+  return -1
 }
 
 function startsEntry(text: string, at: number): boolean {
-  return at === text.length || /^[A-Z][0-9A-Z]/.test(text.slice(at, at + 2))
+  return at === text.length || (isLetter(text, at) &&
+    (isDigit(text, at + 1) || isLetter(text, at + 1)))
+}
+
+function innerFits(text: string, from: number, end: number): boolean {
+  let at = from
+  while (at < end) {
+    const length = numberAt(text, at, 4) % 100
+    if (length < 0 || at + 4 > end) return false
+    at += 4 + length
+  }
+  return at === end
 }
 
 /** Two digits of tag and two of length: 01 type, 02 serial, 03 random, 04 cipher, 05 version. */
-function readInner(text: string): ReadonlyArray<Entry59> | undefined {
+function readInner(text: string): ReadonlyArray<Entry59> {
   const entries: Array<Entry59> = []
   let at = 0
   while (at < text.length) {
-    const head = /^([0-9]{2})([0-9]{2})/.exec(text.slice(at, at + 4))
-    if (head === null) return undefined
-    const end = at + 4 + Number(head[2])
-    if (end > text.length) return undefined
-    entries.push({ tag: head[1]!, value: text.slice(at + 4, end) })
+    const end = at + 4 + numberAt(text, at + 2, 2)
+    entries.push({ tag: text.slice(at, at + 2), value: text.slice(at + 4, end) })
     at = end
   }
   return entries

@@ -33,9 +33,13 @@ export class Ask implements Asker {
     if (verdict.response1987 === "") return new Prepared(this, nothing, false)
     const theirs = verdict.failure === undefined ? theirCode(message, verdict.values) : undefined
     const code = theirs ?? message.dialect.responseCode(verdict.response1987)
-    const own = ownValues(session, message, code, verdict)
-    const back = { ...verdict.values, ...session.piggyback(spoken) }
-    return new Prepared(this, compose(message, code, back, own, mac), mac)
+    const all = ownValues(session, message, code, verdict, {
+      ...verdict.values,
+      ...session.piggyback(spoken)
+    })
+    const own = () => ownValues(session, message, code, verdict, {})
+    const body = compose(message, code, all, own, mac)
+    return new Prepared(this, body, mac)
   }
 
   repeat(stored: Uint8Array): PreparedAnswer {
@@ -63,21 +67,23 @@ const nothing: Uint8Array = new Uint8Array(0)
 
 /**
  * The answer's body. Values that came from elsewhere and do not fit the terminal's dialect stay
- * behind: the decision is told all the same. Empty when not even our own values fit.
+ * behind, and only `own` are told: the decision is told all the same. Empty when not even those
+ * fit.
  */
 export function compose(
   message: Message,
   code: string,
-  back: Values,
-  own: Values,
+  all: Values,
+  own: () => Values,
   mac: boolean
 ): Uint8Array {
   const { dialect } = message
-  for (const values of [{ ...back, ...own }, own, {}]) {
-    const body = dialect.answer(message, code, values, mac)
-    if (body instanceof Uint8Array) return body
-  }
-  return nothing
+  const whole = dialect.answer(message, code, all, mac)
+  if (whole instanceof Uint8Array) return whole
+  const plain = dialect.answer(message, code, own(), mac)
+  if (plain instanceof Uint8Array) return plain
+  const bare = dialect.answer(message, code, {}, mac)
+  return bare instanceof Uint8Array ? bare : nothing
 }
 
 /** Ready, or still being sealed; delivered once both its outcome and its MAC are there. */
@@ -139,16 +145,18 @@ function theirCode(message: Message, values: Values | undefined): string | undef
   return typeof value === "string" ? value : undefined
 }
 
-/** What is the terminal's own, or ours to say; wins over whatever came back from upstream. */
+/**
+ * Puts what is the terminal's own, or ours to say, among `values`; it wins over whatever came back
+ * from upstream.
+ */
 export function ownValues(
   session: IsoSession,
   message: Message,
   code: string,
-  verdict: Partial<Verdict> = {}
-): Record<string, string | undefined> {
+  { record }: Partial<Verdict>,
+  values: Record<string, Values[string]>
+): Values {
   const { dialect } = message
-  const { record } = verdict
-  const values: Record<string, string | undefined> = {}
   const set = (role: Role, value: string | undefined) => {
     const path = dialect.pathOf(role)
     if (path !== undefined && value !== undefined) values[path] = value

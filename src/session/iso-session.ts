@@ -346,8 +346,8 @@ export class IsoSession extends Line<Arrival> {
     const { message } = spoken
     const mac = wantsMac(spoken)
     const code = message.dialect.responseCode(response1987)
-    const own = ownValues(this, message, code)
-    const body = compose(message, code, {}, { ...own, ...values }, mac)
+    const own = () => ownValues(this, message, code, {}, {})
+    const body = compose(message, code, { ...own(), ...values }, own, mac)
     const leave = (sealed: Uint8Array | undefined) => {
       if (sealed === undefined || sealed.length === 0) handed?.(false)
       else this.reply(spoken.arrival, sealed, handed)
@@ -432,7 +432,8 @@ export class IsoSession extends Line<Arrival> {
       this.room.house.hooks.meter.unanswerable(this.listener)
     } else {
       const code = this.dialect.responseCode(response)
-      const body = compose(message, code, {}, ownValues(this, message, code), false)
+      const own = () => ownValues(this, message, code, {}, {})
+      const body = compose(message, code, own(), own, false)
       if (body.length > 0) this.reply(arrival, body, undefined)
     }
     this.settled()

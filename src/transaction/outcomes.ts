@@ -112,23 +112,21 @@ export class Outcomes {
     this.#end(life, opened.record, verdict, opened)
   }
 
-  /** Makes an end durable, then tells everybody who asked. */
-  #end(life: Life, outcome: TransactionRecord, verdict: Verdict, opened?: Opened): void {
+  /**
+   * Makes an end durable, then tells everybody who asked. `record` is nobody's yet: what only the
+   * end knows is put into it, and `opened` holds the same one.
+   */
+  #end(life: Life, record: TransactionDraft, verdict: Verdict, opened?: Opened): void {
     life.ending = true
-    const prepared = life.askers[0]!.prepare({ ...verdict, record: outcome })
-    const ownMs = this.#room.time.monotonicMs() - life.submission.arrivedMs -
-      (outcome.upstreamMs ?? 0)
-    const facts = { ...life.facts, answer: prepared.body }
-    const record = { ...outcome, ownMs, sealed: this.#room.sealing.seal(facts) }
+    const prepared = life.askers[0]!.prepare({ ...verdict, record })
+    record.ownMs = this.#room.time.monotonicMs() - life.submission.arrivedMs -
+      (record.upstreamMs ?? 0)
+    record.sealed = this.#room.sealing.seal({ ...life.facts, answer: prepared.body })
     life.record = record
     const delivers = verdict.approved
     const writes: Array<JournalWrite> = opened === undefined
       ? [delivers ? kept(record) : this.#floor.settled(record)]
-      : opened.writes.map((write) =>
-        write.table === "transactions" && write.value !== undefined
-          ? { ...write, value: record }
-          : write
-      )
+      : [...opened.writes]
     if (!life.remembered) {
       life.remembered = true
       writes.push(...this.#floor.remember(record, (id) => this.#chains.isOwing(id)))
@@ -136,9 +134,7 @@ export class Outcomes {
     if (delivers) writes.push({ table: "undelivered", key: record.id, value: true })
     const feed: Array<LedgerEntry> = opened === undefined
       ? [{ table: "transactions", row: record }]
-      : opened.feed.map((entry) =>
-        entry.table === "transactions" ? { table: "transactions", row: record } : entry
-      )
+      : [...opened.feed]
     if (!record.approved && opened === undefined) this.#giveBack(life, writes, feed)
     this.#room.journal.commit(writes, feed, (failure) => {
       if (failure !== undefined) return

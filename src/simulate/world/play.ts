@@ -25,7 +25,7 @@ export function planOf(scenario: Scenario): WorldPlan {
     ...calmPlan,
     unionPayTerminals: tongues.filter((tongue) => tongue === "cup").length,
     isoTerminals: tongues.filter((tongue) => tongue === "iso").length,
-    counters: 0,
+    counters: scenario.lines.some(({ step }) => step.do === "pays") ? 1 : 0,
     payCodes: 0,
     questions: 0,
     cards: [card],

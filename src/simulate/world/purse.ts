@@ -10,7 +10,7 @@ import type { TimeShape } from "../../domain/ports/time.ts"
 import type { TransportShape } from "../../domain/ports/transport.ts"
 import { NoticeSender } from "../notice-stream.ts"
 import type { PaymentBook } from "../payment-book.ts"
-import { genericNotice, type PaidNotice } from "../wallet.ts"
+import { genericNotice, type PaidNotice, type SignedNotice } from "../wallet.ts"
 import type { Chance } from "./chance.ts"
 
 export interface PurseHabits {
@@ -62,6 +62,8 @@ export class Purse {
   /** Notices that were not accepted yet. */
   outstanding = 0
   forged = 0
+  /** What the last notice was, byte for byte. */
+  #last: SignedNotice | undefined
 
   constructor(options: PurseOptions) {
     this.#options = options
@@ -96,6 +98,23 @@ export class Purse {
     if (random.happens(habits.twice)) this.#tell(paid)
   }
 
+  /** Somebody who does not know the secret says what was paid last. */
+  forge({ amount, counter }: Pick<Scan, "amount" | "counter">): void {
+    const { merchantAccount, time } = this.#options
+    this.#forge({
+      payment: "",
+      amount,
+      merchantAccount,
+      paidMs: time.wallMs(),
+      ...(counter === undefined ? {} : { counter })
+    })
+  }
+
+  /** Somebody who listened sends what he heard; whatever is said to it, it may not count. */
+  replay(): void {
+    if (this.#last !== undefined) this.#send(this.#last, () => {})
+  }
+
   #forge(paid: Omit<PaidNotice, "id">): void {
     const notice = { ...paid, id: `f${++this.#notices}`, payment: `forged-${this.#notices}` }
     this.forged++
@@ -119,8 +138,13 @@ export class Purse {
 
   /** Signed anew each time: an old signature is not believed. */
   #attempt(notice: PaidNotice, secret: Uint8Array, done: (accepted: boolean) => void): void {
-    const { account, habits, http, random, time, timers, url } = this.#options
-    const signed = genericNotice(notice, secret, time.wallMs(), random)
+    const { random, time } = this.#options
+    this.#last = genericNotice(notice, secret, time.wallMs(), random)
+    this.#send(this.#last, done)
+  }
+
+  #send(signed: SignedNotice, done: (accepted: boolean) => void): void {
+    const { account, habits, http, random, timers, url } = this.#options
     if (random.happens(habits.streamed)) {
       const patience = timers.after(streamPatienceMs, () => this.#sender.hangUp())
       this.#sender.send(account, signed, (end) => {

@@ -39,6 +39,8 @@ const acquirerDeeds = [
   "loses acknowledgements"
 ] as const
 
+const noticeDeeds = ["forges a notice", "sends the last notice again"] as const
+
 const networkMoods = ["splits", "merges", "cuts", "is slow", "is calm"] as const
 
 /** A key of the configuration; undefined: it is left out. */
@@ -61,6 +63,9 @@ export type Step =
   | { readonly do: "attack"; readonly who: string; readonly what: Attack }
   | { readonly do: "forge"; readonly who: string; readonly whose: string }
   | { readonly do: "clock-wrong"; readonly who: string; readonly ms: number }
+  | { readonly do: "pays"; readonly amount: number }
+  | { readonly do: "notice"; readonly how: typeof noticeDeeds[number] }
+  | { readonly do: "announced"; readonly amount: number }
   | { readonly do: "hears"; readonly who: string; readonly what: string }
   | { readonly do: "day"; readonly who: string; readonly day: string }
   | { readonly do: "mood"; readonly who: string; readonly mood: Mood; readonly times: number }
@@ -88,6 +93,8 @@ export type Step =
     readonly settings: ReadonlyArray<Setting>
     /** Part of the refusal; undefined: it is taken. */
     readonly refusal: string | undefined
+    /** What is set is a secret, and no refusal may repeat it. */
+    readonly quietly: boolean
   }
   | { readonly do: "switch"; readonly how: "kill" | "power-cut"; readonly awayMs: number }
   | { readonly do: "refuses-disk"; readonly because: string }
@@ -191,6 +198,13 @@ const rules: ReadonlyArray<Rule> = [
     who: name,
     day
   })],
+  // --- customers and their wallet
+  [line("customer pays (\\d+) at the counter"), (amount) => ({
+    do: "pays",
+    amount: Number(amount)
+  })],
+  [line(`somebody ${either(noticeDeeds)}`), (how) => ({ do: "notice", how } as Step)],
+  [line("counter announces (\\d+)"), (amount) => ({ do: "announced", amount: Number(amount) })],
   // --- acquirers
   [line(`${upstream} ${either(moods)}(?: (\\d+) times)?`), (name = "", verb = "", times) => ({
     do: "mood",
@@ -243,11 +257,17 @@ const rules: ReadonlyArray<Rule> = [
     metric,
     labels: labels.split(" ").filter((label) => label !== "")
   })],
-  [line(`(reload|check) with ${settings}(?: is refused: (.+))?`), (how, all, refusal) => ({
+  [line(`(reload|check) with ${settings}(?: is refused( quietly)?: (.+))?`), (
+    how,
+    all,
+    quietly,
+    refusal
+  ) => ({
     do: "variant",
     how,
     settings: settingsIn(all),
-    refusal
+    refusal,
+    quietly: quietly !== undefined
   } as Step)],
   [line("switch (is killed|loses power) for (\\d+)s"), (how, seconds) => ({
     do: "switch",

@@ -11,7 +11,7 @@ import { type Attack, shotsOf } from "./attacks.ts"
 import { Chance } from "./chance.ts"
 import { logFault } from "./clean-log.ts"
 import { calm, type Weather } from "./network.ts"
-import { isoName, unionPayName } from "./residents.ts"
+import { counterOf, isoName, unionPayName } from "./residents.ts"
 import type { Holding, Step, Tongue } from "./scenario-rules.ts"
 import type { Line, Scenario } from "./scenario.ts"
 import type { World } from "./world.ts"
@@ -38,8 +38,10 @@ type TerminalDeed = Deed<"ask" | "terminal" | "attack" | "forge" | "clock-wrong"
 type GroundDeed = Deed<
   "force" | "switch" | "stall" | "disk" | "database" | "contradict" | "network" | "clock" | "pass"
 >
+type CustomerDeed = Deed<"pays" | "notice">
 type Expectation = Deed<
   | "hears"
+  | "announced"
   | "has"
   | "day"
   | "called"
@@ -87,7 +89,11 @@ export class Stage {
       case "forge":
       case "clock-wrong":
         return this.#terminalStep(step)
+      case "pays":
+      case "notice":
+        return this.#customer(step)
       case "hears":
+      case "announced":
       case "has":
       case "day":
       case "called":
@@ -222,6 +228,25 @@ export class Stage {
     return undefined
   }
 
+  // --- customers
+
+  #customer(step: CustomerDeed): string | undefined {
+    const { counters: [counter], purse } = this.#world
+    if (counter === undefined) return "there is no counter"
+    const at = { terminal: counter.name, counter: counterOf(counter.name) }
+    if (step.do === "pays") purse.pay({ ...at, amount: step.amount })
+    else if (step.how === "forges a notice") purse.forge({ ...at, amount: 100 })
+    else purse.replay()
+    return undefined
+  }
+
+  /** The last payment of this amount, once. */
+  #announced({ amount }: Deed<"announced">): string | undefined {
+    const { entries } = this.#world.payments
+    const told = () => [...entries.values()].findLast((each) => each.amount === amount)?.told
+    return this.#until<number | undefined>(1, told)
+  }
+
   // --- acquirers
 
   #acquirerDoes(who: string, how: Deed<"acquirer">["how"]): string | undefined {
@@ -328,12 +353,15 @@ export class Stage {
     }
   }
 
-  #variant(number: number, { how, refusal }: Deed<"variant">): string | undefined {
+  #variant(number: number, step: Deed<"variant">): string | undefined {
+    const { how, quietly, refusal, settings } = step
     const { house, running } = this.#world
     if (how === "reload" && running === undefined) return "the switch is not running"
     const found = how === "reload" ? running!.reload(number) : house.check(number)
     if (refusal === undefined) return found
     if (found === undefined) return "it is taken"
+    const told = settings.find(({ value = "" }) => value !== "" && found.includes(value))
+    if (quietly && told !== undefined) return `the refusal repeats what ${told.path} is`
     return found.includes(refusal) ? undefined : `it is refused: ${found}`
   }
 
@@ -344,6 +372,8 @@ export class Stage {
     switch (step.do) {
       case "hears":
         return this.#hears(step)
+      case "announced":
+        return this.#announced(step)
       case "has":
         return this.#has(step)
       case "day": {

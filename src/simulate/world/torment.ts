@@ -69,7 +69,7 @@ export class Torment {
   readonly #plan: WorldPlan
   readonly #chance: Chance
   readonly #world: Tormented
-  #wallMs = 0
+  readonly #wallMs: number
   /** The world's own hand; it dies when the storm is over. */
   readonly #hand = new Incarnation("torment")
 
@@ -77,10 +77,10 @@ export class Torment {
     this.#plan = plan
     this.#chance = chance
     this.#world = world
+    this.#wallMs = world.wall.offsetMs
   }
 
   begin(): void {
-    this.#wallMs = this.#world.wall.offsetMs
     const { disk, network } = this.#world
     const plan = this.#plan
     network.weather = plan.weather

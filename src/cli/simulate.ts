@@ -26,8 +26,8 @@ import { worldOf, worldRunner } from "./world-maker.ts"
 const portion = 5
 
 export const verb: Action = {
-  about: "The whole switch with terminals, acquirers, disk and database in one process on a " +
-    "virtual clock. Each seed is a world with faults of its own; the books are compared after it.",
+  about: "The whole switch with terminals, acquirers, wallets, disk and database in one process " +
+    "on a virtual clock. Each seed is a world with faults of its own; the books are compared after it.",
   parameters: [],
   flags: {
     seed: { type: "number", value: "<n>", about: "one world, with its trace hash" },
@@ -35,7 +35,6 @@ export const verb: Action = {
     from: { type: "number", value: "<n>", about: "first seed", fallback: 1 },
     transactions: { type: "number", value: "<n>", about: "of each world", fallback: 1000 },
     calm: { type: "yes", about: "without any fault" },
-    everybody: { type: "yes", about: "also counters, wallets, shared lines and batch closes" },
     first: { type: "yes", about: "end at the first world with a violation" },
     jobs: { type: "number", value: "<n>", about: "threads", fallback: 2 },
     shrink: { type: "yes", about: "with --seed: take away what the failure does not need" },
@@ -77,7 +76,7 @@ async function run(call: Call): Promise<0 | 1> {
 
 function planOf(call: Call, seed: number): WorldPlan {
   const transactions = call.number("transactions") ?? 1000
-  if (!call.yes("calm")) return drawPlan(seed, { transactions, everybody: call.yes("everybody") })
+  if (!call.yes("calm")) return drawPlan(seed, { transactions })
   return { ...calmPlan, seed, questions: Math.ceil(transactions / 8) }
 }
 
@@ -218,7 +217,7 @@ function saveState(path: string | undefined, call: Call, state: State): void {
 
 /** Sums may be added up only if their worlds were made the same way. */
 function nameOf(call: Call): string {
-  const calm = ["calm", "everybody"].map((flag) => call.yes(flag) ? ` ${flag}` : "").join("")
+  const calm = call.yes("calm") ? " calm" : ""
   return `from ${call.number("from")} transactions ${call.number("transactions")}${calm}`
 }
 

@@ -99,11 +99,6 @@ export const calmPlan: WorldPlan = {
 
 export interface PlanSize {
   readonly transactions: number
-  /**
-   * Also counters, wallets and their customers, and terminals that share lines. Apart, because not
-   * everything that they find is mended: exceptions are lost with a fail-over behind a restart.
-   */
-  readonly everybody?: boolean
 }
 
 /** Half of the worlds have none of a given fault; in the others its rate varies by a factor. */
@@ -116,10 +111,9 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   const everyMs = (low: number, high: number): number => Math.round(maybe(low, high))
   const unionPayTerminals = chance.between(1, 6)
   const isoTerminals = chance.between(1, 6)
-  const everybody = size.everybody === true
-  const counters = everybody && more.happens(0.5) ? more.between(1, 3) : 0
+  const counters = more.happens(0.5) ? more.between(1, 3) : 0
   const terminals = unionPayTerminals + isoTerminals + counters
-  const plan: WorldPlan = {
+  return {
     version: worldVersion,
     seed,
     unionPayTerminals,
@@ -155,15 +149,6 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     diskSlowMs: Math.round(maybe(1, 200)),
     rare: maybe(0.001, 0.2),
     stormMs: 3_600_000
-  }
-  if (everybody) return plan
-  const { closeAfter, rotateMs, slowRead, wrongMac } = calmPlan.habits
-  return {
-    ...plan,
-    concentrated: 0,
-    payCodes: 0,
-    diskFullEveryMs: 0,
-    habits: { ...plan.habits, closeAfter, rotateMs, slowRead, wrongMac }
   }
 }
 

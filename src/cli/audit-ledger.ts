@@ -5,7 +5,15 @@ import { Effect } from "effect"
 import { unavailable } from "../ledger/database-failure.ts"
 import { searchTransactions } from "../ledger/search.ts"
 import type { StoredTransaction } from "../ledger/stored-transaction.ts"
-import { isAboutMoney, refusedRecord, type SwitchRecord } from "../simulate/audit.ts"
+import {
+  closeOf,
+  isAboutMoney,
+  refusedClose,
+  refusedRecord,
+  type StoredClose,
+  type SwitchRecord
+} from "../simulate/audit.ts"
+import type { CloseEntry } from "../simulate/book.ts"
 
 /** Transactions of one audit; a longer span is audited in parts. */
 export const maxRows = 2_000_000
@@ -14,6 +22,7 @@ export interface LedgerSide {
   readonly rows: ReadonlyArray<SwitchRecord>
   readonly exceptions: ReadonlySet<string>
   readonly refusedRows: ReadonlyArray<SwitchRecord>
+  readonly closes: ReadonlyArray<CloseEntry>
   /** Details of all exceptions. */
   readonly raised: ReadonlyArray<string>
   /** Transactions whose push ran out of time, or still waits. */
@@ -30,6 +39,8 @@ export const ledgerSide = (fromMs: number, toMs: number) =>
       SELECT transaction FROM pushes WHERE state <> 'acknowledged'`.pipe(
       Effect.mapError(unavailable)
     )
+    const closes = yield* sql<StoredClose>`
+      SELECT terminal, batch, balanced FROM batches`.pipe(Effect.mapError(unavailable))
     const exceptions = new Set(
       raised.flatMap(({ reason, transaction }) => isAboutMoney(reason) ? transaction ?? [] : [])
     )
@@ -40,6 +51,12 @@ export const ledgerSide = (fromMs: number, toMs: number) =>
       rows: rows.map(recordOf),
       exceptions,
       refusedRows,
+      closes: [
+        ...closes.map(closeOf),
+        ...raised.flatMap(({ detail, reason }) =>
+          isAboutMoney(reason) ? [] : refusedClose(detail) ?? []
+        )
+      ],
       raised: raised.map(({ detail }) => detail),
       unannounced: new Set(pushes.map(({ transaction }) => transaction))
     }

@@ -7,7 +7,12 @@
 import { readFileSync } from "node:fs"
 import { verifyAudit } from "../ledger/audit-log.ts"
 import { audit, type Violation } from "../simulate/audit.ts"
-import { readBooks, type TerminalEntry, type UpstreamEntry } from "../simulate/book.ts"
+import {
+  type CloseEntry,
+  readBooks,
+  type TerminalEntry,
+  type UpstreamEntry
+} from "../simulate/book.ts"
 import { type PaymentLine, readPayments } from "../simulate/payment-book.ts"
 import { journalSide } from "./audit-journal.ts"
 import { ledgerSide } from "./audit-ledger.ts"
@@ -51,11 +56,13 @@ async function run(call: Call): Promise<0 | 1> {
   const terminals: Array<TerminalEntry> = []
   const upstreams: Array<UpstreamEntry> = []
   const lines: Array<PaymentLine> = []
+  const closes: Array<CloseEntry> = []
   for (const path of call.parameters) {
     const books = readBook(path)
     terminals.push(...books.terminals.entries.values())
     upstreams.push(...books.upstreams.entries.values())
     lines.push(...books.payments)
+    closes.push(...books.terminals.closes)
   }
   const { book: payments, wrong } = readPayments(lines)
   const { config } = await loadedConfig(call)
@@ -74,6 +81,7 @@ async function run(call: Call): Promise<0 | 1> {
   const report = audit({
     terminals,
     upstreams,
+    closes: { told: closes, rows: ledger.closes },
     journal: journal.records,
     ledger: ledger.rows,
     chains: call.yes("settled") ? new Set() : journal.chains,

@@ -1,7 +1,9 @@
 /** `pointsman settle`: what a terminal's batch adds up to, by the rules of its settlement. */
 
+import { Effect } from "effect"
 import { addBatch } from "../domain/batch-totals.ts"
 import type { TerminalId } from "../domain/brand.ts"
+import { postgresBooksLayer } from "../ledger/batch-books.ts"
 import { batchRecords } from "../ledger/settlement.ts"
 import { askLedger, dayOf } from "./ledger-questions.ts"
 import { writeRows } from "./table.ts"
@@ -34,7 +36,10 @@ export const verb: Verb = {
       batch: batch!,
       sinceMs: Date.parse(`${dayOf(since)}T00:00:00Z`)
     }
-    const records = await askLedger(call, batchRecords(query, []))
+    const records = await askLedger(
+      call,
+      Effect.provide(batchRecords(query, []), postgresBooksLayer)
+    )
     const totals = addBatch(records)
     writeRows(call, Object.entries(totals).map(([cards, sums]) => Object.assign({ cards }, sums)), [
       ["cards", "cards"],

@@ -2,12 +2,14 @@
 
 import { Effect, Layer } from "effect"
 import { LedgerStore } from "../domain/ports/ledger.ts"
+import { BatchBooks } from "../ledger/batch-books.ts"
 import { ledgerTables } from "../ledger/batch-statement.ts"
-import { MemoryLedger, memoryLedgerLayer } from "../ledger/memory-ledger.ts"
+import { makeMemoryLedger } from "../ledger/memory-ledger.ts"
 import { startWriter } from "../ledger/writer.ts"
-import { isAboutMoney, refusedRecord } from "../simulate/audit.ts"
+import { closeOf, isAboutMoney, refusedClose, refusedRecord } from "../simulate/audit.ts"
 import type { WorldDatabase } from "../simulate/world/house.ts"
 import { replicaLagMs } from "../simulate/world/torment.ts"
+import { BackOffice, closedOffice, settlementDesks } from "../switch/back-office.ts"
 
 const writerOptions = {
   batchRows: 200,
@@ -23,9 +25,7 @@ const refusedShare = 15
 
 /** One database that outlives the switches which write to it. */
 export function makeWorldDatabase() {
-  const context = Effect.runSync(Effect.scoped(Layer.build(memoryLedgerLayer)))
-  const ledger = Effect.runSync(Effect.provide(MemoryLedger, context))
-  const store = Effect.runSync(Effect.provide(LedgerStore, context))
+  const { books, ledger, store } = makeMemoryLedger()
   let count = 0
   const hand: WorldDatabase = {
     setMood: (mood) => {
@@ -36,6 +36,12 @@ export function makeWorldDatabase() {
     },
     failOver: (sinceMs) => ledger.failOver(1, sinceMs),
     rows: () => ledger.rows("transactions"),
+    closes: () => [
+      ...ledger.rows("batches").map(closeOf),
+      ...ledger.rows("exceptions").flatMap(({ detail, reason }) =>
+        isAboutMoney(reason) ? [] : refusedClose(detail) ?? []
+      )
+    ],
     raised: () => ledger.rows("exceptions").map(({ detail }) => detail),
     unannounced: () =>
       new Set(
@@ -63,7 +69,13 @@ export function makeWorldDatabase() {
     },
     reasons: () => ledger.rows("exceptions").map(({ reason }) => reason)
   }
+  const office = Effect.map(
+    settlementDesks,
+    (settlement) => BackOffice.of({ ...closedOffice, settlement })
+  )
   const layer = Layer.effectDiscard(startWriter(writerOptions, Effect.void)).pipe(
+    Layer.provideMerge(Layer.effect(BackOffice, office)),
+    Layer.provide(Layer.succeed(BatchBooks, books)),
     Layer.provideMerge(Layer.succeed(LedgerStore, store))
   )
   return { hand, layer }

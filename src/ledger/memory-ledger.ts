@@ -13,6 +13,7 @@ import {
   LedgerUnavailable,
   type LedgerWritten
 } from "../domain/ports/ledger.ts"
+import { BatchBooks } from "./batch-books.ts"
 import { ledgerTables, rowsByTable, type TableName } from "./batch-statement.ts"
 
 type Rows = { readonly [E in LedgerEntry as E["table"]]: E["row"] }
@@ -155,6 +156,7 @@ const away = Effect.fail(new LedgerUnavailable({ reason: "connection" }))
 export function makeMemoryLedger(): {
   readonly store: LedgerStore["Service"]
   readonly ledger: MemoryLedgerShape
+  readonly books: BatchBooks["Service"]
 } {
   const ledger = new Books()
   /** A call that finds nobody, or takes its time. */
@@ -171,7 +173,23 @@ export function makeMemoryLedger(): {
       })),
     marks: called(Effect.sync(() => new Map(ledger.marks)))
   })
-  return { store, ledger }
+  const books = BatchBooks.of({
+    rows: ({ batch, sinceMs, terminal }) =>
+      called(
+        Effect.sync(() =>
+          ledger.rows("transactions").filter((row) =>
+            row.terminal === terminal && (batch === undefined || row.batch === batch) &&
+            row.times.receivedMs >= sinceMs
+          )
+        )
+      ),
+    lastClose: (terminal) =>
+      called(Effect.sync(() => {
+        const closes = ledger.rows("batches").filter((row) => row.terminal === terminal)
+        return closes.length === 0 ? undefined : Math.max(...closes.map((row) => row.closedMs))
+      }))
+  })
+  return { store, ledger, books }
 }
 
 /** `LedgerStore` and the handle on it. */

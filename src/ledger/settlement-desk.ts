@@ -4,7 +4,6 @@
  * what an upload contradicts goes to the exceptions; the number of closes under way is bounded.
  */
 
-import type { PgClient } from "@effect/sql-pg"
 import { Effect, FiberSet, type Scope, Semaphore } from "effect"
 import { compareUpload } from "../domain/batch-totals.ts"
 import type { MerchantId, TerminalId, TransactionId } from "../domain/brand.ts"
@@ -21,8 +20,9 @@ import type { DecidedDoubts } from "../domain/ports/transactions.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { makeTransactionIds } from "../domain/uuid.ts"
 import type { Message, Values } from "../iso8583/message.ts"
+import type { BatchBooks, BatchQuery, BatchRecord } from "./batch-books.ts"
 import { readDeclared } from "./declared-totals.ts"
-import { type BatchQuery, type BatchRecord, batchRecords, lastClose, settle } from "./settlement.ts"
+import { batchRecords, lastClose, settle } from "./settlement.ts"
 import { readUploaded } from "./uploaded-details.ts"
 import { Uploads } from "./uploads.ts"
 
@@ -74,14 +74,14 @@ interface Room {
   readonly uploads: Uploads
 }
 
-type Worked = Effect.Effect<SettlementAnswer, LedgerUnavailable, PgClient.PgClient>
+type Worked = Effect.Effect<SettlementAnswer, LedgerUnavailable, BatchBooks>
 
 export const makeSettlementDesk = Effect.fnUntraced(function*(
   options: SettlementOptions
 ): Effect.fn.Return<
   SettlementDesk,
   never,
-  Journal | Time | Random | PgClient.PgClient | Scope.Scope
+  Journal | Time | Random | BatchBooks | Scope.Scope
 > {
   const room: Room = {
     journal: yield* Journal,
@@ -92,7 +92,7 @@ export const makeSettlementDesk = Effect.fnUntraced(function*(
     uploads: new Uploads()
   }
   const permits = yield* Semaphore.make(atOnce)
-  const fork = yield* FiberSet.makeRuntime<PgClient.PgClient>()
+  const fork = yield* FiberSet.makeRuntime<BatchBooks>()
   let waiting = 0
   return (request, done) => {
     if (waiting >= mayWait) {

@@ -8,7 +8,13 @@ import { followOnKinds, reversibleKinds } from "../domain/kind.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { auditPayments, type PaymentBooks } from "./audit-payments.ts"
 import { type Case, recordLine, said } from "./audit-story.ts"
-import { entryKey, type TerminalEntry, type UpstreamEntry, upstreamKey } from "./book.ts"
+import {
+  type CloseEntry,
+  entryKey,
+  type TerminalEntry,
+  type UpstreamEntry,
+  upstreamKey
+} from "./book.ts"
 
 /** What the switch itself says of a transaction: a row of PostgreSQL or a record of the journal. */
 export type SwitchRecord =
@@ -37,6 +43,8 @@ export type SwitchRecord =
 
 export interface Books {
   readonly terminals: Iterable<TerminalEntry>
+  /** Batch closes that terminals were answered, and rows of PostgreSQL; absent: not compared. */
+  readonly closes?: { readonly told: Iterable<CloseEntry>; readonly rows: Iterable<CloseEntry> }
   readonly upstreams: Iterable<UpstreamEntry>
   /** Newest version of each transaction, from the journal or from PostgreSQL. */
   readonly journal: Iterable<SwitchRecord>
@@ -127,6 +135,7 @@ export function audit(books: Books): AuditReport {
     }
   }
   followed(records, upstreams, violations)
+  if (books.closes !== undefined) violations.push(...closedBatches(books.closes))
   if (books.scanned !== undefined) {
     violations.push(...auditPayments(books.scanned, records.values()))
   }
@@ -195,6 +204,21 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
   if (record === undefined && entry.outcome === "approved") {
     told("differs", "the switch has no record of an approved transaction")
   }
+}
+
+/** A close that was answered is booked, and as balanced or not as its terminal heard. */
+function closedBatches({ rows, told }: NonNullable<Books["closes"]>): Array<Violation> {
+  const keyOfClose = ({ balanced, batch, terminal }: CloseEntry): string =>
+    `${terminal.trim()} batch ${batch ?? "-"}, ${balanced ? "balanced" : "not balanced"}`
+  const booked = new Map<string, number>()
+  for (const row of rows) booked.set(keyOfClose(row), (booked.get(keyOfClose(row)) ?? 0) + 1)
+  return Array.from(told).flatMap((close): ReadonlyArray<Violation> => {
+    const key = keyOfClose(close)
+    const left = (booked.get(key) ?? 0) - 1
+    booked.set(key, left)
+    if (left >= 0) return []
+    return [{ kind: "lost", what: `a close was answered and is not booked: ${key}`, story: [] }]
+  })
 }
 
 type Told = (kind: ViolationKind, what: string) => void
@@ -343,14 +367,38 @@ function keyOf(record: SwitchRecord): string {
 
 /** The row that an exception of the ledger's writer holds: `reason: {…}`; undefined: none whole. */
 export function refusedRecord(detail: string): SwitchRecord | undefined {
+  const row = refusedRow(detail)
+  return row !== undefined && "terminal" in row && "stan" in row
+    ? row as unknown as SwitchRecord
+    : undefined
+}
+
+/** A batch close in the same place. */
+export function refusedClose(detail: string): CloseEntry | undefined {
+  const row = refusedRow(detail)
+  return row !== undefined && "terminal" in row && "balanced" in row
+    ? closeOf(row as unknown as StoredClose)
+    : undefined
+}
+
+function refusedRow(detail: string): object | undefined {
   try {
     const row: unknown = JSON.parse(detail.slice(detail.indexOf("{")))
-    const isRecord = typeof row === "object" && row !== null && "terminal" in row && "stan" in row
-    return isRecord ? row as unknown as SwitchRecord : undefined
+    return typeof row === "object" && row !== null ? row : undefined
   } catch {
     return undefined
   }
 }
+
+/** A batch as the switch writes it down: empty where the dialect has none. */
+export interface StoredClose {
+  readonly terminal: string
+  readonly batch: string
+  readonly balanced: boolean
+}
+
+export const closeOf = ({ balanced, batch, terminal }: StoredClose): CloseEntry =>
+  batch === "" ? { terminal, balanced } : { terminal, batch, balanced }
 
 /** Exceptions of the ledger's writer speak of rows, and excuse no money. */
 export function isAboutMoney(reason: string): boolean {

@@ -30,6 +30,14 @@ export interface TerminalEntry {
   reversal: "none" | "sent" | "acknowledged"
 }
 
+/** A batch close that was answered with both sides' totals. */
+export interface CloseEntry {
+  readonly terminal: string
+  /** Absent where the dialect has no batches. */
+  readonly batch?: string
+  readonly balanced: boolean
+}
+
 export interface UpstreamEntry {
   readonly upstream: string
   /** The switch's STAN, or its order number at a wallet. */
@@ -79,6 +87,7 @@ export type BookLine =
     readonly batch?: string
     readonly state: "sent" | "acknowledged"
   }
+  | { readonly event: "closed"; readonly entry: CloseEntry }
   | { readonly event: "executed"; readonly entry: UpstreamEntry }
   | { readonly event: "again"; readonly upstream: string; readonly reference: string }
   | {
@@ -96,6 +105,7 @@ export type BookSink = (line: BookLine) => void
 
 export class TerminalBook {
   readonly entries = new Map<string, TerminalEntry>()
+  readonly closes: Array<CloseEntry> = []
   readonly #sink: BookSink
 
   constructor(sink: BookSink = () => {}) {
@@ -125,6 +135,11 @@ export class TerminalBook {
       ...(rrn === undefined ? {} : { rrn }),
       ...(heardAmount === undefined ? {} : { heardAmount })
     })
+  }
+
+  close(entry: CloseEntry): void {
+    this.closes.push(entry)
+    this.#sink({ event: "closed", entry })
   }
 
   reverse(entry: TerminalEntry, state: "sent" | "acknowledged"): void {
@@ -237,6 +252,9 @@ function replay(
       if (entry !== undefined) terminals.reverse(entry, line.state)
       break
     }
+    case "closed":
+      terminals.close(line.entry)
+      break
     case "executed":
       upstreams.execute(line.entry)
       break

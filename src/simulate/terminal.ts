@@ -269,6 +269,9 @@ export class Terminal {
     if (isBalanced === undefined) {
       return this.#after(this.#jittered(reconnectMs * 5), () => this.#ready())
     }
+    const { book, dialect, terminal } = this.#options
+    const batch = dialect.pathOf("batch") === undefined ? {} : { batch: this.#speech.batch }
+    book.close({ terminal, ...batch, balanced: isBalanced })
     this.#closedAt = this.#asked
     this.#speech.nextBatch()
     this.#options.onClosed?.(isBalanced)

@@ -1,14 +1,14 @@
 /**
  * What happens beside the road and needs PostgreSQL: batch closes of terminals, and the audit
- * trail. A reference with a default, because the seeded world has no back office: there settlement
+ * trail. A reference with a default, because not every switch has a back office: there settlement
  * is refused by name and nobody audits.
  */
 
-import type { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Journal } from "../domain/ports/journal.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Random, Time } from "../domain/ports/time.ts"
+import { type BatchBooks, postgresBooksLayer } from "../ledger/batch-books.ts"
 import {
   makeSettlementDesk,
   type SettlementDesk,
@@ -28,7 +28,14 @@ export interface BackOfficeShape {
   readonly mirror: (profiles: ReadonlyArray<TerminalProfile>) => void
 }
 
-const closed: BackOfficeShape = {
+/** Desks over the books that are there. */
+export const settlementDesks = Effect.map(
+  Effect.context<Journal | Time | Random | BatchBooks>(),
+  (needs): BackOfficeShape["settlement"] => (options) =>
+    Effect.provideContext(makeSettlementDesk(options), needs)
+)
+
+export const closedOffice: BackOfficeShape = {
   settlement: () => Effect.succeed(undefined),
   audit: () => {},
   recordable: () => true,
@@ -36,19 +43,18 @@ const closed: BackOfficeShape = {
 }
 
 export const BackOffice = Context.Reference<BackOfficeShape>("pointsman/switch/BackOffice", {
-  defaultValue: () => closed
+  defaultValue: () => closedOffice
 })
 
 export const backOfficeLayer = Layer.effect(
   BackOffice,
   Effect.gen(function*() {
     const trail = yield* makeAuditTrail
-    const needs = yield* Effect.context<Journal | Time | Random | PgClient.PgClient>()
     return {
-      settlement: (options) => Effect.provideContext(makeSettlementDesk(options), needs),
+      settlement: yield* settlementDesks,
       audit: trail.add,
       recordable: trail.takes,
       mirror: yield* makeEstateMirror
     }
   })
-)
+).pipe(Layer.provide(postgresBooksLayer))

@@ -12,6 +12,7 @@ import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { retainRows } from "../../src/ledger/aged-rows.ts"
 import { appendAudit, verifyAudit } from "../../src/ledger/audit-log.ts"
+import { postgresBooksLayer } from "../../src/ledger/batch-books.ts"
 import { storeEstate } from "../../src/ledger/estate-rows.ts"
 import { openExceptions, resolveException } from "../../src/ledger/exceptions.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
@@ -187,7 +188,7 @@ describe("the settlement", () => {
       sale(105)
     ]
     const query = { terminal, batch, sinceMs: baseMs - 1000 }
-    const records = await server.run(batchRecords(query, later))
+    const records = await server.run(Effect.provide(batchRecords(query, later), postgresBooksLayer))
     expect(records.map(({ id, state }) => [id, state])).toEqual([
       [idOf(100), "answered"],
       [idOf(101), "answered"],
@@ -197,10 +198,11 @@ describe("the settlement", () => {
     ])
     const none = { debit: 0, debits: 0, credit: 0, credits: 0 }
     const declared = { domestic: { ...none, debit: 3000, debits: 3 }, foreign: none }
-    expect(await server.run(settle(query, declared, later))).toMatchObject({
-      balanced: true,
-      undelivered: [idOf(104)]
-    })
+    expect(await server.run(Effect.provide(settle(query, declared, later), postgresBooksLayer)))
+      .toMatchObject({
+        balanced: true,
+        undelivered: [idOf(104)]
+      })
   })
 })
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import type { DecidedDoubts } from "../../src/domain/ports/transactions.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { postgresBooksLayer } from "../../src/ledger/batch-books.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
 import { ensureSchema } from "../../src/ledger/schema.ts"
 import {
@@ -79,7 +80,10 @@ const converse = (requests: ReadonlyArray<Words>) =>
           journal.shape.feedWritten(journal.appended, journal.appended)
           return { answer, feed }
         }))
-    }).pipe(Effect.scoped, Effect.provide(Layer.merge(journal.layer, machine)))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.mergeAll(journal.layer, machine, postgresBooksLayer))
+    )
   )
 
 const ask = async (words: Words) => (await converse([words]))[0]!

@@ -54,6 +54,16 @@ describe("the seeded world", () => {
     expect(result.transactions).toBeGreaterThanOrEqual(200)
   })
 
+  it("balances every batch where nothing goes wrong", () => {
+    const habits = { ...calmPlan.habits, closeAfter: 7 }
+    const world = make({ ...calmPlan, habits, counters: 0, questions: 25 })
+    expect(world.run().violations).toEqual([])
+    const { closes } = world.terminalBook
+    expect(closes.filter(({ balanced }) => !balanced)).toEqual([])
+    expect(new Set(closes.map(({ terminal }) => terminal)).size).toBe(8)
+    expect(closes.length).toBeGreaterThanOrEqual(8 * 3)
+  })
+
   it("says what is left when a world does not become quiet", () => {
     const world = make({ ...calmPlan, questions: 1 })
     world.start()

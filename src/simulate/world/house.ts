@@ -11,6 +11,7 @@ import type { RandomShape, TimeShape } from "../../domain/ports/time.ts"
 import type { TransportShape } from "../../domain/ports/transport.ts"
 import type { UpstreamStatus } from "../../domain/ports/upstream.ts"
 import type { SwitchRecord } from "../audit.ts"
+import type { CloseEntry } from "../book.ts"
 
 /** The machine as one incarnation of the switch sees it. */
 export interface WorldMachine {
@@ -69,6 +70,7 @@ export interface WorldDatabase {
   /** A replica takes over that lacks the last batch, unless it is older than `sinceMs`. */
   readonly failOver: (sinceMs: number) => void
   readonly rows: () => Iterable<SwitchRecord>
+  readonly closes: () => Iterable<CloseEntry>
   /** What people were told, line by line. */
   readonly raised: () => Iterable<string>
   /** Transactions whose announcement expired. */

@@ -125,9 +125,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     habits: {
       ...drawHabits(chance, maybe),
       ...drawMoreHabits(more, maybeMore),
-      walkOff: drawWalkOff(seed),
-      // Where nobody keeps the books of batches, a terminal that closes one waits for ever.
-      closeAfter: never
+      walkOff: drawWalkOff(seed)
     },
     weather: drawWeather(chance, maybe),
     tempers: [drawTemper(chance, maybe), drawTemper(chance, maybe)],

@@ -353,6 +353,7 @@ export class World {
     if (running === undefined) return
     const report = audit({
       terminals: this.terminalBook.entries.values(),
+      closes: { told: this.terminalBook.closes, rows: this.house.database.closes() },
       upstreams: this.upstreamBook.entries.values(),
       journal: running.records(),
       ledger: this.house.database.rows(),

@@ -27,7 +27,8 @@ const portion = 5
 
 export const verb: Action = {
   about: "The whole switch with terminals, acquirers, wallets, disk and database in one process " +
-    "on a virtual clock. Each seed is a world with faults of its own; the books are compared after it.",
+    "on a virtual clock. Each seed is a world with faults of its own; the books are compared " +
+    "after it.",
   parameters: [],
   flags: {
     seed: { type: "number", value: "<n>", about: "one world, with its trace hash" },

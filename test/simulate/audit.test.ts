@@ -58,6 +58,8 @@ const recorded = (change: Partial<SwitchRecord> = {}): SwitchRecord => ({
   ...change
 })
 
+const closed = { terminal: "T0000001", batch: "000001", balanced: true }
+
 const refusal = { approved: false, state: "timed-out" as const }
 
 function judged(books: Partial<Books>): Array<string> {
@@ -103,6 +105,9 @@ describe("the table permits", () => {
       upstreams: [executed()],
       journal: [recorded({ ...refusal, state: "reversing" })],
       chains: new Set(["id-1"])
+    }],
+    ["a close that is booked, more than once where its answer was lost", {
+      closes: { told: [closed], rows: [closed, { ...closed, terminal: "T0000001 " }] }
     }],
     ["approved, and reversed because its terminal said so", {
       terminals: [asked({ reversal: "acknowledged" })],
@@ -154,6 +159,10 @@ describe("the table forbids", () => {
       journal: [recorded()],
       ledger: []
     }],
+    ["a close that nobody booked", "lost", { closes: { told: [closed, closed], rows: [closed] } }],
+    ["a close that is booked as the terminal did not hear", "lost", {
+      closes: { told: [closed], rows: [{ ...closed, balanced: false }] }
+    }],
     ["another state in PostgreSQL", "differs", {
       terminals: [asked()],
       upstreams: [executed()],
@@ -191,6 +200,7 @@ describe("books on disk", () => {
     terminals.hear(entry, "none")
     terminals.reverse(entry, "sent")
     terminals.reverse(entry, "acknowledged")
+    terminals.close(closed)
     upstreams.execute(executed())
     upstreams.execute(executed())
     upstreams.reverse("acquirer-a", "000900", false)
@@ -198,6 +208,7 @@ describe("books on disk", () => {
     upstreams.reverse("acquirer-a", "000999", false)
     const read = readBooks(lines.map((line) => JSON.stringify(line)))
     expect([...read.terminals.entries]).toEqual([...terminals.entries])
+    expect(read.terminals.closes).toEqual([closed])
     expect([...read.upstreams.entries]).toEqual([...upstreams.entries])
     expect(read.upstreams.early).toEqual(upstreams.early)
     expect(read.upstreams.entries.get("acquirer-a|000900")).toMatchObject({

@@ -10,8 +10,12 @@ import type { TerminalBook, TerminalOutcome } from "./book.ts"
 import { type KeyCounts, noKeyCounts } from "./terminal-keys.ts"
 import type { Terminal } from "./terminal.ts"
 
-/** Connects of one fleet a second while it starts. */
+/**
+ * Connects of one fleet a second while it starts, and how many may be on their way at once: a
+ * thousand full handshakes at a time would take longer than any of them waits.
+ */
 const startsPerSecond = 400
+const startingAtOnce = 100
 const lookMs = 50
 /** Latencies are counted in steps of two per cent. */
 const growth = Math.log(1.02)
@@ -57,9 +61,16 @@ export class Fleet {
 
   start(): void {
     this.#startedMs = this.#time.monotonicMs()
-    for (const [index, terminal] of this.#terminals.entries()) {
-      this.#timers.after(index * 1000 / startsPerSecond, () => terminal.start())
-    }
+    this.#startSome(0)
+  }
+
+  #startSome(from: number): void {
+    const started = this.#terminals.slice(0, from)
+    const starting = started.filter((terminal) => terminal.isStarting).length
+    const room = Math.min(startsPerSecond * lookMs / 1000, startingAtOnce - starting)
+    const to = from + Math.max(0, room)
+    for (const terminal of this.#terminals.slice(from, to)) terminal.start()
+    if (to < this.#terminals.length) this.#timers.after(lookMs, () => this.#startSome(to))
   }
 
   /** Completes when every terminal has asked all that it wanted to. */

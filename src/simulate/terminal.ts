@@ -89,6 +89,11 @@ export class Terminal {
       (this.#stopped || this.#asked >= this.#questions)
   }
 
+  /** On its way to its first question, or back to the next one. */
+  get isStarting(): boolean {
+    return this.state === "connecting" || this.state === "signing-on"
+  }
+
   get asked(): number {
     return this.#asked
   }

@@ -24,6 +24,8 @@ import { worldOf, worldRunner } from "./world-maker.ts"
 
 /** Worlds after which the sum is told and kept. */
 const portion = 5
+/** Every deliberate bug of `test/bugs` shows in worlds of this length. */
+const worldTransactions = 300
 
 export const verb: Action = {
   about: "The whole switch with terminals, acquirers, wallets, disk and database in one process " +
@@ -34,7 +36,12 @@ export const verb: Action = {
     seed: { type: "number", value: "<n>", about: "one world, with its trace hash" },
     seeds: { type: "number", value: "<n>", about: "this many worlds", fallback: 100 },
     from: { type: "number", value: "<n>", about: "first seed", fallback: 1 },
-    transactions: { type: "number", value: "<n>", about: "of each world", fallback: 1000 },
+    transactions: {
+      type: "number",
+      value: "<n>",
+      about: "of each world; many worlds find more than long ones do",
+      fallback: worldTransactions
+    },
     calm: { type: "yes", about: "without any fault" },
     first: { type: "yes", about: "end at the first world with a violation" },
     jobs: { type: "number", value: "<n>", about: "threads", fallback: 2 },
@@ -76,7 +83,7 @@ async function run(call: Call): Promise<0 | 1> {
 }
 
 function planOf(call: Call, seed: number): WorldPlan {
-  const transactions = call.number("transactions") ?? 1000
+  const transactions = call.number("transactions") ?? worldTransactions
   if (!call.yes("calm")) return drawPlan(seed, { transactions })
   return { ...calmPlan, seed, questions: Math.ceil(transactions / 8) }
 }
@@ -128,7 +135,7 @@ function told(call: Call, sum: CampaignSum, seconds: number): 0 | 1 {
   if (call.format === "json") {
     call.streams.out(`${JSON.stringify({ ...sum, seconds: Math.round(seconds) })}\n`)
   } else {
-    const transactions = call.number("transactions") ?? 1000
+    const transactions = call.number("transactions") ?? worldTransactions
     for (const finding of sum.findings) {
       const command = `npx pointsman simulate --seed ${finding.seed} --transactions ${transactions}`
       call.streams.out(`${findingLines(finding, command).join("\n")}\n`)

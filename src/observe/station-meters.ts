@@ -83,6 +83,9 @@ export function upstreamMeter(metrics: Metrics, lines: LogLines) {
       metrics.breaker_transitions_total.of(upstream, to).add()
       lines.write(to === "closed" ? "info" : "warn", "breaker-moved", { upstream, from, to })
     },
+    forced: (upstream: string, state: string, forcedMs: number): void => {
+      lines.write("warn", "breaker-still-forced", { upstream, state, forcedMs })
+    },
     link: (
       upstream: string,
       index: number,

@@ -21,6 +21,8 @@ export interface UpstreamMeter {
   readonly ended: (upstream: string, kind: SentKind, how: EndKind, seconds: number) => void
   readonly stray: (upstream: string, what: StrayKind) => void
   readonly breaker: (upstream: string, from: BreakerState, to: BreakerState) => void
+  /** It still is, so long after an operator forced it. */
+  readonly forced: (upstream: string, state: BreakerState, forcedMs: number) => void
   readonly link: (
     upstream: string,
     index: number,

@@ -23,6 +23,7 @@ import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { Wallet } from "../qr/wallet.ts"
 import type { BreakerStatus } from "./breaker.ts"
+import { ForcedReminder } from "./forced-reminder.ts"
 import type { ControlledGroup } from "./group.ts"
 import { type GroupServices, IsoGroup } from "./iso-group.ts"
 import { IsoPlanner, type PlannerServices } from "./iso-planner.ts"
@@ -83,8 +84,10 @@ export const upstreamsLayer = (options: UpstreamsOptions) =>
     })
     const groups = new Map<string, ControlledGroup>()
     for (const config of options.upstreams) groups.set(config.name, build(config))
+    const reminder = new ForcedReminder(yield* Timers, options.meter.forced)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        reminder.close()
         for (const group of groups.values()) group.close()
       })
     )
@@ -103,7 +106,7 @@ export const upstreamsLayer = (options: UpstreamsOptions) =>
       status: () => [...groups.values()].map((group) => group.status())
     })
     return Context.make(Upstreams, upstreams).pipe(
-      Context.add(UpstreamControl, controlOf(groups))
+      Context.add(UpstreamControl, controlOf(groups, reminder))
     )
   }))
 
@@ -164,12 +167,17 @@ function mappingsInto(
   return found
 }
 
-function controlOf(groups: ReadonlyMap<string, ControlledGroup>): UpstreamControlShape {
+function controlOf(
+  groups: ReadonlyMap<string, ControlledGroup>,
+  reminder: ForcedReminder
+): UpstreamControlShape {
   return UpstreamControl.of({
     force: (upstream, to) => {
       const group = groups.get(upstream)
-      group?.force(to)
-      return group !== undefined
+      if (group === undefined) return false
+      group.force(to)
+      reminder.moved(upstream, group.breakerStatus().state)
+      return true
     },
     breaker: (upstream) => groups.get(upstream)?.breakerStatus(),
     drain: (upstream, link) => groups.get(upstream)?.hold(link, true) ?? false,

@@ -78,6 +78,7 @@ export class Counts implements UpstreamMeter {
   readonly stray: UpstreamMeter["stray"] = (_, what) => void this.seen.push(what)
   readonly breaker: UpstreamMeter["breaker"] = (_, from, to) =>
     void this.seen.push(`${from} to ${to}`)
+  readonly forced: UpstreamMeter["forced"] = (_, state) => void this.seen.push(`still ${state}`)
   readonly link: UpstreamMeter["link"] = (_, index, state, reason) =>
     void this.seen.push(`link ${index} ${state}${reason === undefined ? "" : ` ${reason}`}`)
 

@@ -57,8 +57,11 @@ export function openingStep(
   }
 }
 
-/** So many bytes of the log, or an eighth of it, are settled together. */
-const settleBytes = 2 * 1024 * 1024
+/**
+ * So many bytes of the log, or an eighth of it, are settled together: of lone commits 256, whose
+ * handing over to LMDB takes the main thread half a millisecond; more at once would be felt.
+ */
+const settleBytes = 1024 * 1024
 /** The buffer that entries are written from; longer ones get one of their own. */
 const entryBytes = 256 * 1024
 /** Larger values get pages of their own in LMDB, smaller ones share. */

@@ -7,6 +7,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { LoggedGroup } from "../../src/domain/ports/journal.ts"
+import { GroupWriter } from "../../src/journal/group.ts"
 import { LoggedGroups, openingStep } from "../../src/journal/logged-groups.ts"
 import type { SettledMark, Settlement } from "../../src/journal/settled-groups.ts"
 import {
@@ -22,10 +23,15 @@ import {
 const identity = Buffer.from("0123456789abcdef")
 const epoch = 3
 
-const group = (sequence: number, bytes: number): LoggedGroup => ({
-  sequence,
-  bytes: Buffer.alloc(bytes, sequence)
-})
+const writer = new GroupWriter(1024)
+/** What a group takes beside its one value, under a key of one letter. */
+const groupBytes = 49
+
+/** A group with a value of so many bytes. */
+function group(sequence: number, bytes: number): LoggedGroup {
+  writer.value(7, "k", Buffer.alloc(bytes, sequence))
+  return { sequence, bytes: writer.finish({ sequence, wallMs: 1, watermark: 0, nextFeed: 1 }) }
+}
 
 function entryOf(first: number, sizes: ReadonlyArray<number>, change: Partial<LogEntry> = {}) {
   const groups = sizes.map((bytes, index) => group(first + index, bytes))
@@ -52,17 +58,16 @@ describe("an entry", () => {
   it("is read as it was written, in whole pages", () => {
     const bytes = entryOf(7, [100, 5000, 1])
     expect(bytes.length).toBe(2 * pageBytes)
-    expect(bytes.subarray(5165).every((byte) => byte === 0)).toBe(true)
+    expect(bytes.subarray(52 + 3 * (9 + groupBytes) + 5101).every((byte) => byte === 0)).toBe(true)
     const [entry] = entriesIn(bytes, identity)
     expect(entry).toMatchObject({ epoch, oldest: 1 })
-    expect(entry!.groups.map(({ bytes: each }) => each.length)).toEqual([100, 5000, 1])
-    expect(entry!.groups.map(({ sequence }) => sequence)).toEqual([7, 8, 9])
+    expect(entry!.groups).toEqual([group(7, 100), group(8, 5000), group(9, 1)])
   })
 
   it("is nothing until its last byte was written, over zeros or an old lap", () => {
     const first = entryOf(21, [50])
     const torn = entryOf(22, [3000, 4000, 3000])
-    const end = 52 + 3 * 4 + 10_000
+    const end = 52 + 3 * (9 + groupBytes) + 10_000
     for (const old of [ringOf(first), ringOf(first, entryOf(12, [9000]), entryOf(13, [6000]))]) {
       const ring = Buffer.from(old)
       for (let cut = 0; cut < torn.length; cut++) {
@@ -100,6 +105,18 @@ describe("an entry", () => {
     expect(found(ring, 5)).toEqual([])
   })
 
+  it("does not take a group of an earlier attempt for its own", () => {
+    const sizes = [pageBytes - 52 - 2 * 9 - groupBytes, 100]
+    const torn = entryOf(21, sizes)
+    expect(found(torn, 20)).toEqual([21, 22])
+    // Its second page is as an earlier attempt left it, with a whole group of the same number.
+    const earlier = [group(21, sizes[0]!), group(22, 101)]
+    const other = Buffer.alloc(2 * pageBytes)
+    writeEntry(other, identity, { epoch, oldest: 1, groups: earlier })
+    torn.set(other.subarray(pageBytes), pageBytes)
+    expect(found(torn, 20)).toEqual([])
+  })
+
   it("is never of the epoch that an opening begins", () => {
     const before = { identity, epoch, settled: 4 }
     const opening = openingStep(before, 3, entriesIn(entryOf(5, [10, 20], { oldest: 4 }), identity))
@@ -110,9 +127,9 @@ describe("an entry", () => {
   it("that is missing before a whole one is damage, and so is one from after the store", () => {
     const entries = [entryOf(5, [10]), entryOf(6, [10, 20]), entryOf(8, [10])]
     expect(found(ringOf(...entries), 4)).toEqual([5, 6, 7, 8])
-    for (const damaged of [0, 1]) {
+    for (const damaged of [30, 60, 100, pageBytes + 60, pageBytes + 140]) {
       const ring = ringOf(...entries)
-      ring[damaged * pageBytes + 60]! ^= 1
+      ring[damaged]! ^= 1
       expect(found(ring, 4)).toBeUndefined()
     }
     expect(found(ringOf(entryOf(5, [10], { epoch: 4 })), 4)).toBeUndefined()
@@ -229,7 +246,7 @@ class World {
     if (this.#next !== undefined) return
     const first = Math.max(this.#mark.settled, this.#newest) + 1
     const groups = sizes.map((bytes, index) => group(first + index, bytes))
-    for (const { bytes, sequence } of groups) this.#sizes.set(sequence, bytes.length)
+    for (const { bytes, sequence } of groups) this.#sizes.set(sequence, bytes.length - groupBytes)
     this.#newest = first + sizes.length - 1
     const removed = this.#live.slice(0, removes)
     const next = [...this.#live.slice(removes), ...groups.map(({ sequence }) => sequence)]
@@ -263,8 +280,8 @@ class World {
   }
 
   #isWhole(sequence: number, bytes: Uint8Array | undefined): void {
-    expect(bytes?.length, `group ${sequence}`).toBe(this.#sizes.get(sequence))
-    expect(Buffer.alloc(bytes!.length, sequence).equals(bytes!)).toBe(true)
+    const written = group(sequence, this.#sizes.get(sequence)!).bytes
+    expect(Buffer.compare(bytes ?? identity, written), `group ${sequence}`).toBe(0)
   }
 
   /** Of a write that was on its way, any pages are there; a settlement is there or not. */

@@ -63,6 +63,16 @@ export const limits = {
     "0 = never; many terminals answer no echo, and an idle session costs little"
   ),
   sessionEchoMisses: limit(1, 2, 10, "one lost echo is chance, two are a dead line"),
+  sessionsPerAddress: limit(
+    1,
+    50_000,
+    60_000,
+    "a mobile network puts thousands of terminals behind one address; a fixed line only its own"
+  ),
+  addressPerSecond: limit(1, 1000, 1_000_000, "thousands of terminals may share an address"),
+  addressBurst: limit(1, 5000, 1_000_000, "all of an address are back at once after an outage"),
+  terminalPerSecond: limit(1, 2, 10_000, "a cashier sells every few seconds, a turnstile faster"),
+  terminalBurst: limit(1, 20, 100_000, "what was kept while the line was down comes in one piece"),
   merchantPerSecond: limit(1, 20, 100_000, "a counter sells every few seconds, a chain has many"),
   merchantBurst: limit(1, 100, 1_000_000, "everybody pays at once when the film is over"),
   echoAfterIdleMs: limit(

@@ -144,6 +144,21 @@ const publicHttp = record({
 const sessions = record({
   echoAfterIdleMs: bounded(limits.sessionEchoAfterIdleMs, "milliseconds"),
   echoMisses: bounded(limits.sessionEchoMisses, "echoes"),
+  maxPerAddress: bounded(limits.sessionsPerAddress, "sessions"),
+  perAddress: optional(
+    record({
+      perSecond: bounded(limits.addressPerSecond, "messages"),
+      burst: bounded(limits.addressBurst, "messages")
+    }),
+    "What may come from one address, all its sessions together; above, they are read later."
+  ),
+  perTerminal: optional(
+    record({
+      perSecond: bounded(limits.terminalPerSecond, "transactions"),
+      burst: bounded(limits.terminalBurst, "transactions")
+    }),
+    "What one terminal may ask for, beside its window; above, refused as overload."
+  ),
   perMerchant: optional(
     record({
       perSecond: bounded(limits.merchantPerSecond, "transactions"),

@@ -111,6 +111,12 @@ export interface SessionConfig {
   readonly echoAfterIdleMs: number
   /** Echoes that may stay unanswered before the session ends. */
   readonly echoMisses: number
+  /** Sessions of one address, on all listeners together. */
+  readonly maxPerAddress: number
+  /** Messages of one address, above which its sockets are read later; absent: no bound. */
+  readonly perAddress?: { readonly perSecond: number; readonly burst: number }
+  /** Transactions of one terminal; absent: its window alone. */
+  readonly perTerminal?: { readonly perSecond: number; readonly burst: number }
   /** Transactions of one merchant, whatever its terminals; absent: no bound of its own. */
   readonly perMerchant?: { readonly perSecond: number; readonly burst: number }
 }

@@ -126,11 +126,12 @@ export class DeviceDesk {
   }
 
   #pressure(session: DeviceSession, device: Device): FailureCode | undefined {
-    const { merchantRates, settings, time } = this.#house
+    const { merchantRates, settings, terminalRates, time } = this.#house
     const now = time.monotonicMs()
     if (session.room.draining) return "draining"
     if (device.binding.inFlight >= device.profile.window) return "session-busy"
     if (now - device.atMs > settings.refuseSaleAfterMs) return "overloaded"
+    if (terminalRates?.take(device.profile.terminal, now) === false) return "overloaded"
     return merchantRates?.take(device.profile.merchant, now) === false ? "overloaded" : undefined
   }
 }

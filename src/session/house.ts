@@ -37,6 +37,8 @@ export interface SessionSettings {
   readonly maxSessionsPerAddress: number
   /** Messages of one address: above, its sockets are not read for a while. */
   readonly perAddress?: Rate
+  /** Transactions of one terminal: above, they are refused as overloaded. */
+  readonly perTerminal?: Rate
   /** Transactions of one merchant: above, they are refused as overloaded. */
   readonly perMerchant?: Rate
   /** Sign-ons of one terminal. */
@@ -117,6 +119,7 @@ export interface SessionHouseShape {
   readonly pushes: Pushes
   readonly addresses: Map<string, number>
   readonly addressRates: TokenBuckets | undefined
+  readonly terminalRates: TokenBuckets | undefined
   readonly merchantRates: TokenBuckets | undefined
   readonly signOnRates: TokenBuckets
   readonly settings: SessionSettings

@@ -122,7 +122,7 @@ export class IsoDesk {
     this.#transactions.submit(submission, new Ask(session, spoken, binding))
   }
 
-  /** May it begin now? Window, the merchant's rate, and its age in our queues. */
+  /** May it begin now? Window, its own and its merchant's rate, and its age in our queues. */
   #pressure(
     session: IsoSession,
     spoken: Spoken,
@@ -134,10 +134,11 @@ export class IsoDesk {
     }
     if (session.room.draining) return "draining"
     if (binding.inFlight >= profile.window) return "session-busy"
-    const { merchantRates, settings, time } = this.#house
+    const { merchantRates, settings, terminalRates, time } = this.#house
     const now = time.monotonicMs()
     const patienceMs = cheap.has(kind) ? settings.refuseInquiryAfterMs : settings.refuseSaleAfterMs
     if (now - arrival.atMs > patienceMs) return "overloaded"
+    if (terminalRates?.take(profile.terminal, now) === false) return "overloaded"
     return merchantRates?.take(profile.merchant, now) === false ? "overloaded" : undefined
   }
 }

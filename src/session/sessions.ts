@@ -104,6 +104,7 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
     pushes: new Pushes(time, timers, journal, keys, settings.pushRepeatMs, hooks.meter),
     addresses: new Map(),
     addressRates: settings.perAddress && new TokenBuckets(settings.perAddress),
+    terminalRates: settings.perTerminal && new TokenBuckets(settings.perTerminal),
     merchantRates: settings.perMerchant && new TokenBuckets(settings.perMerchant),
     signOnRates: new TokenBuckets(settings.signOns),
     settings,

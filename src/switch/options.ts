@@ -21,7 +21,6 @@ const codeLifetimeMs = 120_000
 const sessionSettings = {
   keyGraceMs: 60_000,
   quarantineMs: 5_000,
-  maxSessionsPerAddress: 50_000,
   signOns: { perSecond: 2, burst: 10 },
   refuseInquiryAfterMs: 2_000,
   refuseSaleAfterMs: 8_000,
@@ -69,12 +68,16 @@ export function sessionOptions<Hooks extends object>(
   hooks: Hooks
 ) {
   const seeded = seededWorkingKeys(store)
-  const { echoAfterIdleMs: afterIdleMs, echoMisses: misses, perMerchant } = config.sessions
+  const { echoAfterIdleMs: afterIdleMs, echoMisses: misses, maxPerAddress } = config.sessions
+  const { perAddress, perMerchant, perTerminal } = config.sessions
   return {
     settings: {
       ...sessionSettings,
       drainMs: config.timeouts.drainMs,
       ...(afterIdleMs === 0 ? {} : { echo: { afterIdleMs, misses } }),
+      maxSessionsPerAddress: maxPerAddress,
+      ...(perAddress === undefined ? {} : { perAddress }),
+      ...(perTerminal === undefined ? {} : { perTerminal }),
       ...(perMerchant === undefined ? {} : { perMerchant })
     },
     timeZone: config.timeZone,

@@ -54,6 +54,30 @@ describe("pressure", () => {
     expect(place.count("refused overloaded")).toBe(45)
   })
 
+  it("bounds one terminal and leaves its neighbours at the same merchant alone", () => {
+    const place = new Place({
+      profiles: [profile("T0000001", { window: 64 }), profile("T0000002")],
+      settings: { perTerminal: { perSecond: 2, burst: 5 } }
+    })
+    const [loud, quiet] = [place.connect(), place.connect()]
+    loud.say(signOn("T0000001"))
+    quiet.say(signOn("T0000002"))
+    place.settle()
+    for (let index = 0; index < 9; index++) {
+      loud.say(sale("T0000001", String(index).padStart(6, "0")))
+    }
+    quiet.say(sale("T0000002", "900001"))
+    place.settle()
+    expect(place.count("refused overloaded")).toBe(4)
+    expect(place.submitted.at(-1)!.submission.terminal).toBe("T0000002")
+    place.time.pass(1000)
+    for (let index = 9; index < 12; index++) {
+      loud.say(sale("T0000001", String(index).padStart(6, "0")))
+    }
+    place.settle()
+    expect(place.count("refused overloaded")).toBe(5)
+  })
+
   it("does not read an address that says too much, and loses nothing of it", () => {
     const place = new Place({
       profiles: [profile("T0000001", { window: 64 })],

@@ -6,6 +6,7 @@
 
 import { followOnKinds, reversibleKinds } from "../domain/kind.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
+import { auditCloses, type CloseBooks } from "./audit-closes.ts"
 import { auditPayments, type PaymentBooks } from "./audit-payments.ts"
 import { type Case, recordLine, said } from "./audit-story.ts"
 import {
@@ -44,7 +45,7 @@ export type SwitchRecord =
 export interface Books {
   readonly terminals: Iterable<TerminalEntry>
   /** Batch closes that terminals were answered, and rows of PostgreSQL; absent: not compared. */
-  readonly closes?: { readonly told: Iterable<CloseEntry>; readonly rows: Iterable<CloseEntry> }
+  readonly closes?: CloseBooks
   readonly upstreams: Iterable<UpstreamEntry>
   /** Newest version of each transaction, from the journal or from PostgreSQL. */
   readonly journal: Iterable<SwitchRecord>
@@ -114,13 +115,16 @@ export function audit(books: Books): AuditReport {
   for (const entry of books.upstreams) upstreams.set(upstreamKey(entry), entry)
   const asked = new Set<UpstreamEntry>()
   const all = [...books.terminals]
+  const cases: Array<Case> = []
   let approved = 0
   for (const entry of all) {
     const record = byEntry.get(entryKey(entry) + kindMark(entry.kind))
     const executions = executionsOf(record, upstreams)
     for (const execution of executions) asked.add(execution)
     if (entry.outcome === "approved") approved++
-    judge({ entry, record, executions }, books, violations)
+    const each = { entry, record, executions }
+    cases.push(each)
+    judge(each, books, violations)
   }
   for (const execution of upstreams.values()) {
     if (execution.times > 1) {
@@ -135,7 +139,7 @@ export function audit(books: Books): AuditReport {
     }
   }
   followed(records, upstreams, violations)
-  if (books.closes !== undefined) violations.push(...closedBatches(books.closes))
+  if (books.closes !== undefined) violations.push(...auditCloses(books.closes, cases))
   if (books.scanned !== undefined) {
     violations.push(...auditPayments(books.scanned, records.values()))
   }
@@ -204,21 +208,6 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
   if (record === undefined && entry.outcome === "approved") {
     told("differs", "the switch has no record of an approved transaction")
   }
-}
-
-/** A close that was answered is booked, and as balanced or not as its terminal heard. */
-function closedBatches({ rows, told }: NonNullable<Books["closes"]>): Array<Violation> {
-  const keyOfClose = ({ balanced, batch, terminal }: CloseEntry): string =>
-    `${terminal.trim()} batch ${batch ?? "-"}, ${balanced ? "balanced" : "not balanced"}`
-  const booked = new Map<string, number>()
-  for (const row of rows) booked.set(keyOfClose(row), (booked.get(keyOfClose(row)) ?? 0) + 1)
-  return Array.from(told).flatMap((close): ReadonlyArray<Violation> => {
-    const key = keyOfClose(close)
-    const left = (booked.get(key) ?? 0) - 1
-    booked.set(key, left)
-    if (left >= 0) return []
-    return [{ kind: "lost", what: `a close was answered and is not booked: ${key}`, story: [] }]
-  })
 }
 
 type Told = (kind: ViolationKind, what: string) => void

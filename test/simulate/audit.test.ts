@@ -58,6 +58,7 @@ const recorded = (change: Partial<SwitchRecord> = {}): SwitchRecord => ({
   ...change
 })
 
+const unbalanced = { terminal: "T0000001", batch: "000001", balanced: false }
 const closed = { terminal: "T0000001", batch: "000001", balanced: true }
 
 const refusal = { approved: false, state: "timed-out" as const }
@@ -109,6 +110,12 @@ describe("the table permits", () => {
     ["a close that is booked, more than once where its answer was lost", {
       closes: { told: [closed], rows: [closed, { ...closed, terminal: "T0000001 " }] }
     }],
+    ["a close that is out of balance, by an answer that was never heard", {
+      terminals: [asked({ kind: "refund", outcome: "none" })],
+      upstreams: [executed({ kind: "refund" })],
+      journal: [recorded({ kind: "refund" })],
+      closes: { told: [unbalanced], rows: [unbalanced] }
+    }],
     ["approved, and reversed because its terminal said so", {
       terminals: [asked({ reversal: "acknowledged" })],
       upstreams: [executed({ reversed: true })],
@@ -158,6 +165,12 @@ describe("the table forbids", () => {
       upstreams: [executed()],
       journal: [recorded()],
       ledger: []
+    }],
+    ["a close that is out of balance though both sides agree", "differs", {
+      terminals: [asked(), asked({ stan: "000008", outcome: "refused" })],
+      upstreams: [executed()],
+      journal: [recorded()],
+      closes: { told: [unbalanced], rows: [unbalanced] }
     }],
     ["a close that nobody booked", "lost", { closes: { told: [closed, closed], rows: [closed] } }],
     ["a close that is booked as the terminal did not hear", "lost", {

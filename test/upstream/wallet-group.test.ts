@@ -315,6 +315,16 @@ describe("an undo", () => {
     expect(till.wallet.asked).toEqual([])
   })
 
+  it("does not wait for a time that a clock was set back from", () => {
+    const till = new Till()
+    const original = till.recordOf("20231115061320N1AAAAAAAAAA")
+    till.wallet.replies = { "/undo": { state: "UNDONE" }, "/inquire": { state: "UNDONE" } }
+    till.station.time.wall -= 5_000
+    expect(till.undo(original)).toEqual([{ _tag: "unwritten" }])
+    till.station.time.wall -= 3_600_000
+    expect(till.undo(original)).toMatchObject([{ answer: { approved: true } }])
+  })
+
   it("is over when the wallet took it and the order is closed since", () => {
     const till = new Till()
     const original = till.recordOf("20231115061320N1AAAAAAAAAA")

@@ -45,6 +45,7 @@ const warmSeconds = 10
 const sources = 8
 const connectsPerSecond = 800
 const pestConnectsPerSecond = 1500
+const catchUpMs = 8000
 /** Until all pests are there and the first have been cut. */
 const settleMs = 12_000
 /** Until the switch has closed what thousands held. */
@@ -73,6 +74,8 @@ async function withSwitch<A>(idle: number, say: Say, body: (live: Live) => Promi
     const arm = new Arm({ name: "switch", running, port, adminPort, terminals, generators: 2 })
     await arm.open()
     await arm.run(warmRatePerSecond, warmSeconds, 0)
+    // Until PostgreSQL has what came meanwhile.
+    await pause(catchUpMs)
     const result = await body({
       site,
       measure: async (what, seconds) => {

@@ -165,6 +165,7 @@ export class End implements Connection {
   #wireBytes = 0
   #moving = false
   #deaf = false
+  #silent = false
   #lastDueMs = 0
   /** Arrived here, not yet handed over. */
   #inbox: Array<Buffer | "fin"> = []
@@ -252,10 +253,16 @@ export class End implements Connection {
     this.#network.events.after(this.owner, 0, () => this.#close("ended"))
   }
 
-  /** This side is no more: the other hears a reset. */
+  /** From here on nobody speaks for this side, not even its machine (N5). */
+  fallSilent(): void {
+    this.#silent = true
+  }
+
+  /** This side is no more: the other hears a reset, if it hears anything. */
   abandon(): void {
     this.#wire = []
     this.#wireBytes = 0
+    if (this.#silent) return
     const other = this.other
     this.#network.events.after(other.owner, this.#network.delayMs(), () => other.#close("reset"))
   }

@@ -19,6 +19,7 @@ const terminalDeeds = [
   "half-closes",
   "stops reading",
   "loses power",
+  "vanishes",
   "walks off",
   "meets a defect",
   "breaks an invariant"

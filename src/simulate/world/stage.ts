@@ -10,7 +10,7 @@ import type { Terminal } from "../terminal.ts"
 import { type Attack, shotsOf } from "./attacks.ts"
 import { Chance } from "./chance.ts"
 import { logFault } from "./clean-log.ts"
-import { calm, type Weather } from "./network.ts"
+import { calm, End, type Weather } from "./network.ts"
 import { counterOf, isoName, unionPayName } from "./residents.ts"
 import type { Holding, Step, Tongue } from "./scenario-rules.ts"
 import type { Line, Scenario } from "./scenario.ts"
@@ -194,6 +194,10 @@ export class Stage {
         break
       case "loses power":
         terminal.cutPower(20_000)
+        break
+      case "vanishes":
+        if (connection instanceof End) connection.fallSilent()
+        terminal.cutPower(300_000)
         break
       case "walks off":
         terminal.walkOff()

@@ -8,6 +8,7 @@
 import { Cause, Effect, Exit, Scope } from "effect"
 import { chooseRareBranches } from "../../domain/buggify.ts"
 import type { Acquirer } from "../acquirer.ts"
+import { recordLine } from "../audit-story.ts"
 import { audit, type Violation } from "../audit.ts"
 import { type BookLine, TerminalBook, type TerminalEntry, UpstreamBook } from "../book.ts"
 import { PaymentBook } from "../payment-book.ts"
@@ -42,6 +43,7 @@ const epilogueQuestions = 3
 /** Events of a world: a runaway loop ends here. */
 const maxEvents = 200_000_000
 const lookEveryMs = 500
+const shownChains = 5
 /** Who watches over the switch waits longer each time that it ends soon after its start. */
 const soonMs = 20_000
 const leastPauseMs = 500
@@ -190,7 +192,7 @@ export class World {
     this.#torment.end()
     for (const resident of [...this.terminals, ...this.counters]) resident.stop()
     const quiet = this.passUntil(this.events.nowMs + quietWithinMs, () => this.#isQuiet())
-    if (!quiet) this.#found("unfinished", this.#whatIsLeft())
+    if (!quiet) this.#found("unfinished", this.#whatIsLeft(), this.#whoIsLeft())
     else this.#epilogue()
     try {
       this.#judge()
@@ -237,7 +239,7 @@ export class World {
     for (const terminal of this.terminals) terminal.more(epilogueQuestions, calmHabits)
     for (const counter of this.counters) counter.more(epilogueQuestions, calmCounter)
     const quiet = this.passUntil(events.nowMs + quietWithinMs, () => this.#isQuiet())
-    if (!quiet) this.#found("unfinished", this.#whatIsLeft())
+    if (!quiet) this.#found("unfinished", this.#whatIsLeft(), this.#whoIsLeft())
     // The first ones may have met what the storm left of their connections.
     const last = new Map<string, TerminalEntry>()
     for (const entry of this.terminalBook.entries.values()) {
@@ -348,6 +350,14 @@ export class World {
       `${running.feedPending()} ledger entries`
   }
 
+  /** Some of the transactions whose chains have not ended. */
+  #whoIsLeft(): ReadonlyArray<string> {
+    const running = this.#switch?.running
+    const left = running?.chains()
+    const records = running === undefined ? [] : Array.from(running.records())
+    return records.filter(({ id }) => left?.has(id) === true).slice(0, shownChains).map(recordLine)
+  }
+
   #judge(): void {
     const running = this.#switch?.running
     if (running === undefined) return
@@ -370,8 +380,8 @@ export class World {
     this.#violations.push(...report.violations)
   }
 
-  #found(kind: Violation["kind"], what: string): void {
-    if (this.#violations.length < 100) this.#violations.push({ kind, what, story: [] })
+  #found(kind: Violation["kind"], what: string, story: ReadonlyArray<string> = []): void {
+    if (this.#violations.length < 100) this.#violations.push({ kind, what, story })
   }
 
   #result(): WorldResult {

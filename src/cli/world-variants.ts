@@ -1,12 +1,13 @@
 /**
  * Variants of the world's configuration: what a story changes before it begins, what it reloads,
- * and what it expects a check to refuse. Each is the file as it stands with one or more of its keys
- * set, loaded as any file is, so that a fault names the line.
+ * and what it expects a check to refuse. Each is the file as it stands, or one that it names, with
+ * one or more of its keys set, loaded as any file is, so that a fault names the line.
  */
 
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, FileSystem } from "effect"
-import { parseDocument } from "yaml"
+import { dirname, join } from "node:path"
+import { type Document, parseDocument } from "yaml"
 import { faultLine } from "../config/config-invalid.ts"
 import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
@@ -20,17 +21,24 @@ export type Variants = ReadonlyMap<number, LoadedConfig | ReadonlyArray<string>>
 export const loadVariant = Effect.fnUntraced(
   function*(file: string, settings: ReadonlyArray<Setting>, version: number) {
     const machine = yield* FileSystem.FileSystem
-    const document = parseDocument(yield* machine.readFileString(file))
-    for (const { path, value } of settings) {
+    const documents = new Map<string, Document>()
+    for (const { of, path, value } of settings) {
+      const changed = of === undefined ? file : join(dirname(file), of)
+      const document = documents.get(changed) ??
+        parseDocument(yield* machine.readFileString(changed))
+      documents.set(changed, document)
       const keys = keysOf(path)
       if (value === undefined) document.deleteIn(keys)
       else document.setIn(keys, document.createNode(parseDocument(value).toJS()))
     }
-    const text = document.toString()
     const overlay = FileSystem.FileSystem.of({
       ...machine,
-      readFileString: (path, encoding) =>
-        path === file ? Effect.succeed(text) : machine.readFileString(path, encoding)
+      readFileString: (path, encoding) => {
+        const document = documents.get(path)
+        return document === undefined
+          ? machine.readFileString(path, encoding)
+          : Effect.succeed(document.toString())
+      }
     })
     return yield* loadConfig(file, version).pipe(
       Effect.provideService(FileSystem.FileSystem, overlay),

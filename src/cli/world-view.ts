@@ -26,7 +26,7 @@ export const lookInside = Effect.fnUntraced(function*(
     outOfBounds: () => outOfBounds(upstreams, sessions),
     records: () => Array.from(journal.entries("transactions"), ([, record]) => record),
     pushesPending: () => Array.from(journal.keys("pushes")).length,
-    chains: () => new Set(Array.from(journal.entries("advices"), ([id]) => id)),
+    chains: () => new Set(journal.keys("advices")),
     upstreams: () => upstreams.status(),
     count: (metric, labels) => sumOf(metrics, metric, labels),
     ...hands

@@ -47,6 +47,8 @@ const networkMoods = ["splits", "merges", "cuts", "is slow", "is calm"] as const
 /** A key of the configuration; undefined: it is left out. */
 export interface Setting {
   readonly path: string
+  /** The file that has it, as it is named beside the configuration; undefined: that itself. */
+  readonly of: string | undefined
   readonly value: string | undefined
 }
 
@@ -142,7 +144,7 @@ const either = (names: ReadonlyArray<string> | Readonly<Record<string, unknown>>
 const who = "(T\\d+)(?: \\((?:cup|iso)\\))?"
 const upstream = "(acquirer|unionpay)"
 /** A path of the configuration, and what stands there in YAML. */
-const setting = "[\\w[\\].-]+ (?:as .+?|left out)"
+const setting = "[\\w[\\].-]+(?: of [\\w./-]+)? (?:as .+?|left out)"
 const settings = `(${setting}(?: and ${setting})*)`
 
 type Rule = readonly [pattern: RegExp, make: (...parts: Array<string>) => Step]
@@ -303,8 +305,9 @@ const rules: ReadonlyArray<Rule> = [
 
 function settingsIn(text = ""): ReadonlyArray<Setting> {
   return text.split(new RegExp(` and (?=${setting})`)).map((each) => {
-    const [path = "", ...rest] = each.split(" ")
-    return { path, value: rest[0] === "as" ? rest.slice(1).join(" ") : undefined }
+    const parts = /^(\S+)(?: of (\S+))? (?:as (.+)|left out)$/.exec(each) ?? []
+    const [, path = "", of, value] = parts
+    return { path, of, value }
   })
 }
 

@@ -20,10 +20,12 @@ export class Incarnation {
 }
 
 interface Event {
-  readonly atMs: number
-  readonly order: number
+  atMs: number
+  order: number
   readonly owner: Incarnation
   readonly run: () => void
+  /** Happens again after so long; 0: once. */
+  everyMs: number
 }
 
 export class WorldEvents {
@@ -39,20 +41,52 @@ export class WorldEvents {
   }
 
   after(owner: Incarnation, delayMs: number, run: () => void): void {
-    this.#push({ atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, owner, run })
+    this.#push({
+      atMs: this.nowMs + Math.max(0, delayMs),
+      order: this.#order++,
+      owner,
+      run,
+      everyMs: 0
+    })
+  }
+
+  /** Again and again, until the returned function is called. */
+  every(owner: Incarnation, periodMs: number, task: () => void): () => void {
+    let stopped = false
+    const run = () => {
+      if (!stopped) task()
+    }
+    const order = this.#order++
+    const event = { atMs: this.nowMs + periodMs, order, owner, run, everyMs: periodMs }
+    this.#push(event)
+    return () => {
+      stopped = true
+      event.everyMs = 0
+    }
   }
 
   /** The next event, or false when nothing will ever happen again or not before `untilMs`. */
   step(untilMs: number): boolean {
-    while (this.#heap.length > 0 && this.#heap[0]!.atMs <= untilMs) {
-      const event = this.#pop()
-      if (!event.owner.alive) continue
-      if (event.owner.heldUntilMs > event.atMs) {
-        this.#push({ ...event, atMs: event.owner.heldUntilMs })
+    const heap = this.#heap
+    while (heap.length > 0 && heap[0]!.atMs <= untilMs) {
+      const event = heap[0]!
+      const { owner } = event
+      if (!owner.alive) {
+        this.#pop()
+        continue
+      }
+      if (owner.heldUntilMs > event.atMs) {
+        event.atMs = owner.heldUntilMs
+        this.#sink(event)
         continue
       }
       this.nowMs = event.atMs
       this.happened++
+      if (event.everyMs > 0) {
+        event.atMs += event.everyMs
+        event.order = this.#order++
+        this.#sink(event)
+      } else this.#pop()
       event.run()
       return true
     }
@@ -72,23 +106,26 @@ export class WorldEvents {
     heap[at] = event
   }
 
-  #pop(): Event {
+  /** Takes the first out. */
+  #pop(): void {
+    const last = this.#heap.pop()!
+    if (this.#heap.length > 0) this.#sink(last)
+  }
+
+  /** Puts an event in the place of the first. */
+  #sink(event: Event): void {
     const heap = this.#heap
-    const first = heap[0]!
-    const last = heap.pop()!
     const size = heap.length
-    if (size === 0) return first
     let at = 0
     for (;;) {
       let child = 2 * at + 1
       if (child >= size) break
       if (child + 1 < size && isBefore(heap[child + 1]!, heap[child]!)) child++
-      if (!isBefore(heap[child]!, last)) break
+      if (!isBefore(heap[child]!, event)) break
       heap[at] = heap[child]!
       at = child
     }
-    heap[at] = last
-    return first
+    heap[at] = event
   }
 }
 
@@ -107,18 +144,7 @@ export function worldTime(events: WorldEvents, owner: Incarnation, wall: WallClo
     monotonicMs: () => events.nowMs,
     wallMs: () => Math.floor(events.nowMs) + wall.offsetMs,
     defer: (task) => events.after(owner, 0, task),
-    every: (periodMs, task) => {
-      let stopped = false
-      const again = () => {
-        if (stopped) return
-        events.after(owner, periodMs, again)
-        task()
-      }
-      events.after(owner, periodMs, again)
-      return () => {
-        stopped = true
-      }
-    }
+    every: (periodMs, task) => events.every(owner, periodMs, task)
   }
 }
 

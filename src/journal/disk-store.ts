@@ -106,7 +106,9 @@ const opened = Effect.fnUntraced(function*(
   if (fault !== undefined) return yield* refuse(fault, logFile)
   const entries = yield* attempt(logFile, () => entriesIn(readRing(logFile), identity))
   const opening = openingStep(before, settledEnds(database)?.oldest, entries)
-  if (opening === undefined) return yield* refuse("corrupt", logFile)
+  if ("missing" in opening) {
+    return yield* refuse("corrupt", `${logFile}: group ${opening.missing}`)
+  }
   const store = new SettledGroups(database)
   yield* Effect.callback<void, JournalUnusable>((resume) =>
     store.settle(

@@ -71,6 +71,7 @@ export const copyLog = Effect.fnUntraced(function*(
   )
   const groups = new Map<number, Buffer>()
   const logFile = join(path, logFileName)
+  let missing = 0
   for (let attempt = 0; attempt < attempts; attempt++) {
     // The log first: what leaves it while it is read has settled, and is found there.
     const entries = yield* logEntries(database, logFile)
@@ -81,13 +82,16 @@ export const copyLog = Effect.fnUntraced(function*(
     }
     // A gap is one only if it is still there: entries are written while they are read.
     const unsettled = unsettledIn(entries, mark.epoch, mark.settled)
-    if (unsettled === undefined) continue
+    if ("missing" in unsettled) {
+      missing = unsettled.missing
+      continue
+    }
     for (const { bytes, sequence } of unsettled.groups) groups.set(sequence, asBuffer(bytes))
     const first = Math.max(oldest, unsettled.oldest)
     for (const sequence of groups.keys()) if (sequence < first) groups.delete(sequence)
     return new LogCopy(groups)
   }
-  return yield* refuse("corrupt", logFile)
+  return yield* refuse("corrupt", `${logFile}: group ${missing}`)
 })
 
 const logEntries = Effect.fnUntraced(function*(

@@ -11,6 +11,7 @@ import type { SettledMark, Settlement } from "./settled-groups.ts"
 import {
   entryPages,
   type LogEntry,
+  type Missing,
   pageBytes,
   RingSpace,
   unsettledIn,
@@ -37,17 +38,16 @@ export interface GroupStore {
 
 /**
  * The step that opens a journal: what the log holds settles, under the next epoch, so that nothing
- * in the ring is needed or believed any more. `undefined`: something is missing that was
- * acknowledged. `first`: sequence of the oldest group in the store; undefined when it is empty.
+ * in the ring is needed or believed any more. `first`: sequence of the oldest group in the store; undefined when it is empty.
  */
 export function openingStep(
   before: SettledMark,
   first: number | undefined,
   entries: ReadonlyArray<LogEntry>
-): Settlement | undefined {
+): Settlement | Missing {
   const { epoch, identity, settled } = before
   const unsettled = unsettledIn(entries, epoch, settled)
-  if (unsettled === undefined) return undefined
+  if ("missing" in unsettled) return unsettled
   const from = first ?? settled + 1
   const oldest = Math.max(from, unsettled.oldest)
   return {

@@ -135,24 +135,30 @@ export interface Unsettled {
   readonly oldest: number
 }
 
+/** A group that was acknowledged and is not there. */
+export interface Missing {
+  readonly missing: number
+}
+
 /**
- * What a ring holds that has not settled; `undefined` when an entry is missing that was
- * acknowledged. Entries are written one after the other, so a whole one proves that those before
+ * What a ring holds that has not settled, or the first group that is missing. Entries are written one after the other, so a whole one proves that those before
  * it were on disk: only behind the last is a torn one what a power cut leaves.
  */
 export function unsettledIn(
   entries: ReadonlyArray<LogEntry>,
   epoch: number,
   settled: number
-): Unsettled | undefined {
-  if (entries.some((entry) => entry.epoch > epoch)) return undefined
+): Unsettled | Missing {
+  // The store is older than the log: what settled in between is not there.
+  if (entries.some((entry) => entry.epoch > epoch)) return { missing: settled + 1 }
   const following = entries
     .filter((entry) => entry.epoch === epoch && lastOf(entry) > settled)
     .sort((left, right) => lastOf(left) - lastOf(right))
   const groups: Array<LoggedGroup> = []
   let oldest = 0
   for (const entry of following) {
-    if (entry.groups[0]!.sequence !== settled + 1 + groups.length) return undefined
+    const missing = settled + 1 + groups.length
+    if (entry.groups[0]!.sequence !== missing) return { missing }
     groups.push(...entry.groups)
     oldest = Math.max(oldest, entry.oldest)
   }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import { exportJournal, inspectJournal, verifyJournal } from "../../src/journal/inspection.ts"
+import { logFileName } from "../../src/journal/log-file.ts"
 import { storeFileName } from "../../src/journal/settled-groups.ts"
 import { start } from "./processes.ts"
 import { idOf } from "./records.ts"
@@ -55,6 +56,23 @@ it("D5: names the group in which a bit was flipped", async () => {
   const { faults } = await Effect.runPromise(verifyJournal(folder))
   expect(faults).toHaveLength(1)
   expect(faults[0]).toMatch(/^group \d+: corrupt$/)
+  const again = start("writer.ts", [folder, "1"])
+  expect((await again.ended)[0]).toBe(1)
+})
+
+it("D5: names the group of the log in which a bit was flipped", async () => {
+  const writer = start("writer.ts", [folder, "100000"])
+  // Fewer than settle together, so that they are in the log alone.
+  for (let lines = 0; lines < 20; lines++) await writer.line()
+  writer.process.kill("SIGKILL")
+  await writer.ended
+  const file = join(folder, logFileName)
+  const bytes = readFileSync(file)
+  bytes[bytes.indexOf(idOf(3)) + 20]! ^= 1
+  writeFileSync(file, bytes)
+  const refused = await Effect.runPromise(Effect.flip(verifyJournal(folder)))
+  expect(refused.reason).toBe("corrupt")
+  expect(refused.advice).toMatch(/journal\.wal: group \d+: keep the folder/)
   const again = start("writer.ts", [folder, "1"])
   expect((await again.ended)[0]).toBe(1)
 })

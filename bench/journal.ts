@@ -77,8 +77,9 @@ async function lone(opened: Opened, path: string, rounds: number) {
   const commits: Array<number> = []
   for (let round = 0; round < rounds; round++) {
     syncs.push(bare.once(round))
+    const writes = writesOf(number++)
     const started = performance.now()
-    await new Promise((resolve) => commit(opened, resolve))
+    await new Promise((resolve) => opened.journal.commit(writes, [], resolve))
     commits.push(performance.now() - started)
   }
   bare.close()

@@ -38,7 +38,8 @@ export interface GroupStore {
 
 /**
  * The step that opens a journal: what the log holds settles, under the next epoch, so that nothing
- * in the ring is needed or believed any more. `first`: sequence of the oldest group in the store; undefined when it is empty.
+ * in the ring is needed or believed any more. `first`: sequence of the oldest group in the store;
+ * undefined when it is empty.
  */
 export function openingStep(
   before: SettledMark,

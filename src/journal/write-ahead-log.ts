@@ -141,8 +141,9 @@ export interface Missing {
 }
 
 /**
- * What a ring holds that has not settled, or the first group that is missing. Entries are written one after the other, so a whole one proves that those before
- * it were on disk: only behind the last is a torn one what a power cut leaves.
+ * What a ring holds that has not settled, or the first group that is missing. Entries are written
+ * one after the other, so a whole one proves that those before it were on disk: only behind the
+ * last is a torn one what a power cut leaves.
  */
 export function unsettledIn(
   entries: ReadonlyArray<LogEntry>,

@@ -1,48 +1,52 @@
 /**
- * A terminal's batch in sums: what it declares at its close (China UnionPay field 48), what our
- * records add up to, and whether the two agree. Debit is what customers paid, credit what they got
- * back.
+ * A terminal's batch in sums: what it declares at its close, what our records add up to, and if the
+ * two agree. Debit is what customers paid, credit what they got back.
  *
- *     field 48, n62, twice 31 digits: domestic cards, then foreign ones
- *     debit amount 12 | debit count 3 | credit amount 12 | credit count 3 | flag 1
- *     flag in the answer: 1 balanced, 2 not balanced, 3 error
+ *     China UnionPay, field 48, by the dialect's own parts: domestic cards, then foreign ones
+ *     .1 .6 debit amount 12 | .2 .7 debit count 3 | .3 .8 credit amount 12 | .4 .9 credit count 3
+ *     .5 .10 flag 1: 0 asked; in the answer 1 balanced, 2 not balanced, 3 error
  */
 
 import type { TransactionId } from "./brand.ts"
-import { invariant } from "./invariant.ts"
 import type { BatchSums, BatchTotals } from "./ports/journal.ts"
 import type { TransactionRecord } from "./transaction.ts"
 
-export const batchFlags = { balanced: "1", unbalanced: "2", error: "3" } as const
+export const batchFlags = { asked: "0", balanced: "1", unbalanced: "2", error: "3" } as const
 
-const half = 31
+/** What the first part of each half is called; the others follow it. */
+const firstOf = { domestic: 1, foreign: 6 } as const
+const partsOfHalf = [0, 1, 2, 3, 4] as const
 
-/** Undefined: not 62 digits. */
-export function readBatchTotals(field48: string): BatchTotals | undefined {
-  if (!/^\d{62}$/.test(field48)) return undefined
-  return { domestic: readSums(field48), foreign: readSums(field48.slice(half)) }
+/** From the parts by their names; undefined: one is missing, or is no number. */
+export function readBatchTotals(
+  part: (id: string) => string | undefined
+): BatchTotals | undefined {
+  const domestic = readSums(part, firstOf.domestic)
+  const foreign = readSums(part, firstOf.foreign)
+  return domestic === undefined || foreign === undefined ? undefined : { domestic, foreign }
 }
 
-const readSums = (text: string): BatchSums => ({
-  debit: Number(text.slice(0, 12)),
-  debits: Number(text.slice(12, 15)),
-  credit: Number(text.slice(15, 27)),
-  credits: Number(text.slice(27, 30))
-})
-
-/** The answer's field 48: the same totals, each half with its flag. */
-export function writeBatchTotals(totals: BatchTotals, flag: keyof typeof batchFlags): string {
-  return writeSums(totals.domestic) + batchFlags[flag] + writeSums(totals.foreign) +
-    batchFlags[flag]
+function readSums(
+  part: (id: string) => string | undefined,
+  first: number
+): BatchSums | undefined {
+  const texts = partsOfHalf.map((index) => part(String(first + index)) ?? "")
+  if (!texts.every((text) => /^\d+$/.test(text))) return undefined
+  const [debit = 0, debits = 0, credit = 0, credits = 0] = texts.map(Number)
+  return { debit, debits, credit, credits }
 }
 
-function writeSums({ credit, credits, debit, debits }: BatchSums): string {
-  const text = digits(debit, 12) + digits(debits, 3) + digits(credit, 12) + digits(credits, 3)
-  invariant(text.length === half - 1, "the sums of a batch fit field 48")
-  return text
+/** The same totals as parts, each half with its flag; how wide a part is says the dialect. */
+export function writeBatchTotals(
+  totals: BatchTotals,
+  flag: keyof typeof batchFlags
+): ReadonlyArray<readonly [id: string, text: string]> {
+  return (["domestic", "foreign"] as const).flatMap((half) => {
+    const { credit, credits, debit, debits } = totals[half]
+    const texts = [debit, debits, credit, credits, batchFlags[flag]].map(String)
+    return texts.map((text, index) => [String(firstOf[half] + index), text] as const)
+  })
 }
-
-const digits = (value: number, length: number): string => String(value).padStart(length, "0")
 
 /** Both halves in one, for dialects that do not tell cards apart. */
 export function sumOf({ domestic, foreign }: BatchTotals): BatchSums {

@@ -2,7 +2,7 @@
  * What a terminal declares when it closes its batch, and how it is answered, in the two forms there
  * are.
  *
- *     China UnionPay   field 48, n62: domestic and foreign sums, answered with flag 1 or 2
+ *     China UnionPay   the parts of field 48: domestic and foreign sums, answered with flag 1 or 2
  *     1987 style       fields 74 credits, 76 debits, 86 credit amount, 88 debit amount,
  *                      answered with field 66: 1 in balance, 2 out of balance
  */
@@ -23,7 +23,7 @@ export interface Declared {
 
 /** Undefined: it declares nothing that can be read. */
 export function readDeclared(message: Pick<Message, "text">): Declared | undefined {
-  const totals = readBatchTotals(message.text("48") ?? "")
+  const totals = readBatchTotals((id) => message.text(`48.${id}`))
   if (totals !== undefined) {
     return {
       totals,
@@ -31,7 +31,7 @@ export function readDeclared(message: Pick<Message, "text">): Declared | undefin
       // The flag says it; the response code stays the one of an answered close.
       answer: (counted, balanced) => ({
         response1987: "00",
-        values: { "48": writeBatchTotals(counted, balanced ? "balanced" : "unbalanced") }
+        values: asField48(counted, balanced ? "balanced" : "unbalanced")
       })
     }
   }
@@ -47,6 +47,13 @@ export function readDeclared(message: Pick<Message, "text">): Declared | undefin
       values: { "66": balanced ? batchFlags.balanced : batchFlags.unbalanced, ...ours(counted) }
     })
   }
+}
+
+/** Values of a close or its answer where the dialect declares the parts of field 48. */
+function asField48(totals: BatchTotals, flag: keyof typeof batchFlags): Values {
+  return Object.fromEntries(
+    writeBatchTotals(totals, flag).map(([id, text]) => [`48.${id}`, text])
+  )
 }
 
 /** Our own totals in the fields that the terminal used. */

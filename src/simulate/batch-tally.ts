@@ -40,8 +40,8 @@ export class BatchTally {
     const totals = this.#totals()
     if (dialect.pathOf("batch") !== undefined) {
       // The flag is the other side's to set.
-      const text = writeBatchTotals(totals, "balanced")
-      return { "48": `${text.slice(0, 30)}0${text.slice(31, 61)}0` }
+      const parts = writeBatchTotals(totals, "asked")
+      return Object.fromEntries(parts.map(([id, text]) => [`48.${id}`, text]))
     }
     const { credit, credits, debit, debits } = sumOf(totals)
     const digits = (value: number, length: number) => String(value).padStart(length, "0")

@@ -1,29 +1,50 @@
 /** Batch closes: field 48, sums, doubts decided by the terminal's own totals, uploads. */
 
 import { describe, expect, it } from "vitest"
-import {
-  addBatch,
-  closeBatch,
-  compareUpload,
-  readBatchTotals,
-  writeBatchTotals
-} from "../../src/domain/batch-totals.ts"
+import { addBatch, closeBatch, compareUpload } from "../../src/domain/batch-totals.ts"
+import type { CompiledDialect } from "../../src/iso8583/dialect.ts"
+import type { Message, Values } from "../../src/iso8583/message.ts"
+import { readDeclared } from "../../src/ledger/declared-totals.ts"
+import { compiled, dialect, source } from "../iso8583/shipped.ts"
 import { idOf, sale } from "./records.ts"
 
 const none = { debit: 0, debits: 0, credit: 0, credits: 0 }
 const debit = (amount: number, count: number) => ({ ...none, debit: amount, debits: count })
 
 describe("field 48 of a batch close", () => {
+  const cup = dialect("cup-pos")
+  const close = { "11": "000001", "41": "T0000001", "42": "M00000000000001" }
+  const messageOf = (spoken: CompiledDialect, values: Values): Message => {
+    const message = spoken.read(spoken.build("0500", { ...close, ...values }))
+    if (!("text" in message)) throw new Error(JSON.stringify(message))
+    return message
+  }
+  // A captured 0500: seven debits of 0.07 in all, no credits, no foreign cards.
+  const text = `000000000007007${"0".repeat(47)}`
+
   it("is read as in the captured 0500 frame, and written back with a flag", () => {
-    // A captured 0500: seven debits of 0.07 in all, no credits, no foreign cards.
-    const text = `000000000007007${"0".repeat(47)}`
-    const totals = readBatchTotals(text)
-    expect(totals).toEqual({ domestic: debit(7, 7), foreign: none })
-    expect(writeBatchTotals(totals!, "balanced")).toBe(
-      `000000000007007${"0".repeat(15)}1${"0".repeat(30)}1`
-    )
-    expect(readBatchTotals("1234")).toBeUndefined()
-    expect(readBatchTotals(`${"0".repeat(61)}x`)).toBeUndefined()
+    const request = messageOf(cup, { "48": text })
+    const declared = readDeclared(request)
+    expect(declared?.totals).toEqual({ domestic: debit(7, 7), foreign: none })
+    const { response1987, values } = declared!.answer(declared!.totals, true)
+    const answer = cup.read(cup.respond(request, response1987, values, false)) as Message
+    expect(answer.text("48")).toBe(`000000000007007${"0".repeat(15)}1${"0".repeat(30)}1`)
+    expect(readDeclared(messageOf(cup, { "48": text.slice(0, 61) }))).toBeUndefined()
+    expect(readDeclared(messageOf(cup, { "48": "0007" }))).toBeUndefined()
+  })
+
+  it("stands where the dialect declares its parts", () => {
+    const shipped = source("dialects", "cup-pos") as { fields: Record<number, object> }
+    const widths = [8, 4, 8, 4, 1, 8, 4, 8, 4, 1]
+    const parts = widths.map((length, index) => ({ id: String(index + 1), length, name: "part" }))
+    const field48 = { ...shipped.fields[48], parts }
+    const other = compiled({ ...shipped, fields: { ...shipped.fields, 48: field48 } })
+    const request = messageOf(other, { "48": `000000070007${"0".repeat(38)}` })
+    const declared = readDeclared(request)
+    expect(declared?.totals).toEqual({ domestic: debit(7, 7), foreign: none })
+    const { values } = declared!.answer(declared!.totals, false)
+    const answer = other.read(other.respond(request, "00", values, false)) as Message
+    expect(answer.text("48")).toBe(`000000070007${"0".repeat(12)}2${"0".repeat(24)}2`)
   })
 })
 

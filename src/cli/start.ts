@@ -5,6 +5,7 @@
 
 import { Cause, Effect, Exit, Fiber } from "effect"
 import type { LoadedConfig } from "../config/loaded.ts"
+import type { SwitchStopped } from "../switch/production.ts"
 import { checkedRoutes } from "./checked-routes.ts"
 import { configPath, loadedConfig } from "./configuration.ts"
 import { type Call, configFlag, type ExitCode, Refusal, type Verb } from "./verb.ts"
@@ -38,10 +39,16 @@ export const verb: Verb = {
   }
 }
 
-async function runUntilEnded(call: Call, path: string, loaded: LoadedConfig): Promise<ExitCode> {
+async function runUntilEnded(
+  call: Call,
+  path: string,
+  loaded: LoadedConfig
+): Promise<ExitCode> {
   const { runSwitch } = await import("../switch.ts")
+  const { wipeAtEnd } = await import("./memory-wipe.ts")
+  wipeAtEnd()
   const hangups: Array<() => void> = []
-  const fiber = Effect.runFork(runSwitch({
+  let fiber: Fiber.Fiber<void, SwitchStopped> | undefined = Effect.runFork(runSwitch({
     path,
     loaded,
     verbose: call.yes("verbose"),
@@ -51,6 +58,7 @@ async function runUntilEnded(call: Call, path: string, loaded: LoadedConfig): Pr
   }))
   call.streams.signals(
     () => {
+      if (fiber === undefined) return
       call.streams.say("draining; a second signal ends at once")
       Effect.runFork(Fiber.interrupt(fiber))
     },
@@ -59,6 +67,9 @@ async function runUntilEnded(call: Call, path: string, loaded: LoadedConfig): Pr
     }
   )
   const exit = await Effect.runPromise(Fiber.await(fiber))
+  // The process's signals hold on to these, and these to all that is to be wiped.
+  fiber = undefined
+  hangups.length = 0
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
   const failure = exit.cause.reasons.find(Cause.isFailReason)
   if (failure === undefined) throw Cause.squash(exit.cause)

@@ -1,9 +1,11 @@
 /**
  * What a worker does with a batch. What must hold: one item's defect is told and costs no other
- * item; keys are forgotten only after the batch that may still need them.
+ * item; keys are forgotten only after the batch that may still need them; of a batch nothing but
+ * its results is left.
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
+import { wipeScratch } from "../domain/scratch.ts"
 import { indexCapacity } from "../iso8583/indexer.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { NotificationAccount } from "../qr/notification-account.ts"
@@ -45,6 +47,9 @@ export class BatchRunner {
     const words = new Int32Array(task.batch, 0, count === 0 ? 0 : 1 + itemWords * count)
     for (let item = 0; item < count; item++) this.#attempt(task.batch, words, 1 + itemWords * item)
     for (const handle of task.drops) this.#cache.drop(handle)
+    // Messages in clear, in memory that goes back to the allocator (I6).
+    new Uint8Array(task.batch).fill(0)
+    wipeScratch()
     return this.#writer.take()
   }
 

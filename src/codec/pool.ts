@@ -130,6 +130,8 @@ export class Pool {
 
   async close(): Promise<void> {
     this.#closed = true
+    // Who waited for room is let go of, with all that it holds: what closes a thread outlives us.
+    this.#relief.length = 0
     await Promise.all(this.#workers.map((worker) => worker.close()))
   }
 

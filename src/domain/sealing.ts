@@ -16,15 +16,25 @@ export interface Sealing {
 
 const nothing: SealedFacts = Object.freeze({})
 
+/** As small as a packed value can be. */
+const packedNull = new Uint8Array([0xc0])
+
 export function makeSealing(vault: VaultShape): Sealing {
   const packr = new Packr({ useRecords: false })
   return {
-    seal: (facts) =>
-      vault.seal(packr.pack([facts.pan, facts.expiry, facts.cardSequence, facts.answer])),
+    seal: (facts) => {
+      const clear = packr.pack([facts.pan, facts.expiry, facts.cardSequence, facts.answer])
+      const sealed = vault.seal(clear)
+      // A view of the packer's own memory, which lives as long as the packer.
+      clear.fill(0)
+      return sealed
+    },
     open: (sealed) => {
       const clear = sealed === undefined ? undefined : vault.open(sealed)
       if (clear === undefined) return nothing
       const [pan, expiry, cardSequence, answer] = packr.unpack(clear) as Array<unknown>
+      // The unpacker keeps the text that it took last, until it is asked again.
+      packr.unpack(packedNull)
       return {
         ...(typeof pan === "string" ? { pan } : {}),
         ...(typeof expiry === "string" ? { expiry } : {}),

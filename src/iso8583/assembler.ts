@@ -4,6 +4,7 @@
  * fault with the path of the value; nothing half made ever leaves.
  */
 
+import { scratchBuffer } from "../domain/scratch.ts"
 import {
   announce,
   type BitmapForm,
@@ -28,6 +29,9 @@ import type { Values } from "./message.ts"
 
 /** No frame of the switch is longer: its length has two bytes. */
 export const maxMessageBytes = 65_535
+
+/** Where every message is put together, before it is copied out. */
+const work = scratchBuffer(maxMessageBytes)
 
 export interface Draft {
   readonly mti: number
@@ -74,7 +78,7 @@ export class Assembler {
   /** Words of the fields whose shape depends on something. */
   readonly #cased: Int32Array
   readonly #hasCases: boolean
-  readonly #out = Buffer.alloc(maxMessageBytes)
+  readonly #out = work
   readonly #slots: Array<string | Uint8Array | undefined> = Array.from({ length: 193 })
   #parts: Map<number, PartMap> | undefined
   /** Fields of the message, and those of them that are written, not kept. */

@@ -18,6 +18,7 @@
  */
 
 import { type Kind, kinds, managementKinds } from "../domain/kind.ts"
+import { scratchBuffer } from "../domain/scratch.ts"
 import { Writes } from "./assembler.ts"
 import { type Condition, conditionFrom } from "./condition.ts"
 import type { CompiledDialect } from "./dialect.ts"
@@ -297,7 +298,7 @@ function forwarded(
 /** Used within one call, and empty between calls. */
 const writes = new Writes()
 
-const scratch = new Uint8Array(2048)
+const scratch = scratchBuffer(2048)
 
 /** A value that its field in the terminal's dialect cannot hold is left out. */
 function broughtBack(rules: ReadonlyArray<Rule>, message: Message): Values {

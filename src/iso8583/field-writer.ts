@@ -3,6 +3,7 @@
  * not fit its field is named as a problem, never cut and never written past the end.
  */
 
+import { scratchBuffer } from "../domain/scratch.ts"
 import { ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
 import { nibbleOf, overpunched } from "./digits.ts"
 import { bytesOf, countOf, isHex, sizeOf, unitsOfText } from "./field-size.ts"
@@ -149,7 +150,7 @@ function writeLong(text: string, test: number, out: Uint8Array, at: number): boo
   return true
 }
 
-const unpacked = Buffer.alloc(1024)
+const unpacked = scratchBuffer(1024)
 
 /** What has no place in one byte. */
 const wide = /[\u{100}-\u{10ffff}]/u

@@ -3,6 +3,7 @@
  * the characters. Must hold: checking allocates nothing; offsets point at the characters.
  */
 
+import { scratchBuffer } from "../domain/scratch.ts"
 import { ebcdic037 } from "./character-set.ts"
 import type { Composite, Part, PartReader, PartValues } from "./composite.ts"
 import type { BuildFault } from "./fault.ts"
@@ -14,7 +15,7 @@ const ebcdicHexValues = Int8Array.from(
 )
 
 /** No message is longer, so no value is. */
-const scratch = new Uint8Array(32_768)
+const scratch = scratchBuffer(32_768)
 
 export class HexComposite implements Composite {
   readonly #inner: Composite

@@ -13,6 +13,7 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto"
 import type { MacAlgorithm } from "../domain/ports/security-module.ts"
+import { scratchBuffer } from "../domain/scratch.ts"
 import type { CipherCache, CipherKind, KeySource } from "./cipher-cache.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
@@ -20,7 +21,7 @@ import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 const scratchBytes = 16_384
 
 // One message at a time passes through a thread, and no call below re-enters another.
-const scratch = Buffer.alloc(scratchBytes)
+const scratch = scratchBuffer(scratchBytes)
 const scratchWords = wordsOf(scratch)
 const sumWords = new Int32Array(4)
 const sumBytes = new Uint8Array(sumWords.buffer)

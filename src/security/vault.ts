@@ -39,6 +39,12 @@ const digestHandle = 0 as KeyHandle
 /** Key stream is made this much at once: a call for each sealing would cost more than the rest. */
 const aheadBytes = 16_384
 
+/**
+ * Sealed values are cut from slabs of their own. They live long; in a slab of Node's buffer pool
+ * they would keep alive what stands beside them: messages in clear.
+ */
+const slabBytes = 16_384
+
 /** A stream is left for a new one here; AES-256 in counter mode would bear 2^60. */
 const maxStreamBytes = 2 ** 40
 
@@ -122,6 +128,8 @@ class Sealer {
   #used = 0
   /** Where the cipher stands in the stream. */
   #offset = 0
+  #slab = new ArrayBuffer(slabBytes)
+  #taken = 0
 
   constructor(version: number, key: Uint8Array, macKeys: CipherCache, random: RandomBytes) {
     this.#version = version
@@ -135,7 +143,7 @@ class Sealer {
   seal(clear: Uint8Array): Uint8Array {
     const length = clear.length
     if (this.#offset + length + aheadBytes > maxStreamBytes) this.#renew()
-    const sealed = Buffer.allocUnsafe(headerBytes + length + tagBytes)
+    const sealed = this.#room(headerBytes + length + tagBytes)
     sealed[0] = 1
     sealed.writeUInt16BE(this.#version, 1)
     sealed.set(this.#stream, 3)
@@ -146,6 +154,17 @@ class Sealer {
     invariant(!isFault(tag), "the vault's MAC key is there")
     sealed.set(tag, headerBytes + length)
     return sealed
+  }
+
+  #room(bytes: number): Buffer {
+    if (bytes > slabBytes / 4) return Buffer.alloc(bytes)
+    if (this.#taken + bytes > slabBytes) {
+      this.#slab = new ArrayBuffer(slabBytes)
+      this.#taken = 0
+    }
+    const room = Buffer.from(this.#slab, this.#taken, bytes)
+    this.#taken += bytes
+    return room
   }
 
   #encipher(clear: Uint8Array, sealed: Buffer): void {

@@ -73,7 +73,13 @@ export class Started {
         const match = pattern.exec(this.out) ?? pattern.exec(this.talk)
         if (match !== null) finish(() => resolve(match))
         else if (this.#end !== undefined) {
-          finish(() => reject(new Error(`it ended instead of saying ${pattern}: ${this.last()}`)))
+          finish(() =>
+            reject(
+              new Error(
+                `it ended ${JSON.stringify(this.#end)} instead of saying ${pattern}: ${this.last()}`
+              )
+            )
+          )
         }
       }
       const timer = setTimeout(

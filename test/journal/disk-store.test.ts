@@ -175,7 +175,7 @@ describe("the disk store", () => {
     expect(Buffer.from(again.read(2)!)).toEqual(group(2, 400_000))
   })
 
-  it("opens a journal from before there was a log, and gives it one", async () => {
+  it("P13, G10: opens a journal from before there was a log, and gives it one; none of later", async () => {
     const database = openSettled(join(folder, storeFileName), { mapSize: 8 * mebibyte })
     await database.batch(() => {
       void database.put(0, Buffer.from([1]))
@@ -189,6 +189,13 @@ describe("the disk store", () => {
     await append(log, 9, group(9), [7])
     await close()
     expect(replayed(await open())).toEqual([8, 9])
+    await close()
+    const later = openSettled(join(folder, storeFileName), { mapSize: 8 * mebibyte })
+    await later.put(0, Buffer.from([3]))
+    await later.close()
+    const refused = await refusal(storeOf())
+    expect(refused.reason).toBe("newer-format")
+    expect(refused.advice).toContain(folder)
   })
 
   it("D4: refuses a log that is not there, not whole, not its own, or newer", async () => {

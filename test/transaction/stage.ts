@@ -330,7 +330,7 @@ export class Stage {
         }
       },
       sealing: makeSealing({
-        seal: (clear) => clear,
+        seal: (clear) => Uint8Array.from(clear),
         open: (sealed) => sealed,
         digest: (text) => `digest of ${text}`
       }),

@@ -53,7 +53,11 @@ class House {
           Layer.succeed(Random, Random.of({ next: () => 0.5, bytes: (n) => new Uint8Array(n) })),
           Layer.succeed(
             Vault,
-            Vault.of({ seal: (clear) => clear, open: (sealed) => sealed, digest: (text) => text })
+            Vault.of({
+              seal: (clear) => Uint8Array.from(clear),
+              open: (sealed) => sealed,
+              digest: (text) => text
+            })
           )
         ])
       )

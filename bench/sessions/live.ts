@@ -54,8 +54,8 @@ const leaveMs = 3000
 interface Live {
   readonly site: Site
   readonly measure: (what: string, seconds: number) => Promise<Measured>
-  /** Signed on from here to there, until it is closed. */
-  readonly idle: (from: number, to: number) => Promise<Fleet>
+  /** Signed on from here to there; the end of them. */
+  readonly idle: (from: number, to: number) => Promise<() => Promise<void>>
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -66,7 +66,7 @@ async function withSwitch<A>(idle: number, say: Say, body: (live: Live) => Promi
   const upstreamPort = Number((await heard(responder, /^ready (\d+)/m, 20_000))[1])
   const keys = terminalKeys(liveTerminals + idle)
   const site = await makeSite({ terminals: keys, upstreamPort, workers: 1, tls: true })
-  const fleets: Array<Fleet> = []
+  const fleets = new Set<Fleet>()
   try {
     const running = await site.start()
     const { adminPort, port } = site
@@ -85,11 +85,14 @@ async function withSwitch<A>(idle: number, say: Say, body: (live: Live) => Promi
       },
       idle: async (from, to) => {
         const fleet = new Fleet(2)
-        fleets.push(fleet)
+        fleets.add(fleet)
         const chosen = keys.slice(liveTerminals + from, liveTerminals + to)
         const perSecond = connectsPerSecond
         await fleet.open({ port, sources, perSecond, keys: chosen, signOn: true })
-        return fleet
+        return async () => {
+          fleets.delete(fleet)
+          await fleet.close()
+        }
       }
     })
     await arm.close()
@@ -116,9 +119,9 @@ export function liveTraffic({ few, many, say, seconds }: LiveOptions): Promise<B
   return withSwitch(many, say, async ({ idle, measure }) => {
     await idle(0, few)
     const before = await measure(`beside ${few} idle`, seconds)
-    const others = await idle(few, many)
+    const dismiss = await idle(few, many)
     const during = await measure(`beside ${many} idle`, seconds)
-    await others.close()
+    await dismiss()
     await pause(leaveMs)
     return { before, during, after: await measure(`beside ${few} idle`, seconds) }
   })

@@ -8,9 +8,6 @@ import type { Metrics } from "../observe/metrics.ts"
 import { SessionsView } from "../session/sessions-view.ts"
 import type { RunningSwitch } from "../simulate/world/house.ts"
 
-/** More than any world has terminals; beyond it their sessions would not be looked at. */
-const maxSessions = 10_000
-
 /** What people do to it is handed in. */
 export const lookInside = Effect.fnUntraced(function*(
   metrics: Metrics,
@@ -53,12 +50,9 @@ function outOfBounds(
     if (inFlight > window) return `${inFlight} in flight at ${name}, whose window is ${window} (I5)`
   }
   const owned = new Set<string>()
-  for (const { state, terminals } of sessions.list(maxSessions)) {
-    if (state !== "proven") continue
-    for (const terminal of terminals) {
-      if (owned.has(terminal)) return `terminal ${terminal} has two sessions (I4)`
-      owned.add(terminal)
-    }
+  for (const terminal of sessions.owned()) {
+    if (owned.has(terminal)) return `terminal ${terminal} has two sessions (I4)`
+    owned.add(terminal)
   }
   return undefined
 }

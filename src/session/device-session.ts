@@ -86,6 +86,10 @@ export class DeviceSession extends Line<DeviceMail> implements PushTarget {
     return this.#binding === undefined ? [] : [this.#binding.terminal]
   }
 
+  owned(): ReadonlyArray<TerminalId> {
+    return this.#binding?.live === true && this.#binding.proven ? [this.#binding.terminal] : []
+  }
+
   protected released(): void {
     if (this.#binding === undefined) return
     this.room.house.pushes.detach(this.#binding.terminal, this)

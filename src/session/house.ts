@@ -153,6 +153,8 @@ export interface SeenLine {
   readonly pendingBytes: () => number
   readonly state: () => SessionState
   readonly terminals: () => ReadonlyArray<TerminalId>
+  /** Those that it owns: they have proven themselves here, and nowhere else since (I4). */
+  readonly owned: () => ReadonlyArray<TerminalId>
   readonly end: (reason: EndReason) => void
 }
 

@@ -99,6 +99,10 @@ export class IsoSession extends Line<Arrival> {
     return this.seats.terminals()
   }
 
+  owned(): ReadonlyArray<TerminalId> {
+    return this.seats.owned()
+  }
+
   protected released(): void {
     this.seats.leaveAll()
     this.#lane?.close()

@@ -95,6 +95,7 @@ export abstract class Line<Mail>
   /** Nothing stands in the way any more: what was held back may go on. */
   protected abstract resumed(): void
   abstract terminals(): ReadonlyArray<TerminalId>
+  abstract owned(): ReadonlyArray<TerminalId>
   /** Sends an echo request; false when the line cannot. */
   protected abstract echo(): boolean
   abstract proven(): boolean

@@ -83,7 +83,15 @@ export class Seats {
   }
 
   terminals(): ReadonlyArray<TerminalId> {
-    const first = this.#first === undefined ? [] : [this.#first.terminal]
-    return this.#others === undefined ? first : [...first, ...this.#others.keys()]
+    return this.#all().map(({ terminal }) => terminal)
+  }
+
+  owned(): ReadonlyArray<TerminalId> {
+    return this.#all().flatMap(({ live, proven, terminal }) => live && proven ? [terminal] : [])
+  }
+
+  #all(): ReadonlyArray<Binding> {
+    const first = this.#first === undefined ? [] : [this.#first]
+    return this.#others === undefined ? first : [...first, ...this.#others.values()]
   }
 }

@@ -27,6 +27,8 @@ export interface SessionsViewShape {
   readonly list: (limit: number) => ReadonlyArray<SessionRow>
   /** The session that owns a terminal now. */
   readonly find: (terminal: string) => SessionRow | undefined
+  /** The terminals that each session owns, session by session; one in two would be against I4. */
+  readonly owned: () => ReadonlyArray<TerminalId>
   readonly counts: () => Readonly<Record<SessionState, number>>
   /** The last ends, oldest first. */
   readonly closed: () => ReadonlyArray<EndedSession>
@@ -58,6 +60,7 @@ export function sessionsView(house: SessionHouseShape): SessionsViewShape {
       const line = lineOf(terminal)
       return line === undefined ? undefined : rowOf(line, house.time.monotonicMs())
     },
+    owned: () => [...linesOf(house)].flatMap((line) => line.owned()),
     counts: () => {
       const counts = { new: 0, proven: 0, quarantined: 0, closing: 0 }
       for (const line of linesOf(house)) counts[line.state()]++

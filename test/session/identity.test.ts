@@ -310,6 +310,12 @@ describe("takeover (N8)", () => {
     expect(answered(place, "000002")).toBe(true)
     expect(place.submitted[1]!.live).toBe(false)
     expect(shared.last()).toMatchObject({ 41: "T0000003" })
+    // Speaking there again is not owning it again.
+    shared.say(sale("T0000004", "000003"))
+    place.settle()
+    const spoken = place.view.list(10).flatMap(({ terminals }) => terminals)
+    expect(spoken.toSorted()).toEqual(["T0000003", "T0000004", "T0000004"])
+    expect(place.view.owned().toSorted()).toEqual(["T0000003", "T0000004"])
   })
 
   it("bears a terminal that reconnects every second beside a stale owner", () => {

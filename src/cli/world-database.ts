@@ -78,5 +78,5 @@ export function makeWorldDatabase() {
     Layer.provide(Layer.succeed(BatchBooks, books)),
     Layer.provideMerge(Layer.succeed(LedgerStore, store))
   )
-  return { hand, layer }
+  return { hand, layer, knowsNode: () => ledger.marks.size > 0 }
 }

@@ -6,8 +6,10 @@ import type { WorldDisk } from "../simulate/world/house.ts"
 /** As `config/world.yaml` says; small, so that old groups are moved and dropped in every world. */
 const maxBytes = 16 * 1024 * 1024
 
-export function makeWorldDisk() {
+/** `knowsNode`: PostgreSQL has marks of the node, so an empty disk is a journal that was lost. */
+export function makeWorldDisk(knowsNode: () => boolean) {
   const disk = new MemoryDisk(maxBytes)
+  let unmounted: ReadonlyMap<number, Uint8Array> | undefined
   const hand: WorldDisk = {
     powerCut: (kept) => disk.powerCut(kept),
     unsynced: () => disk.unsynced,
@@ -18,12 +20,20 @@ export function makeWorldDisk() {
       disk.failing = failing
     },
     flipBit: () => flip(disk),
-    mend: () => flip(disk),
+    unmount: () => {
+      unmounted = new Map(disk.groups)
+      disk.groups.clear()
+    },
+    mend: () => {
+      if (unmounted === undefined) flip(disk)
+      for (const [sequence, bytes] of unmounted ?? []) disk.groups.set(sequence, bytes)
+      unmounted = undefined
+    },
     setFull: (full) => {
       disk.fullAtBytes = full ? disk.usedBytes : maxBytes
     }
   }
-  return { hand, layer: memoryStoreLayer(disk) }
+  return { hand, layer: memoryStoreLayer(disk, knowsNode) }
 }
 
 /** The same bit each time: in the middle of the oldest group. */

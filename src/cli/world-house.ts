@@ -32,8 +32,8 @@ export function makeWorldHouse(
   accounts: Accounts,
   story?: { readonly variants: Variants }
 ): WorldHouse {
-  const disk = makeWorldDisk()
   const database = makeWorldDatabase()
+  const disk = makeWorldDisk(database.knowsNode)
   const log: Array<string> = []
   const trap: Trap = { next: undefined }
   const boot = Effect.fnUntraced(function*(machine: WorldMachine) {

@@ -105,16 +105,22 @@ export class MemoryDisk {
   }
 }
 
-export const memoryStoreLayer = (disk: MemoryDisk): Layer.Layer<JournalStore, never, Time> =>
+/** `expectExisting`: an empty disk is a loss, not a beginning. */
+export const memoryStoreLayer = (
+  disk: MemoryDisk,
+  expectExisting: () => boolean = () => false
+): Layer.Layer<JournalStore, never, Time> =>
   Layer.effect(
     JournalStore,
-    Effect.map(Time, (time) => JournalStore.of({ open: open(disk, time) }))
+    Effect.map(Time, (time) => JournalStore.of({ open: open(disk, time, expectExisting) }))
   )
 
 const open = Effect.fnUntraced(function*(
   disk: MemoryDisk,
-  time: TimeShape
+  time: TimeShape,
+  expectExisting: () => boolean
 ): Effect.fn.Return<OpenLog, JournalUnusable, Scope.Scope> {
+  if (disk.groups.size === 0 && expectExisting()) return yield* refuse("missing", "memory")
   const log = new MemoryLog(disk, time)
   if (!disk.own(log)) return yield* refuse("owned", "memory")
   yield* Effect.addFinalizer(() => Effect.sync(() => log.close()))

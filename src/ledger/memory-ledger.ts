@@ -19,6 +19,8 @@ import { ledgerTables, rowsByTable, type TableName } from "./batch-statement.ts"
 type Rows = { readonly [E in LedgerEntry as E["table"]]: E["row"] }
 
 export interface MemoryLedgerShape {
+  /** How far each lane has come; empty: it knows nothing of the node. */
+  readonly marks: ReadonlyMap<number, number>
   readonly rows: <T extends TableName>(table: T) => ReadonlyArray<Rows[T]>
   /** True: every call fails as if there were no server. */
   readonly away: (isAway: boolean) => void

@@ -17,6 +17,5 @@ export const simulated: ReadonlyArray<string> = [
 
 /** Each with the tests that show it, and why the world does not. */
 export const elsewhere: Readonly<Record<string, string>> = {
-  B10: "test/ledger/postgres-store.test.ts: days and their partitions are PostgreSQL's own",
-  D6: "test/switch/restarts.test.ts: the journal's folder and the database's are the machine's"
+  B10: "test/ledger/postgres-store.test.ts: days and their partitions are PostgreSQL's own"
 }

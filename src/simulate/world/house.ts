@@ -56,7 +56,9 @@ export interface WorldDisk {
   readonly setFailing: (failing: boolean) => void
   /** Turns one bit of what is stored; false: nothing is. */
   readonly flipBit: () => boolean
-  /** Turns it back. */
+  /** Its place is empty: nothing is stored there. */
+  readonly unmount: () => void
+  /** Turns the bit back, or mounts the disk again. */
   readonly mend: () => void
   /** Nothing more fits, as with ENOSPC. */
   readonly setFull: (full: boolean) => void

@@ -42,6 +42,7 @@ const acquirerDeeds = [
 
 const noticeDeeds = ["forges a notice", "sends the last notice again"] as const
 
+const diskDeeds = ["slow", "failing", "well", "flips a bit", "not mounted", "mended"] as const
 const networkMoods = ["splits", "merges", "cuts", "is slow", "is calm"] as const
 
 /** A key of the configuration; undefined: it is left out. */
@@ -102,7 +103,7 @@ export type Step =
   | { readonly do: "switch"; readonly how: "kill" | "power-cut"; readonly awayMs: number }
   | { readonly do: "refuses-disk"; readonly because: string }
   | { readonly do: "stall"; readonly ms: number }
-  | { readonly do: "disk"; readonly how: "slow" | "failing" | "well" | "flips a bit" | "mended" }
+  | { readonly do: "disk"; readonly how: typeof diskDeeds[number] }
   | { readonly do: "database"; readonly mood: DatabaseMood | "fails over" }
   | { readonly do: "contradict"; readonly who: string }
   | { readonly do: "exception"; readonly reason: string }
@@ -281,10 +282,7 @@ const rules: ReadonlyArray<Rule> = [
   [line("switch is held for (\\d+)s"), (seconds) => ({ do: "stall", ms: Number(seconds) * 1000 })],
   [line("log is clean(?: and tells of ([a-z-]+))?"), (event) => ({ do: "log", event })],
   // --- what it stands on
-  [line("disk (?:is )?(slow|failing|well|flips a bit|mended)"), (how) => ({
-    do: "disk",
-    how
-  } as Step)],
+  [line(`disk (?:is )?${either(diskDeeds)}`), (how) => ({ do: "disk", how } as Step)],
   [
     line("database (?:is )?(away|slow|refuses|loses-acknowledgement|well|fails over)"),
     (mood) => ({ do: "database", mood } as Step)

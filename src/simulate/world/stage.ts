@@ -346,6 +346,10 @@ export class Stage {
       case "flips a bit":
         expected.refusals = true
         return disk.flipBit() ? undefined : "there is nothing on it"
+      case "not mounted":
+        expected.refusals = true
+        disk.unmount()
+        return undefined
       case "mended":
         expected.refusals = false
         disk.mend()

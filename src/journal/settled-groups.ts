@@ -17,6 +17,7 @@
 import { open as openLmdb, type RootDatabase } from "lmdb"
 import { crc32 } from "node:zlib"
 import type { LoggedGroup } from "../domain/ports/journal.ts"
+import { asBuffer } from "./group.ts"
 import { identityBytes, pageBytes } from "./write-ahead-log.ts"
 
 export const storeFileName = "journal.lmdb"
@@ -108,7 +109,7 @@ export class SettledGroups {
     const [first, end] = removed
     const database = this.#database
     const committed = database.batch(() => {
-      for (const { bytes, sequence } of groups) void database.put(sequence, bytes as Buffer)
+      for (const { bytes, sequence } of groups) void database.put(sequence, asBuffer(bytes))
       for (let sequence = first; sequence < end; sequence++) void database.remove(sequence)
       void database.put(markKey, markOf(mark))
     })

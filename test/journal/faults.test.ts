@@ -104,18 +104,18 @@ describe.skipIf(!works("strace", "-V"))("a sick disk (D2, D3)", () => {
     await goesOn(lines)
   })
 
-  it("D2: also when only the log failed", async () => {
-    const inject = "inject=pwrite64:error=EIO:when=30+"
-    const writer = tracedFile(logFileName, 1000, "-e", "trace=pwrite64", "-e", inject)
-    const lines = await linesOf(writer)
-    expect(lines.at(-1)).toBe("failed")
-    expect((await writer.ended)[0]).toBe(3)
-    await goesOn(lines)
-  })
-
-  it("D2: also when only LMDB failed, where groups settle", async () => {
-    const inject = "inject=fdatasync:error=EIO:when=3+"
-    const writer = tracedFile(storeFileName, 5000, "-e", "trace=fdatasync", "-e", inject)
+  it.each([
+    { what: "the log", file: logFileName, records: 1000, call: "pwrite64", first: 30 },
+    {
+      what: "LMDB, where groups settle,",
+      file: storeFileName,
+      records: 5000,
+      call: "fdatasync",
+      first: 3
+    }
+  ])("D2: also when only $what failed", async ({ call, file, first, records }) => {
+    const inject = `inject=${call}:error=EIO:when=${first}+`
+    const writer = tracedFile(file, records, "-e", `trace=${call}`, "-e", inject)
     const lines = await linesOf(writer)
     expect(lines.at(-1)).toBe("failed")
     expect((await writer.ended)[0]).toBe(3)

@@ -62,6 +62,8 @@ function journal(): JournalShape {
     has: () => false,
     keys: () => [],
     entries: () => [],
+    survey: () => ({ take: () => [], next: () => undefined }),
+    greatestKey: () => undefined,
     feedAfter: () => [],
     feedMark: () => 0,
     feedWritten: () => {},

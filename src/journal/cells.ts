@@ -6,43 +6,63 @@
 
 import { unpack } from "msgpackr"
 import { unreachable } from "../domain/invariant.ts"
+import type { RepeatedTexts } from "./repeated-texts.ts"
 
 /**
- * Copies the wanted cells of a packed array, whose places ascend, into `to`; absent ones as nil.
- * Returns the end of the copy, or -1 when `to` has no room for it.
+ * Where the wanted cells of a packed array, whose places ascend, begin and end: two numbers each
+ * in `found`, the same one for cells that an older row has not.
  */
-export function copyCells(
+export function findCells(
   bytes: Buffer,
   start: number,
   wanted: ReadonlyArray<number>,
-  to: Buffer,
-  toStart: number
-): number {
+  found: Int32Array
+): void {
   const count = cellsOf(bytes, start)
   let at = start + arrayHeader(bytes[start]!)
-  let toAt = toStart
-  let next = 0
-  for (let index = 0; next < wanted.length && index < count; index++) {
-    const end = cellEnd(bytes, at)
-    if (index === wanted[next]) {
-      if (toAt + end - at > to.length) return -1
-      for (let each = at; each < end; each++) to[toAt++] = bytes[each]!
-      next++
+  let index = 0
+  let to = 0
+  for (const place of wanted) {
+    for (; index < place && index < count; index++) {
+      const length = lengths[bytes[at]!]!
+      at = length > 0 ? at + length : longEnd(bytes, at)
     }
-    at = end
+    found[to] = at
+    if (index < count) {
+      at = cellEnd(bytes, at)
+      index++
+    }
+    found[to + 1] = at
+    to += 2
   }
-  if (toAt + wanted.length - next > to.length) return -1
-  for (; next < wanted.length; next++) to[toAt++] = nil
-  return toAt
+}
+
+/** The cell between two places; `texts`: its texts repeat. */
+export function cellAt(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  texts: RepeatedTexts | undefined
+): unknown {
+  if (start === end) return undefined
+  const first = bytes[start]!
+  if (texts !== undefined && first >= 0xa0 && first < nil) return texts.at(bytes, start + 1, end)
+  return cell(bytes, start, end)
 }
 
 /** The cell that comes `index` cells after the one at `start`. */
-export function cellAfter(bytes: Buffer, start: number, index: number): unknown {
+export function cellAfter(
+  bytes: Buffer,
+  start: number,
+  index: number,
+  texts: RepeatedTexts | undefined
+): unknown {
   const at = skip(bytes, start, index)
-  return cell(bytes, at, cellEnd(bytes, at))
+  return cellAt(bytes, at, cellEnd(bytes, at), texts)
 }
 
-const nil = 0xc0
+/** A cell that is absent. */
+export const nil = 0xc0
 
 /** Length of the header of an array that begins with this byte. */
 function arrayHeader(first: number): number {
@@ -65,18 +85,25 @@ function cell(bytes: Buffer, at: number, end: number): unknown {
   return unpack(bytes.subarray(at, end))
 }
 
+/** Length of a cell by its first byte; 0: other bytes say it. */
+const lengths = Uint8Array.from({ length: 256 }, (_, first) => {
+  if (first < 0x80 || first >= 0xe0 || (first >= nil && first < 0xc4)) return 1
+  if (first >= 0xa0 && first < nil) return 1 + (first & 0x1f)
+  if (first < 0xca || first > 0xd3) return 0
+  return [5, 9, 2, 3, 5, 9, 2, 3, 5, 9][first - 0xca]!
+})
+
 /** Where the value that begins at `at` ends. */
 function cellEnd(bytes: Buffer, at: number): number {
+  const length = lengths[bytes[at]!]!
+  return length > 0 ? at + length : longEnd(bytes, at)
+}
+
+function longEnd(bytes: Buffer, at: number): number {
   const first = bytes[at]!
-  if (first < 0x80 || first >= 0xe0) return at + 1
   if (first < 0x90) return skip(bytes, at + 1, (first & 0x0f) * 2)
   if (first < 0xa0) return skip(bytes, at + 1, first & 0x0f)
-  if (first < 0xc0) return at + 1 + (first & 0x1f)
   switch (first) {
-    case nil:
-    case 0xc2:
-    case 0xc3:
-      return at + 1
     case 0xc4:
     case 0xd9:
       return at + 2 + bytes[at + 1]!
@@ -86,20 +113,6 @@ function cellEnd(bytes: Buffer, at: number): number {
     case 0xc6:
     case 0xdb:
       return at + 5 + bytes.readUInt32BE(at + 1)
-    case 0xcc:
-    case 0xd0:
-      return at + 2
-    case 0xcd:
-    case 0xd1:
-      return at + 3
-    case 0xca:
-    case 0xce:
-    case 0xd2:
-      return at + 5
-    case 0xcb:
-    case 0xcf:
-    case 0xd3:
-      return at + 9
     case 0xdc:
       return skip(bytes, at + 3, bytes.readUInt16BE(at + 1))
     case 0xde:

@@ -5,13 +5,17 @@
  */
 
 import { invariant } from "../domain/invariant.ts"
-import type { JournalTable, JournalTables, LedgerEntry, OpenLog } from "../domain/ports/journal.ts"
+import type {
+  JournalTable,
+  JournalTables,
+  LedgerEntry,
+  OpenLog,
+  TerminalWindows
+} from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
-import { Feed, type FeedSlot } from "./feed.ts"
-import { glancer } from "./glances.ts"
+import { Feed, type FeedSlot, feedWeight } from "./feed.ts"
 import {
   asBuffer,
-  feedKeyBytes,
   type GroupFault,
   groupFault,
   type GroupWriter,
@@ -20,14 +24,18 @@ import {
   visitRecords
 } from "./group.ts"
 import { type LogGroup, LogGroups, newGroup } from "./log-groups.ts"
+import { FoundEntries, restoredFeed } from "./restored-feed.ts"
 import {
   decodeFeed,
   decodeRow,
+  encodeRow,
   type TableName,
   tableNames,
   tableNumber,
   undeliveredTable
 } from "./rows.ts"
+import { Survey } from "./survey.ts"
+import { TableKeys } from "./table-keys.ts"
 import { type Slot, WarmValues } from "./warm-values.ts"
 
 export interface ReplayFault {
@@ -39,7 +47,9 @@ export class Contents {
   readonly feed = new Feed()
   readonly groups = new LogGroups()
   readonly warm: WarmValues
-  readonly #tables: ReadonlyArray<Map<string, Slot>> = tableNames.map(() => new Map())
+  /** The groups of the replay, by the number that is theirs in it. */
+  readonly #replayed: Array<LogGroup> = []
+  readonly #tables = tableNames.map(() => new TableKeys(this.groups, this.#replayed))
   readonly #log: OpenLog
   /** The group read last: neighbours in a table are mostly neighbours in the log. */
   #readGroup: LogGroup | undefined
@@ -77,7 +87,7 @@ export class Contents {
     const slot = this.#tables[table]!.get(key)
     if (slot === undefined) {
       const added = { group, offset, length, value }
-      this.#tables[table]!.set(key, added)
+      this.#tables[table]!.add(key, added)
       return added
     }
     this.groups.frees(slot.group, recordWeight(key.length, slot.length))
@@ -93,7 +103,7 @@ export class Contents {
     const slot = this.#tables[table]!.get(key)
     if (slot === undefined) return false
     this.groups.frees(slot.group, recordWeight(key.length, slot.length))
-    this.#tables[table]!.delete(key)
+    this.#tables[table]!.remove(key)
     return true
   }
 
@@ -103,6 +113,11 @@ export class Contents {
 
   keys(table: TableName): Iterable<string> {
     return this.#tables[tableNumber(table)]!.keys()
+  }
+
+  /** No live key is greater. */
+  greatestKey(table: TableName): string | undefined {
+    return this.#tables[tableNumber(table)]!.greatest()
   }
 
   get<T extends Exclude<JournalTable, "feed">>(
@@ -124,20 +139,26 @@ export class Contents {
     table: T
   ): Generator<readonly [string, JournalTables[T]]> {
     const number = tableNumber(table)
-    for (const [key, slot] of this.#tables[number]!) {
+    for (const [key, slot] of this.#tables[number]!.entries()) {
       yield [key, (slot.value ?? this.#decode(number, slot)) as JournalTables[T]]
     }
   }
 
-  /** Some fields of every transaction; other fields may be there or not. */
-  *glances<F extends keyof TransactionRecord>(
-    fields: ReadonlyArray<F>
-  ): Generator<readonly [string, Pick<TransactionRecord, F>]> {
-    const glance = glancer(fields)
-    for (const [key, slot] of this.#tables[tableNumber("transactions")]!) {
-      const value = slot.value as TransactionRecord | undefined
-      yield [key, value ?? glance(this.#read(slot.group), slot.offset)]
+  /** As the port says. */
+  survey<L extends keyof TransactionRecord, K extends keyof TransactionRecord>(
+    looked: ReadonlyArray<L>,
+    kept: ReadonlyArray<K>,
+    each: (seen: Pick<TransactionRecord, L>) => void
+  ): TerminalWindows<Pick<TransactionRecord, K>> {
+    const survey = new Survey(looked, kept)
+    const table = tableNumber("transactions")
+    for (const { group, offset, value } of this.#tables[table]!.slots()) {
+      if (value === undefined) survey.look(this.#readAgain(group), offset)
+      else survey.look(asBuffer(encodeRow(table, value)), 0)
+      each(survey.seen)
     }
+    this.#readGroup = undefined
+    return survey.windows
   }
 
   *feedEntries(): Generator<readonly [string, LedgerEntry]> {
@@ -161,7 +182,8 @@ export class Contents {
     /** New places by old ones, so that what was shared stays shared. */
     const moved = new Map<number, number>()
     visitRecords(bytes, {
-      record: (table, key, offset, length) => {
+      record: (table, keyStart, keyEnd, offset, length) => {
+        const key = bytes.toString("utf8", keyStart, keyEnd)
         const slot = this.slot(table, key)
         if (slot === undefined || slot.group !== from || slot.offset !== offset) return
         const place = writer.value(table, key, bytes.subarray(offset, offset + length))
@@ -188,7 +210,7 @@ export class Contents {
 
   /** Reads the whole log once. Returns what makes it unusable; undefined: all is well. */
   replay(): ReplayFault | undefined {
-    const found: Array<FeedSlot> = []
+    const found = new FoundEntries()
     let watermark = 0
     let next = 1
     let fault: ReplayFault | undefined
@@ -206,27 +228,29 @@ export class Contents {
       this.#replayGroup(bytes, header.wallMs, sequence, found)
     })
     if (fault !== undefined) return fault
-    const missing = this.feed.restore(found, watermark, next, this.groups)
-    return missing === undefined
-      ? undefined
-      : { reason: "corrupt", what: `feed entry ${missing} is missing` }
+    for (const { restored } of this.#tables) restored.close()
+    const restored = restoredFeed(found, this.#replayed, watermark, next)
+    if (typeof restored === "number") {
+      return { reason: "corrupt", what: `feed entry ${restored} is missing` }
+    }
+    this.feed.restore(restored, this.groups)
+    return undefined
   }
 
-  #replayGroup(bytes: Buffer, wallMs: number, of: number, found: Array<FeedSlot>): void {
+  #replayGroup(bytes: Buffer, wallMs: number, of: number, found: FoundEntries): void {
     const group = newGroup(of)
     group.wallMs = wallMs
     group.bytes = bytes.length
     group.durable = true
     this.groups.add(group)
+    const number = this.#replayed.push(group) - 1
     visitRecords(bytes, {
-      record: (table, key, offset, length) =>
-        void this.set(table, key, group, offset, length, undefined),
-      removed: (table, key) => void this.remove(table, key),
-      feed: (table, sequence, offset, length, shared) => {
-        const weight = shared ? 0 : feedWeight(length)
-        const value = undefined
-        found.push({ sequence, table, group, offset, length, value, origin: group, weight })
-      }
+      record: (table, keyStart, keyEnd, offset, length) =>
+        this.#tables[table]!.restored.put(bytes, keyStart, keyEnd, number, offset, length),
+      removed: (table, keyStart, keyEnd) =>
+        this.#tables[table]!.restored.drop(bytes, keyStart, keyEnd),
+      feed: (table, sequence, offset, length, shared) =>
+        found.add(sequence, table, number, offset, length, shared)
     })
   }
 
@@ -243,17 +267,20 @@ export class Contents {
 
   #read(group: LogGroup): Buffer {
     if (this.#readGroup !== group) {
+      const bytes = this.#readAgain(group)
+      invariant(groupFault(bytes, group.sequence) === undefined, "a group read back is whole")
+    }
+    return this.#readBytes
+  }
+
+  /** Without proving it, which the replay has done a moment ago. */
+  #readAgain(group: LogGroup): Buffer {
+    if (this.#readGroup !== group) {
       const bytes = group.unsynced ?? this.#log.read(group.sequence)
       invariant(bytes !== undefined, "a group that is needed is in the log")
-      invariant(groupFault(bytes, group.sequence) === undefined, "a group read back is whole")
       this.#readBytes = asBuffer(bytes)
       this.#readGroup = group
     }
     return this.#readBytes
   }
-}
-
-/** What a feed entry takes that shares its value with nobody. */
-export function feedWeight(length: number): number {
-  return recordWeight(feedKeyBytes, length)
 }

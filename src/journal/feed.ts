@@ -5,7 +5,9 @@
  * that a restart does not.
  */
 
+import { feedKeyBytes, recordWeight } from "./group.ts"
 import type { LogGroup, LogGroups } from "./log-groups.ts"
+import type { RestoredFeed } from "./restored-feed.ts"
 import type { Slot } from "./warm-values.ts"
 
 export interface FeedSlot extends Slot {
@@ -21,7 +23,14 @@ export interface FeedSlot extends Slot {
 /** Slots that have left are cut off when there are this many of them. */
 const trimSlots = 1024
 
+/** What a feed entry takes that shares its value with nobody. */
+export function feedWeight(length: number): number {
+  return recordWeight(feedKeyBytes, length)
+}
+
 export class Feed {
+  /** What a replay found, while any of it is here; the other slots come after it. */
+  #restored: RestoredFeed | undefined
   #slots: Array<FeedSlot> = []
   #first = 0
   #watermark = 0
@@ -44,7 +53,9 @@ export class Feed {
 
   /** Entries that are here. */
   get held(): number {
-    return this.#slots.length - this.#first
+    const restored = this.#restored
+    const before = restored === undefined ? 0 : restored.last - this.#watermark
+    return before + this.#slots.length - this.#first
   }
 
   /** Those that PostgreSQL does not have. */
@@ -67,8 +78,11 @@ export class Feed {
   }
 
   at(sequence: number): FeedSlot | undefined {
-    const behind = sequence - this.#watermark - 1
-    return behind < 0 ? undefined : this.#slots[this.#first + behind]
+    if (sequence <= this.#watermark) return undefined
+    const restored = this.#restored
+    if (restored === undefined) return this.#slots[this.#first + sequence - this.#watermark - 1]
+    if (sequence <= restored.last) return restored.at(sequence)
+    return this.#slots[this.#first + sequence - restored.last - 1]
   }
 
   nowDurable(sequence: number): void {
@@ -80,11 +94,7 @@ export class Feed {
     this.#written = Math.max(this.#written, Math.min(written, this.#durable))
     const until = Math.min(safe, this.#written)
     if (until <= this.#watermark) return false
-    while (this.#watermark < until) {
-      const slot = this.#slots[this.#first++]!
-      groups.frees(slot.group, slot.weight)
-      this.#watermark++
-    }
+    while (this.#watermark < until) this.#leave(groups)
     if (this.#first > trimSlots && this.#first * 2 > this.#slots.length) {
       this.#slots = this.#slots.slice(this.#first)
       this.#first = 0
@@ -92,26 +102,26 @@ export class Feed {
     return true
   }
 
-  /**
-   * What a replay found, in any order: entries that were moved forward come late, and one whose
-   * move was interrupted comes twice. Returns the first number that is missing, if any.
-   */
-  restore(
-    found: Array<FeedSlot>,
-    watermark: number,
-    next: number,
-    groups: LogGroups
-  ): number | undefined {
-    found.sort((left, right) => left.sequence - right.sequence)
-    this.#watermark = watermark
-    this.#written = watermark
-    for (const slot of found) {
-      if (slot.sequence < this.next) continue
-      if (slot.sequence > this.next) return this.next
-      groups.needs(slot.group, slot.weight)
-      this.#slots.push(slot)
+  /** The oldest entry leaves. */
+  #leave(groups: LogGroups): void {
+    const restored = this.#restored
+    this.#watermark++
+    if (restored === undefined) {
+      const { group, weight } = this.#slots[this.#first++]!
+      groups.frees(group, weight)
+      return
     }
-    this.#durable = this.next - 1
-    return this.next === next ? undefined : this.next
+    restored.free(this.#watermark, groups)
+    if (this.#watermark === restored.last) this.#restored = undefined
+  }
+
+  /** What a replay found; before anything is added. */
+  restore(restored: RestoredFeed, groups: LogGroups): void {
+    this.#watermark = restored.first - 1
+    this.#written = this.#watermark
+    this.#durable = restored.last
+    if (restored.last < restored.first) return
+    restored.needed(groups)
+    this.#restored = restored
   }
 }

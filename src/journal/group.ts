@@ -45,10 +45,16 @@ export interface GroupHeader {
   readonly nextFeed: number
 }
 
-/** Told of each record; offsets are those of values within the group. */
+/** Told of each record; all places are those within the group. */
 export interface RecordVisitor {
-  readonly record: (table: number, key: string, offset: number, length: number) => void
-  readonly removed: (table: number, key: string) => void
+  readonly record: (
+    table: number,
+    keyStart: number,
+    keyEnd: number,
+    offset: number,
+    length: number
+  ) => void
+  readonly removed: (table: number, keyStart: number, keyEnd: number) => void
   /** `shared`: the value is that of an earlier record. */
   readonly feed: (
     table: number,
@@ -190,7 +196,7 @@ export function visitRecords(bytes: Buffer, visitor: RecordVisitor): void {
     const keyAt = at + 3
     const keyEnd = keyAt + bytes[at + 2]!
     if (kind === removedKind) {
-      visitor.removed(table, bytes.toString("utf8", keyAt, keyEnd))
+      visitor.removed(table, keyAt, keyEnd)
       at = keyEnd
       continue
     }
@@ -199,7 +205,7 @@ export function visitRecords(bytes: Buffer, visitor: RecordVisitor): void {
     const offset = same ? bytes.readUInt32LE(keyEnd + 4) : keyEnd + 4
     if (table === feedTable) {
       visitor.feed(bytes[keyAt]!, bytes.readDoubleLE(keyAt + 1), offset, length, same)
-    } else visitor.record(table, bytes.toString("utf8", keyAt, keyEnd), offset, length)
+    } else visitor.record(table, keyAt, keyEnd, offset, length)
     at = same ? keyEnd + 8 : offset + length
   }
 }

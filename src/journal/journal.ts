@@ -15,7 +15,6 @@ import {
   type OpenLog
 } from "../domain/ports/journal.ts"
 import { Time, type TimeShape } from "../domain/ports/time.ts"
-import type { TransactionRecord } from "../domain/transaction.ts"
 import { Committer } from "./committer.ts"
 import { Contents } from "./contents.ts"
 import { givenUp, type JournalMode } from "./modes.ts"
@@ -104,12 +103,12 @@ function openJournal(
     },
     has: (table, key) => contents.has(table, key),
     keys: (table) => contents.keys(table),
-    entries: <T extends JournalTable>(table: T, fields?: ReadonlyArray<keyof TransactionRecord>) =>
-      (fields !== undefined
-        ? contents.glances(fields)
-        : table === "feed"
-        ? contents.feedEntries()
-        : contents.entries(table)) as Iterable<readonly [string, JournalTables[T]]>,
+    entries: <T extends JournalTable>(table: T) =>
+      (table === "feed" ? contents.feedEntries() : contents.entries(table)) as Iterable<
+        readonly [string, JournalTables[T]]
+      >,
+    survey: (looked, kept, each) => contents.survey(looked, kept, each),
+    greatestKey: (table) => contents.greatestKey(table),
     feedAfter: (sequence, limit) => {
       const first = Math.max(sequence, feed.watermark) + 1
       const last = Math.min(feed.durable, first + Math.min(limit, maxFeedEntries) - 1)

@@ -63,11 +63,9 @@ export class Floor {
     return this.recent.add(record).flatMap((fallen) => this.#fell(fallen, isOwing))
   }
 
-  /** One that the journal held when we started; before any other. */
-  restore(record: Remembered): void {
-    const { walletReference } = record
-    if (walletReference !== undefined) this.#references.set(walletReference, record.id)
-    this.recent.restore(record)
+  /** A reference that the journal held when we started. */
+  refer(walletReference: string, id: TransactionId): void {
+    this.#references.set(walletReference, id)
   }
 
   /** Reads one restored window; returns the removals of what is outside, or that all are read. */

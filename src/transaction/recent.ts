@@ -4,6 +4,7 @@
  * here; the records are in the journal. Bounded: {@link recentPerTerminal} a terminal.
  */
 
+import type { TerminalWindows } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 
 /** Design rule 9: the journal keeps this many per terminal, with their answers. */
@@ -24,16 +25,10 @@ export const rememberedFields = [
 
 export type Remembered = Pick<TransactionRecord, typeof rememberedFields[number]>
 
-/** A record of a terminal, and the one that came before it. */
-interface Unread {
-  readonly record: Remembered
-  readonly before: Unread | undefined
-}
-
 export class RecentTransactions {
   readonly #rings = new Map<string, Array<Remembered>>()
   /** Of terminals that have said nothing since the start: as the journal gave them. */
-  readonly #unread = new Map<string, { last: Unread | undefined }>()
+  #unread: TerminalWindows<Remembered> | undefined
 
   /** Adds the newest; returns what fell out of the window. */
   add(record: Remembered): ReadonlyArray<Remembered> {
@@ -46,28 +41,22 @@ export class RecentTransactions {
     return cut(ring)
   }
 
-  /** One that the journal held when we started, in any order; before anything is added. */
-  restore(record: Remembered): void {
-    const { terminal } = record
-    const unread = this.#unread.get(terminal)
-    if (unread !== undefined) unread.last = { record, before: unread.last }
-    else this.#unread.set(terminal, { last: { record, before: undefined } })
+  /** What the journal held when we started; before anything is added. */
+  restore(windows: TerminalWindows<Remembered>): void {
+    this.#unread = windows
   }
 
   /** Reads the next window that was restored; returns what is outside of it. */
   readNext(): ReadonlyArray<Remembered> | "all-read" {
-    for (const terminal of this.#unread.keys()) return cut(this.#ring(terminal)!)
+    const terminal = this.#unread?.next()
+    if (terminal !== undefined) return cut(this.#ring(terminal)!)
+    this.#unread = undefined
     return "all-read"
   }
 
   #ring(terminal: string): Array<Remembered> | undefined {
-    const unread = this.#unread.get(terminal)
-    if (unread === undefined) return this.#rings.get(terminal)
-    this.#unread.delete(terminal)
-    const ring: Array<Remembered> = []
-    for (let each = unread.last; each !== undefined; each = each.before) {
-      ring.push(copied(each.record))
-    }
+    const ring = this.#unread?.take(terminal)
+    if (ring === undefined || ring.length === 0) return this.#rings.get(terminal)
     ring.sort(byAge)
     this.#rings.set(terminal, ring)
     return ring

@@ -25,11 +25,12 @@ export interface Recovered {
 }
 
 const lookedAt = [
-  ...rememberedFields,
+  "id",
   "original",
   "state",
   "upstream",
-  "upstreamStan"
+  "upstreamStan",
+  "walletReference"
 ] as const
 
 /** Chains are started so many at a time: the upstreams take no more, and terminals wait. */
@@ -48,9 +49,10 @@ interface Owed {
 /** Completes when all that was found is durable; sockets are opened after it. */
 export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   const chains = [...room.journal.keys("advices")] as Array<TransactionId>
-  const { inDoubt, latest, newest, records, unconfirmed } = read(room, desk)
+  const { inDoubt, newest, records, unconfirmed } = read(room, desk)
+  const latest = room.journal.greatestKey("transactions")
   // Ids go on behind it also when the wall clock was set back: windows are in their order (K1).
-  if (latest !== undefined) room.nextId(madeMs(latest) + 1)
+  if (latest !== undefined) room.nextId(madeMs(latest as TransactionId) + 1)
   // Before any chain takes a number.
   for (const [upstream, stan] of newest) room.upstreams.continueAfter(upstream, stan)
   // All at once: they share the syncs, and a day's worth takes no longer than a few.
@@ -71,27 +73,26 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 /** Looks at every record once, and keeps of most only what the recent window needs; by age. */
 function read({ journal }: Room, { chains, floor }: Desk) {
   let records = 0
-  let latest: TransactionId | undefined
   const inDoubt: Array<TransactionId> = []
   const newest = StanMarks.read(journal)
-  for (const [id, seen] of journal.entries("transactions", lookedAt)) {
+  const windows = journal.survey(lookedAt, rememberedFields, (seen) => {
     records++
-    if (latest === undefined || id > latest) latest = id as TransactionId
-    floor.restore(seen)
     if (isInDoubt(seen.state)) inDoubt.push(seen.id)
-    if (journal.has("advices", id) && seen.original !== undefined) chains.restore(seen.original)
-    const { upstream, upstreamStan } = seen
-    if (upstream === undefined || upstreamStan === undefined) continue
+    const { original, upstream, upstreamStan, walletReference } = seen
+    if (walletReference !== undefined) floor.refer(walletReference, seen.id)
+    if (original !== undefined && journal.has("advices", seen.id)) chains.restore(original)
+    if (upstream === undefined || upstreamStan === undefined) return
     const last = newest.get(upstream)
     if (last === undefined || isAhead(upstreamStan, last)) newest.set(upstream, upstreamStan)
-  }
+  })
+  floor.recent.restore(windows)
   const unconfirmed: Array<TransactionId> = []
   for (const key of journal.keys("undelivered")) {
     const id = key as TransactionId
     const record = journal.get("transactions", id)
     if (record?.approved === true && record.state === "answered") unconfirmed.push(id)
   }
-  return { records, inDoubt: inDoubt.sort(), latest, newest, unconfirmed: unconfirmed.sort() }
+  return { records, inDoubt: inDoubt.sort(), newest, unconfirmed: unconfirmed.sort() }
 }
 
 /** Calls `some` once a turn until it says that it is done; a drain leaves it to the next start. */

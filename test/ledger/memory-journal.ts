@@ -57,6 +57,8 @@ export class MemoryJournal {
     keys: () => [],
     entries: <T extends JournalTable>(table: T) =>
       (this.kept.get(table) ?? []) as Array<readonly [string, JournalTables[T]]>,
+    survey: () => ({ take: () => [], next: () => undefined }),
+    greatestKey: () => undefined,
     feedAfter: (sequence, limit) => {
       const from = Math.max(0, sequence - this.#dropped)
       return this.#feed.slice(from, from + limit)

@@ -48,6 +48,8 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
     keys: (name) => table(name).keys(),
     entries: <T extends JournalTable>(name: T) =>
       [...table(name).entries()] as Array<readonly [string, JournalTables[T]]>,
+    survey: () => ({ take: () => [], next: () => undefined }),
+    greatestKey: (name) => [...table(name).keys()].sort().at(-1),
     feedAfter: () => [],
     feedWritten: () => {},
     feedMark: () => 0,

@@ -26,7 +26,8 @@ import type {
   JournalTable,
   JournalTables,
   JournalWrite,
-  LedgerEntry
+  LedgerEntry,
+  TerminalWindows
 } from "../../src/domain/ports/journal.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import type { Asker, Submission, Verdict } from "../../src/domain/ports/transactions.ts"
@@ -97,6 +98,32 @@ export class FakeJournal implements JournalShape {
 
   *entries<T extends JournalTable>(table: T): Iterable<readonly [string, JournalTables[T]]> {
     for (const [key, value] of this.#table(table)) yield [key, value as JournalTables[T]]
+  }
+
+  survey(
+    _looked: unknown,
+    _kept: unknown,
+    each: (seen: TransactionRecord) => void
+  ): TerminalWindows<TransactionRecord> {
+    const windows = new Map<string, Array<TransactionRecord>>()
+    for (const [, record] of this.entries("transactions")) {
+      each(record)
+      const window = windows.get(record.terminal) ?? []
+      window.push(record)
+      windows.set(record.terminal, window)
+    }
+    return {
+      take: (terminal) => {
+        const taken = windows.get(terminal) ?? []
+        windows.delete(terminal)
+        return taken
+      },
+      next: () => windows.keys().next().value
+    }
+  }
+
+  greatestKey(table: JournalTable): string | undefined {
+    return [...this.keys(table)].sort().at(-1)
   }
 
   feedAfter(): [] {

@@ -89,6 +89,14 @@ export interface ExceptionRow {
   readonly atMs: number
 }
 
+/** Records by their terminal, packed until somebody takes them. */
+export interface TerminalWindows<R> {
+  /** All of a terminal, in no order; they are not here any more. */
+  readonly take: (terminal: string) => Array<R>
+  /** A terminal whose records are here. */
+  readonly next: () => string | undefined
+}
+
 /** One change: `value` undefined removes the key. */
 export type JournalWrite = {
   readonly [T in JournalTable]: {
@@ -124,16 +132,20 @@ export interface JournalShape {
    * All live entries of a table, in the order of the log; who needs another order sorts by key.
    * Values are decoded one by one and not kept. For recovery and for people, not for the road.
    */
-  readonly entries: {
-    <T extends JournalTable>(
-      table: T
-    ): Iterable<readonly [key: string, value: JournalTables[T]]>
-    /** Only `fields` are sure to be there; each is decoded when it is looked at. */
-    <F extends keyof TransactionRecord>(
-      table: "transactions",
-      fields: ReadonlyArray<F>
-    ): Iterable<readonly [key: string, value: Pick<TransactionRecord, F>]>
-  }
+  readonly entries: <T extends JournalTable>(
+    table: T
+  ) => Iterable<readonly [key: string, value: JournalTables[T]]>
+  /**
+   * Looks at some fields of every transaction, in the order of the log; `seen` is the same object
+   * every time. Of each the `kept` fields stay in memory, by terminal. For recovery.
+   */
+  readonly survey: <L extends keyof TransactionRecord, K extends keyof TransactionRecord>(
+    looked: ReadonlyArray<L>,
+    kept: ReadonlyArray<K>,
+    each: (seen: Pick<TransactionRecord, L>) => void
+  ) => TerminalWindows<Pick<TransactionRecord, K>>
+  /** No live key of the table is greater; undefined: it has never had any. */
+  readonly greatestKey: (table: Exclude<JournalTable, "feed">) => string | undefined
   /** Up to `limit` entries after `sequence` that are on disk, kept ones included; in order. */
   readonly feedAfter: (
     sequence: number,

@@ -44,6 +44,21 @@ function right<A>(result: A | SecurityFault): A {
 const master = right(readMasterKey(readFileSync(join(config, "test-master-key.hex"), "utf8")))
 const store = right(openKeyStore(readFileSync(join(config, "keys.test.json")), master))
 
+const healthy: ReturnType<JournalShape["health"]> = {
+  mode: "strict",
+  givenUp: [],
+  bytes: 0,
+  maxBytes: 1,
+  records: 0,
+  maxRecords: 1,
+  level: "open",
+  feedPending: 0,
+  oldestFeedMs: undefined,
+  waitingMs: 0,
+  commitP50Ms: 0,
+  commitP99Ms: 0
+}
+
 /** Terminal states only; durable at the end of the turn. */
 function journal(): JournalShape {
   const states = new Map<string, TerminalState>()
@@ -68,9 +83,7 @@ function journal(): JournalShape {
     feedMark: () => 0,
     feedWritten: () => {},
     onFeed: () => {},
-    health: () => {
-      throw new Error("nobody asks")
-    }
+    health: () => healthy
   }
 }
 

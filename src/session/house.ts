@@ -23,6 +23,7 @@ import type { Owners } from "./binding.ts"
 import type { EndedSessions } from "./ended-sessions.ts"
 import type { Keyring, StoredKeys } from "./keyring.ts"
 import type { Pushes, PushMeter } from "./pushes.ts"
+import type { ReadingRoom } from "./reading-room.ts"
 import type { Rate, TokenBuckets } from "./token-buckets.ts"
 
 export interface SessionSettings {
@@ -124,8 +125,7 @@ export interface SessionHouseShape {
   readonly signOnRates: TokenBuckets
   readonly settings: SessionSettings
   readonly hooks: SessionHooks
-  /** Lines that wait for the codec; called back on relief. */
-  readonly waiting: Set<{ readonly relieved: () => void }>
+  readonly reading: ReadingRoom
   /** Listeners of this process; for people and for the drain. */
   readonly rooms: Set<Listening>
   /** Runs what is rare and may wait, such as making keys. */

@@ -174,7 +174,7 @@ export class IsoSession extends Line<Arrival> {
       return true
     }
     decoding.pop()
-    this.waitForCodec()
+    this.waitForRoom()
     return false
   }
 

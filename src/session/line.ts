@@ -20,7 +20,7 @@ import type { SeenLine, SessionState } from "./house.ts"
 import type { ListenerRoom } from "./listener-room.ts"
 
 /** Why a socket is not being read; several at once are possible. */
-const pause = { codec: 1, held: 2, rate: 4, slow: 8, finishing: 16 } as const
+const pause = { room: 1, held: 2, rate: 4, slow: 8, finishing: 16 } as const
 
 export type Pause = keyof typeof pause
 
@@ -145,7 +145,7 @@ export abstract class Line<Mail>
     }
     if (this.#deframer.pendingBytes() === 0) this.#frameSinceMs = never
     else if (this.#frameSinceMs === never || this.messages > before) this.#frameSinceMs = now
-    if (house.codec.congested()) this.waitForCodec()
+    if (house.reading.full()) this.waitForRoom()
   }
 
   onFrame(header: Uint8Array, body: Uint8Array): void {
@@ -242,7 +242,7 @@ export abstract class Line<Mail>
     const gentle = gentleEnds.has(reason)
     if (gentle) this.#writer.flush()
     this.#writer.close()
-    this.room.house.waiting.delete(this)
+    this.room.house.reading.leave(this)
     this.room.left(this, reason, gentle)
     this.released()
     const handing = this.#handing
@@ -264,14 +264,14 @@ export abstract class Line<Mail>
     if (pauses === 0 && this.alive) this.connection.resume()
   }
 
-  waitForCodec(): void {
-    this.pause("codec")
-    this.room.house.waiting.add(this)
+  waitForRoom(): void {
+    this.pause("room")
+    this.room.house.reading.wait(this)
   }
 
-  /** The codec has room again. */
+  /** There is room again. */
   relieved(): void {
-    this.unpause("codec")
+    this.unpause("room")
     this.resumed()
   }
 

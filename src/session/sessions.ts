@@ -37,6 +37,7 @@ import { IsoSession } from "./iso-session.ts"
 import { Keyring } from "./keyring.ts"
 import { ListenerRoom, type RoomLine } from "./listener-room.ts"
 import { Pushes } from "./pushes.ts"
+import { ReadingRoom } from "./reading-room.ts"
 import { SessionsView, sessionsView } from "./sessions-view.ts"
 import { TokenBuckets } from "./token-buckets.ts"
 
@@ -80,13 +81,10 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
     hooks.seedKeys ?? (() => undefined),
     settings.keyGraceMs
   )
-  const waiting: SessionHouseShape["waiting"] = new Set()
-  codec.onRelief(() => {
-    // A line that finds the codec full again waits for the next relief, not for this one.
-    const lines = Array.from(waiting)
-    waiting.clear()
-    for (const line of lines) line.relieved()
-  })
+  const reading = yield* Effect.acquireRelease(
+    Effect.sync(() => new ReadingRoom(codec, journal, timers)),
+    (room) => Effect.sync(() => room.close())
+  )
   const house: SessionHouseShape = {
     time,
     timers,
@@ -109,7 +107,7 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
     signOnRates: new TokenBuckets(settings.signOns),
     settings,
     hooks,
-    waiting,
+    reading,
     rooms: new Set(),
     run: (effect, done) => {
       const told = Effect.catchDefect(

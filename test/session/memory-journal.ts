@@ -11,6 +11,8 @@ export interface MemoryJournal extends JournalShape {
   readonly fed: Array<LedgerEntry>
   /** Commits wait while this is true. */
   held: boolean
+  /** Age of the oldest commit, as its health tells. */
+  waitingMs: number
   readonly release: () => void
 }
 
@@ -32,6 +34,7 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
   const journal: MemoryJournal = {
     fed: [],
     held: false,
+    waitingMs: 0,
     release: () => {
       journal.held = false
       for (const done of waiting.splice(0)) done()
@@ -64,7 +67,7 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
       level: "open",
       feedPending: 0,
       oldestFeedMs: undefined,
-      waitingMs: 0,
+      waitingMs: journal.waitingMs,
       commitP50Ms: 0,
       commitP99Ms: 0
     })

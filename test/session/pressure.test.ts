@@ -1,4 +1,4 @@
-/** More than there is room for: windows, rates, age in the queue, a codec that is full. */
+/** More than there is room for: windows, rates, age in the queue, a codec that is full, a disk that stands. */
 
 import { describe, expect, it } from "vitest"
 import { echo, reversal, sale, signOn } from "./messages.ts"
@@ -140,6 +140,30 @@ describe("pressure", () => {
     ])
     expect([caller.paused, other.paused]).toEqual([false, false])
     expect(other.last()).toMatchObject({ 39: "00" })
+  })
+
+  it("reads nothing more while the journal's disk stands, and goes on when it moves", () => {
+    const place = new Place()
+    const [caller, other] = [place.connect(), place.connect()]
+    caller.say(signOn("T0000001"))
+    place.settle()
+    place.journal.waitingMs = 999
+    place.time.pass(200)
+    caller.say(sale("T0000001", "000001"))
+    place.settle()
+    expect(caller.paused).toBe(false)
+    place.journal.waitingMs = 1001
+    place.time.pass(200)
+    caller.say(sale("T0000001", "000002"))
+    place.codec.relieve()
+    place.settle()
+    expect([caller.paused, other.paused]).toEqual([true, false])
+    // What had been read before is handled.
+    expect(place.submitted.map(({ submission }) => submission.stan)).toEqual(["000001", "000002"])
+    place.journal.waitingMs = 0
+    place.time.pass(200)
+    place.settle()
+    expect(caller.paused).toBe(false)
   })
 
   it("refuses new money while it drains, and ends what is idle", async () => {

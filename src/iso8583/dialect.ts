@@ -13,6 +13,7 @@ import type { BuildFault, CodecFault } from "./fault.ts"
 import { indexCapacity, type Indexer } from "./indexer.ts"
 import type { Layout } from "./layout.ts"
 import {
+  answerMti,
   isRepeatMti,
   isResponseMti,
   mtiBytes,
@@ -152,7 +153,7 @@ export class CompiledDialect implements Dialect {
 
   salvage(bytes: Uint8Array): Message | undefined {
     const out = this.#scratch
-    this.#parts.indexer.index(bytes, 0, bytes.length, out)
+    this.#parts.indexer.index(bytes, 0, bytes.length, out, true)
     const size = mtiBytes(this.#parts.mtiEncoding)
     if (bytes.length < size || readMti(this.#parts.mtiEncoding, bytes, 0) < 0) return undefined
     return this.view(bytes, out.slice(0, 1 + 3 * out[0]!))
@@ -217,7 +218,7 @@ export class CompiledDialect implements Dialect {
     mac: boolean
   ): Buffer | BuildFault {
     const rule = this.#parts.responses.get(request.mti) ??
-      { mti: mtiText((request.mtiNumber + 10) % 10_000), echo: this.#parts.echo }
+      { mti: mtiText(answerMti(request.mtiNumber)), echo: this.#parts.echo }
     const path = this.pathOf("response")
     return this.#make(
       rule.mti,

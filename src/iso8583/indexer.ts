@@ -152,15 +152,23 @@ export class Indexer {
   /**
    * Indexes `bytes[start, end)` into `out` and returns the number of fields; or a negated
    * {@link faultCode}, details at {@link faultAt}, and the fields before it in the index.
+   * `anyType`: of a type that the dialect lacks only the fields are judged, so that it can be
+   * refused by an answer.
    */
-  index(bytes: Uint8Array, start: number, end: number, out: Int32Array): number {
+  index(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    out: Int32Array,
+    anyType = false
+  ): number {
     let at = start + this.#mtiBytes
     out[0] = 0
     if (at + this.#block > end) return fault(out, faultCode.short, 0, end - start)
     const mti = readMti(this.#mtiEncoding, bytes, start)
     if (mti < 0) return fault(out, faultCode.mtiForm, 0, 0)
     const rule = this.#rules[mti]
-    if (rule === undefined) return fault(out, faultCode.mtiUnknown, 0, 0)
+    if (rule === undefined && !anyType) return fault(out, faultCode.mtiUnknown, 0, 0)
     const words = this.#words
     at = this.#readBitmap(bytes, start, at, end, out)
     if (at < 0) return at
@@ -198,7 +206,7 @@ export class Indexer {
     }
     out[0] = count
     if (at !== end) return fault(out, faultCode.trailing, 0, at - start)
-    return this.#judge(rule, bytes, start, out, mti, count)
+    return rule === undefined ? count : this.#judge(rule, bytes, start, out, mti, count)
   }
 
   /** Bytes of the prefix of the value last measured. */

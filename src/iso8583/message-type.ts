@@ -51,6 +51,20 @@ export function isResponseMti(mti: number): boolean {
   return (Math.trunc(mti / 10) & 1) === 1
 }
 
+/**
+ * Of an initiator who waits: a request or an advice (ISO 8583:1987, message function). Nobody
+ * answers a response, and a notification wants nothing.
+ */
+export function awaitsAnswer(mti: number): boolean {
+  const messageFunction = Math.trunc(mti / 10) % 10
+  return messageFunction === 0 || messageFunction === 2
+}
+
+/** What answers it where the dialect does not say; a repeat is answered as its original is. */
+export function answerMti(mti: number): number {
+  return (mti - mti % 2 + 10) % 10_000
+}
+
 export function isRepeatMti(mti: number): boolean {
   return (mti & 1) === 1
 }

@@ -12,6 +12,7 @@ import { type FailureCode, failures } from "../domain/failures.ts"
 import { managementKinds } from "../domain/kind.ts"
 import type { CodecLane, Decoded, MacVerdict } from "../domain/ports/codec.ts"
 import type { Connection } from "../domain/ports/transport.ts"
+import { awaitsAnswer } from "../iso8583/message-type.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { compose, ownValues, wantsMac } from "./answer.ts"
 import { Arrival, type Spoken } from "./arrival.ts"
@@ -408,10 +409,10 @@ export class IsoSession extends Line<Arrival> {
     this.room.audit(what, this.remote, message.role("terminal"), message.role("merchant"))
   }
 
-  /** Told 30 when its MTI, STAN and terminal can be read; counted in any case. */
+  /** Told 30 or 12 when its MTI, STAN and terminal can be read; counted in any case. */
   #bad(arrival: Arrival, failure: FailureCode): void {
     const readable = this.dialect.salvage?.(arrival.body)
-    if (readable === undefined || this.dialect.isResponse(readable)) {
+    if (readable === undefined || !awaitsAnswer(readable.mtiNumber)) {
       this.countRefusal(failure)
       this.room.house.hooks.meter.unanswerable(this.listener)
       this.settled()

@@ -82,13 +82,15 @@ describe("what is no message of the dialect costs that message", () => {
     caller.close()
   })
 
-  it("a message type that the dialect lacks says nothing that could be answered", async () => {
+  it("a type that the dialect lacks is answered 12 where it asks, and else nobody", async () => {
     const caller = new Caller(cup, site.ports.terminals)
     const counts = await counted(refusedAs("mti-unknown"), async () => {
-      caller.frame(changed(0, 0x07, 0x00))
+      const { message } = await caller.ask(changed(0, 0x04, 0x01))
+      expect([message.mti, message.text("39")]).toEqual(["0410", "12"])
+      caller.frame(changed(0, 0x07, 0x40))
       expect((await caller.ask(signOn)).message.mti).toBe("0810")
     })
-    expect(counts).toBe(1)
+    expect(counts).toBe(2)
     await running.logs("message-unanswerable", { listener: "terminals" })
     caller.close()
   })

@@ -65,7 +65,10 @@ function answers(caller: Caller): Array<Answer> {
   framing.deframer(65_535).push(caller.raw, {
     onKeepAlive: () => {},
     onFrame: (header, body) => {
-      const message = cup.read(Buffer.from(body))
+      const read = cup.read(Buffer.from(body))
+      // Who asked under a type that is none hears under one that is none.
+      const isTold = "failure" in read && read.failure === "mti-unknown"
+      const message = isTold ? cup.salvage!(Buffer.from(body))! : read
       if ("failure" in message) throw new Error(JSON.stringify(message))
       found.push({ header: Buffer.from(header).toString("hex"), message })
     }
@@ -124,7 +127,7 @@ describe("the chip sale of vector C", () => {
     )
   })
 
-  it("is refused A0 when any one bit of it is turned, or 30, and never acted on", () => {
+  it("is refused by name when any one bit of it is turned, and never acted on", () => {
     const whole = Buffer.from(captured["mac-c"]!, "hex")
     fc.assert(
       fc.property(fc.integer({ min: 0, max: whole.length * 8 - 1 }), (bit) => {

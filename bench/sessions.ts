@@ -146,7 +146,7 @@ async function pesteredTerminals(): Promise<void> {
       }
       : {
         rounds: 3,
-        calmSeconds: 10,
+        calmSeconds: 20,
         pesteredSeconds: 30,
         pests: { trickling: 2000, silent: 10_000, garbagePerSecond: 100 },
         say

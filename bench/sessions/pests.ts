@@ -82,9 +82,20 @@ function begin(order: PestOrder): void {
       socket.resume()
     }
   }, everyMs)
+  dribbleOn(everyMs)
+}
+
+/** A byte a second from each; strangers do not beat in step. */
+function dribbleOn(everyMs: number): void {
+  const shares = 1000 / everyMs
+  let turn = 0
   setInterval(() => {
-    for (const socket of trickling) if (socket.readyState === "open") socket.write(dribble)
-  }, 1000)
+    turn = (turn + 1) % shares
+    let index = 0
+    for (const socket of trickling) {
+      if (index++ % shares === turn && socket.readyState === "open") socket.write(dribble)
+    }
+  }, everyMs)
 }
 
 process.on("message", (wish: PestOrder | { readonly report: true }) => {

@@ -182,11 +182,11 @@ export class ResultReader {
     return this.#words[this.#at++]!
   }
 
-  /** An index in memory of its own: a message outlives its batch. */
+  /** A view: what a batch has for its messages lives as long as the last of them. */
   index(): Int32Array {
     const start = this.#at
     this.#at += 1 + 3 * this.#words[start]!
-    return this.#words.slice(start, this.#at)
+    return this.#words.subarray(start, this.#at)
   }
 
   bytes(): Uint8Array {

@@ -32,6 +32,7 @@ type Done = (failure: FailureCode | undefined) => void
 interface Pending {
   readonly group: LogGroup
   readonly slots: Array<Slot>
+  readonly fed: Array<FeedSlot>
   readonly waiting: Array<Done>
   /** Monotonic time of its first commit. */
   openedMs: number
@@ -129,7 +130,7 @@ export class Committer {
   #begin(): Pending {
     const group = newGroup(this.#nextGroup++)
     this.#contents.groups.add(group)
-    return { group, slots: [], waiting: [], openedMs: 0, lastFeed: 0 }
+    return { group, slots: [], fed: [], waiting: [], openedMs: 0, lastFeed: 0 }
   }
 
   #schedule(): void {
@@ -174,7 +175,7 @@ export class Committer {
 
   /** `first`: the slots of this commit begin there. */
   #feed({ row, table }: LedgerEntry, first: number): void {
-    const { group, slots } = this.#open
+    const { fed, group, slots } = this.#open
     const number = tableNumber(table)
     const sequence = this.#contents.feed.next
     // Mostly the row was written to its table just now: then its bytes are there already.
@@ -198,7 +199,7 @@ export class Committer {
     this.#contents.groups.needs(group, slot.weight)
     this.#contents.feed.add(slot)
     this.#open.lastFeed = sequence
-    slots.push(slot)
+    fed.push(slot)
   }
 
   #close(): void {
@@ -249,11 +250,12 @@ export class Committer {
     if (this.#closed.length > 0 || this.#open.waiting.length > 0) this.#schedule()
   }
 
-  #durable({ group, lastFeed, openedMs, slots, waiting }: Pending): void {
+  #durable({ fed, group, lastFeed, openedMs, slots, waiting }: Pending): void {
     group.durable = true
     group.unsynced = undefined
     this.latencies.add(this.#time.monotonicMs() - openedMs)
     for (const slot of slots) if (slot.group === group) this.#contents.warm.keep(slot)
+    for (const slot of fed) this.#contents.warmFeed.keep(slot)
     if (lastFeed > 0) this.#contents.feed.nowDurable(lastFeed)
     for (const done of waiting) done(undefined)
     this.#options.onDurable(lastFeed > 0)

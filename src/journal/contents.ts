@@ -38,6 +38,15 @@ import { Survey } from "./survey.ts"
 import { TableKeys } from "./table-keys.ts"
 import { type Slot, WarmValues } from "./warm-values.ts"
 
+/**
+ * So few that a value is gone before the collector has copied it twice; what a terminal asks for
+ * within the second is still there where there is little traffic.
+ */
+const warmValues = 512
+
+/** Entries that the ledger is behind by while all is well. */
+const warmEntries = 16_384
+
 export interface ReplayFault {
   readonly reason: GroupFault
   readonly what: string
@@ -46,7 +55,8 @@ export interface ReplayFault {
 export class Contents {
   readonly feed = new Feed()
   readonly groups = new LogGroups()
-  readonly warm: WarmValues
+  readonly warm = new WarmValues(warmValues)
+  readonly warmFeed = new WarmValues(warmEntries)
   /** The groups of the replay, by the number that is theirs in it. */
   readonly #replayed: Array<LogGroup> = []
   readonly #tables = tableNames.map(() => new TableKeys(this.groups, this.#replayed))
@@ -55,9 +65,8 @@ export class Contents {
   #readGroup: LogGroup | undefined
   #readBytes: Buffer = Buffer.alloc(0)
 
-  constructor(log: OpenLog, warmValues: number) {
+  constructor(log: OpenLog) {
     this.#log = log
-    this.warm = new WarmValues(warmValues)
   }
 
   get records(): number {

@@ -31,7 +31,8 @@ export function feedWeight(length: number): number {
 export class Feed {
   /** What a replay found, while any of it is here; the other slots come after it. */
   #restored: RestoredFeed | undefined
-  #slots: Array<FeedSlot> = []
+  /** Those that left are no longer held: what they lead to would be kept with them. */
+  #slots: Array<FeedSlot | undefined> = []
   #first = 0
   #watermark = 0
   #written = 0
@@ -89,9 +90,12 @@ export class Feed {
     this.#durable = sequence
   }
 
-  /** Moves the marks; returns whether the watermark moved. */
+  /** Moves the marks; returns whether the watermark moved. What is written is no longer warm. */
   move(written: number, safe: number, groups: LogGroups): boolean {
-    this.#written = Math.max(this.#written, Math.min(written, this.#durable))
+    const before = this.#written
+    this.#written = Math.max(before, Math.min(written, this.#durable))
+    const cool = Math.max(before, this.#restored?.last ?? 0)
+    for (let each = cool + 1; each <= this.#written; each++) this.at(each)!.value = undefined
     const until = Math.min(safe, this.#written)
     if (until <= this.#watermark) return false
     while (this.#watermark < until) this.#leave(groups)
@@ -107,7 +111,8 @@ export class Feed {
     const restored = this.#restored
     this.#watermark++
     if (restored === undefined) {
-      const { group, weight } = this.#slots[this.#first++]!
+      const { group, weight } = this.#slots[this.#first]!
+      this.#slots[this.#first++] = undefined
       groups.frees(group, weight)
       return
     }

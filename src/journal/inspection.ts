@@ -64,7 +64,7 @@ export const exportJournal = (path: string): Stream.Stream<ExportedRow, JournalU
 const read = Effect.fnUntraced(function*(
   log: LogCopy
 ): Effect.fn.Return<Contents, JournalUnusable> {
-  const contents = new Contents(log, 1)
+  const contents = new Contents(log)
   const fault = contents.replay()
   return fault === undefined ? contents : yield* refuse(fault.reason, fault.what)
 })
@@ -105,7 +105,7 @@ function verified(log: LogCopy): Verified {
     if (fault === undefined) records += recordsOf(bytes, faults)
     else faults.push(`group ${sequence}: ${fault}`)
   })
-  const fault = faults.length === 0 ? new Contents(log, 1).replay() : undefined
+  const fault = faults.length === 0 ? new Contents(log).replay() : undefined
   if (fault !== undefined) faults.push(fault.what)
   return { groups, records, bytes: log.usedBytes(), faults }
 }

@@ -32,8 +32,6 @@ export interface JournalOptions {
 
 /** Places in memory cost about 200 bytes each. */
 const defaultMaxRecords = 4_000_000
-/** Decoded values kept: some seconds of full load. */
-const warmValues = 16_384
 /** What nobody waits for is on disk after this at the latest. */
 const noteMs = 100
 /** So much that is not on disk means that the disk does not keep up: nothing new is begun. */
@@ -54,7 +52,7 @@ export const journalLayer = (
       const store = yield* JournalStore
       const log = yield* store.open
       const startedMs = time.monotonicMs()
-      const contents = new Contents(log, warmValues)
+      const contents = new Contents(log)
       const fault = contents.replay()
       if (fault !== undefined) return yield* refuse(fault.reason, fault.what)
       yield* Effect.logInfo("journal replayed", {

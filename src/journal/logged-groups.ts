@@ -7,6 +7,7 @@
  */
 
 import type { LoggedGroup, OpenLog } from "../domain/ports/journal.ts"
+import { TurnoverMap } from "../domain/turnover-map.ts"
 import type { SettledMark, Settlement } from "./settled-groups.ts"
 import {
   entryPages,
@@ -84,7 +85,7 @@ export class LoggedGroups implements OpenLog {
   readonly #settleBytes: number
   readonly #entry = Buffer.allocUnsafeSlow(entryBytes)
   /** Durable in the log and not settled, oldest first. */
-  readonly #unsettled = new Map<number, Uint8Array>()
+  readonly #unsettled = new TurnoverMap<number, Uint8Array>()
   readonly #sizes = new Map<number, number>()
   #mark: SettledMark
   /** Groups before this were removed, and so far those before `#cleared` have left the store. */
@@ -191,7 +192,10 @@ export class LoggedGroups implements OpenLog {
   /** Settles what is durable, and `step`, which has no place in the log. */
   #settle(step: Step | undefined): void {
     this.#settling = true
-    const logged = [...this.#unsettled].map(([sequence, bytes]) => ({ sequence, bytes }))
+    const logged = Array.from(
+      this.#unsettled.entries(),
+      ([sequence, bytes]) => ({ sequence, bytes })
+    )
     const oldest = step === undefined ? this.#oldest : this.#oldestAfter(step)
     const groups = [...logged, ...step?.groups ?? []].filter((each) => each.sequence >= oldest)
     const mark = { ...this.#mark, settled: groups.at(-1)?.sequence ?? this.#mark.settled }

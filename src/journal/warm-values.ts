@@ -1,7 +1,7 @@
 /**
- * Decoded values that are kept beside their place on disk, the most recent ones: a terminal's
- * older transactions are rarely asked for, and 320,000 of them as objects would be most of the
- * memory. Must hold: what is not yet on disk is never dropped, since it could not be read back.
+ * Decoded values that are kept beside their place on disk, the most recent ones: older ones are
+ * rarely asked for, and 320,000 of them as objects would be most of the memory. Must hold: what is
+ * not yet on disk is never dropped, since it could not be read back.
  */
 
 import type { LogGroup } from "./log-groups.ts"

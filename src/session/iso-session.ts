@@ -40,7 +40,7 @@ export class IsoSession extends Line<Arrival> {
   /** Keys of single messages, while their MACs are checked or made. */
   #derived: Set<KeyHandle> | undefined
   /** Answers that were to leave and are still being sealed: they hear when the line ends. */
-  #unsealed: Set<(body: undefined) => void> | undefined
+  #unsealed: Array<(body: undefined) => void> | undefined
   #badInRow = 0
   #strangersInRow = 0
   #wrongMacs = 0
@@ -111,7 +111,7 @@ export class IsoSession extends Line<Arrival> {
     for (const key of Array.from(this.#derived ?? [])) this.#letGo(key)
     const unsealed = this.#unsealed
     this.#unsealed = undefined
-    if (unsealed !== undefined) { for (const done of unsealed) done(undefined) }
+    for (const done of unsealed?.slice() ?? []) done(undefined)
   }
 
   protected echo(): boolean {
@@ -376,11 +376,14 @@ export class IsoSession extends Line<Arrival> {
       : security.derive(derivation.baseKey, derivation.serial, "mac-response")
     if (typeof key !== "number") return done(body)
     if (derivation !== undefined) (this.#derived ??= new Set()).add(key)
-    const unsealed = this.#unsealed ??= new Set()
+    const unsealed = this.#unsealed ??= []
     const sealed = (bytes: Uint8Array | undefined) => {
-      if (unsealed.delete(sealed)) done(bytes)
+      const at = unsealed.indexOf(sealed)
+      if (at < 0) return
+      unsealed.splice(at, 1)
+      done(bytes)
     }
-    unsealed.add(sealed)
+    unsealed.push(sealed)
     codec.seal(this.lane, this.dialect, body, key, (bytes) => {
       if (derivation !== undefined) this.#letGo(key)
       sealed(bytes)

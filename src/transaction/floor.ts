@@ -8,14 +8,15 @@ import type { Timer } from "../actor/timer-wheel.ts"
 import type { TerminalId, TransactionId } from "../domain/brand.ts"
 import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
+import { TurnoverMap } from "../domain/turnover-map.ts"
 import type { Life } from "./life.ts"
 import { RecentTransactions, type Remembered } from "./recent.ts"
 import { StanMarks } from "./stan-marks.ts"
 
 export class Floor {
   /** Keys are unique per terminal; the terminal is part of each dialect's key. */
-  readonly byKey = new Map<string, Life>()
-  readonly byId = new Map<TransactionId, Life>()
+  readonly byKey = new TurnoverMap<string, Life>()
+  readonly byId = new TurnoverMap<TransactionId, Life>()
   /** Wait for their PIN or their original: in flight, and in no journal and no window yet. */
   readonly unwritten = new Set<Life>()
   readonly recent = new RecentTransactions()

@@ -5,6 +5,7 @@
  */
 
 import { invariant } from "../domain/invariant.ts"
+import { TurnoverMap } from "../domain/turnover-map.ts"
 import type { Message } from "../iso8583/message.ts"
 import { highestStan, parseStan } from "./stan-allocator.ts"
 
@@ -44,7 +45,7 @@ export function stanOfKey(key: number): number {
 }
 
 export class Correlation {
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new TurnoverMap<number, Waiting>()
   readonly #doubts = new Map<number, string>()
 
   isWaiting(key: number): boolean {

@@ -5,6 +5,8 @@ import { Writable } from "node:stream"
 import { maskText } from "../domain/pan.ts"
 import { Refusal, type Streams } from "./verb.ts"
 
+export { keepCompiledSources } from "../domain/compiled-sources.ts"
+
 /** More than this on standard input is refused: no verb reads captures larger than that whole. */
 const maxInputBytes = 256 * 1024 * 1024
 

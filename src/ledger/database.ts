@@ -4,7 +4,7 @@
  * nobody's start; the password is read again for each of them, so that it may be rotated.
  */
 
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
 import { readFileSync } from "node:fs"

@@ -1,12 +1,12 @@
-/** A simulator's book on disk: one JSON line an event, appended in order, flushed at the end. */
+/**
+ * A simulator's book on disk: one JSON line an event, appended in order. Must hold: an event that
+ * happened is in the file, for an audit while the simulator runs, and when it is killed.
+ */
 
 import { closeSync, openSync, writeSync } from "node:fs"
 import type { BookLine } from "../simulate/book.ts"
 import type { PaymentLine } from "../simulate/payment-book.ts"
 import { Refusal } from "./verb.ts"
-
-/** Lines are written together once they are this many characters. */
-const flushCharacters = 65_536
 
 export interface BookFile {
   readonly sink: (line: BookLine | PaymentLine) => void
@@ -22,19 +22,8 @@ export function openBook(path: string | undefined): BookFile {
   } catch {
     throw new Refusal(3, `cannot write the book ${path}: choose another --book`)
   }
-  let waiting = ""
-  const flush = () => {
-    if (waiting !== "") writeSync(file, waiting)
-    waiting = ""
-  }
   return {
-    sink: (line) => {
-      waiting += `${JSON.stringify(line)}\n`
-      if (waiting.length >= flushCharacters) flush()
-    },
-    close: () => {
-      flush()
-      closeSync(file)
-    }
+    sink: (line) => void writeSync(file, `${JSON.stringify(line)}\n`),
+    close: () => closeSync(file)
   }
 }

@@ -14,6 +14,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** The oldest Node that runs the sources without a build step; `engines` says the same. */
 const oldestMajor = 24
 
+const compiledSources = join(root, "node_modules", ".cache", "pointsman")
+
 /** Exit codes of every command of this project: 2 wrong usage, 3 the environment. */
 export const exits = { usage: 2, environment: 3 }
 
@@ -57,7 +59,8 @@ function start(nodes, argv) {
   // By the channel, the child hears when this process is killed, and ends too.
   const child = spawn(node, argv, {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
-    env: { ...process.env, PATH: path }
+    // The program asks for this cache by itself, but only once its first files are compiled.
+    env: { NODE_COMPILE_CACHE: compiledSources, ...process.env, PATH: path }
   })
   const forward = (signal) => child.kill(signal)
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]

@@ -22,10 +22,11 @@ import { bytesOf } from "./field-size.ts"
 import { writeField } from "./field-writer.ts"
 import { type Encoding, type FieldShape, textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
-import { type Access, find, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
+import { find, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
 import { mtiBytes, type MtiEncoding, writeMti } from "./message-type.ts"
 import type { MessageView } from "./message-view.ts"
 import type { Values } from "./message.ts"
+import { type Value, ValueList } from "./value-list.ts"
 
 /** No frame of the switch is longer: its length has two bytes. */
 export const maxMessageBytes = 65_535
@@ -39,7 +40,7 @@ export interface Draft {
   readonly source: MessageView | undefined
   readonly keep: Int32Array | undefined
   /** Applied in order; later ones win. */
-  readonly values: ReadonlyArray<Values | Writes>
+  readonly values: ReadonlyArray<Values | ValueList>
   /** Field of the MAC, to be left zero; 0 = none is made. */
   readonly mac: number
   /** Bitmaps to send even when they are empty. */
@@ -48,25 +49,6 @@ export interface Draft {
   readonly small: boolean
   /** Words of the fields that must be there. */
   readonly required: Int32Array | undefined
-}
-
-/**
- * Values whose paths were resolved beforehand: what is made for every message skips the keys of an
- * object, which cost more than the values.
- */
-export class Writes {
-  readonly accesses: Array<Access> = []
-  readonly values: Array<string | Uint8Array> = []
-
-  add(access: Access, value: string | Uint8Array): void {
-    this.accesses.push(access)
-    this.values.push(value)
-  }
-
-  clear(): void {
-    this.accesses.length = 0
-    this.values.length = 0
-  }
 }
 
 type PartMap = Map<string, string | Uint8Array | undefined>
@@ -100,7 +82,7 @@ export class Assembler {
     for (let word = 0; word < wordCount; word++) this.#words[word] = this.#fresh[word] = 0
     let fault: BuildFault | undefined
     for (const values of draft.values) {
-      fault ??= values instanceof Writes ? this.#takeWrites(values) : this.#take(values)
+      fault ??= values instanceof ValueList ? this.#takeList(values) : this.#take(values)
     }
     if (draft.mac > 0) this.#put(draft.mac, zeros)
     const { keep, source } = draft
@@ -139,25 +121,29 @@ export class Assembler {
     // Plain objects: their keys as a list would be made for each message.
     for (const path in values) {
       const value = values[path]
-      if (value === undefined) continue
-      const field = plainField(path)
-      if (field > 0 && this.#layout.entries[field] !== undefined) {
-        this.#put(field, value)
-        continue
-      }
-      const access = this.#layout.access(path)
-      if (access?.tail === undefined) return { path, problem: "is no field of the dialect" }
-      this.#putPart(access.field, access.tail, value)
+      const fault = value === undefined ? undefined : this.#set(path, value)
+      if (fault !== undefined) return fault
     }
     return undefined
   }
 
-  #takeWrites({ accesses, values }: Writes): undefined {
-    for (let at = 0; at < accesses.length; at++) {
-      const { field, tail } = accesses[at]!
-      if (tail === undefined) this.#put(field, values[at]!)
-      else this.#putPart(field, tail, values[at]!)
+  #takeList({ paths, values }: ValueList): BuildFault | undefined {
+    for (let at = 0; at < paths.length; at++) {
+      const fault = this.#set(paths[at]!, values[at]!)
+      if (fault !== undefined) return fault
     }
+    return undefined
+  }
+
+  #set(path: string, value: Value): BuildFault | undefined {
+    const field = plainField(path)
+    if (field > 0 && this.#layout.entries[field] !== undefined) {
+      this.#put(field, value)
+      return undefined
+    }
+    const access = this.#layout.access(path)
+    if (access?.tail === undefined) return { path, problem: "is no field of the dialect" }
+    this.#putPart(access.field, access.tail, value)
     return undefined
   }
 

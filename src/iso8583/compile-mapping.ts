@@ -19,7 +19,7 @@
 
 import { type Kind, kinds, managementKinds } from "../domain/kind.ts"
 import { scratchBuffer } from "../domain/scratch.ts"
-import { Writes } from "./assembler.ts"
+import { hasBit } from "./bitmap.ts"
 import { type Condition, conditionFrom } from "./condition.ts"
 import type { CompiledDialect } from "./dialect.ts"
 import type { DialectFault } from "./fault.ts"
@@ -29,6 +29,7 @@ import type { Mapping, MappingFault } from "./mapping.ts"
 import type { Dialect, Message, Role, Values } from "./message.ts"
 import { roles } from "./semantics.ts"
 import { join, own, type Source, SourceReader } from "./source-reader.ts"
+import { ValueList } from "./value-list.ts"
 
 /** Track data, PIN block, its control field and MACs. */
 const guarded: ReadonlySet<number> = new Set([35, 36, 45, 52, 53, 64, 128])
@@ -254,22 +255,22 @@ function crosses(kind: Kind): boolean {
 
 interface Form {
   readonly mti: string
-  readonly writes: Writes
+  readonly values: ValueList
 }
 
-/** The values of each kind's own form, with their paths resolved. */
+/** The values of each kind's own form. */
 function formsOf(reader: SourceReader, to: CompiledDialect): ReadonlyMap<Kind, Form> {
   const forms = new Map<Kind, Form>()
   for (const kind of kinds) {
     const form = to.form(kind)
     if (form === undefined) continue
-    const writes = new Writes()
-    for (const [path, value] of Object.entries(form.values)) {
-      const access = to.layout.access(path)
-      if (access === undefined) reader.fault("to", `${path} of ${kind} is no field of ${to.name}`)
-      else if (value !== undefined) writes.add(access, value)
+    const values = new ValueList()
+    values.take(form.values)
+    for (const path of values.paths) {
+      if (to.layout.access(path) !== undefined) continue
+      reader.fault("to", `${path} of ${kind} is no field of ${to.name}`)
     }
-    forms.set(kind, { mti: form.mti, writes })
+    forms.set(kind, { mti: form.mti, values })
   }
   return forms
 }
@@ -279,7 +280,7 @@ function forwarded(
   forms: ReadonlyMap<Kind, Form>,
   rules: ReadonlyArray<Rule>,
   request: Message,
-  stamp: Values,
+  stamp: Values | ValueList,
   mac: boolean
 ): Buffer | MappingFault {
   const kind = request.kind()
@@ -287,27 +288,27 @@ function forwarded(
   if (kind === undefined || form === undefined) {
     return { path: "mti", problem: `${to.name} has no message for ${kind ?? request.mti}` }
   }
-  writes.clear()
-  for (const { read, target } of rules) {
+  crossing.clear()
+  for (const { path, read } of rules) {
     const text = read(request)
-    if (text !== undefined) writes.add(target, text)
+    if (text !== undefined) crossing.set(path, text)
   }
-  return to.encodeAll(form.mti, [form.writes, writes, stamp], mac)
+  return to.encodeAll(form.mti, [form.values, crossing, stamp], mac)
 }
 
-/** Used within one call, and empty between calls. */
-const writes = new Writes()
+/** Used within one call. */
+const crossing = new ValueList()
 
 const scratch = scratchBuffer(2048)
 
 /** A value that its field in the terminal's dialect cannot hold is left out. */
-function broughtBack(rules: ReadonlyArray<Rule>, message: Message): Values {
-  const values: Record<string, string> = {}
+function broughtBack(rules: ReadonlyArray<Rule>, message: Message): ValueList {
+  const values = new ValueList()
   for (const { path, read, target } of rules) {
     const text = read(message)
     if (text === undefined) continue
     if (typeof writeField(target.shape, text, scratch, 0) === "string") continue
-    values[path] = text
+    values.set(path, text)
   }
   return values
 }
@@ -324,19 +325,21 @@ export function identityMapping(dialect: Dialect): Mapping {
   }
   if (spoken.mac !== undefined) withheld.add(spoken.mac.field)
   const amount = spoken.semantics.roles.amount[0]?.field
+  const paths = spoken.layout.entries.map((_, field) => String(field))
   return {
     from: dialect.name,
     to: dialect.name,
     pin: true,
     forward: (request, stamp, mac) => spoken.tryPatch(request, { set: stamp, mac }),
     back: (answer) => {
-      const values: Record<string, string | Uint8Array | undefined> = {}
+      const values = new ValueList()
+      const echo = spoken.echoOf(answer.mti)
       for (const field of answer.fields()) {
-        const echoed = spoken.isEcho(answer.mti, field) && field !== amount
-        if (withheld.has(field) || echoed) continue
-        const path = String(field)
-        const entry = spoken.layout.entries[field]!
-        values[path] = entry.shape.encoding === "bcd" ? answer.text(path) : answer.raw(path)
+        if (withheld.has(field) || (field !== amount && hasBit(echo, field))) continue
+        const path = paths[field]!
+        const packed = spoken.layout.entries[field]!.shape.encoding === "bcd"
+        const value = packed ? answer.text(path) : answer.raw(path)
+        if (value !== undefined) values.set(path, value)
       }
       return values
     }

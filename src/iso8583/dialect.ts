@@ -6,7 +6,7 @@
 import { invariant } from "../domain/invariant.ts"
 import type { Kind } from "../domain/kind.ts"
 import type { Assembler, Draft } from "./assembler.ts"
-import { bitsOf, clearBit, hasBit } from "./bitmap.ts"
+import { bitsOf, clearBit } from "./bitmap.ts"
 import { mtiText } from "./condition.ts"
 import { faultFrom } from "./fault-report.ts"
 import type { BuildFault, CodecFault } from "./fault.ts"
@@ -24,6 +24,7 @@ import {
 import { MessageView } from "./message-view.ts"
 import type { Dialect, Message, MessageForm, Role, Values } from "./message.ts"
 import { keyOf, type Semantics } from "./semantics.ts"
+import { ValueList } from "./value-list.ts"
 
 /** What the compiler hands over. */
 export interface DialectParts {
@@ -83,6 +84,7 @@ export class CompiledDialect implements Dialect {
   /** All fields but the MAC, which never survives a change. */
   readonly #kept: Int32Array
   readonly #paths: ReadonlyMap<Role, string>
+  readonly #echoes: ReadonlyMap<string, Int32Array>
   /** 0: the dialect has none. */
   readonly #macField: number
   readonly #scratch = new Int32Array(indexCapacity)
@@ -102,6 +104,7 @@ export class CompiledDialect implements Dialect {
     if (parts.pushPath !== undefined) this.pushPath = parts.pushPath
     this.#parts = parts
     this.#paths = pathsOf(parts.semantics.roles)
+    this.#echoes = echoesOf(parts.responses)
     this.#kept = everything.slice()
     this.#macField = this.mac?.field ?? 0
     if (this.#macField > 0) clearBit(this.#kept, this.#macField)
@@ -167,7 +170,7 @@ export class CompiledDialect implements Dialect {
 
   encode(
     mti: string,
-    values: Values,
+    values: Values | ValueList,
     mac = false,
     form: HeadForm = plainHead
   ): Buffer | BuildFault {
@@ -207,14 +210,19 @@ export class CompiledDialect implements Dialect {
     return made(this.tryPatch(message, change))
   }
 
-  respond(request: Message, response: string, values: Values, mac: boolean): Buffer {
+  respond(
+    request: Message,
+    response: string,
+    values: Values | ValueList,
+    mac: boolean
+  ): Buffer {
     return made(this.answer(request, response, values, mac))
   }
 
   answer(
     request: Message,
     response: string,
-    values: Values,
+    values: Values | ValueList,
     mac: boolean
   ): Buffer | BuildFault {
     const rule = this.#parts.responses.get(request.mti) ??
@@ -222,7 +230,7 @@ export class CompiledDialect implements Dialect {
     const path = this.pathOf("response")
     return this.#make(
       rule.mti,
-      path === undefined ? [values] : [{ [path]: response }, values],
+      path === undefined ? [values] : [said(path, response), values],
       mac,
       request as MessageView,
       rule.echo,
@@ -273,12 +281,9 @@ export class CompiledDialect implements Dialect {
     return this.#parts.responses.get(mti)?.mti
   }
 
-  /** Does a response of this type repeat the field from its request? */
-  isEcho(response: string, field: number): boolean {
-    for (const { echo, mti } of this.#parts.responses.values()) {
-      if (mti === response && hasBit(echo, field)) return true
-    }
-    return false
+  /** The fields that a response of this type repeats from its request. */
+  echoOf(response: string): Int32Array {
+    return this.#echoes.get(response) ?? nothing
   }
 
   transactionKey(message: Message): string {
@@ -314,10 +319,30 @@ export class CompiledDialect implements Dialect {
   }
 }
 
+/** One value, until the next is said. */
+function said(path: string, value: string): ValueList {
+  saying.clear()
+  saying.set(path, value)
+  return saying
+}
+
+const saying = new ValueList()
+
 function made(result: Buffer | BuildFault): Buffer {
   if (result instanceof Uint8Array) return result
   invariant(false, `field ${result.path} ${result.problem}`)
 }
+
+/** By the type of the response: what any request that has it hears again. */
+function echoesOf(responses: DialectParts["responses"]): ReadonlyMap<string, Int32Array> {
+  const echoes = new Map<string, Int32Array>()
+  for (const { echo, mti } of responses.values()) {
+    echoes.set(mti, echo.map((word, at) => word | (echoes.get(mti)?.[at] ?? 0)))
+  }
+  return echoes
+}
+
+const nothing: Int32Array = bitsOf([])
 
 /** Where each role stands first. */
 function pathsOf(roles: DialectParts["semantics"]["roles"]): ReadonlyMap<Role, string> {

@@ -4,6 +4,7 @@
  */
 
 import type { Message, Values } from "./message.ts"
+import type { ValueList } from "./value-list.ts"
 
 /** Why a message cannot cross: the field of the target that is mandatory and has no source. */
 export interface MappingFault {
@@ -23,7 +24,11 @@ export interface Mapping {
    * transmission time, acquirer id, a translated PIN block), by paths of the upstream's dialect,
    * and wins over every rule. The MAC field is left zero at the end when `mac` is true.
    */
-  readonly forward: (request: Message, stamp: Values, mac: boolean) => Buffer | MappingFault
+  readonly forward: (
+    request: Message,
+    stamp: Values | ValueList,
+    mac: boolean
+  ) => Buffer | MappingFault
   /** What an upstream's answer brings back, by paths of the terminal's dialect. */
-  readonly back: (answer: Message) => Values
+  readonly back: (answer: Message) => ValueList
 }

@@ -6,6 +6,7 @@
 import type { Kind } from "../domain/kind.ts"
 import type { MacAlgorithm, WorkingKeyShape } from "../domain/ports/security-module.ts"
 import type { BuildFault, CodecFault } from "./fault.ts"
+import type { ValueList } from "./value-list.ts"
 
 /**
  * The parts of a message that mean the same in every dialect. The dialect says which field paths
@@ -155,7 +156,11 @@ export interface Dialect {
    */
   readonly build: (mti: string, values: Values, mac?: boolean) => Buffer
   /** The same for values of others: what does not fit is a fault. */
-  readonly encode: (mti: string, values: Values, mac?: boolean) => Buffer | BuildFault
+  readonly encode: (
+    mti: string,
+    values: Values | ValueList,
+    mac?: boolean
+  ) => Buffer | BuildFault
   /**
    * Copies a message, changing some fields and dropping others; untouched fields keep their bytes.
    * The MAC, which no longer holds, is dropped, or left zero at the end when `mac` is true. Values
@@ -165,7 +170,7 @@ export interface Dialect {
     message: Message,
     change: {
       readonly mti?: string
-      readonly set?: Values
+      readonly set?: Values | ValueList
       readonly drop?: ReadonlyArray<number>
       readonly mac?: boolean
     }
@@ -174,12 +179,17 @@ export interface Dialect {
    * The response to a request: MTI of the response, the fields the dialect echoes, `response` in
    * the response-code field, then `values`. The MAC field is left zero when `mac` is true.
    */
-  readonly respond: (request: Message, response: string, values: Values, mac: boolean) => Buffer
+  readonly respond: (
+    request: Message,
+    response: string,
+    values: Values | ValueList,
+    mac: boolean
+  ) => Buffer
   /** As `respond`, for values that came from elsewhere: which of them the dialect cannot carry. */
   readonly answer: (
     request: Message,
     response: string,
-    values: Values,
+    values: Values | ValueList,
     mac: boolean
   ) => Buffer | { readonly path: string; readonly problem: string }
   /** Path of the field that plays a role, for building: the first the dialect lists. */

@@ -8,7 +8,9 @@
 import { failures } from "../domain/failures.ts"
 import { managementKinds } from "../domain/kind.ts"
 import type { Asker, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
-import type { Message, Role, Values } from "../iso8583/message.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
+import type { Dialect, Message, Role, Values } from "../iso8583/message.ts"
+import { ValueList } from "../iso8583/value-list.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
 import type { IsoSession } from "./iso-session.ts"
@@ -33,11 +35,12 @@ export class Ask implements Asker {
     if (verdict.response1987 === "") return new Prepared(this, nothing, false)
     const theirs = verdict.failure === undefined ? theirCode(message, verdict.values) : undefined
     const code = theirs ?? message.dialect.responseCode(verdict.response1987)
-    const all = ownValues(session, message, code, verdict, {
-      ...verdict.values,
-      ...session.piggyback(spoken)
-    })
-    const own = () => ownValues(session, message, code, verdict, {})
+    const all = new ValueList()
+    // The upstream's MAC is not ours.
+    if (verdict.values !== undefined) all.take(verdict.values, macPath(message.dialect))
+    all.take(session.piggyback(spoken))
+    addOwn(all, session, message, code, verdict.record)
+    const own = () => ownValues(session, message, code, verdict.record)
     const body = compose(message, code, all, own, mac)
     return new Prepared(this, body, mac)
   }
@@ -73,8 +76,8 @@ const nothing: Uint8Array = new Uint8Array(0)
 export function compose(
   message: Message,
   code: string,
-  all: Values,
-  own: () => Values,
+  all: Values | ValueList,
+  own: () => ValueList,
   mac: boolean
 ): Uint8Array {
   const { dialect } = message
@@ -139,30 +142,46 @@ export function wantsMac(spoken: Spoken): boolean {
 }
 
 /** The upstream's own response code, when the mapping brought it in this dialect's words. */
-function theirCode(message: Message, values: Values | undefined): string | undefined {
+function theirCode(
+  message: Message,
+  values: Values | ValueList | undefined
+): string | undefined {
   const path = message.dialect.pathOf("response")
-  const value = path === undefined ? undefined : values?.[path]
+  if (path === undefined || values === undefined) return undefined
+  if (values instanceof ValueList) return values.text(path)
+  const value = values[path]
   return typeof value === "string" ? value : undefined
 }
 
-/**
- * Puts what is the terminal's own, or ours to say, among `values`; it wins over whatever came back
- * from upstream.
- */
+function macPath({ mac }: Dialect): string | undefined {
+  return mac === undefined ? undefined : String(mac.field)
+}
+
+/** What is the terminal's own, or ours to say. */
 export function ownValues(
   session: IsoSession,
   message: Message,
   code: string,
-  { record }: Partial<Verdict>,
-  values: Record<string, Values[string]>
-): Values {
+  record?: TransactionRecord
+): ValueList {
+  const values = new ValueList()
+  addOwn(values, session, message, code, record)
+  return values
+}
+
+/** It wins over whatever came back from upstream. */
+function addOwn(
+  values: ValueList,
+  session: IsoSession,
+  message: Message,
+  code: string,
+  record: TransactionRecord | undefined
+): void {
   const { dialect } = message
   const set = (role: Role, value: string | undefined) => {
     const path = dialect.pathOf(role)
-    if (path !== undefined && value !== undefined) values[path] = value
+    if (path !== undefined && value !== undefined) values.set(path, value)
   }
-  // The upstream's MAC is not ours.
-  if (dialect.mac !== undefined) values[String(dialect.mac.field)] = undefined
   set("response", code)
   set("stan", message.role("stan"))
   set("terminal", message.role("terminal"))
@@ -176,5 +195,4 @@ export function ownValues(
   const stamp = session.localStamp()
   set("localDate", message.role("localDate") ?? stamp.slice(0, 4))
   set("localTime", message.role("localTime") ?? stamp.slice(4))
-  return values
 }

@@ -351,8 +351,10 @@ export class IsoSession extends Line<Arrival> {
     const { message } = spoken
     const mac = wantsMac(spoken)
     const code = message.dialect.responseCode(response1987)
-    const own = () => ownValues(this, message, code, {}, {})
-    const body = compose(message, code, { ...own(), ...values }, own, mac)
+    const own = () => ownValues(this, message, code)
+    const all = own()
+    all.take(values)
+    const body = compose(message, code, all, own, mac)
     const leave = (sealed: Uint8Array | undefined) => {
       if (sealed === undefined || sealed.length === 0) handed?.(false)
       else this.reply(spoken.arrival, sealed, handed)
@@ -440,7 +442,7 @@ export class IsoSession extends Line<Arrival> {
       this.room.house.hooks.meter.unanswerable(this.listener)
     } else {
       const code = this.dialect.responseCode(response)
-      const own = () => ownValues(this, message, code, {}, {})
+      const own = () => ownValues(this, message, code)
       const body = compose(message, code, own(), own, false)
       if (body.length > 0) this.reply(arrival, body, undefined)
     }

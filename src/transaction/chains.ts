@@ -11,7 +11,7 @@ import { reversibleKinds } from "../domain/kind.ts"
 import type { AdviceEnd } from "../domain/ports/advices.ts"
 import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
-import { step, type TransactionRecord } from "../domain/transaction.ts"
+import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
 import type { Floor } from "./floor.ts"
 import type { Room } from "./room.ts"
 
@@ -41,10 +41,9 @@ export class Chains {
   }
 
   /** A transaction that still owes something keeps its place in the journal. */
-  isOwing(id: TransactionId): boolean {
-    return this.has(id) || this.#originals.has(id) || this.#floor.graces.has(id) ||
-      this.#room.journal.has("undelivered", id)
-  }
+  readonly isOwing = (id: TransactionId): boolean =>
+    this.has(id) || this.#originals.has(id) || this.#floor.graces.has(id) ||
+    this.#room.journal.has("undelivered", id)
 
   /** A chain of an earlier run, whose transaction refers to this one. */
   restore(original: TransactionId): void {
@@ -182,5 +181,10 @@ export function changed(
   record: TransactionRecord,
   change: Partial<TransactionRecord>
 ): TransactionRecord {
-  return { ...record, ...change, version: record.version + 1 }
+  return Object.assign(successor(record), change)
+}
+
+/** The next version of a record, to be written to before anybody sees it. */
+export function successor(record: TransactionRecord): TransactionDraft {
+  return { ...record, version: record.version + 1 }
 }

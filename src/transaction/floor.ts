@@ -10,7 +10,8 @@ import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { TurnoverMap } from "../domain/turnover-map.ts"
 import type { Life } from "./life.ts"
-import { RecentTransactions, type Remembered } from "./recent.ts"
+import type { Remembered } from "./recent-window.ts"
+import { RecentTransactions } from "./recent.ts"
 import { StanMarks } from "./stan-marks.ts"
 
 export class Floor {
@@ -52,16 +53,18 @@ export class Floor {
   }
 
   /**
-   * Remembers a transaction as the terminal's newest; returns the removal of what it pushed out.
+   * Remembers a transaction as the terminal's newest; the removal of what it pushed out is among
+   * `writes` then.
    */
   remember(
     record: Remembered,
-    isOwing: (id: TransactionId) => boolean
-  ): Array<JournalWrite> {
+    isOwing: (id: TransactionId) => boolean,
+    writes: Array<JournalWrite>
+  ): void {
     if (record.walletReference !== undefined) {
       this.#references.set(record.walletReference, record.id)
     }
-    return this.recent.add(record).flatMap((fallen) => this.#fell(fallen, isOwing))
+    for (const fallen of this.recent.add(record)) this.#fell(fallen, isOwing, writes)
   }
 
   /** A reference that the journal held when we started. */
@@ -72,13 +75,19 @@ export class Floor {
   /** Reads one restored window; returns the removals of what is outside, or that all are read. */
   readNext(isOwing: (id: TransactionId) => boolean): Array<JournalWrite> | "all-read" {
     const fallen = this.recent.readNext()
-    return fallen === "all-read" ? fallen : fallen.flatMap((each) => this.#fell(each, isOwing))
+    if (fallen === "all-read") return fallen
+    const writes: Array<JournalWrite> = []
+    for (const each of fallen) this.#fell(each, isOwing, writes)
+    return writes
   }
 
-  #fell(fallen: Remembered, isOwing: (id: TransactionId) => boolean): Array<JournalWrite> {
-    if (!this.byId.has(fallen.id) && !isOwing(fallen.id)) return [this.#removal(fallen)]
-    this.#overdue.set(fallen.id, fallen)
-    return []
+  #fell(
+    fallen: Remembered,
+    isOwing: (id: TransactionId) => boolean,
+    writes: Array<JournalWrite>
+  ): void {
+    if (this.byId.has(fallen.id) || isOwing(fallen.id)) this.#overdue.set(fallen.id, fallen)
+    else writes.push(this.#removal(fallen))
   }
 
   /**

@@ -9,8 +9,8 @@ import { type FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { Ending, Reservation, UpstreamRequest } from "../domain/ports/upstream.ts"
-import { step, type TransactionDraft } from "../domain/transaction.ts"
-import { type Chains, changed } from "./chains.ts"
+import { step } from "../domain/transaction.ts"
+import { type Chains, changed, successor } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
 import type { Originals } from "./originals.ts"
@@ -105,33 +105,27 @@ export class Forwarding {
       this.#refused(life, refusal)
       return
     }
-    const change: Partial<TransactionDraft> = {
-      state: step(life.record.state, "forwarded"),
-      upstream: reservation.upstream,
-      link: reservation.link,
-      upstreamStan: reservation.stan,
-      times: { ...life.record.times, forwardedMs: time.wallMs() }
+    const record = successor(life.record)
+    record.state = step(record.state, "forwarded")
+    record.upstream = reservation.upstream
+    record.link = reservation.link
+    record.upstreamStan = reservation.stan
+    record.times = { ...record.times, forwardedMs: time.wallMs() }
+    if (first) {
+      record.sealed = sealing.seal(life.facts)
+      record.day = dayOf(record.times.receivedMs, reservation.upstream)
     }
     const { rrn, walletReference } = reservation
-    if (first) {
-      change.sealed = sealing.seal(life.facts)
-      change.day = dayOf(life.record.times.receivedMs, reservation.upstream)
-    }
-    if (rrn !== undefined) change.upstreamRrn = rrn
-    if (reservation.time !== undefined) change.upstreamTime = reservation.time
-    if (walletReference !== undefined) change.walletReference = walletReference
-    const record = changed(life.record, change)
+    if (rrn !== undefined) record.upstreamRrn = rrn
+    if (reservation.time !== undefined) record.upstreamTime = reservation.time
+    if (walletReference !== undefined) record.walletReference = walletReference
     life.record = record
-    const writes: Array<JournalWrite> = [{
-      table: "transactions",
-      key: record.id,
-      value: record
-    }, ...this.#floor.stanMarks.writes(reservation.upstream, reservation.stan)]
+    const writes: Array<JournalWrite> = [{ table: "transactions", key: record.id, value: record }]
+    writes.push(...this.#floor.stanMarks.writes(reservation.upstream, reservation.stan))
     const feed: Array<LedgerEntry> = []
     if (first) {
       life.remembered = true
-      const owing = (id: typeof record.id) => this.#chains.isOwing(id)
-      writes.push(...this.#floor.remember(record, owing))
+      this.#floor.remember(record, this.#chains.isOwing, writes)
       this.#take(life, writes, feed)
     }
     journal.commit(writes, feed, (failure) => {

@@ -184,14 +184,15 @@ export class Orders {
     }
     this.#payments.set(key, { notice: notification.id, atMs: wallMs })
     this.#room.meter.ended(record)
+    const booked: Array<JournalWrite> = [
+      ...writes,
+      { table: "transactions", key: id, value: record }
+    ]
+    this.#desk.floor.remember(record, this.#desk.chains.isOwing, booked)
     return {
       _tag: "booked",
       record,
-      writes: [
-        ...writes,
-        { table: "transactions", key: id, value: record },
-        ...this.#desk.floor.remember(record, (other) => this.#desk.chains.isOwing(other))
-      ],
+      writes: booked,
       feed: [...feed, { table: "transactions", row: record }]
     }
   }

@@ -14,7 +14,7 @@ import {
   type TransactionRecord,
   type TransactionState
 } from "../domain/transaction.ts"
-import { type Chains, changed, type Opened } from "./chains.ts"
+import { type Chains, changed, type Opened, successor } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
 import type { Room } from "./room.ts"
@@ -46,29 +46,28 @@ export class Outcomes {
     // follow-on: its own where it chose one.
     const theirs = answer.rrn ?? life.record.upstreamRrn
     const told = life.record.rrn ?? theirs
-    const change: Partial<TransactionDraft> = {
-      state: step(life.record.state, "answered"),
-      approved: answer.approved,
-      response: answer.response1987,
-      upstreamResponse: answer.response,
-      upstreamMs,
-      times: { ...life.record.times, upstreamAnsweredMs: wallMs, answeredMs: wallMs }
-    }
-    if (answer.authCode !== undefined) change.authCode = answer.authCode
-    if (told !== undefined) change.rrn = told
-    if (theirs !== undefined) change.upstreamRrn = theirs
-    if (answer.walletReference !== undefined) change.walletReference = answer.walletReference
-    if (answer.approvedAmount !== undefined) change.approvedAmount = answer.approvedAmount.minor
-    const record = changed(life.record, change)
+    const record = successor(life.record)
+    record.state = step(record.state, "answered")
+    record.approved = answer.approved
+    record.response = answer.response1987
+    record.upstreamResponse = answer.response
+    record.upstreamMs = upstreamMs
+    record.times = { ...record.times, upstreamAnsweredMs: wallMs, answeredMs: wallMs }
+    if (answer.authCode !== undefined) record.authCode = answer.authCode
+    if (told !== undefined) record.rrn = told
+    if (theirs !== undefined) record.upstreamRrn = theirs
+    if (answer.walletReference !== undefined) record.walletReference = answer.walletReference
+    if (answer.approvedAmount !== undefined) record.approvedAmount = answer.approvedAmount.minor
     if (life.reversedByTerminal && answer.approved) {
       this.#doubt(life, record, "terminal-reversal", "upstream-timeout")
       return
     }
-    this.#end(life, record, {
-      approved: answer.approved,
-      response1987: answer.response1987,
-      ...(answer.values === undefined ? {} : { values: answer.values })
-    })
+    const { approved, response1987, values } = answer
+    this.#end(
+      life,
+      record,
+      values === undefined ? { approved, response1987 } : { approved, response1987, values }
+    )
   }
 
   /** Definite: no upstream has seen it. */
@@ -129,7 +128,7 @@ export class Outcomes {
       : [...opened.writes]
     if (!life.remembered) {
       life.remembered = true
-      writes.push(...this.#floor.remember(record, (id) => this.#chains.isOwing(id)))
+      this.#floor.remember(record, this.#chains.isOwing, writes)
     }
     if (delivers) writes.push({ table: "undelivered", key: record.id, value: true })
     const feed: Array<LedgerEntry> = opened === undefined

@@ -13,7 +13,7 @@ import { step, type TransactionRecord, type TransactionState } from "../domain/t
 import { madeMs } from "../domain/uuid.ts"
 import { changed } from "./chains.ts"
 import type { Desk } from "./desk.ts"
-import { rememberedFields } from "./recent.ts"
+import { rememberedFields } from "./recent-window.ts"
 import type { Room } from "./room.ts"
 import { isAhead, StanMarks } from "./stan-marks.ts"
 
@@ -117,10 +117,9 @@ function startSome({ advices, journal }: Room, ids: ReadonlyArray<TransactionId>
 
 /** Reads the windows of terminals that have not spoken yet, and removes what is outside of them. */
 function readSome({ journal }: Room, { chains, floor }: Desk): () => boolean {
-  const isOwing = (id: TransactionId) => chains.isOwing(id)
   return () => {
     for (let count = 0; count < windowsAtOnce; count++) {
-      const removals = floor.readNext(isOwing)
+      const removals = floor.readNext(chains.isOwing)
       if (removals === "all-read") return true
       if (removals.length > 0) journal.note(removals, [])
     }

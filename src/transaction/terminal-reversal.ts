@@ -44,12 +44,11 @@ export class TerminalReversals {
     })
     const prepared = asker.prepare({ ...verdict, record: routed })
     const record = { ...routed, sealed: sealing.seal({ answer: prepared.body }) }
-    const owing = (id: TransactionRecord["id"]) => this.#chains.isOwing(id)
     const writes: Array<JournalWrite> = [
-      { table: "transactions", key: record.id, value: record },
-      ...this.#floor.remember(record, owing),
-      ...(opened?.writes ?? [])
+      { table: "transactions", key: record.id, value: record }
     ]
+    this.#floor.remember(record, this.#chains.isOwing, writes)
+    writes.push(...opened?.writes ?? [])
     const feed: Array<LedgerEntry> = [
       { table: "transactions", row: record },
       ...(opened?.feed ?? [])

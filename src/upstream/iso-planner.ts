@@ -17,14 +17,7 @@ import { type Echo, echoesOf, judge, readAnswer } from "./answers.ts"
 import type { Outcome, Permit } from "./breaker.ts"
 import { correlationKey } from "./correlation.ts"
 import type { FlightPlan } from "./flight.ts"
-import {
-  originalFacts,
-  stamp,
-  stampedText,
-  type StampPaths,
-  stampPaths,
-  type Stamps
-} from "./iso-stamps.ts"
+import { originalFacts, stamp, type StampPaths, stampPaths, type Stamps } from "./iso-stamps.ts"
 import type { ManagementKind } from "./link-host.ts"
 import type { Link } from "./link.ts"
 import { type PinWork, pinWork, type PinZone } from "./pin-translation.ts"
@@ -80,13 +73,10 @@ export class IsoPlanner {
     if (message === undefined || mapping === undefined) return "untranslatable"
     const pin = pinWork(request, mapping, this.#zone, this.dialect)
     if (typeof pin === "string") return pin
-    const stamps = stamp(this.#paths, this.#stamps(stan, this.#services.rrns.take()), message)
+    const values = stamp(this.#paths, this.#stamps(stan, this.#services.rrns.take()), message)
     // Its place, until it has been translated.
-    if (pin !== undefined) stamps[pin.path] = new Uint8Array(pin.length)
-    const values: Values = original === undefined ? stamps : {
-      ...stamps,
-      ...this.dialect.refer(this.#original(original, facts))
-    }
+    if (pin !== undefined) values.set(pin.path, new Uint8Array(pin.length))
+    if (original !== undefined) values.take(this.dialect.refer(this.#original(original, facts)))
     const body = mapping.forward(message, values, this.#sealed)
     if (!(body instanceof Uint8Array)) return "untranslatable"
     const written = this.dialect.read(body)
@@ -105,8 +95,8 @@ export class IsoPlanner {
       key: correlationKey(written.mti, parseStan(stan)),
       stan,
       body,
-      rrn: stampedText(values, this.#paths.rrn) as Rrn | undefined,
-      time: stampedText(values, this.#paths.transmissionTime),
+      rrn: values.text(this.#paths.rrn) as Rrn | undefined,
+      time: values.text(this.#paths.transmissionTime),
       ...(pin === undefined ? {} : { pin: this.#secured(pin, written) }),
       judge: (answer) => judge(asked, answer),
       outcome: (answer, elapsedMs) => this.#outcome(answer, elapsedMs)
@@ -128,10 +118,11 @@ export class IsoPlanner {
     const facts = this.#original(advice.record, advice.facts)
     const stamps = this.#stamps(advice.stan, facts.rrn ?? "")
     const composed = reversal.compose(facts, advice.reason)
-    const values = { ...stamp(this.#paths, stamps, undefined), ...composed }
+    const values = stamp(this.#paths, stamps, undefined)
+    values.take(composed)
     const repeat = advice.attempt > 0 ? reversal.repeatMti : undefined
     const mti = repeat ?? reversal.mti
-    const stan = parseStan(stampedText(values, this.#paths.stan)) || parseStan(advice.stan)
+    const stan = parseStan(values.text(this.#paths.stan)) || parseStan(advice.stan)
     const body = this.dialect.encode(mti, values, this.#sealed)
     if (!(body instanceof Uint8Array)) return `${body.path} ${body.problem}`
     return {

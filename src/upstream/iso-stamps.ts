@@ -6,7 +6,8 @@
 
 import type { Stan } from "../domain/brand.ts"
 import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
-import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
+import type { Dialect, Message, OriginalFacts, Role } from "../iso8583/message.ts"
+import { ValueList } from "../iso8583/value-list.ts"
 
 export interface StampPaths {
   readonly stan: string
@@ -45,18 +46,19 @@ export function stamp(
   paths: StampPaths,
   stamps: Stamps,
   source: Message | undefined
-): Record<string, string | Uint8Array | undefined> {
-  const values: Record<string, string | Uint8Array | undefined> = { [paths.stan]: stamps.stan }
-  if (paths.rrn !== undefined && stamps.rrn !== "") values[paths.rrn] = stamps.rrn
-  if (paths.transmissionTime !== undefined) values[paths.transmissionTime] = stamps.utc
+): ValueList {
+  const values = new ValueList()
+  values.set(paths.stan, stamps.stan)
+  if (paths.rrn !== undefined && stamps.rrn !== "") values.set(paths.rrn, stamps.rrn)
+  if (paths.transmissionTime !== undefined) values.set(paths.transmissionTime, stamps.utc)
   if (paths.acquirer !== undefined && stamps.acquirer !== "") {
-    values[paths.acquirer] = stamps.acquirer
+    values.set(paths.acquirer, stamps.acquirer)
   }
   if (paths.localTime !== undefined && source?.role("localTime") === undefined) {
-    values[paths.localTime] = stamps.local.slice(4)
+    values.set(paths.localTime, stamps.local.slice(4))
   }
   if (paths.localDate !== undefined && source?.role("localDate") === undefined) {
-    values[paths.localDate] = stamps.local.slice(0, 4)
+    values.set(paths.localDate, stamps.local.slice(0, 4))
   }
   return values
 }
@@ -91,10 +93,4 @@ export function originalFacts(
     ...(facts.expiry === undefined ? {} : { expiry: facts.expiry }),
     ...(facts.cardSequence === undefined ? {} : { cardSequence: facts.cardSequence })
   }
-}
-
-/** The text that was stamped at a path, if any. */
-export function stampedText(values: Values, path: string | undefined): string | undefined {
-  const value = path === undefined ? undefined : values[path]
-  return typeof value === "string" ? value : undefined
 }

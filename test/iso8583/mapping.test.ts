@@ -39,8 +39,9 @@ describe("China UnionPay to 1987", () => {
   it("brings back what the answer adds", () => {
     const there = read(iso, bytes(across.forward(sale, stamp, false)))
     const answer = read(iso, iso.respond(there, "00", { "38": "A1B2C3" }, false).toString("hex"))
-    expect(across.back(answer)).toMatchObject({ "38": "A1B2C3", "37": "000000000777" })
-    expect(across.back(answer)).not.toHaveProperty("11")
+    const back = across.back(answer)
+    expect([back.text("38"), back.text("37")]).toEqual(["A1B2C3", "000000000777"])
+    expect(back.paths).not.toContain("11")
   })
 
   it("names the field that a request cannot fill", () => {
@@ -102,6 +103,6 @@ describe("one dialect with itself", () => {
     const sale = read(cup, captured["mac-c"]!)
     const answer = cup.respond(sale, "00", { "38": "123456", "37": "000000000012" }, true)
     const back = identityMapping(cup).back(read(cup, answer.toString("hex")))
-    expect(Object.keys(back)).toEqual(["4", "37", "38"])
+    expect(back.paths).toEqual(["4", "37", "38"])
   })
 })

@@ -7,7 +7,7 @@ import type { KeyHandle } from "../../src/domain/brand.ts"
 import type { Kind } from "../../src/domain/kind.ts"
 import type { CodecLane, CodecShape, Decoded, MacVerdict } from "../../src/domain/ports/codec.ts"
 import type { Dialect, Message, Role } from "../../src/iso8583/message.ts"
-import { encode, fakeDialect, fieldsOf, responseMti } from "../upstream/fake-dialect.ts"
+import { encode, fakeDialect, fieldsOf, responseMti, texts } from "../upstream/fake-dialect.ts"
 
 const rolePaths: Readonly<Partial<Record<Role, string>>> = {
   pan: "2",
@@ -82,12 +82,8 @@ export function jsonDialect(): Dialect {
       encode({ ...fieldsOf(message), ...(mac === true ? { 64: "" } : {}) }),
     respond: (request, response, values, mac) => {
       const { 64: _, ...fields } = fieldsOf(request)
-      const texts: Record<string, string> = {}
-      for (const [path, value] of Object.entries(values)) {
-        if (value !== undefined) texts[path] = Buffer.from(value as string).toString()
-      }
       const mti = responseMti(request.mti)
-      return encode({ ...fields, mti, 39: response, ...texts, ...(mac ? { 64: "" } : {}) })
+      return encode({ ...fields, mti, 39: response, ...texts(values), ...(mac ? { 64: "" } : {}) })
     },
     pathOf: (role) => rolePaths[role],
     channel: (message) => message.text("22") === "032" ? "qr-customer" : "chip",

@@ -8,6 +8,7 @@ import type { Frame, FrameSink, Framing } from "../../src/frame/framing.ts"
 import type { CodecFault } from "../../src/iso8583/fault.ts"
 import type { Mapping } from "../../src/iso8583/mapping.ts"
 import type { Dialect, Message, Role, Values } from "../../src/iso8583/message.ts"
+import { ValueList } from "../../src/iso8583/value-list.ts"
 
 export type Fields = Readonly<Record<string, string>>
 
@@ -114,12 +115,15 @@ export function fakeDialect(options: FakeOptions = {}): Dialect {
   return dialect
 }
 
-function texts(values: Values): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const [path, value] of Object.entries(values)) {
-    if (typeof value === "string") found[path] = value
-  }
-  return found
+export function texts(values: Values | ValueList): Fields {
+  const list = listOf(values)
+  return Object.fromEntries(list.paths.map((path) => [path, String(list.get(path))]))
+}
+
+export function listOf(values: Values | ValueList): ValueList {
+  const list = new ValueList()
+  list.take(values)
+  return list
 }
 
 export function fieldsOf(message: Message): Fields {
@@ -162,7 +166,7 @@ export function fakeMapping(from: Dialect, to: Dialect): Mapping {
         : encode({ ...fieldsOf(request), ...texts(stamp) }),
     back: (answer) => {
       const { "38": authCode, "54": balance } = fieldsOf(answer)
-      return { 38: authCode, 54: balance }
+      return listOf({ 38: authCode, 54: balance })
     }
   }
 }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import type { Rrn, Stan } from "../../src/domain/brand.ts"
 import type { AdviceSend, Ending } from "../../src/domain/ports/upstream.ts"
-import { fakeDialect } from "./fake-dialect.ts"
+import { fakeDialect, listOf } from "./fake-dialect.ts"
 import { links, record, Station } from "./station.ts"
 
 const answered = { _tag: "answered", answer: { approved: true } }
@@ -64,7 +64,7 @@ describe("a request", () => {
         response1987: "00",
         authCode: "A1B2C3",
         rrn: "HOSTRRN",
-        values: { 38: "A1B2C3", 54: "balance" }
+        values: listOf({ 38: "A1B2C3", 54: "balance" })
       }
     }])
     expect(station.status.inFlight).toBe(0)

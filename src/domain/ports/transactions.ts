@@ -5,6 +5,7 @@
 
 import { Context } from "effect"
 import type { Message, Values } from "../../iso8583/message.ts"
+import type { ValueList } from "../../iso8583/value-list.ts"
 import type { MerchantId, Stan, TerminalId, TransactionId } from "../brand.ts"
 import type { Channel, Scheme } from "../channel.ts"
 import type { FailureCode } from "../failures.ts"
@@ -69,7 +70,7 @@ export interface Verdict {
   /** The record as it will be durable; absent for refusals that are no transaction. */
   readonly record?: TransactionRecord
   /** Fields the mapping carries back from the upstream, in the words of the request's dialect. */
-  readonly values?: Values
+  readonly values?: Values | ValueList
 }
 
 /** An answer that is ready to leave. Sealing has begun; nothing leaves before `deliver`. */

@@ -5,6 +5,7 @@
 
 import { Context } from "effect"
 import type { Message, Values } from "../../iso8583/message.ts"
+import type { ValueList } from "../../iso8583/value-list.ts"
 import type { Rrn, Stan } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Money } from "../money.ts"
@@ -73,7 +74,7 @@ export interface UpstreamAnswer {
    * The fields that the mapping carries back to the terminal, already in the words of the dialect
    * of the request's message.
    */
-  readonly values?: Values
+  readonly values?: Values | ValueList
 }
 
 export interface AdviceSend {

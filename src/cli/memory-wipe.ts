@@ -2,15 +2,17 @@
  * The end of a process that held card data: what it let go of is overwritten before it goes, for a
  * dump of it that is taken when it has drained (I6). What must hold: nothing here is done
  * while anything is on the road, but for two settings that are made before; the wipe itself is the
- * last thing that the process does, when all has been closed and let go of, and takes below two
- * seconds. The allocator meant here is glibc's; under another one nothing is wiped beyond what the
+ * last thing that the process does, when all has been closed and let go of, and takes a second or
+ * two. The allocator meant here is glibc's; under another one nothing is wiped beyond what the
  * collector itself clears.
  */
 
-import { readFileSync } from "node:fs"
+import { Session } from "node:inspector"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { SHARE_ENV, Worker } from "node:worker_threads"
 import { wipeScratch } from "../domain/scratch.ts"
+import { overwriteFreed } from "./freed-memory.ts"
 
 /**
  * Before the doors open. Threads of the collector keep some of what they free for themselves, where
@@ -43,8 +45,9 @@ function wipe(): void {
     collect()
     overwriteFreed()
   }
-  // Cut from what was freed before, and in use since.
-  new Uint8Array(slab).fill(0)
+  wipeInThreads()
+  // Some were cut from what was freed before, and all may have been in use since.
+  wipeBuffers(slab.byteLength)
 }
 
 function collect(): void {
@@ -62,48 +65,40 @@ function leaveSlab(): ArrayBufferLike {
   return buffer
 }
 
-/** Sizes of chunks that the allocator keeps apart for the thread that freed them. */
-const apart = { from: 24, to: 1032, step: 16, count: 8 }
-
-/** Sizes that are asked for, the largest first: each takes what the ones before could not. */
-const sizes = Array.from({ length: 12 }, (_, index) => 65_536 >>> index)
-
-/** The allocator's own words ahead of each chunk. */
-const headBytes = 8
-const partBytes = 1024 * 1024
-
 /**
- * Asks the allocator for memory, size by size, until what it gives is no longer taken from what was
- * freed: its heap grows by nearly all that is asked for. No more can have been freed than there is.
+ * Every slab of Node's pool that is still there: whatever small buffer lives as long as the process
+ * keeps a whole one, with the messages that stood beside it. Only the inspector knows them all.
  */
-function overwriteFreed(): void {
-  const held: Array<Uint8Array | ArrayBuffer> = []
-  for (let size = apart.from; size <= apart.to; size += apart.step) {
-    for (let count = 0; count < apart.count; count++) held.push(zeros(size))
-  }
-  let left = process.memoryUsage.rss()
-  for (const size of sizes) {
-    let end = heapEnd()
-    for (; left > 0; left -= partBytes) {
-      for (let bytes = 0; bytes < partBytes; bytes += size) held.push(zeros(size - headBytes))
-      const grown = heapEnd() - end
-      if (!(grown <= 0.8 * partBytes)) break
-      end += grown
-    }
-  }
+function wipeBuffers(bytes: number): void {
+  const session = new Session()
+  session.connect()
+  session.post("Runtime.evaluate", { expression: "ArrayBuffer.prototype" }, (_, found) => {
+    const prototypeObjectId = found.result.objectId
+    if (prototypeObjectId === undefined) return
+    session.post("Runtime.queryObjects", { prototypeObjectId }, (_none, { objects }) => {
+      const functionDeclaration = wipeThose.toString()
+      const { objectId } = objects
+      if (objectId === undefined) return
+      const call = { objectId, functionDeclaration, arguments: [{ value: bytes }] }
+      session.post("Runtime.callFunctionOn", call)
+    })
+  })
+  session.disconnect()
 }
 
-/** From the allocator, whose chunks a small buffer would not come from. */
-function zeros(size: number): Uint8Array | ArrayBuffer {
-  return size <= 64 ? new ArrayBuffer(size) : Buffer.allocUnsafeSlow(size).fill(0)
+function wipeThose(this: ReadonlyArray<ArrayBuffer>, bytes: number): void {
+  for (const each of this) if (each.byteLength === bytes) new Uint8Array(each).fill(0)
 }
 
-/** Where the allocator's heap ends; not a number where that cannot be known. */
-function heapEnd(): number {
-  try {
-    const maps = readFileSync("/proc/self/maps", "latin1")
-    return Number.parseInt(/-(\w+) .*\[heap\]/.exec(maps)?.[1] ?? "", 16)
-  } catch {
-    return Number.NaN
-  }
+/** Threads that are gone left their shares of the allocator; those that come next get these. */
+const threads = 3
+const mostMs = 1500
+
+function wipeInThreads(): void {
+  const done = new Int32Array(new SharedArrayBuffer(4))
+  const script = new URL("./wiping-thread.ts", import.meta.url)
+  const start = () => new Worker(script, { env: SHARE_ENV, workerData: done })
+  // All at once, so that no two get the same share.
+  const started = Array.from({ length: threads }, start)
+  for (let ended = 0; ended < started.length; ended++) Atomics.wait(done, 0, ended, mostMs)
 }

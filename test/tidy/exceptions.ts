@@ -6,6 +6,7 @@
 /** Files that wrap the machine's clock, chance, environment or console for everybody else. */
 export const adapters: Readonly<Record<string, string>> = {
   "src/cli/child-process.ts": "runs verbs as processes of their own and ends them with it",
+  "src/cli/freed-memory.ts": "overwrites freed memory by values of an environment variable",
   "src/cli/memory-wipe.ts": "overwrites the memory of a process that ends, as its last act",
   "src/cli/stopwatch.ts": "times what people wait for at the command line",
   "src/cli/machine-streams.ts": "gives verbs the process's streams, environment and signals",

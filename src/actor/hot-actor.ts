@@ -15,6 +15,9 @@ import { Timers, type TimersShape } from "./timers.ts"
 /** Messages of one actor per turn; what is beyond waits for the next turn. */
 export const fairShare = 64
 
+/** Places of an empty mailbox that are kept for what comes next. */
+const keptPlaces = 16
+
 export interface HotBehaviour<M> {
   readonly receive: (message: M) => void
   /** The last call; nothing is received after it. */
@@ -83,8 +86,10 @@ class Cell<M> implements HotRef<M>, Drained {
   readonly #house: House
   readonly #counts: HotCounts
   #behaviour: HotBehaviour<M> | undefined
-  #box: Array<M> = []
+  /** What waits stands from head to tail; the places are used again. */
+  #box: Array<M | undefined> = []
   #head = 0
+  #tail = 0
   #queued = false
   #endReason: EndReason | undefined
   #defectsMs: Array<number> | undefined
@@ -110,13 +115,13 @@ class Cell<M> implements HotRef<M>, Drained {
       this.#counts.declined++
       return false
     }
-    this.#box.push(message)
+    this.#box[this.#tail++] = message
     this.#wake()
     return true
   }
 
   depth(): number {
-    return this.#box.length - this.#head
+    return this.#tail - this.#head
   }
 
   endReason(): EndReason | undefined {
@@ -129,7 +134,7 @@ class Cell<M> implements HotRef<M>, Drained {
     const behaviour = this.#behaviour
     this.#behaviour = undefined
     this.#box = []
-    this.#head = 0
+    this.#head = this.#tail = 0
     this.#counts.alive--
     this.#counts.ended[reason] = (this.#counts.ended[reason] ?? 0) + 1
     this.#house.gone(this)
@@ -157,11 +162,14 @@ class Cell<M> implements HotRef<M>, Drained {
   }
 
   #take(): M {
-    const message = this.#box[this.#head++] as M
-    if (this.#head === this.#box.length) {
-      this.#box.length = this.#head = 0
+    const message = this.#box[this.#head] as M
+    this.#box[this.#head++] = undefined
+    if (this.#head === this.#tail) {
+      if (this.#tail > keptPlaces) this.#box = []
+      this.#head = this.#tail = 0
     } else if (this.#head > 1024) {
-      this.#box.splice(0, this.#head)
+      this.#box = this.#box.slice(this.#head, this.#tail)
+      this.#tail -= this.#head
       this.#head = 0
     }
     return message

@@ -111,7 +111,7 @@ export class TurnWriter {
     const first = frames[0] as Uint8Array
     const bytes = frames.length === 1 ? first : Buffer.concat(frames, this.#queuedBytes)
     this.#queuedBytes = 0
-    frames.length = 0
+    this.#frames = []
     // Before the call: a connection that breaks in this very write may have sent some of it.
     this.#written = this.#sent
     this.#connection.write(bytes)

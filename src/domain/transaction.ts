@@ -5,6 +5,7 @@
 
 import type { BusinessDay, MerchantId, Rrn, Stan, TerminalId, TransactionId } from "./brand.ts"
 import type { Channel, Scheme } from "./channel.ts"
+import type { Draft } from "./draft.ts"
 import type { FailureCode } from "./failures.ts"
 import { invariant } from "./invariant.ts"
 import type { Kind } from "./kind.ts"
@@ -129,9 +130,7 @@ export interface TransactionRecord {
 }
 
 /** A record, or a change of one, while it is being made: nobody else has seen it yet. */
-export type TransactionDraft = {
-  -readonly [Field in keyof TransactionRecord]: TransactionRecord[Field]
-}
+export type TransactionDraft = Draft<TransactionRecord>
 
 /** The clear side of {@link TransactionRecord.sealed}; lives in memory only. */
 export interface SealedFacts {

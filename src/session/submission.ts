@@ -6,6 +6,7 @@
 
 import type { Stan } from "../domain/brand.ts"
 import { type Channel, channels, type Scheme } from "../domain/channel.ts"
+import type { Draft } from "../domain/draft.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import { followOnKinds } from "../domain/kind.ts"
 import type { PinUnder } from "../domain/ports/security-module.ts"
@@ -13,8 +14,6 @@ import type { Submission } from "../domain/ports/transactions.ts"
 import type { Message } from "../iso8583/message.ts"
 import { recogniseCode } from "../qr/pay-code.ts"
 import type { Spoken } from "./arrival.ts"
-
-type Draft = { -readonly [Field in keyof Submission]: Submission[Field] }
 
 /** Facts that are texts, and that a message may lack. */
 type TextFact =
@@ -43,7 +42,7 @@ export function submissionOf(
   if (amount !== undefined && !isAmount(amount)) return "message-format"
   const channel = channelOf(message)
   const payCode = present(message.role("payCode"))
-  const made: Draft = {
+  const made: Draft<Submission> = {
     kind,
     channel,
     scheme: schemeOf(channel, payCode),
@@ -75,7 +74,7 @@ export function submissionOf(
   return made
 }
 
-function put(made: Draft, fact: TextFact, value: string | undefined): void {
+function put(made: Draft<Submission>, fact: TextFact, value: string | undefined): void {
   const text = present(value)
   if (text !== undefined) made[fact] = text
 }
@@ -116,7 +115,7 @@ export function schemeOf(channel: Channel, payCode: string | undefined): Scheme 
  * Track 2 is `PAN D YYMM …`, and is read where it has to fill a gap; where it is enciphered its
  * expiry may be no digits.
  */
-function putCard(made: Draft, message: Message): void {
+function putCard(made: Draft<Submission>, message: Message): void {
   const pan = message.role("pan")
   const expiry = message.role("expiry")
   const track = pan === undefined || expiry === undefined ? message.role("track2") : undefined

@@ -5,12 +5,19 @@
 
 import type { Rrn } from "../domain/brand.ts"
 import { buggify } from "../domain/buggify.ts"
+import type { Draft } from "../domain/draft.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
 import { followOnKinds } from "../domain/kind.ts"
 import { aheadMs, wrongAfterMs } from "../domain/message-time.ts"
 import { maskPan } from "../domain/pan.ts"
+import type { RouteFacts } from "../domain/ports/router.ts"
 import type { Asker, Submission } from "../domain/ports/transactions.ts"
-import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
+import {
+  type SealedFacts,
+  step,
+  type TransactionDraft,
+  type TransactionRecord
+} from "../domain/transaction.ts"
 import { Chains } from "./chains.ts"
 import { Floor } from "./floor.ts"
 import { FollowOns } from "./follow-ons.ts"
@@ -212,13 +219,13 @@ export class Desk {
 
   #begin(submission: Submission, asker: Asker, record: TransactionRecord): Life {
     const { cardSequence, expiry, pan } = submission
+    const facts: Draft<SealedFacts> = {}
+    if (pan !== undefined) facts.pan = pan
+    if (expiry !== undefined) facts.expiry = expiry
+    if (cardSequence !== undefined) facts.cardSequence = cardSequence
     return {
       submission,
-      facts: {
-        ...(pan === undefined ? {} : { pan }),
-        ...(expiry === undefined ? {} : { expiry }),
-        ...(cardSequence === undefined ? {} : { cardSequence })
-      },
+      facts,
       askers: [asker],
       candidates: [],
       next: 0,
@@ -236,18 +243,19 @@ export class Desk {
   #route(life: Life): void {
     const { submission } = life
     const digits = submission.payCode ?? submission.pan
-    const decision = this.#room.router.decide({
+    const facts: Draft<RouteFacts> = {
       kind: submission.kind,
       channel: submission.channel,
       scheme: submission.scheme,
       terminal: submission.terminal,
       merchant: submission.merchant,
       group: submission.profile.group,
-      minuteOfDay: this.#room.local.at(life.record.times.receivedMs).minuteOfDay,
-      ...(digits === undefined ? {} : { digits }),
-      ...(submission.amount === undefined ? {} : { amount: submission.amount }),
-      ...(submission.currency === undefined ? {} : { currency: submission.currency })
-    })
+      minuteOfDay: this.#room.local.at(life.record.times.receivedMs).minuteOfDay
+    }
+    if (digits !== undefined) facts.digits = digits
+    if (submission.amount !== undefined) facts.amount = submission.amount
+    if (submission.currency !== undefined) facts.currency = submission.currency
+    const decision = this.#room.router.decide(facts)
     if (decision.candidates.length === 0) {
       life.record = { ...life.record, configVersion: decision.configVersion }
       this.outcomes.refused(life, "no-route")
@@ -262,12 +270,10 @@ export class Desk {
     candidates: ReadonlyArray<string>,
     configVersion: number
   ): void {
-    life.record = {
-      ...life.record,
-      state: step(life.record.state, "routed"),
-      configVersion,
-      ...(route === undefined ? {} : { route })
-    }
+    const record: TransactionDraft = { ...life.record, configVersion }
+    record.state = step(record.state, "routed")
+    if (route !== undefined) record.route = route
+    life.record = record
     life.candidates = candidates
     this.#forwarding.forward(life)
   }

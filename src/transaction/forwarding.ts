@@ -5,6 +5,7 @@
  * candidate may be tried; from then on nothing is ever sent again as new (rules 1 and 2).
  */
 
+import type { Draft } from "../domain/draft.ts"
 import { type FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
@@ -207,16 +208,18 @@ export class Forwarding {
 }
 
 function requestOf(life: Life): UpstreamRequest {
-  const { submission, original } = life
-  return {
-    record: life.record,
-    facts: life.facts,
-    partialApproval: submission.profile.partialApproval,
-    ...(submission.message === undefined ? {} : { message: submission.message }),
-    ...(submission.pin === undefined ? {} : { pin: submission.pin }),
-    ...(submission.payCode === undefined ? {} : { payCode: submission.payCode }),
-    ...(original === undefined ? {} : { original })
+  const { facts, original, record, submission } = life
+  const { message, payCode, pin, profile } = submission
+  const request: Draft<UpstreamRequest> = {
+    record,
+    facts,
+    partialApproval: profile.partialApproval
   }
+  if (message !== undefined) request.message = message
+  if (pin !== undefined) request.pin = pin
+  if (payCode !== undefined) request.payCode = payCode
+  if (original !== undefined) request.original = original
+  return request
 }
 
 /** No candidate will need the terminal's block any more, and it stays nowhere (I6). */

@@ -5,7 +5,9 @@
  */
 
 import type { Rrn } from "../domain/brand.ts"
+import type { Draft } from "../domain/draft.ts"
 import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
+import { find, plainField } from "../iso8583/layout.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect, Message, Role } from "../iso8583/message.ts"
 
@@ -13,6 +15,8 @@ import type { Dialect, Message, Role } from "../iso8583/message.ts"
 export interface Echo {
   readonly role: Role
   readonly path: string
+  /** 0 where the path is a part of one. */
+  readonly field: number
 }
 
 /** What was asked, for comparing. */
@@ -28,14 +32,14 @@ export function echoesOf(dialect: Dialect): ReadonlyArray<Echo> {
   const roles: ReadonlyArray<Role> = ["terminal", "merchant", "currency"]
   return roles.flatMap((role) => {
     const path = dialect.pathOf(role)
-    return path === undefined ? [] : [{ role, path }]
+    return path === undefined ? [] : [{ role, path, field: plainField(path) }]
   })
 }
 
 /** The answer to a request, or in words what contradicts it. */
 export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
-  for (const { path, role } of asked.echoes) {
-    if (isAltered(asked.message, answer, path)) return `${role} altered`
+  for (const echo of asked.echoes) {
+    if (isAltered(asked.message, answer, echo)) return `${echo.role} altered`
   }
   const read = readAnswer(answer)
   if (typeof read === "string") return read
@@ -43,41 +47,55 @@ export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
   const theirs = answer.role("amount")
   const { mapping } = asked
   // Within one dialect the terminal hears the very code.
-  const response1987 = mapping.from === mapping.to
-    ? answer.dialect.response1987(read.response)
-    : read.response1987
-  const whole = { ...read, response1987, values: mapping.back(answer) }
-  if (ours === undefined || theirs === undefined || Number(ours) === Number(theirs)) return whole
+  if (mapping.from === mapping.to) read.response1987 = answer.dialect.response1987(read.response)
+  read.values = mapping.back(answer)
+  if (ours === undefined || theirs === undefined || Number(ours) === Number(theirs)) return read
   const minor = Number(theirs)
   const lessApproved = answer.dialect.partialApprovals.has(read.response) &&
     asked.partialApproval && minor > 0 && minor < Number(ours)
   if (!lessApproved) return "amount altered"
-  const currency = asked.message.role("currency") ?? ""
-  return { ...whole, approvedAmount: { minor, currency } }
+  read.approvedAmount = { minor, currency: asked.message.role("currency") ?? "" }
+  return read
 }
 
 /** The bytes are compared first, because they are nearly always the same. */
-function isAltered(asked: Message, answer: Message, path: string): boolean {
-  const ours = asked.raw(path)
-  const theirs = answer.raw(path)
-  if (ours === undefined || theirs === undefined || Buffer.compare(ours, theirs) === 0) return false
-  return asked.text(path)?.trimEnd() !== answer.text(path)?.trimEnd()
+function isAltered(asked: Message, answer: Message, { field, path }: Echo): boolean {
+  if (field > 0 && isSame(asked, answer, field)) return false
+  const ours = asked.text(path)
+  const theirs = answer.text(path)
+  return ours !== undefined && theirs !== undefined && ours.trimEnd() !== theirs.trimEnd()
+}
+
+/** Do both have the field, and the same bytes in it? */
+function isSame(asked: Message, answer: Message, field: number): boolean {
+  const ours = find(asked.index, field)
+  const theirs = find(answer.index, field)
+  if (ours === 0 || theirs === 0) return false
+  const start = asked.index[ours + 1]!
+  const length = asked.index[ours + 2]! - start
+  const other = answer.index[theirs + 1]!
+  if (answer.index[theirs + 2]! - other !== length) return false
+  for (let at = 0; at < length; at++) {
+    if (asked.bytes[start + at] !== answer.bytes[other + at]) return false
+  }
+  return true
 }
 
 /** An answer by itself, as a late one is read; in words what it lacks. */
-export function readAnswer(answer: Message): UpstreamAnswer | string {
+export function readAnswer(answer: Message): Draft<UpstreamAnswer> | string {
   const response = answer.role("response")
   if (response === undefined) return "no response code"
   const { dialect } = answer
   const authCode = answer.role("authCode")?.trimEnd()
   const rrn = answer.role("rrn")?.trimEnd()
-  return {
+  const read: Draft<UpstreamAnswer> = {
     approved: isApproval(dialect, response),
     response,
-    response1987: in1987(dialect, response),
-    ...(authCode === undefined || authCode === "" ? {} : { authCode }),
-    ...(rrn === undefined || rrn === "" ? {} : { rrn: rrn as Rrn })
+    response1987: in1987(dialect, response)
   }
+  if (authCode !== undefined && authCode !== "") read.authCode = authCode
+  if (rrn !== undefined && rrn !== "") read.rrn = rrn as Rrn
+  return read
 }
 
 function isApproval(dialect: Dialect, response: string): boolean {

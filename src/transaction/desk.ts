@@ -26,6 +26,7 @@ import { type Life, maxAskers } from "./life.ts"
 import { Originals } from "./originals.ts"
 import { Outcomes } from "./outcomes.ts"
 import { Recalled } from "./recalled.ts"
+import type { Remembered } from "./recent-window.ts"
 import type { Room } from "./room.ts"
 import { TerminalReversals } from "./terminal-reversal.ts"
 import { TurnedAway } from "./turned-away.ts"
@@ -107,7 +108,8 @@ export class Desk {
 
   /** Is it in flight, remembered, or refused a moment ago? */
   knows(terminal: string, key: string): boolean {
-    return this.floor.byKey.has(key) || this.floor.recent.find(terminal, key) !== undefined ||
+    return this.floor.byKey.has(key) ||
+      this.floor.recent.window(terminal)?.find(key) !== undefined ||
       this.#turnedAway.find(key, this.#room.time.monotonicMs()) !== undefined
   }
 
@@ -124,13 +126,12 @@ export class Desk {
   /** Nothing twice (I2): joins the one in flight, or gets the stored answer, or is refused. */
   #isRepeat(submission: Submission, fingerprint: string, asker: Asker): boolean {
     const { meter } = this.#room
-    const life = this.floor.byKey.get(submission.key)
-    const known = life?.record ?? this.#remembered(submission)
+    const { batch, key, kind, stan, terminal } = submission
+    const life = this.floor.byKey.get(key)
+    const window = this.floor.recent.window(terminal)
+    const known = life?.record ?? this.#remembered(window?.find(key))
     if (known === undefined) {
-      if (!this.floor.recent.isStale(submission.terminal, submission.batch, submission.stan)) {
-        return false
-      }
-      if (submission.kind === "reversal") return false
+      if (window?.isStale(batch, stan) !== true || kind === "reversal") return false
       meter.duplicate("stale")
       this.turnAway(asker, "duplicate-stale")
       return true
@@ -150,8 +151,7 @@ export class Desk {
     return true
   }
 
-  #remembered(submission: Submission): TransactionRecord | undefined {
-    const entry = this.floor.recent.find(submission.terminal, submission.key)
+  #remembered(entry: Remembered | undefined): TransactionRecord | undefined {
     return entry === undefined ? undefined : this.originals.current(entry.id)
   }
 

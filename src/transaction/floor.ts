@@ -101,7 +101,7 @@ export class Floor {
 
   /** The same for a record that does not change: nothing, or its removal. */
   released(id: TransactionId): Array<JournalWrite> {
-    const overdue = this.#overdue.get(id)
+    const overdue = this.#overdue.size === 0 ? undefined : this.#overdue.get(id)
     if (overdue === undefined) return []
     this.#overdue.delete(id)
     return [this.#removal(overdue)]

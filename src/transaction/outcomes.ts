@@ -180,8 +180,11 @@ export class Outcomes {
 
   /** Handed to a live socket: from here on the switch never reverses on its own (I3). */
   #delivered(record: TransactionRecord): void {
-    this.#floor.graces.get(record.id)?.cancel()
-    this.#floor.graces.delete(record.id)
+    const { graces } = this.#floor
+    if (graces.size > 0) {
+      graces.get(record.id)?.cancel()
+      graces.delete(record.id)
+    }
     this.#room.journal.note([
       { table: "undelivered", key: record.id, value: undefined },
       ...this.#floor.released(record.id)

@@ -51,8 +51,17 @@ export class RecentWindow {
     return undefined
   }
 
-  newest(wanted: (entry: Remembered) => boolean): Remembered | undefined {
-    return this.#entries.findLast(wanted)
+  /**
+   * Is (batch, stan) older than the newest that the terminal sent, where the dialect has batches?
+   * Numbers wrap, so "older" means less than half the number space behind.
+   */
+  isStale(batch: string | undefined, stan: string): boolean {
+    if (batch === undefined) return false
+    // What came by notification has no batch and says nothing about the terminal's numbers.
+    const newest = this.#entries.findLast(hasBatch)
+    if (newest?.batch === undefined) return false
+    if (newest.batch !== batch) return isBehind(batch, newest.batch)
+    return isBehind(stan, newest.stan)
   }
 
   *newestFirst(): Generator<Remembered> {
@@ -61,6 +70,17 @@ export class RecentWindow {
 }
 
 const none: ReadonlyArray<Remembered> = []
+
+const stanSpace = 1_000_000
+
+function hasBatch({ batch }: Remembered): boolean {
+  return batch !== undefined
+}
+
+function isBehind(older: string, newer: string): boolean {
+  const distance = (Number(newer) - Number(older) + stanSpace) % stanSpace
+  return distance > 0 && distance < stanSpace / 2
+}
 
 /** Identifiers begin with the time at which they were given. */
 function byAge(left: Remembered, right: Remembered): number {

@@ -10,8 +10,6 @@ import { RecentWindow, type Remembered } from "./recent-window.ts"
 /** Design rule 9: the journal keeps this many per terminal, with their answers. */
 export const recentPerTerminal = 32
 
-const stanSpace = 1_000_000
-
 export class RecentTransactions {
   readonly #windows = new Map<string, RecentWindow>()
   /** Of terminals that have said nothing since the start: as the journal gave them. */
@@ -19,7 +17,7 @@ export class RecentTransactions {
 
   /** Adds the newest; returns what fell out of the window. */
   add(record: Remembered): ReadonlyArray<Remembered> {
-    let window = this.#window(record.terminal)
+    let window = this.window(record.terminal)
     if (window === undefined) {
       window = new RecentWindow([])
       this.#windows.set(record.terminal, window)
@@ -36,12 +34,13 @@ export class RecentTransactions {
   /** Reads the next window that was restored; returns what is outside of it. */
   readNext(): ReadonlyArray<Remembered> | "all-read" {
     const terminal = this.#unread?.next()
-    if (terminal !== undefined) return this.#window(terminal)!.cut(recentPerTerminal)
+    if (terminal !== undefined) return this.window(terminal)!.cut(recentPerTerminal)
     this.#unread = undefined
     return "all-read"
   }
 
-  #window(terminal: string): RecentWindow | undefined {
+  /** Undefined: nothing is known of the terminal. */
+  window(terminal: string): RecentWindow | undefined {
     const entries = this.#unread?.take(terminal)
     if (entries === undefined || entries.length === 0) return this.#windows.get(terminal)
     const window = new RecentWindow(entries)
@@ -49,32 +48,11 @@ export class RecentTransactions {
     return window
   }
 
-  find(terminal: string, key: string): Remembered | undefined {
-    return this.#window(terminal)?.find(key)
-  }
-
   /** Newest first. */
   *of(terminal: string): Generator<Remembered> {
-    const window = this.#window(terminal)
+    const window = this.window(terminal)
     if (window !== undefined) yield* window.newestFirst()
   }
-
-  /**
-   * Is (batch, stan) older than the newest that the terminal sent, where the dialect has batches?
-   * Numbers wrap, so "older" means less than half the number space behind.
-   */
-  isStale(terminal: string, batch: string | undefined, stan: string): boolean {
-    if (batch === undefined) return false
-    // What came by notification has no batch and says nothing about the terminal's numbers.
-    const newest = this.#window(terminal)?.newest(hasBatch)
-    if (newest?.batch === undefined) return false
-    if (newest.batch !== batch) return isBehind(batch, newest.batch)
-    return isBehind(stan, newest.stan)
-  }
-}
-
-function hasBatch({ batch }: Remembered): boolean {
-  return batch !== undefined
 }
 
 /** Of the record only what the window looks at: the rest is in the journal. */
@@ -89,9 +67,4 @@ function copied(record: Remembered): Remembered {
     ...(batch === undefined ? {} : { batch }),
     ...(walletReference === undefined ? {} : { walletReference })
   }
-}
-
-function isBehind(older: string, newer: string): boolean {
-  const distance = (Number(newer) - Number(older) + stanSpace) % stanSpace
-  return distance > 0 && distance < stanSpace / 2
 }

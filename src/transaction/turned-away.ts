@@ -35,7 +35,7 @@ export class TurnedAway {
   }
 
   find(key: string, nowMs: number): FailureCode | undefined {
-    const refusal = this.#refusals.get(key)
+    const refusal = this.#refusals.size === 0 ? undefined : this.#refusals.get(key)
     if (refusal === undefined || nowMs - refusal.atMs > rememberedMs) return undefined
     return refusal.code
   }

@@ -1,8 +1,8 @@
 /**
  * Answers in the terminal's own dialect. What must hold: the terminal finds its own STAN, terminal
- * and merchant again whatever the upstream said; an answer is sealed under the terminal's current
- * key whenever its profile demands a MAC; it goes to the session generation that asked or to nobody
- * (I4), and `handed` is called exactly once.
+ * and merchant again whatever the upstream said; an answer is sealed under the terminal's key, the
+ * current one or the one that it still has, whenever its profile demands a MAC; it goes to the
+ * session generation that asked or to nobody (I4), and `handed` is called exactly once.
  */
 
 import { failures } from "../domain/failures.ts"

@@ -368,13 +368,25 @@ export class IsoSession extends Line<Arrival> {
     this.hand(this.room.framing.replyHeader(arrival.header), body, handed)
   }
 
+  /**
+   * The current key; but a terminal that asks under the one before it, after the change, has not
+   * got the new one: its answer stands under the key that it has, as long as that is honoured.
+   */
+  #answerKey({ arrival, profile }: Spoken): KeyHandle | undefined {
+    const { keys, time } = this.room.house
+    const previous = arrival.triedPrevious
+      ? keys.previousMac(profile.terminal, time.monotonicMs())
+      : undefined
+    return previous ?? keys.mac(profile.terminal)
+  }
+
   /** Undefined when no MAC can be made, and when the line ends before it is. */
   seal(spoken: Spoken, body: Uint8Array, done: (body: Uint8Array | undefined) => void): void {
-    const { codec, keys, security } = this.room.house
+    const { codec, security } = this.room.house
     if (!this.alive) return done(undefined)
     const derivation = derivationOf(spoken)
     const key = derivation === undefined
-      ? keys.mac(spoken.profile.terminal)
+      ? this.#answerKey(spoken)
       : security.derive(derivation.baseKey, derivation.serial, "mac-response")
     if (typeof key !== "number") return done(body)
     if (derivation !== undefined) (this.#derived ??= new Set()).add(key)

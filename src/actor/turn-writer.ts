@@ -78,7 +78,10 @@ export class TurnWriter {
     this.#listener = listener
   }
 
-  /** Queues one frame and returns its sequence number (from 1); 0 when the writer is closed. */
+  /**
+   * Queues one frame, which is ours from now on: it is wiped when it has left (I6). Returns its
+   * sequence number (from 1); 0 when the writer is closed.
+   */
   send(frame: Uint8Array): number {
     if (this.#closed) return 0
     this.#frames.push(frame)
@@ -109,12 +112,12 @@ export class TurnWriter {
     const frames = this.#frames
     if (this.#closed || frames.length === 0) return
     const first = frames[0] as Uint8Array
-    const bytes = frames.length === 1 ? first : Buffer.concat(frames, this.#queuedBytes)
+    const bytes = frames.length === 1 ? first : joined(frames, this.#queuedBytes)
     this.#queuedBytes = 0
     this.#frames = []
     // Before the call: a connection that breaks in this very write may have sent some of it.
     this.#written = this.#sent
-    this.#connection.write(bytes)
+    this.#connection.write(bytes, () => void bytes.fill(0))
     this.#listener.onWritten?.(this.#written)
     if (!this.#closed) this.#watch()
   }
@@ -138,4 +141,11 @@ export class TurnWriter {
     this.#slow = true
     this.#listener.onSlow(pending)
   }
+}
+
+/** One piece of all; the single ones say nothing any more (I6). */
+function joined(frames: ReadonlyArray<Uint8Array>, bytes: number): Buffer {
+  const whole = Buffer.concat(frames, bytes)
+  for (const frame of frames) frame.fill(0)
+  return whole
 }

@@ -30,8 +30,8 @@ export class SocketConnection implements Connection {
     if (peer !== undefined) this.peer = peer
   }
 
-  write(bytes: Uint8Array): boolean {
-    return this.#socket.writable && this.#socket.write(bytes)
+  write(bytes: Uint8Array, left?: () => void): boolean {
+    return this.#socket.writable && this.#socket.write(bytes, left)
   }
 
   pendingBytes(): number {

@@ -128,6 +128,8 @@ class Prepared implements PreparedAnswer {
     }
     if (this.#sealed === undefined || !binding.live) told(false)
     else session.reply(spoken.arrival, this.#sealed, told)
+    if (this.#sealed !== this.body) this.#sealed?.fill(0)
+    spoken.arrival.wipe()
     session.settled()
   }
 }

@@ -27,6 +27,11 @@ export class Arrival {
     this.body = body
     this.atMs = atMs
   }
+
+  /** Its answer has left, or there is none: nothing of it stays in memory (I6). */
+  wipe(): void {
+    this.body.fill(0)
+  }
 }
 
 /** A message whose sender is registered, and whose kind is known. */

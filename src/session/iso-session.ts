@@ -358,6 +358,7 @@ export class IsoSession extends Line<Arrival> {
     const leave = (sealed: Uint8Array | undefined) => {
       if (sealed === undefined || sealed.length === 0) handed?.(false)
       else this.reply(spoken.arrival, sealed, handed)
+      spoken.arrival.wipe()
       this.settled()
     }
     if (mac && body.length > 0) this.seal(spoken, body, leave)
@@ -458,6 +459,7 @@ export class IsoSession extends Line<Arrival> {
       const body = compose(message, code, own(), own, false)
       if (body.length > 0) this.reply(arrival, body, undefined)
     }
+    arrival.wipe()
     this.settled()
   }
 

@@ -156,7 +156,7 @@ export abstract class Line<Mail>
   }
 
   onKeepAlive(reply: Uint8Array | undefined): void {
-    if (reply !== undefined && this.alive) this.#writer.send(reply)
+    if (reply !== undefined && this.alive) this.#writer.send(Buffer.from(reply))
   }
 
   onDrain(): void {

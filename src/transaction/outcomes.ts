@@ -168,7 +168,10 @@ export class Outcomes {
     let delivered = false
     const handed = (live: boolean) => {
       delivered ||= live
-      if (--waiting > 0 || !delivers) return
+      if (--waiting > 0) return
+      // Everybody has a copy, and the journal one that is sealed.
+      prepared.body.fill(0)
+      if (!delivers) return
       if (delivered) this.#delivered(record)
       else this.#undeliverable(record)
     }

@@ -165,6 +165,7 @@ export class Flight implements Reservation, Waiting {
     invariant(this.#state !== "over", "a flight ends once")
     this.#state = "over"
     this.forgetPin()
+    this.plan.body.fill(0)
     this.#timer?.cancel()
     const ended = this.#ended
     this.#ended = undefined

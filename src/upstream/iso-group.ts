@@ -338,6 +338,8 @@ export class IsoGroup implements ControlledGroup, Tower {
     // What still waits to be sealed cannot have been answered.
     if (waiting !== undefined && waiting.sequence !== unqueued) waiting.answered(answer)
     else this.#stray(key, answer)
+    // What it said has been taken from it, and nothing else of it stays in memory (I6).
+    answer.bytes.fill(0)
   }
 
   /** An answer that nobody waits for changes nothing here (faults U7 to U9). */

@@ -311,7 +311,7 @@ export class Link {
       onFrame: (header, body) => this.#frame(header, body),
       onKeepAlive: (reply) => {
         this.#heard()
-        if (reply !== undefined) this.send(reply)
+        if (reply !== undefined) this.send(Buffer.from(reply))
       }
     })
     if (failure !== undefined) return this.#fall(failure)

@@ -133,8 +133,8 @@ describe("a turn writer", () => {
             if (entry === "turn") {
               time.endTurn()
             } else {
-              writer.send(entry)
-              sent.push(entry)
+              sent.push(Uint8Array.from(entry))
+              writer.send(Uint8Array.from(entry))
             }
           }
           time.settle()

@@ -282,14 +282,14 @@ describe("takeover (N8)", () => {
     expect(place.ends()).toEqual(["taken-over"])
     const before = newer.heard.length
     const [waiting] = place.submitted
-    waiting!.answer()
+    const stored = Buffer.from(waiting!.answer().body)
     place.settle()
     expect(waiting!.live).toBe(false)
     expect(newer.heard.length).toBe(before)
     // The terminal repeats, and the stored answer goes to the session that asked for it.
     newer.say(sale("T0000001", "000001", { mti: "0201" }))
     place.settle()
-    place.submitted[1]!.repeat(waiting!.answer().body)
+    place.submitted[1]!.repeat(stored)
     place.settle()
     expect(place.submitted[1]!.live).toBe(true)
     expect(newer.last()).toMatchObject({ 11: "000001", 39: "00" })

@@ -13,8 +13,11 @@ export interface Connection {
   readonly remote: string
   /** SHA-256 fingerprint and subject of a verified client certificate, where there is one. */
   readonly peer?: { readonly subject: string; readonly fingerprint: string }
-  /** Hands bytes to the socket. False: the peer is not draining; wait for `onDrain`. */
-  readonly write: (bytes: Uint8Array) => boolean
+  /**
+   * Hands bytes to the socket. False: the peer is not draining; wait for `onDrain`. `left` is
+   * called when nobody needs the bytes any more, unless they never leave.
+   */
+  readonly write: (bytes: Uint8Array, left?: () => void) => boolean
   /** Bytes handed over that the system has not taken yet. */
   readonly pendingBytes: () => number
   readonly pause: () => void

@@ -97,7 +97,7 @@ async function secrets(words: ReadonlyArray<string>): Promise<number> {
     args: [...words],
     options: { transactions: { type: "string", default: "10000" } }
   })
-  const { mostLeftInMemory, plantCanaries } = await import("./chaos/canaries.ts")
+  const { plantCanaries } = await import("./chaos/canaries.ts")
   const { found, memory, planted, searched } = await plantCanaries(Number(values.transactions))
   process.stdout.write(
     `${planted} secrets planted; at rest ${searched} bytes searched, ${found.length} found in ` +
@@ -108,7 +108,7 @@ async function secrets(words: ReadonlyArray<string>): Promise<number> {
   for (const [place, often] of Object.entries(memory?.found ?? {})) {
     process.stdout.write(`${often} × ${place}\n`)
   }
-  return found.length === 0 && (memory?.total ?? 0) < mostLeftInMemory ? 0 : 1
+  return found.length === 0 && (memory?.total ?? 0) === 0 ? 0 : 1
 }
 
 async function fuzz(words: ReadonlyArray<string>): Promise<number> {

@@ -38,11 +38,10 @@ const mask = `${bin}*********`
 
 /**
  * So many pieces of secrets may still stand in the memory of a switch that has drained, of some
- * fifty that each transaction put there: one message or two, in a block of C++ that has taken over
- * what was freed and used a part of it, or in the allocator's share of a thread that lives. Seen: 0
- * after 1,500 transactions, 0 to a dozen after 10,000.
+ * fifty that each transaction put there: a part of one message, in a block of C++ that has taken
+ * over what was freed and used a part of it. Seen: 0, after 600 transactions as after 10,000.
  */
-export const mostLeftInMemory = 20
+export const mostLeftInMemory = 3
 
 export interface SearchedMemory {
   readonly searched: number

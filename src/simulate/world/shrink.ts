@@ -45,8 +45,21 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, habits: { ...plan.habits, stutter: 0, walkOff: 0, mix: { sale: 1 } } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, split: 0, merge: 0, jitterMs: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, reset: 0, refuse: 0, vanish: 0 } }),
-  (plan) => ({ ...plan, weather: { ...plan.weather, deaf: 0, stall: 0 } })
+  (plan) => ({ ...plan, weather: { ...plan.weather, deaf: 0, stall: 0 } }),
+  (plan) => shortened(plan) as WorldPlan
 ]
+
+/** Digits of a fraction: few enough that nobody takes them for a card number and masks them. */
+const digits = 9
+
+function shortened(value: unknown): unknown {
+  if (typeof value === "number") {
+    return Number.isInteger(value) ? value : Number(value.toPrecision(digits))
+  }
+  if (Array.isArray(value)) return value.map(shortened)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shortened(each)]))
+}
 
 const maxRounds = 8
 

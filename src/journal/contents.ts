@@ -137,8 +137,10 @@ export class Contents {
     const slot = this.#tables[number]!.get(key)
     if (slot === undefined) return undefined
     if (slot.value === undefined) {
-      slot.value = this.#decode(number, slot)
+      const value = this.#decode(number, slot)
+      // First: what goes cold for it may be an earlier turn of its own.
       this.warm.keep(slot)
+      slot.value = value
     }
     // A slot holds a value of its table: only commits and the replay set any.
     return slot.value as JournalTables[T]

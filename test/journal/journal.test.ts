@@ -56,6 +56,16 @@ describe("commits", () => {
     expect(disk.groups.size).toBe(1)
   })
 
+  it("are read back also when what goes cold for them is an earlier turn of their own", () => {
+    const { journal, time } = opened()
+    // Kept at turns 0 and 100 of 512: cold from turn 512 on, and due again at turn 612.
+    for (let turn = 0; turn < 612; turn++) {
+      journal.commit([put(turn === 100 ? 0 : turn)], [], () => {})
+      time.settle()
+    }
+    expect(journal.get("transactions", idOf(0))).toEqual(transaction(0))
+  })
+
   it("that were not synced are gone after a power cut, those acknowledged are there", () => {
     const { disk, journal, time } = opened()
     journal.commit([put(1)], [row(1)], () => {})

@@ -120,6 +120,17 @@ describe("a turn writer", () => {
     expect(wire.writes).toHaveLength(1)
   })
 
+  it("leaves nothing of the frames of a turn behind that it has joined", () => {
+    const time = new ManualTime()
+    const wire = new Wire()
+    const writer = new TurnFlush(time.shape).writer(wire, 1000, { onSlow: () => {} })
+    const frames = [Buffer.from("one"), Buffer.from("two")]
+    for (const frame of frames) writer.send(frame)
+    time.endTurn()
+    expect(Buffer.concat(wire.writes).toString()).toBe("onetwo")
+    expect(Buffer.concat(frames)).toEqual(Buffer.alloc(6))
+  })
+
   it("carries every byte once and in order for any mixture of frames and turns", () => {
     fc.assert(
       fc.property(

@@ -62,9 +62,15 @@ export function rowsByTable(entries: ReadonlyArray<LedgerEntry>): ReadonlyArray<
 const byFirst = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
   a[0] < b[0] ? -1 : 1
 
+/**
+ * The rows that the arrays hold. In a target list, functions that return sets advance in step
+ * without being kept: `FROM unnest($1, $2)` keeps the rows of each array once, then all of them.
+ */
 const given = (columns: ReadonlyArray<Column<unknown>>, first: number): string => {
-  const parameters = columns.map(({ type }, index) => `$${first + index}::${type}[]`)
-  return `unnest(${parameters.join(", ")}) AS u (${columns.map(({ name }) => name).join(", ")})`
+  const elements = columns.map(({ name, type }, index) =>
+    `unnest($${first + index}::${type}[]) AS ${name}`
+  )
+  return `(SELECT ${elements.join(", ")}) AS u`
 }
 
 const storedOf = (columns: ReadonlyArray<Column<unknown>>): string =>

@@ -45,6 +45,8 @@ export function makeLocalClock(timeZone: string): LocalClock {
   let minute = Number.NaN
   let local: LocalTime = { date: "", minuteOfDay: 0 }
   let prefix = ""
+  let second = Number.NaN
+  let stamp = ""
   const at = (wallMs: number): LocalTime => {
     const now = Math.floor(wallMs / minuteMs)
     if (now === minute) return local
@@ -62,9 +64,12 @@ export function makeLocalClock(timeZone: string): LocalClock {
   return {
     at,
     stamp: (wallMs) => {
+      const now = Math.floor(wallMs / 1000)
+      if (now === second) return stamp
       at(wallMs)
-      const seconds = Math.floor(wallMs / 1000) % 60
-      return prefix + (seconds < 10 ? "0" : "") + seconds
+      second = now
+      stamp = prefix + String(now % 60).padStart(2, "0")
+      return stamp
     }
   }
 }

@@ -116,8 +116,17 @@ export class StanAllocator {
   }
 }
 
-const radix = 36
-const perMs = radix * radix
+const perMs = 36 * 36
+
+function base36(number: number, width: number): string {
+  return number.toString(36).toUpperCase().padStart(width, "0")
+}
+
+/** The last two characters of every number. */
+const endings: ReadonlyArray<string> = Array.from(
+  { length: perMs },
+  (_, number) => base36(number, 2)
+)
 
 /**
  * Retrieval reference numbers, 12 characters of 0-9 and A-Z (field 37 is an12):
@@ -132,17 +141,24 @@ const perMs = radix * radix
  */
 export class RrnAllocator {
   readonly #node: string
-  #last: number
+  /** The counter in whole ms, the same in characters behind the node, and what is over. */
+  #ms: number
+  #head: string
+  #over = 0
 
   constructor(node: string, wallMs: number) {
+    invariant(Number.isSafeInteger(wallMs * perMs), "an RRN counter stays a safe integer")
     this.#node = nodeMark(node)
-    this.#last = wallMs * perMs
-    invariant(Number.isSafeInteger(this.#last), "an RRN counter stays a safe integer")
+    this.#ms = wallMs
+    this.#head = this.#node + base36(wallMs, 8)
   }
 
   take(): Rrn {
-    const text = (++this.#last).toString(radix).toUpperCase().padStart(10, "0")
-    return (this.#node + text) as Rrn
+    if (++this.#over === perMs) {
+      this.#over = 0
+      this.#head = this.#node + base36(++this.#ms, 8)
+    }
+    return (this.#head + endings[this.#over]!) as Rrn
   }
 }
 
@@ -156,5 +172,5 @@ export function nodeMark(node: string): string {
   for (let index = 0; index < node.length; index++) {
     hash = Math.imul(hash ^ node.charCodeAt(index), 0x01000193) >>> 0
   }
-  return (hash % perMs).toString(radix).toUpperCase().padStart(2, "0")
+  return endings[hash % perMs]!
 }

@@ -24,7 +24,6 @@ export interface Asked {
   readonly message: Message
   readonly mapping: Mapping
   readonly partialApproval: boolean
-  readonly echoes: ReadonlyArray<Echo>
 }
 
 /** Found once for each dialect. */
@@ -37,8 +36,12 @@ export function echoesOf(dialect: Dialect): ReadonlyArray<Echo> {
 }
 
 /** The answer to a request, or in words what contradicts it. */
-export function judge(asked: Asked, answer: Message): UpstreamAnswer | string {
-  for (const echo of asked.echoes) {
+export function judge(
+  asked: Asked,
+  echoes: ReadonlyArray<Echo>,
+  answer: Message
+): UpstreamAnswer | string {
+  for (const echo of echoes) {
     if (isAltered(asked.message, answer, echo)) return `${echo.role} altered`
   }
   const read = readAnswer(answer)

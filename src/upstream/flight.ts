@@ -14,6 +14,7 @@ import type { FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { Ending, Reservation, UpstreamAnswer } from "../domain/ports/upstream.ts"
 import type { Message } from "../iso8583/message.ts"
+import type { Asked } from "./answers.ts"
 import type { Outcome, Permit } from "./breaker.ts"
 import { unqueued, type Waiting } from "./correlation.ts"
 import type { Link } from "./link.ts"
@@ -29,6 +30,9 @@ export interface Tower {
   readonly await: (flight: Flight, timeoutMs: number) => Timer
   /** Hands its bytes to the link, perhaps after sealing; false: no connection took them. */
   readonly write: (flight: Flight) => boolean
+  /** The answer in our words, or in words what contradicts the request. */
+  readonly judge: (plan: FlightPlan, answer: Message) => UpstreamAnswer | string
+  readonly outcome: (answer: UpstreamAnswer, elapsedMs: number) => Outcome
   /** Everything it owned is free again; `answered` is `undefined` when there was no answer. */
   readonly landed: (flight: Flight, how: Landing) => void
 }
@@ -50,13 +54,14 @@ export interface FlightPlan {
   readonly rrn: Rrn | undefined
   readonly time: string | undefined
   /** A PIN to be translated before `body`, which has zeros in its place, is what leaves. */
-  readonly pin?: {
-    readonly work: PinWork
-    readonly complete: (block: Uint8Array) => Buffer
-  }
-  /** The answer in our words, or in words what contradicts the request. */
-  readonly judge: (answer: Message) => UpstreamAnswer | string
-  readonly outcome: (answer: UpstreamAnswer, elapsedMs: number) => Outcome
+  readonly pin: PinPlan | undefined
+  /** Undefined for an advice. */
+  readonly asked: Asked | undefined
+}
+
+export interface PinPlan {
+  readonly work: PinWork
+  readonly complete: (block: Uint8Array) => Buffer
 }
 
 export class Flight implements Reservation, Waiting {
@@ -106,7 +111,7 @@ export class Flight implements Reservation, Waiting {
   }
 
   #translate(
-    { complete, work }: NonNullable<FlightPlan["pin"]>,
+    { complete, work }: PinPlan,
     done: (failure: FailureCode | undefined) => void
   ): void {
     this.#tower.translate(work, (block) => {
@@ -147,13 +152,13 @@ export class Flight implements Reservation, Waiting {
   }
 
   answered(message: Message): void {
-    const answer = this.plan.judge(message)
+    const answer = this.#tower.judge(this.plan, message)
     if (typeof answer === "string") {
       this.#land({ ending: { _tag: "invalid", detail: answer }, outcome: "failed" })
       return
     }
     const elapsedMs = this.#tower.nowMs() - this.sentMs
-    const outcome = this.plan.outcome(answer, elapsedMs)
+    const outcome = this.#tower.outcome(answer, elapsedMs)
     this.#land({ ending: { _tag: "answered", answer }, outcome })
   }
 

@@ -23,6 +23,7 @@ import type {
   AdviceSend,
   Ending,
   Reservation,
+  UpstreamAnswer,
   UpstreamRequest,
   UpstreamStatus
 } from "../domain/ports/upstream.ts"
@@ -31,10 +32,10 @@ import type { Message } from "../iso8583/message.ts"
 import { AdviceStans } from "./advice-stans.ts"
 import { readAnswer } from "./answers.ts"
 import { BreakerProbe } from "./breaker-probe.ts"
-import { Breaker, type BreakerStatus } from "./breaker.ts"
+import { Breaker, type BreakerStatus, type Outcome } from "./breaker.ts"
 import { Correlation, correlationKey, keyOfAnswer, stanOfKey, unqueued } from "./correlation.ts"
 import type { Waiting } from "./correlation.ts"
-import { Flight, type Landing, type Tower } from "./flight.ts"
+import { Flight, type FlightPlan, type Landing, type Tower } from "./flight.ts"
 import type { ControlledGroup, GroupEvents } from "./group.ts"
 import type { IsoPlanner } from "./iso-planner.ts"
 import type { LinkHost, ManagementEnd, ManagementKind } from "./link-host.ts"
@@ -240,6 +241,14 @@ export class IsoGroup implements ControlledGroup, Tower {
       if (sealed === undefined || !this.#hand(flight, sealed)) flight.failed("unwritten", true)
     })
     return true
+  }
+
+  judge({ asked }: FlightPlan, answer: Message): UpstreamAnswer | string {
+    return this.#planner.judge(asked, answer)
+  }
+
+  outcome(answer: UpstreamAnswer, elapsedMs: number): Outcome {
+    return this.#planner.outcome(answer, elapsedMs)
   }
 
   #hand(flight: Flight, body: Uint8Array): boolean {

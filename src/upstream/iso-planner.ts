@@ -13,10 +13,10 @@ import type { AdviceSend, UpstreamAnswer, UpstreamRequest } from "../domain/port
 import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect, Message, OriginalFacts, Values } from "../iso8583/message.ts"
-import { type Echo, echoesOf, judge, readAnswer } from "./answers.ts"
+import { type Asked, type Echo, echoesOf, judge, readAnswer } from "./answers.ts"
 import type { Outcome, Permit } from "./breaker.ts"
 import { correlationKey } from "./correlation.ts"
-import type { FlightPlan } from "./flight.ts"
+import type { FlightPlan, PinPlan } from "./flight.ts"
 import { originalFacts, stamp, type StampPaths, stampPaths, type Stamps } from "./iso-stamps.ts"
 import type { ManagementKind } from "./link-host.ts"
 import type { Link } from "./link.ts"
@@ -81,12 +81,6 @@ export class IsoPlanner {
     if (!(body instanceof Uint8Array)) return "untranslatable"
     const written = this.dialect.read(body)
     if ("failure" in written) return "untranslatable"
-    const asked = {
-      message: written,
-      mapping,
-      partialApproval: partialApproval === true,
-      echoes: this.#echoes
-    }
     return {
       advice: false,
       transaction: record.id,
@@ -97,13 +91,12 @@ export class IsoPlanner {
       body,
       rrn: values.text(this.#paths.rrn) as Rrn | undefined,
       time: values.text(this.#paths.transmissionTime),
-      ...(pin === undefined ? {} : { pin: this.#secured(pin, written) }),
-      judge: (answer) => judge(asked, answer),
-      outcome: (answer, elapsedMs) => this.#outcome(answer, elapsedMs)
+      pin: pin === undefined ? undefined : this.#secured(pin, written),
+      asked: { message: written, mapping, partialApproval: partialApproval === true }
     }
   }
 
-  #secured(work: PinWork, written: Message): NonNullable<FlightPlan["pin"]> {
+  #secured(work: PinWork, written: Message): PinPlan {
     const complete = (block: Uint8Array) =>
       this.dialect.patch(written, { set: { [work.path]: block }, mac: this.#sealed })
     return { work, complete }
@@ -135,8 +128,8 @@ export class IsoPlanner {
       body,
       rrn: undefined,
       time: undefined,
-      judge: (answer) => this.#acknowledged(answer),
-      outcome: (answer, elapsedMs) => this.#outcome(answer, elapsedMs)
+      pin: undefined,
+      asked: undefined
     }
   }
 
@@ -193,6 +186,11 @@ export class IsoPlanner {
     }
   }
 
+  /** The answer to a request, or to an advice, of which nothing was asked. */
+  judge(asked: Asked | undefined, answer: Message): UpstreamAnswer | string {
+    return asked === undefined ? this.#acknowledged(answer) : judge(asked, this.#echoes, answer)
+  }
+
   /** For an advice, approved means accepted: the chain is over. */
   #acknowledged(answer: Message): UpstreamAnswer | string {
     const read = readAnswer(answer)
@@ -200,7 +198,7 @@ export class IsoPlanner {
     return { ...read, approved: this.dialect.reversal.accepts.has(read.response) }
   }
 
-  #outcome(answer: UpstreamAnswer, elapsedMs: number): Outcome {
+  outcome(answer: UpstreamAnswer, elapsedMs: number): Outcome {
     if (this.#technical.has(answer.response)) return "failed"
     return elapsedMs > this.#config.breaker.slowMs ? "slow" : "good"
   }

@@ -3,6 +3,7 @@
  * deframer gives back as it was; a body that it cannot carry is refused, never cut.
  */
 
+import { copyRun } from "../domain/byte-run.ts"
 import { type FramingDescription, readDescription } from "./description.ts"
 import type { Framing, FramingFault } from "./framing.ts"
 import { HeaderShape } from "./header.ts"
@@ -36,13 +37,13 @@ function lengthFraming(shape: LengthShape): Framing {
       // Nothing at all is a keep-alive, or no frame.
       if (content === 0 || content + overhead > largest) return undefined
       const frame = Buffer.allocUnsafe(prefixBytes + content + trailer.length)
-      frame.set(prefix)
+      copyRun(prefix, 0, prefixBytes, frame, 0)
       writeLength(length, content + overhead, frame, length.before.length)
-      frame.set(head, prefixBytes)
+      copyRun(head, 0, head.length, frame, prefixBytes)
       const bodyAt = prefixBytes + head.length
       if (!header.stamp(frame, prefixBytes, bodyAt, content)) return undefined
-      frame.set(body, bodyAt)
-      frame.set(trailer, bodyAt + body.length)
+      copyRun(body, 0, body.length, frame, bodyAt)
+      copyRun(trailer, 0, trailer.length, frame, bodyAt + body.length)
       return frame
     }
   }

@@ -8,6 +8,7 @@
  *   BASE I     | 16 | … | total 2 | destination 3 | source 3 | …  the first byte is its length
  */
 
+import { copyRun } from "../domain/byte-run.ts"
 import type { HeaderPart } from "./description.ts"
 import { largestLength, writeLength } from "./length-field.ts"
 
@@ -41,17 +42,20 @@ export class HeaderShape {
 
   /** The header of a reply; to one that is cut short, a fresh one. */
   reply(header: Uint8Array): Buffer {
-    const pieces: Array<Uint8Array> = []
+    const reply = Buffer.allocUnsafe(header.length)
+    let size = 0
     let at = 0
     for (const part of this.#parts) {
       const length = partLength(part, header, at, header.length)
       if (length < 0) return this.fresh
       if (length > 0 && part.reply === "same") {
-        pieces.push(answered(part, header.subarray(at, at + length)))
+        copyRun(header, at, at + length, reply, size)
+        swap(part, reply, size, length)
+        size += length
       }
       at += length
     }
-    return pieces.length === 0 ? emptyHeader : Buffer.concat(pieces)
+    return size === reply.length ? reply : reply.subarray(0, size)
   }
 
   /**
@@ -89,12 +93,14 @@ function begins(bytes: Uint8Array, at: number, end: number, mark: Uint8Array): b
   return true
 }
 
-function answered(part: HeaderPart, bytes: Uint8Array): Uint8Array {
-  const { swap } = part
-  if (swap === undefined || swap.at + 2 * swap.bytes > bytes.length) return bytes
-  const copy = Buffer.from(bytes)
-  const middle = swap.at + swap.bytes
-  copy.set(bytes.subarray(middle, middle + swap.bytes), swap.at)
-  copy.set(bytes.subarray(swap.at, middle), middle)
-  return copy
+/** Who is spoken to was who spoke: exchanges the two addresses of a part that has them. */
+function swap(part: HeaderPart, bytes: Uint8Array, start: number, length: number): void {
+  if (part.swap === undefined || part.swap.at + 2 * part.swap.bytes > length) return
+  const first = start + part.swap.at
+  const second = first + part.swap.bytes
+  for (let index = 0; index < part.swap.bytes; index++) {
+    const byte = bytes[first + index]!
+    bytes[first + index] = bytes[second + index]!
+    bytes[second + index] = byte
+  }
 }

@@ -4,6 +4,7 @@
  * fault with the path of the value; nothing half made ever leaves.
  */
 
+import { copyRun } from "../domain/byte-run.ts"
 import { scratchBuffer } from "../domain/scratch.ts"
 import {
   announce,
@@ -278,8 +279,7 @@ export class Assembler {
 
   #encode(field: number, draft: Draft, cursor: number, at: number): number | BuildFault {
     const entry = this.#layout.entries[field]
-    const path = String(field)
-    if (entry === undefined) return { path, problem: "is no field of the dialect" }
+    if (entry === undefined) return faulty(field, "is no field of the dialect")
     if (field === this.#bitmap.third) {
       const end = at + blockBytes(this.#bitmap)
       if (end > maxMessageBytes) return tooLong(field)
@@ -294,16 +294,19 @@ export class Assembler {
     const parts = this.#parts?.get(field)
     let value = existing
     if (parts !== undefined) {
-      if (shape.composite === undefined) return { path, problem: "has no parts in this message" }
+      if (shape.composite === undefined) return faulty(field, "has no parts in this message")
       const made = shape.composite.compose(existing, parts)
       if (typeof made !== "string" && !(made instanceof Uint8Array)) {
-        return { path: made.path === "" ? path : `${path}.${made.path}`, problem: made.problem }
+        return {
+          path: made.path === "" ? String(field) : `${field}.${made.path}`,
+          problem: made.problem
+        }
       }
       value = made
     }
     const end = writeField(shape, value ?? "", this.#out, at)
-    if (typeof end === "string") return { path, problem: end }
-    if (this.#hasCases) this.#note(field, at + (shape.prefix?.bytes ?? 0), end)
+    if (typeof end === "string") return faulty(field, end)
+    if (this.#hasCases) this.#note(field, at + shape.prefixBytes, end)
     return end
   }
 
@@ -360,24 +363,6 @@ const zeroByte: Readonly<Record<Encoding, number>> = {
 
 const noFields = new Int32Array(1)
 
-type Copy = (this: Uint8Array, target: Uint8Array, at: number, from: number, to: number) => number
-
-const { copy } = Buffer.prototype as unknown as { readonly copy: Copy }
-
-/** Short runs byte by byte: a call into the engine costs more. */
-function copyRun(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  out: Uint8Array,
-  at: number
-): void {
-  if (to - from > 24) copy.call(bytes, out, at, from, to)
-  else {
-    for (let byte = from; byte < to; byte++) out[at + byte - from] = bytes[byte]!
-  }
-}
-
 /** What the source has under this field: packed digits as text, everything else as bytes. */
 function keptValue(
   draft: Draft,
@@ -395,6 +380,10 @@ function keptValue(
     : source.bytes.subarray(start, end)
 }
 
+function faulty(field: number, problem: string): BuildFault {
+  return { path: String(field), problem }
+}
+
 function tooLong(field: number): BuildFault {
-  return { path: String(field), problem: "makes the message too long" }
+  return faulty(field, "makes the message too long")
 }

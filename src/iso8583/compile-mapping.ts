@@ -19,7 +19,7 @@
 
 import { type Kind, kinds, managementKinds } from "../domain/kind.ts"
 import { scratchBuffer } from "../domain/scratch.ts"
-import { hasBit } from "./bitmap.ts"
+import { bitsOf, hasBit, setBit } from "./bitmap.ts"
 import { type Condition, conditionFrom } from "./condition.ts"
 import type { CompiledDialect } from "./dialect.ts"
 import type { DialectFault } from "./fault.ts"
@@ -319,11 +319,12 @@ function broughtBack(rules: ReadonlyArray<Rule>, message: Message): ValueList {
  */
 export function identityMapping(dialect: Dialect): Mapping {
   const spoken = dialect as CompiledDialect
-  const withheld = new Set<number>()
-  for (const role of ["stan", "response", "terminal", "merchant", "mac"] as const) {
-    for (const { field } of spoken.semantics.roles[role]) withheld.add(field)
-  }
-  if (spoken.mac !== undefined) withheld.add(spoken.mac.field)
+  const withheld = bitsOf(
+    (["stan", "response", "terminal", "merchant", "mac"] as const).flatMap((role) =>
+      spoken.semantics.roles[role].map(({ field }) => field)
+    )
+  )
+  if (spoken.mac !== undefined) setBit(withheld, spoken.mac.field)
   const amount = spoken.semantics.roles.amount[0]?.field
   const paths = spoken.layout.entries.map((_, field) => String(field))
   return {
@@ -334,8 +335,10 @@ export function identityMapping(dialect: Dialect): Mapping {
     back: (answer) => {
       const values = new ValueList()
       const echo = spoken.echoOf(answer.mti)
-      for (const field of answer.fields()) {
-        if (withheld.has(field) || (field !== amount && hasBit(echo, field))) continue
+      const { index } = answer
+      for (let at = 1; at < index[0]! * 3; at += 3) {
+        const field = index[at]!
+        if (hasBit(withheld, field) || (field !== amount && hasBit(echo, field))) continue
         const path = paths[field]!
         const packed = spoken.layout.entries[field]!.shape.encoding === "bcd"
         const value = packed ? answer.text(path) : answer.raw(path)

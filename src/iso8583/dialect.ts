@@ -147,7 +147,7 @@ export class CompiledDialect implements Dialect {
       this.#pool = new Int32Array(poolSize)
       this.#poolUsed = 0
     }
-    const index = this.#pool.subarray(this.#poolUsed, this.#poolUsed + size)
+    const index = new Int32Array(this.#pool.buffer, this.#poolUsed * 4, size)
     this.#poolUsed += size
     const scratch = this.#scratch
     for (let at = 0; at < size; at++) index[at] = scratch[at]!

@@ -3,6 +3,7 @@
  * not fit its field is named as a problem, never cut and never written past the end.
  */
 
+import { copyRun } from "../domain/byte-run.ts"
 import { scratchBuffer } from "../domain/scratch.ts"
 import { ebcdic037, ebcdic1047, gbkBytes, hex } from "./character-set.ts"
 import { nibbleOf, overpunched } from "./digits.ts"
@@ -301,7 +302,7 @@ function writeRaw(
     const units = isHex(shape.encoding) ? value.length / 2 : rawUnits(shape, value)
     writePrefix(prefix, countOf(shape, units, value.length), out, at)
   }
-  out.set(value, start)
+  copyRun(value, 0, value.length, out, start)
   return start + value.length
 }
 

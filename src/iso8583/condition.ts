@@ -6,7 +6,7 @@
  * All must hold; of a list one must. `?` is any character. `direction` is request or response.
  */
 
-import type { Access, Layout } from "./layout.ts"
+import { type Access, find, type Layout } from "./layout.ts"
 import { join, type SourceReader } from "./source-reader.ts"
 
 /** Looks at a message through its index; `base` is where its body begins within `bytes`. */
@@ -78,8 +78,48 @@ function testOf(
     return always
   }
   if (access.field >= below) reader.fault(path, `must be a field before ${below}`)
-  return presence(access, demand.patterns) ??
+  return presence(access, demand.patterns) ?? inPlace(access, demand.patterns) ??
     ((bytes, base, index, mti) => matches(access.text(bytes, base, index, mti)))
+}
+
+/** A whole field of one shape, of characters or packed digits, is compared where it stands. */
+function inPlace(access: Access, patterns: ReadonlyArray<string>): Condition | undefined {
+  const { entry: { cases, enciphered, shape }, field, tail } = access
+  const { encoding, fixed, type } = shape
+  const packed = encoding === "bcd"
+  const plain = packed
+    ? type === "n" && !shape.unchecked
+    : encoding === "ascii" && !shape.overpunch
+  if (tail !== undefined || cases.length > 0 || enciphered.length > 0) return undefined
+  if (fixed < 0 || !plain) return undefined
+  const lead = packed && shape.fillLeft ? fixed & 1 : 0
+  const fitting = patterns.filter((pattern) => pattern.length === fixed)
+  return (bytes, base, index) => {
+    const at = find(index, field)
+    if (at === 0) return false
+    const start = base + index[at + 1]!
+    for (const pattern of fitting) if (stands(pattern, bytes, start, lead, packed)) return true
+    return false
+  }
+}
+
+/** Does the value that begins at `start` fit? `lead`: a half byte of fill comes first. */
+function stands(
+  pattern: string,
+  bytes: Uint8Array,
+  start: number,
+  lead: number,
+  packed: boolean
+): boolean {
+  for (let at = 0; at < pattern.length; at++) {
+    const wanted = pattern.charCodeAt(at)
+    if (wanted === anyCharacter) continue
+    const place = at + lead
+    const half = (bytes[start + (place >> 1)]! >> (place & 1 ? 0 : 4)) & 0x0f
+    const character = packed ? half + 0x30 : bytes[start + at]
+    if (character !== wanted) return false
+  }
+  return true
 }
 
 function presence(access: Access, patterns: ReadonlyArray<string>): Condition | undefined {

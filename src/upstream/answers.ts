@@ -44,15 +44,14 @@ export function judge(
   for (const echo of echoes) {
     if (isAltered(asked.message, answer, echo)) return `${echo.role} altered`
   }
-  const read = readAnswer(answer)
+  const { mapping } = asked
+  const read = readAnswer(answer, mapping.from === mapping.to)
   if (typeof read === "string") return read
+  read.values = mapping.back(answer)
   const ours = asked.message.role("amount")
   const theirs = answer.role("amount")
-  const { mapping } = asked
-  // Within one dialect the terminal hears the very code.
-  if (mapping.from === mapping.to) read.response1987 = answer.dialect.response1987(read.response)
-  read.values = mapping.back(answer)
-  if (ours === undefined || theirs === undefined || Number(ours) === Number(theirs)) return read
+  if (ours === undefined || theirs === undefined || ours === theirs) return read
+  if (Number(ours) === Number(theirs)) return read
   const minor = Number(theirs)
   const lessApproved = answer.dialect.partialApprovals.has(read.response) &&
     asked.partialApproval && minor > 0 && minor < Number(ours)
@@ -84,8 +83,11 @@ function isSame(asked: Message, answer: Message, field: number): boolean {
   return true
 }
 
-/** An answer by itself, as a late one is read; in words what it lacks. */
-export function readAnswer(answer: Message): Draft<UpstreamAnswer> | string {
+/**
+ * An answer by itself, as a late one is read; in words what it lacks. `within`: the terminal speaks
+ * the same dialect, and hears the very code.
+ */
+export function readAnswer(answer: Message, within = false): Draft<UpstreamAnswer> | string {
   const response = answer.role("response")
   if (response === undefined) return "no response code"
   const { dialect } = answer
@@ -94,7 +96,7 @@ export function readAnswer(answer: Message): Draft<UpstreamAnswer> | string {
   const read: Draft<UpstreamAnswer> = {
     approved: isApproval(dialect, response),
     response,
-    response1987: in1987(dialect, response)
+    response1987: within ? dialect.response1987(response) : in1987(dialect, response)
   }
   if (authCode !== undefined && authCode !== "") read.authCode = authCode
   if (rrn !== undefined && rrn !== "") read.rrn = rrn as Rrn

@@ -65,6 +65,7 @@ const byFirst = (a: readonly [string, unknown], b: readonly [string, unknown]): 
 /**
  * The rows that the arrays hold. In a target list, functions that return sets advance in step
  * without being kept: `FROM unnest($1, $2)` keeps the rows of each array once, then all of them.
+ * Those that end early are null from there on.
  */
 const given = (columns: ReadonlyArray<Column<unknown>>, first: number): string => {
   const elements = columns.map(({ name, type }, index) =>

@@ -15,12 +15,18 @@ export interface Column<Row> {
   readonly pick: (row: Row) => string | number | boolean | undefined
 }
 
-/** The literal, or undefined: a value holds the character that PostgreSQL cannot store (NUL). */
+const isAbsent = (value: unknown): boolean => value === undefined
+
+/**
+ * The literal, or undefined: a value holds the character that PostgreSQL cannot store (NUL). Of a
+ * column that no row has it is empty, which stands for as many nulls as the key has values.
+ */
 export function arrayLiteral<Row>(
   rows: ReadonlyArray<Row>,
   pick: Column<Row>["pick"]
 ): string | undefined {
   const values = rows.map(pick)
+  if (values.every(isAbsent)) return "{}"
   const json = JSON.stringify(values)
   if (!json.includes("\\")) return `{${json.slice(1, -1)}}`
   return escapedLiteral(values)

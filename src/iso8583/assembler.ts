@@ -23,7 +23,7 @@ import { bytesOf } from "./field-size.ts"
 import { writeField } from "./field-writer.ts"
 import { type Encoding, type FieldShape, textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
-import { find, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
+import { type FieldEntry, find, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
 import { mtiBytes, type MtiEncoding, writeMti } from "./message-type.ts"
 import type { MessageView } from "./message-view.ts"
 import type { Values } from "./message.ts"
@@ -58,9 +58,9 @@ export class Assembler {
   readonly #mtiEncoding: MtiEncoding
   readonly #bitmap: BitmapForm
   readonly #layout: Layout
-  /** Words of the fields whose shape depends on something. */
+  /** Words of the fields that have cases, and of all whose shape depends on others. */
   readonly #cased: Int32Array
-  readonly #hasCases: boolean
+  readonly #dependent: Int32Array
   readonly #out = work
   readonly #slots: Array<string | Uint8Array | undefined> = Array.from({ length: 193 })
   #parts: Map<number, PartMap> | undefined
@@ -68,15 +68,17 @@ export class Assembler {
   readonly #words = new Int32Array(wordCount)
   readonly #fresh = new Int32Array(wordCount)
   readonly #built = new Int32Array(indexCapacity)
+  /** One of the written fields is such a one: where the others stand must be known. */
+  #conditional = false
 
   constructor(mti: MtiEncoding, bitmap: BitmapForm, layout: Layout) {
     this.#mtiEncoding = mti
     this.#bitmap = bitmap
     this.#layout = layout
-    this.#cased = bitsOf(
-      layout.entries.flatMap((entry, field) => (entry?.cases.length ?? 0) > 0 ? [field] : [])
-    )
-    this.#hasCases = this.#cased.some((word) => word !== 0)
+    const wordsOf = (has: (entry: FieldEntry) => boolean) =>
+      bitsOf(layout.entries.flatMap((entry, field) => entry && has(entry) ? [field] : []))
+    this.#cased = wordsOf(({ cases }) => cases.length > 0)
+    this.#dependent = wordsOf(({ cases, enciphered }) => cases.length + enciphered.length > 0)
   }
 
   assemble(draft: Draft): Buffer | BuildFault {
@@ -89,6 +91,7 @@ export class Assembler {
     const { keep, source } = draft
     if (source !== undefined && keep !== undefined) this.#keep(source, keep, draft.mti)
     if (this.#bitmap.third > 0) this.#markThird(this.#bitmap.third)
+    this.#conditional = this.#dependsOnOthers()
     fault ??= this.#missing(draft)
     const result = fault ?? this.#write(draft)
     this.#forget()
@@ -99,7 +102,7 @@ export class Assembler {
   #keep({ index, mtiNumber }: MessageView, keep: Int32Array, mti: number): void {
     const words = this.#words
     const fresh = this.#fresh
-    const moved = this.#hasCases && mti !== mtiNumber
+    const moved = mti !== mtiNumber
     for (let at = 1, last = index[0]! * 3; at < last; at += 3) {
       const field = index[at]! - 1
       const bit = (0x80000000 >>> (field & 31)) & keep[field >> 5]!
@@ -112,6 +115,13 @@ export class Assembler {
   #markThird(third: number): void {
     const words = this.#words
     if ((words[4]! | words[5]!) !== 0 || hasBit(words, third)) this.#mark(third)
+  }
+
+  #dependsOnOthers(): boolean {
+    for (let word = 0; word < wordCount; word++) {
+      if ((this.#fresh[word]! & this.#dependent[word]!) !== 0) return true
+    }
+    return false
   }
 
   #shapeOf(field: number) {
@@ -251,7 +261,7 @@ export class Assembler {
         continue
       }
       // A condition may look at it.
-      if (this.#hasCases) {
+      if (this.#conditional) {
         this.#note(field + 1, at + index[place + 1]! - from, at + end - from)
       }
       to = end
@@ -286,7 +296,7 @@ export class Assembler {
       writeBlock(this.#bitmap, this.#words, 4, this.#out, at, draft.small)
       return end
     }
-    const shape = this.#hasCases
+    const shape = this.#conditional
       ? shapeIn(entry, this.#out, 0, this.#built, draft.mti)
       : entry.shape
     const existing = this.#slots[field] ?? keptValue(draft, field, cursor, this.#layout)
@@ -306,7 +316,7 @@ export class Assembler {
     }
     const end = writeField(shape, value ?? "", this.#out, at)
     if (typeof end === "string") return faulty(field, end)
-    if (this.#hasCases) this.#note(field, at + shape.prefixBytes, end)
+    if (this.#conditional) this.#note(field, at + shape.prefixBytes, end)
     return end
   }
 

@@ -195,6 +195,9 @@ export function serverArguments(
     max_wal_size: "2GB",
     checkpoint_timeout: "15min",
     jit: "off",
+    // Enough to choose an index. ANALYZE of a day that grows, once a minute at first, reads 3,000
+    // rows of it instead of 30,000: a tenth of the time, on the cores that the switch has.
+    default_statistics_target: "10",
     timezone: "UTC",
     log_timezone: "UTC",
     log_min_error_statement: "panic",

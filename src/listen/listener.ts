@@ -17,7 +17,8 @@ import type { TimersShape } from "../actor/timers.ts"
 import type { Connection, ConnectionHandler, ListenOptions } from "../domain/ports/transport.ts"
 import { maxHeaderBytes, readProxyHeader } from "./proxy-header.ts"
 import { SecureFiles } from "./secure-files.ts"
-import { addressOf, named, remoteOf, SocketConnection } from "./socket-connection.ts"
+import { readShared } from "./shared-reads.ts"
+import { addressOf, heard, named, remoteOf, SocketConnection } from "./socket-connection.ts"
 
 /** Quiet connections are probed after this; it costs the terminal's network nothing to speak of. */
 export const probeAfterMs = 60_000
@@ -164,7 +165,8 @@ export class Listener {
     if (this.#tls === undefined) {
       // Before, and not after: whoever takes the connection may want it paused.
       if (this.#options.proxy !== undefined) socket.resume()
-      this.#hand(socket, source ?? seen, undefined)
+      const plain = this.#options.proxy === undefined ? readShared(socket, heard) : undefined
+      this.#hand(plain ?? socket, source ?? seen, undefined)
       return
     }
     if (source !== undefined) {

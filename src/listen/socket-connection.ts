@@ -92,8 +92,13 @@ export class SocketConnection implements Connection {
 /** The system's names for a connection that the other side broke. */
 const broken = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"])
 
+/** Tells the handler what its socket read. */
+export function heard(socket: OwnedSocket, chunk: Buffer): void {
+  socket[owner]?.handler()?.onData(chunk)
+}
+
 function arrived(this: OwnedSocket, chunk: Buffer): void {
-  this[owner]?.handler()?.onData(chunk)
+  heard(this, chunk)
 }
 
 function drained(this: OwnedSocket): void {

@@ -134,7 +134,7 @@ export const runSwitch = (run: SwitchRun) =>
     const { loaded } = run
     const prepared = yield* prepare(loaded)
     const ends = yield* endings
-    const ground = productionGround(loaded, prepared.accounts, ends.onJournalFailed)
+    const ground = productionGround(loaded, prepared, ends.onJournalFailed)
     const layer = switchLayer(loaded, prepared, { ...ground, stories: run.stories }).pipe(
       Layer.provideMerge(machineGround(run, prepared, version)),
       Layer.provideMerge(currentConfigLayer(loaded))

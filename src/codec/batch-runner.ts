@@ -5,30 +5,44 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
+import { managementKinds } from "../domain/kind.ts"
+import type { AtRest } from "../domain/ports/codec.ts"
 import { wipeScratch } from "../domain/scratch.ts"
+import { makeSealing, type Sealing } from "../domain/sealing.ts"
 import { indexCapacity } from "../iso8583/indexer.ts"
-import type { Dialect } from "../iso8583/message.ts"
+import type { Dialect, Message } from "../iso8583/message.ts"
+import { cardOf, requestText } from "../iso8583/request-facts.ts"
 import type { NotificationAccount } from "../qr/notification-account.ts"
 import { verifyNotification } from "../qr/notification.ts"
 import { CipherCache } from "../security/cipher-cache.ts"
+import type { RandomBytes } from "../security/pin-block.ts"
+import { isFault } from "../security/security-fault.ts"
+import { makeVault, type VaultKeys, wipeVaultKeys } from "../security/vault.ts"
 import { type BatchTask, ends, itemWords, ops, ResultWriter } from "./batch.ts"
-import { checkMac, entryOf, macOver } from "./mac-check.ts"
+import { checkMac, entryOf, macOver, verdicts } from "./mac-check.ts"
 
 /** The part of a dialect that a worker needs. */
-export type WorkerDialect = Pick<Dialect, "index" | "mac">
+export type WorkerDialect = Pick<Dialect, "index" | "mac" | "view">
 
 const noBytes = new Uint8Array(0)
+const wrong = verdicts.indexOf("wrong")
 
 export class BatchRunner {
   readonly #compile: (source: unknown, number: number) => WorkerDialect
+  readonly #random: RandomBytes
+  #sealing: Sealing | undefined
   readonly #dialects = new Map<number, WorkerDialect>()
   readonly #accounts = new Map<string, NotificationAccount>()
   readonly #cache = new CipherCache()
   readonly #index = new Int32Array(indexCapacity)
   readonly #writer = new ResultWriter()
 
-  constructor(compile: (source: unknown, number: number) => WorkerDialect) {
+  constructor(
+    compile: (source: unknown, number: number) => WorkerDialect,
+    random: RandomBytes
+  ) {
     this.#compile = compile
+    this.#random = random
   }
 
   run(task: BatchTask): Int32Array<ArrayBuffer> {
@@ -43,6 +57,7 @@ export class BatchRunner {
       if (account === undefined) this.#accounts.delete(name)
       else this.#accounts.set(name, account as NotificationAccount)
     }
+    if (task.vault !== undefined) this.#learn(task.vault)
     const count = task.batch.byteLength === 0 ? 0 : new Int32Array(task.batch, 0, 1)[0]!
     const words = new Int32Array(task.batch, 0, count === 0 ? 0 : 1 + itemWords * count)
     for (let item = 0; item < count; item++) this.#attempt(task.batch, words, 1 + itemWords * item)
@@ -51,6 +66,13 @@ export class BatchRunner {
     new Uint8Array(task.batch).fill(0)
     wipeScratch()
     return this.#writer.take()
+  }
+
+  #learn(keys: VaultKeys): void {
+    const vault = makeVault(keys, this.#random)
+    wipeVaultKeys(keys)
+    if (isFault(vault)) throw new Error(`the vault's keys: ${vault.code}`)
+    this.#sealing = makeSealing(vault)
   }
 
   #attempt(batch: ArrayBuffer, words: Int32Array, at: number): void {
@@ -104,6 +126,9 @@ export class BatchRunner {
     this.#writer.word(ends.done)
     this.#writer.word(verdict)
     this.#writer.index(index, count)
+    if (this.#sealing === undefined || verdict === wrong) return this.#writer.atRest(undefined)
+    const message = dialect.view(bytes, index.subarray(0, 1 + 3 * count))
+    this.#writer.atRest(atRest(this.#sealing, message))
   }
 
   #notice(head: Uint8Array, body: Uint8Array): void {
@@ -124,6 +149,17 @@ export class BatchRunner {
     if (dialect === undefined) throw new Error(`dialect ${number} was never sent`)
     return dialect
   }
+}
+
+/** Of a request that may become a transaction: what its record will keep, in words of the desk. */
+function atRest(sealing: Sealing, message: Message): AtRest | undefined {
+  if (message.dialect.isResponse(message)) return undefined
+  const kind = message.kind()
+  if (kind === undefined || managementKinds.has(kind)) return undefined
+  const card = cardOf(message)
+  const text = requestText(message, card.pan)
+  if (text === undefined) return undefined
+  return { fingerprint: sealing.digest(text), sealed: sealing.seal(card) }
 }
 
 type NoticeHead = readonly [string, ReadonlyArray<readonly [string, string]>, number]

@@ -5,7 +5,10 @@ import { compileDialect } from "../iso8583/compile.ts"
 import { BatchRunner, type WorkerDialect } from "./batch-runner.ts"
 import type { BatchTask } from "./batch.ts"
 
-const runner = new BatchRunner(compiled)
+/** A key stream of its own for the vault of this thread, whoever else seals under the same key. */
+const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
+
+const runner = new BatchRunner(compiled, random)
 
 export function runBatch(task: BatchTask): unknown {
   return move(runner.run(task))

@@ -6,7 +6,8 @@
  *           item = | op | subject | key | start | length | cover |
  *
  *   back    decode   | 0 |                                       a fault: the reader finds it again
- *                    | 1 | verdict | count | field, start, end … |
+ *                    | 1 | verdict | count | field, start, end … | at rest |
+ *                      at rest = | length | fingerprint | length | sealed |   or length 0 alone
  *           verify   | 1 | verdict |
  *           seal     | 1 | length | the MAC, padded to words |   length 0: it could not be made
  *           notice   | 1 | length | verdict as JSON, padded |
@@ -14,7 +15,9 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
+import type { AtRest } from "../domain/ports/codec.ts"
 import type { Dialect } from "../iso8583/message.ts"
+import type { VaultKeys } from "../security/vault.ts"
 import type { Job } from "./job.ts"
 import { coveredBy, placeOf } from "./mac-check.ts"
 
@@ -34,6 +37,8 @@ export interface Lessons {
   readonly keys: Array<{ readonly handle: KeyHandle; readonly key: Uint8Array }>
   readonly drops: Array<KeyHandle>
   readonly accounts: Array<{ readonly name: string; readonly account: unknown }>
+  /** Once, with the first batch, where there is one. */
+  readonly vault?: VaultKeys
 }
 
 export interface BatchTask extends Lessons {
@@ -136,6 +141,12 @@ export class ResultWriter {
     this.#length += length
   }
 
+  atRest(made: AtRest | undefined): void {
+    if (made === undefined) return this.word(0)
+    this.bytes(Buffer.from(made.fingerprint, "latin1"))
+    this.bytes(made.sealed)
+  }
+
   bytes(bytes: Uint8Array): void {
     this.word(bytes.length)
     const words = Math.ceil(bytes.length / 4)
@@ -187,6 +198,12 @@ export class ResultReader {
     const start = this.#at
     this.#at += 1 + 3 * this.#words[start]!
     return this.#words.subarray(start, this.#at)
+  }
+
+  atRest(): AtRest | undefined {
+    const text = this.bytes()
+    if (text.length === 0) return undefined
+    return { fingerprint: Buffer.from(text).toString("latin1"), sealed: this.bytes() }
   }
 
   bytes(): Uint8Array {

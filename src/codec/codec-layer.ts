@@ -18,6 +18,7 @@ import { SecurityModule } from "../domain/ports/security-module.ts"
 import { Time } from "../domain/ports/time.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import type { NotificationAccounts } from "../qr/notification-account.ts"
+import type { VaultKeys } from "../security/vault.ts"
 import { Bench } from "./in-place.ts"
 import { type Job, Lane } from "./job.ts"
 import { coveredBy, placeOf } from "./mac-check.ts"
@@ -38,6 +39,8 @@ export interface PooledOptions extends InPlaceOptions {
   readonly queueFrames: number
   /** A worker that shows nothing for this long is replaced. */
   readonly hungMs?: number
+  /** Given, threads seal what the record of a request keeps, beside decoding it. */
+  readonly vault?: () => VaultKeys
   /** The thread's entry, where it is not ours. */
   readonly workerFile?: URL
 }
@@ -85,11 +88,11 @@ export function pooledCodecLayer(
       const module = yield* SecurityModule
       const bench = yield* benchOf(options)
       const file = options.workerFile ?? new URL("./worker.ts", import.meta.url)
-      const { accounts, queueFrames, workers } = options
+      const { accounts, queueFrames, vault, workers } = options
       const meter = options.meter ?? noMeter
       const pool = new Pool(
         { workers, queueFrames, hungMs: options.hungMs ?? defaultHungMs, meter },
-        { file, module, accounts },
+        { file, module, accounts, vault },
         time,
         bench
       )

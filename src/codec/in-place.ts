@@ -4,7 +4,7 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
-import type { Decoded, NotificationVerdict } from "../domain/ports/codec.ts"
+import type { AtRest, Decoded, NotificationVerdict } from "../domain/ports/codec.ts"
 import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
 import type { CodecFault } from "../iso8583/fault.ts"
 import type { MacRule, Message } from "../iso8583/message.ts"
@@ -43,7 +43,9 @@ export class Bench {
         const read = readGuarded(job)
         if (read === undefined) return refused(job)
         if ("failure" in read) settle(job, { _tag: "fault", fault: read })
-        else this.#verdict(read, job.key, (verdict) => settle(job, decoded(read, verdict)))
+        else {this.#verdict(read, job.key, (verdict) => {
+            settle(job, decoded(read, verdict, undefined))
+          })}
         return true
       }
       case "verify":
@@ -67,12 +69,17 @@ export class Bench {
   }
 
   /** A message that a worker indexed; what the worker had no key for is checked by the module. */
-  finish(job: DecodeJob, message: Message, verdict: number): void {
+  finish(
+    job: DecodeJob,
+    message: Message,
+    verdict: number,
+    atRest: AtRest | undefined
+  ): void {
     const { dialect, key } = job
     const checked = verdict !== 0 || key === undefined || dialect.mac === undefined ||
       this.#keys.share(key, dialect.mac.algorithm)
-    if (checked) settle(job, decoded(message, verdict))
-    else this.#verdict(message, key, (made) => settle(job, decoded(message, made)))
+    if (checked) settle(job, decoded(message, verdict, atRest))
+    else this.#verdict(message, key, (made) => settle(job, decoded(message, made, atRest)))
   }
 
   #seal(job: SealJob): void {
@@ -141,6 +148,6 @@ function refused(job: Job): false {
   return false
 }
 
-function decoded(message: Message, verdict: number): Decoded {
-  return { _tag: "message", message, mac: verdicts[verdict]! }
+function decoded(message: Message, verdict: number, atRest: AtRest | undefined): Decoded {
+  return { _tag: "message", message, mac: verdicts[verdict]!, atRest }
 }

@@ -10,6 +10,7 @@ import type { KeyHandle } from "../domain/brand.ts"
 import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { NotificationAccount, NotificationAccounts } from "../qr/notification-account.ts"
+import { type VaultKeys, wipeVaultKeys } from "../security/vault.ts"
 import { type BatchTask, type Lessons, noKey, writeBatch } from "./batch.ts"
 import type { Job } from "./job.ts"
 import { KeyLessons, KnownKeys } from "./known-keys.ts"
@@ -35,6 +36,8 @@ export interface PoolWorkerHouse {
   readonly file: URL
   readonly module: SecurityModuleShape
   readonly accounts: NotificationAccounts
+  /** A copy for a thread that is hired; absent: what rests on disk is sealed elsewhere. */
+  readonly vault?: (() => VaultKeys) | undefined
   readonly nowMs: () => number
   readonly returned: (worker: PoolWorker, batch: Batch, results: Int32Array) => void
   /** The thread is of no more use; its batches, the one it was at first. */
@@ -81,7 +84,10 @@ export class PoolWorker {
 
   /** Resolves when the thread stands and has answered; rejects when it cannot. */
   async start(): Promise<void> {
-    await this.#piscina.run({ ...this.#lessons(), batch: new ArrayBuffer(0) })
+    const vault = this.#house.vault?.()
+    const known = { ...this.#lessons(), ...(vault === undefined ? {} : { vault }) }
+    await this.#piscina.run({ ...known, batch: new ArrayBuffer(0) })
+    if (vault !== undefined) wipeVaultKeys(vault)
     this.#ready = true
   }
 

@@ -4,7 +4,7 @@
  * hold: nobody's work is lost, done twice for its owner, or out of its lane's order; what waits is
  * bounded; a job that ends two workers is refused, and no other job with it.
  *
- *   decode ─┐                    ┌─ one or two small ones, nothing to decipher ─► here, at once
+ *   decode ─┐                    ┌─ a few small ones, no notification ─► here, at once
  *   verify ─┼─► queue ─► turn ───┤
  *   seal   ─┤                    └─ batches ─► worker 1 (two in flight) ─► results ─► lanes
  *   notice ─┘                          └─────► worker 2 …
@@ -24,7 +24,7 @@ export const maxBatchJobs = 64
 export const maxBatchBytes = 262_144
 
 /** More than this in a turn is worth waking a worker for, and so is a longer message. */
-export const inPlaceJobs = 2
+export const inPlaceJobs = 8
 export const inPlaceBytes = 1024
 
 /** How often workers are looked at. */
@@ -68,7 +68,7 @@ export class Pool {
 
   constructor(
     options: PoolOptions,
-    house: Pick<PoolWorkerHouse, "file" | "module" | "accounts">,
+    house: Pick<PoolWorkerHouse, "file" | "module" | "accounts" | "vault">,
     time: TimeShape,
     bench: Bench
   ) {
@@ -221,7 +221,7 @@ export class Pool {
         if (end === ends.fault) return void this.#bench.work(job)
         const verdict = reader.word()
         const message = job.dialect.view(job.bytes, reader.index())
-        return this.#bench.finish(job, message, verdict)
+        return this.#bench.finish(job, message, verdict, reader.atRest())
       }
       case "verify":
         return settle(job, verdicts[reader.word()]!)

@@ -80,8 +80,8 @@ export function makeVault(keys: VaultKeys, random: RandomBytes): VaultShape | Se
   }
 }
 
-/** A vault over the keys `vault-data` and `vault-digest` of a store. */
-export function vaultFrom(store: KeyStore, random: RandomBytes): VaultShape | SecurityFault {
+/** The keys `vault-data` and `vault-digest` of a store; to be wiped by whoever asked. */
+export function vaultKeysOf(store: KeyStore): VaultKeys | SecurityFault {
   const data = new Map<number, Uint8Array>()
   for (const entry of store.versions(vaultKeyNames.data)) {
     const key = ofUsage(store, entry, "D0")
@@ -91,10 +91,20 @@ export function vaultFrom(store: KeyStore, random: RandomBytes): VaultShape | Se
   const entry = store.current(vaultKeyNames.digest)
   if (entry === undefined) return fault("key-unknown")
   const digest = ofUsage(store, entry, "M7")
-  if (isFault(digest)) return digest
-  const vault = makeVault({ data, digest }, random)
-  for (const key of [...data.values(), digest]) key.fill(0)
+  return isFault(digest) ? digest : { data, digest }
+}
+
+/** A vault over the keys of a store. */
+export function vaultFrom(store: KeyStore, random: RandomBytes): VaultShape | SecurityFault {
+  const keys = vaultKeysOf(store)
+  if (isFault(keys)) return keys
+  const vault = makeVault(keys, random)
+  wipeVaultKeys(keys)
   return vault
+}
+
+export function wipeVaultKeys({ data, digest }: VaultKeys): void {
+  for (const key of [...data.values(), digest]) key.fill(0)
 }
 
 /** Fails when the store lacks a key of the vault, or its block forbids the use. */

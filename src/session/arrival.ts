@@ -2,7 +2,7 @@
 
 import type { KeyHandle } from "../domain/brand.ts"
 import type { Kind } from "../domain/kind.ts"
-import type { Decoded } from "../domain/ports/codec.ts"
+import type { AtRest, Decoded } from "../domain/ports/codec.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Message } from "../iso8583/message.ts"
 
@@ -13,6 +13,7 @@ export class Arrival {
   /** Monotonic time of its last byte. */
   readonly atMs: number
   result: Decoded | undefined
+  atRest: AtRest | undefined
   /** The key under which the MAC was checked last. */
   key: KeyHandle | undefined
   /** `key` was derived for this message alone, and goes when its MAC was checked. */

@@ -183,6 +183,7 @@ export class IsoSession extends Line<Arrival> {
     const arrival = this.#decoding?.shift()
     if (arrival === undefined) return
     arrival.result = result
+    if (result._tag === "message") arrival.atRest = result.atRest
     this.actor.tell(arrival)
   }
 

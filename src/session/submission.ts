@@ -12,21 +12,9 @@ import { followOnKinds } from "../domain/kind.ts"
 import type { PinUnder } from "../domain/ports/security-module.ts"
 import type { Submission } from "../domain/ports/transactions.ts"
 import type { Message } from "../iso8583/message.ts"
+import { amountOf, cardOf, present } from "../iso8583/request-facts.ts"
 import { recogniseCode } from "../qr/pay-code.ts"
 import type { Spoken } from "./arrival.ts"
-
-/** Facts that are texts, and that a message may lack. */
-type TextFact =
-  | "entryMode"
-  | "batch"
-  | "rrn"
-  | "authCode"
-  | "localTime"
-  | "cardSequence"
-  | "payCode"
-  | "pan"
-  | "expiry"
-  | "currency"
 
 /** `session` is the generation that asks; `pin` the key of the PIN block, if there is one. */
 export function submissionOf(
@@ -38,8 +26,8 @@ export function submissionOf(
   const { dialect } = message
   const stan = message.role("stan")
   if (stan === undefined) return "field-missing"
-  const amount = message.role("amount")
-  if (amount !== undefined && !isAmount(amount)) return "message-format"
+  const amount = amountOf(message)
+  if (amount === "wrong") return "message-format"
   const channel = channelOf(message)
   const payCode = present(message.role("payCode"))
   const made: Draft<Submission> = {
@@ -58,25 +46,29 @@ export function submissionOf(
     stan: stan as Stan,
     message
   }
-  if (amount !== undefined) made.amount = Number(amount)
-  put(made, "currency", message.role("currency"))
-  putCard(made, message)
-  put(made, "entryMode", message.role("entryMode"))
-  put(made, "batch", message.role("batch"))
-  put(made, "rrn", message.role("rrn"))
-  put(made, "authCode", message.role("authCode"))
-  put(made, "localTime", localTimeOf(message))
-  put(made, "cardSequence", message.role("cardSequence"))
-  put(made, "payCode", payCode)
+  const currency = present(message.role("currency"))
+  const entryMode = present(message.role("entryMode"))
+  const batch = present(message.role("batch"))
+  const rrn = present(message.role("rrn"))
+  const authCode = present(message.role("authCode"))
+  const localTime = present(localTimeOf(message))
+  const { cardSequence, expiry, pan } = cardOf(message)
+  if (amount !== undefined) made.amount = amount
+  if (currency !== undefined) made.currency = currency
+  if (pan !== undefined) made.pan = pan
+  if (expiry !== undefined) made.expiry = expiry
+  if (entryMode !== undefined) made.entryMode = entryMode
+  if (batch !== undefined) made.batch = batch
+  if (rrn !== undefined) made.rrn = rrn
+  if (authCode !== undefined) made.authCode = authCode
+  if (localTime !== undefined) made.localTime = localTime
+  if (cardSequence !== undefined) made.cardSequence = cardSequence
+  if (payCode !== undefined) made.payCode = payCode
+  if (arrival.atRest !== undefined) made.atRest = arrival.atRest
   if (pin !== undefined) made.pin = pin
   const original = followOnKinds.has(kind) ? originalOf(message) : undefined
   if (original !== undefined) made.original = original
   return made
-}
-
-function put(made: Draft<Submission>, fact: TextFact, value: string | undefined): void {
-  const text = present(value)
-  if (text !== undefined) made[fact] = text
 }
 
 function optional<K extends string>(
@@ -85,16 +77,6 @@ function optional<K extends string>(
 ): Readonly<Partial<Record<K, string>>> {
   const text = present(value)
   return (text === undefined ? {} : { [key]: text }) as Readonly<Partial<Record<K, string>>>
-}
-
-/** Fixed text fields travel padded; a field of nothing but padding says nothing. */
-function present(text: string | undefined): string | undefined {
-  const trimmed = text?.trimEnd()
-  return trimmed === "" ? undefined : trimmed
-}
-
-function isAmount(text: string): boolean {
-  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text))
 }
 
 const channelNames: ReadonlySet<string> = new Set(channels)
@@ -109,21 +91,6 @@ export function schemeOf(channel: Channel, payCode: string | undefined): Scheme 
   if (!channel.startsWith("qr-")) return "card"
   if (payCode === undefined) return "generic-qr"
   return recogniseCode(payCode, true)?.scheme ?? "generic-qr"
-}
-
-/**
- * Track 2 is `PAN D YYMM …`, and is read where it has to fill a gap; where it is enciphered its
- * expiry may be no digits.
- */
-function putCard(made: Draft<Submission>, message: Message): void {
-  const pan = message.role("pan")
-  const expiry = message.role("expiry")
-  const track = pan === undefined || expiry === undefined ? message.role("track2") : undefined
-  const [, trackPan, trackExpiry] = track === undefined
-    ? []
-    : /^(\d{12,19})[D=](\d{4})?/.exec(track) ?? []
-  put(made, "pan", pan ?? trackPan)
-  put(made, "expiry", expiry ?? trackExpiry)
 }
 
 /** MMDDhhmmss, where the terminal wrote both date and time. */

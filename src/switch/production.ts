@@ -17,6 +17,7 @@ import { loadConfig } from "../config/load.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { loadPanTokens } from "../config/pan-token-key.ts"
 import { makeBusinessDays, makeLocalClock } from "../domain/business-day.ts"
+import { invariant } from "../domain/invariant.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { diskStoreLayer } from "../journal/disk-store.ts"
 import { archiveLayer } from "../ledger/archive.ts"
@@ -30,6 +31,8 @@ import { codecMeter, ledgerMeter } from "../observe/station-meters.ts"
 import { compileRoutes } from "../route/route-table.ts"
 import { RouteControl } from "../route/router.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
+import { isFault } from "../security/security-fault.ts"
+import { type VaultKeys, vaultKeysOf } from "../security/vault.ts"
 import { EstateControl } from "../session/estate.ts"
 import { UpstreamControl } from "../upstream/upstreams.ts"
 import { BackOffice, backOfficeLayer } from "./back-office.ts"
@@ -76,7 +79,7 @@ export interface Prepared {
 /** Codec and ledger as the configuration wants them. */
 export function productionGround(
   { config }: LoadedConfig,
-  { notifications }: Accounts,
+  { accounts: { notifications }, store }: Prepared,
   onJournalFailed: () => void
 ) {
   const days = makeBusinessDays(makeLocalClock(config.timeZone), config.cutOver)
@@ -85,6 +88,7 @@ export function productionGround(
       pooledCodecLayer({
         ...config.codec,
         accounts: (name) => notifications.get(name),
+        vault: () => vaultKeys(store),
         meter: codecMeter(metrics, lines)
       }))),
     ledger: Layer.provideMerge(
@@ -101,6 +105,13 @@ export function productionGround(
     ),
     onJournalFailed
   }
+}
+
+/** For a thread; the vault's own layer has refused what does not fit before there is one. */
+function vaultKeys(store: KeyStore): VaultKeys {
+  const keys = vaultKeysOf(store)
+  invariant(!isFault(keys), "the vault stands before its keys are asked for")
+  return keys
 }
 
 /** Clock, chance, sockets, HTTP, disk and log of this machine. */

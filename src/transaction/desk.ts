@@ -7,6 +7,7 @@ import type { Rrn } from "../domain/brand.ts"
 import { buggify } from "../domain/buggify.ts"
 import type { Draft } from "../domain/draft.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
+import { contentText } from "../domain/fingerprint.ts"
 import { followOnKinds } from "../domain/kind.ts"
 import { aheadMs, wrongAfterMs } from "../domain/message-time.ts"
 import { maskPan } from "../domain/pan.ts"
@@ -278,12 +279,8 @@ export class Desk {
     this.#forwarding.forward(life)
   }
 
-  /** Same key, same content? A keyed digest, because it rests on disk beside the masked number. */
   #fingerprint(submission: Submission): string {
-    const { amount, currency, kind, pan, payCode, processingCode } = submission
-    return this.#room.sealing.digest(
-      `${kind}|${processingCode}|${amount ?? ""}|${currency ?? ""}|${pan ?? payCode ?? ""}`
-    )
+    return submission.atRest?.fingerprint ?? this.#room.sealing.digest(contentText(submission))
   }
 }
 

@@ -113,7 +113,7 @@ export class Forwarding {
     record.upstreamStan = reservation.stan
     record.times = { ...record.times, forwardedMs: time.wallMs() }
     if (first) {
-      record.sealed = sealing.seal(life.facts)
+      record.sealed = life.submission.atRest?.sealed ?? sealing.seal(life.facts)
       record.day = dayOf(record.times.receivedMs, reservation.upstream)
     }
     const { rrn, walletReference } = reservation

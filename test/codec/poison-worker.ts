@@ -10,6 +10,7 @@ const runner = new BatchRunner((source, number) => {
   if (!("index" in dialect)) throw new Error("no dialect")
   const poisoned: WorkerDialect = {
     mac: dialect.mac,
+    view: (bytes, index) => dialect.view(bytes, index),
     index: (bytes, start, end, out) => {
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
       if (text.includes("THROWING")) throw new Error("thrown on purpose")
@@ -19,7 +20,7 @@ const runner = new BatchRunner((source, number) => {
     }
   }
   return poisoned
-})
+}, (bytes) => new Uint8Array(bytes))
 
 export function runBatch(task: BatchTask): unknown {
   return move(runner.run(task))

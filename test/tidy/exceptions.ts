@@ -10,6 +10,7 @@ export const adapters: Readonly<Record<string, string>> = {
   "src/cli/memory-wipe.ts": "overwrites the memory of a process that ends, as its last act",
   "src/cli/stopwatch.ts": "times what people wait for at the command line",
   "src/cli/machine-streams.ts": "gives verbs the process's streams, environment and signals",
+  "src/codec/batch-thread.ts": "draws the key stream of the vault in a thread, where no layer is",
   "src/ledger/server-process.ts": "starts, signals and identifies PostgreSQL's processes",
   "src/listen/machine-time.ts": "binds Time and Random to the machine's clocks, turns and chance",
   "src/observe/process-health.ts": "reads the process's resident memory, for a gauge",

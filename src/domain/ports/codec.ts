@@ -22,8 +22,21 @@ export interface CodecLane {
 /** `unchecked`: no key was given, or the MAC could not be made with it. */
 export type MacVerdict = "right" | "wrong" | "absent" | "unchecked"
 
+/** What the record of a request keeps of its content, made where the message was decoded. */
+export interface AtRest {
+  readonly fingerprint: string
+  /** Card number, expiry and card sequence under the vault's key. */
+  readonly sealed: Uint8Array
+}
+
 export type Decoded =
-  | { readonly _tag: "message"; readonly message: Message; readonly mac: MacVerdict }
+  | {
+    readonly _tag: "message"
+    readonly message: Message
+    readonly mac: MacVerdict
+    /** Of requests; absent where the thread that decoded has no vault. */
+    readonly atRest?: AtRest | undefined
+  }
   | { readonly _tag: "fault"; readonly fault: CodecFault }
   | { readonly _tag: "failed"; readonly failure: FailureCode }
 

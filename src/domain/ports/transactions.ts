@@ -12,6 +12,7 @@ import type { FailureCode } from "../failures.ts"
 import type { Kind } from "../kind.ts"
 import type { NotificationRecord, OrderRecord } from "../order.ts"
 import type { TransactionRecord } from "../transaction.ts"
+import type { AtRest } from "./codec.ts"
 import type { JournalWrite, LedgerEntry } from "./journal.ts"
 import type { PinUnder } from "./security-module.ts"
 import type { TerminalProfile } from "./terminals.ts"
@@ -47,6 +48,8 @@ export interface Submission {
   readonly expiry?: string
   readonly cardSequence?: string
   readonly payCode?: string
+  /** Made beside the decoding, where a thread could; absent: the station makes it. */
+  readonly atRest?: AtRest
   /** The key of the message's PIN block; absent: it has none, or its terminal has no key. */
   readonly pin?: PinUnder
   /** References to the original of a follow-on. */

@@ -6,7 +6,7 @@
  */
 
 import { Socket, type SocketConstructorOpts } from "node:net"
-import { scratchBuffer } from "../domain/scratch.ts"
+import { renewedScratch, scratchBuffer } from "../domain/scratch.ts"
 
 /** As much as Node itself would read at once. */
 const readBytes = 65_536
@@ -16,6 +16,7 @@ const shared = scratchBuffer(readBytes)
 const slabBytes = 65_536
 let slab = Buffer.alloc(0)
 let taken = 0
+renewedScratch(() => slab)
 
 /**
  * A socket for the same connection that tells `heard` what it reads, and nobody else. The one that

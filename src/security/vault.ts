@@ -19,6 +19,7 @@ import type { KeyHandle } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
 import { Random } from "../domain/ports/time.ts"
 import { Vault, type VaultShape } from "../domain/ports/vault.ts"
+import { scratchBuffer } from "../domain/scratch.ts"
 import { CipherCache } from "./cipher-cache.ts"
 import type { KeyStore, StoredKey } from "./key-store.ts"
 import { modeAllows } from "./key-usage.ts"
@@ -124,6 +125,9 @@ export function vaultLayer(store: KeyStore): Layer.Layer<Vault, SecurityRefused,
 // internals
 
 const nothing = new Uint8Array(0)
+/** Texts of this length and below are digested in memory of their own: card numbers are in them. */
+const maxTextUnits = 256
+const digested = scratchBuffer(3 * maxTextUnits)
 const zeros = new Uint8Array(aheadBytes)
 
 class Sealer {
@@ -265,7 +269,10 @@ function derive(
 }
 
 function digestOf(macKeys: CipherCache, text: string): string {
-  const tag = cmac(macKeys, digestHandle, "aes", Buffer.from(text))
+  const clear = text.length > maxTextUnits ? Buffer.from(text) : digested
+  const end = clear === digested ? digested.write(text) : clear.length
+  const tag = cmac(macKeys, digestHandle, "aes", clear.subarray(0, end))
+  clear.fill(0, 0, end)
   invariant(!isFault(tag), "the vault's digest key is there")
   return Buffer.from(tag.buffer, tag.byteOffset, tag.length).toString("hex")
 }

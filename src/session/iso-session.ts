@@ -183,7 +183,6 @@ export class IsoSession extends Line<Arrival> {
     const arrival = this.#decoding?.shift()
     if (arrival === undefined) return
     arrival.result = result
-    if (result._tag === "message") arrival.atRest = result.atRest
     this.actor.tell(arrival)
   }
 
@@ -197,6 +196,7 @@ export class IsoSession extends Line<Arrival> {
       case "failed":
         return this.#bad(arrival, result.failure)
       case "message":
+        arrival.atRest ??= result.atRest
         return this.#message(arrival, result.message, result.mac)
     }
   }

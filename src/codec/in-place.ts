@@ -43,9 +43,7 @@ export class Bench {
         const read = readGuarded(job)
         if (read === undefined) return refused(job)
         if ("failure" in read) settle(job, { _tag: "fault", fault: read })
-        else {this.#verdict(read, job.key, (verdict) => {
-            settle(job, decoded(read, verdict, undefined))
-          })}
+        else this.#verdict(read, job.key, (verdict) => settle(job, decoded(read, verdict)))
         return true
       }
       case "verify":
@@ -148,6 +146,6 @@ function refused(job: Job): false {
   return false
 }
 
-function decoded(message: Message, verdict: number, atRest: AtRest | undefined): Decoded {
+function decoded(message: Message, verdict: number, atRest?: AtRest): Decoded {
   return { _tag: "message", message, mac: verdicts[verdict]!, atRest }
 }

@@ -86,8 +86,11 @@ export class PoolWorker {
   async start(): Promise<void> {
     const vault = this.#house.vault?.()
     const known = { ...this.#lessons(), ...(vault === undefined ? {} : { vault }) }
-    await this.#piscina.run({ ...known, batch: new ArrayBuffer(0) })
-    if (vault !== undefined) wipeVaultKeys(vault)
+    try {
+      await this.#piscina.run({ ...known, batch: new ArrayBuffer(0) })
+    } finally {
+      if (vault !== undefined) wipeVaultKeys(vault)
+    }
     this.#ready = true
   }
 

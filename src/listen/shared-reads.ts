@@ -1,8 +1,8 @@
 /**
  * Plain sockets that are read into one buffer, all of them. Node asks the allocator for 64 KiB at
  * every read, gives back what was not filled, and wraps the rest twice: for a message of 400 bytes
- * that is a tenth of what a transaction costs. What must hold: what a handler hears is its own,
- * copied before the next read; where Node has no such buffer, sockets are read as ever.
+ * that is a tenth of what its way through a socket costs. What must hold: what a handler hears is
+ * its own, copied before the next read; where Node has no such buffer, sockets are read as ever.
  */
 
 import { Socket, type SocketConstructorOpts } from "node:net"

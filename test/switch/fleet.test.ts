@@ -104,7 +104,7 @@ describe("a fleet", () => {
     const names = ["terminals", "acquirer", "unionpay", "wallet", "devices"].map(book)
     const { exit, out } = await running.verb("audit", ...names)
     expect([exit, out]).toEqual([0, expect.stringContaining("the books agree")])
-    expect(Number(/(\d+) payments/.exec(out)?.[1])).toBeGreaterThan(20)
+    expect(Number(/(\d+) payments/.exec(out)?.[1])).toBeGreaterThanOrEqual(20)
     // A counter that announces a payment a second time is seen.
     const lines = readFileSync(book("devices"), "utf8").split("\n")
     const again = lines.find((line) => line.includes(`"event":"told"`))!

@@ -111,6 +111,9 @@ export class Orders {
       ? undefined
       : this.#room.terminals.byCounter(notification.counter)
     if (profile === undefined) return this.#unfit(notification, "notification-unmatched")
+    // Whoever kept a notice can send it again when it is forgotten, and may do so only in vain.
+    const ageMs = this.#room.time.wallMs() - notification.paidMs
+    if (ageMs >= rememberMs) return this.#unfit(notification, "paid-long-ago")
     return this.#paidCounter(notification, profile)
   }
 

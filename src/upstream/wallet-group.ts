@@ -123,9 +123,12 @@ export class WalletGroup implements ControlledGroup {
     if (!this.#adviceStans.hold(advice.stan)) return false
     const sentMs = record.times.forwardedMs ?? record.times.receivedMs
     const isPayment = record.kind === "sale"
-    // Too early for this wallet: it was not written, and the lane comes back. A payment of a time
-    // that is far ahead was made before the clock was set back, and nobody waits for that time.
-    if (isPayment && Math.abs(time.wallMs() - sentMs) < this.#inquiry.undoNotBeforeMs) {
+    const { giveUpMs, undoNotBeforeMs } = this.#inquiry
+    // A refund went out again until we gave up; what is under way the wallet does not know yet.
+    const tooEarlyMs = isPayment ? undoNotBeforeMs : giveUpMs + undoNotBeforeMs
+    // Too early for this wallet: it was not written, and the lane comes back. A message of a time
+    // that is far ahead was sent before the clock was set back, and nobody waits for that time.
+    if (Math.abs(time.wallMs() - sentMs) < tooEarlyMs) {
       timers.after(0, () => ended({ _tag: "unwritten" }))
       return true
     }

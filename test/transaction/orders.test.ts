@@ -70,6 +70,18 @@ describe("a notice", () => {
     expect(later.orders.book(notice({ id: "wechat:n3", counter: "counter-1" }))._tag).toBe("known")
   })
 
+  it("of a payment that would be forgotten by now is a human's, never booked a second time", () => {
+    const stage = new Stage()
+    const first = notice({ counter: "counter-1", paidMs: stage.time.wall })
+    const booking = stage.orders.book(first)
+    if (booking._tag === "booked") stage.journal.note(booking.writes, booking.feed)
+    stage.journal.note([{ table: "notifications", key: first.id, value: first }], [])
+    stage.time.wall += 90_000_001
+    stage.time.pass(20_000, 10_000)
+    // Not every scheme signs a time of sending: who kept the notice can send it again for ever.
+    expect(stage.orders.book(first)).toMatchObject({ reason: "paid-long-ago" })
+  })
+
   it("that fits nothing, or not in amount, is handed to a human", () => {
     const stage = new Stage()
     expect(stage.orders.book(notice())).toMatchObject({ reason: "notification-unmatched" })

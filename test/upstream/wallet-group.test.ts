@@ -353,10 +353,28 @@ describe("an undo", () => {
     expect(till.undo(original)).toEqual([{ _tag: "unwritten" }])
   })
 
+  it("of a refund asks only when what was sent last has had its time to arrive", () => {
+    const till = new Till()
+    const original = record("t0", { walletReference: "20231115061320N1AAAAAAAAAA" })
+    till.wallet.replies = { "/refund": "lost", "/inquire-refund": { state: "ABSENT" } }
+    const { endings, reservation } = till.pay({
+      record: record("t1", { kind: "refund" }),
+      original
+    })
+    const refund = till.recordOf(reservation.walletReference, { kind: "refund" })
+    till.station.time.pass(30_100)
+    expect(endings).toEqual([{ _tag: "timed-out" }])
+    // It went out again seconds ago, and is under way: that the wallet has none is no proof yet.
+    expect(till.undo(refund, original)).toEqual([{ _tag: "unwritten" }])
+    till.station.time.pass(15_100)
+    expect(till.undo(refund, original)).toMatchObject([{ answer: { approved: true } }])
+  })
+
   it("of a void asks only whether it ever happened", () => {
     const till = new Till()
     const voided = till.recordOf("20231115061330N1AAAAAAAAAA", { kind: "void" })
     till.wallet.replies = { "/inquire-refund": { state: "ABSENT" } }
+    till.station.time.pass(60_100)
     expect(till.undo(voided)).toMatchObject([{ answer: { approved: true } }])
     till.wallet.replies = { "/inquire-refund": { state: "WAITING" } }
     expect(till.undo(voided)).toMatchObject([{ answer: { approved: false } }])

@@ -54,6 +54,8 @@ interface Wire {
   readonly deframer: Deframer
   readonly writer: TurnWriter
   open: boolean
+  /** Goodbye was said, or our side is closed: nothing new leaves on it ever again. */
+  parting: boolean
   paused: boolean
   slow: boolean
 }
@@ -155,6 +157,7 @@ export class Link {
   #receive(mail: LinkMail): void {
     try {
       this.#handle(mail)
+      this.#readOn()
     } catch (defect) {
       // Nobody can say what state the connection is in: it ends, and the actor starts afresh.
       this.#fall("defect")
@@ -222,6 +225,7 @@ export class Link {
         }
       }),
       open: true,
+      parting: false,
       paused: false,
       slow: false
     }
@@ -314,11 +318,15 @@ export class Link {
         if (reply !== undefined) this.send(Buffer.from(reply))
       }
     })
-    if (failure !== undefined) return this.#fall(failure)
-    if (wire.paused && this.#actor.depth() === 0) {
-      wire.paused = false
-      wire.connection.resume()
-    }
+    if (failure !== undefined) this.#fall(failure)
+  }
+
+  /** Asked after all mail: what a chunk brought about may stand behind the last chunk. */
+  #readOn(): void {
+    const wire = this.#wire
+    if (wire?.paused !== true || this.#actor.depth() > 0) return
+    wire.paused = false
+    wire.connection.resume()
   }
 
   /** A frame that is no message, or a message that nobody wants, costs itself alone (rule 7). */
@@ -342,7 +350,7 @@ export class Link {
     const frame = framing.encode(framing.replyHeader(header), reply)
     if (frame !== undefined) this.send(frame)
     if (asked === "sign-off") this.#leave("signed-off")
-    else if (asked === "sign-on" && this.#leaving === "signed-off") this.#up()
+    else if (asked === "sign-on" && this.#leaving === "signed-off") this.#stay()
   }
 
   // --- silence
@@ -389,7 +397,8 @@ export class Link {
   /** Says goodbye where it said hello, and half-closes; a peer that stays open is cut. */
   #part(): void {
     const wire = this.#wire
-    if (wire === undefined) return
+    if (wire === undefined || wire.parting) return
+    wire.parting = true
     const end = () => {
       if (!wire.open) return
       wire.writer.flush()
@@ -403,7 +412,12 @@ export class Link {
   #resume(): void {
     this.#held = false
     if (this.#state === "down") this.#after(0)
-    else if (this.#state === "draining" && this.#leaving === "operator") this.#up()
+    else if (this.#state === "draining" && this.#leaving === "operator") this.#stay()
+  }
+
+  /** Drains no longer; once it is parting it is too late, and the next connection comes up. */
+  #stay(): void {
+    if (this.#wire?.parting === false) this.#up()
   }
 
   /** The connection is over, or never began: everything on it ends, and another try is planned. */

@@ -23,6 +23,10 @@ export class Peer implements Connection {
   polite = true
   open = true
   paused = false
+  /** Does not close its side when the link closes its own. */
+  lingers = false
+  /** The link has closed its side: what it writes now goes nowhere. */
+  halfClosed = false
   /** Bytes that the system is said not to have taken. */
   stuckBytes = 0
   handler: ConnectionHandler | undefined
@@ -35,6 +39,7 @@ export class Peer implements Connection {
   }
 
   write(bytes: Uint8Array): boolean {
+    if (this.halfClosed) return false
     this.#deframer.push(Buffer.from(bytes), {
       onKeepAlive: () => {},
       onFrame: (_, body) => {
@@ -59,7 +64,8 @@ export class Peer implements Connection {
   }
 
   end(): void {
-    this.close("ended")
+    this.halfClosed = true
+    if (!this.lingers) this.close("ended")
   }
 
   leave(): void {

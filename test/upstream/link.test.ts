@@ -140,6 +140,20 @@ describe("a link", () => {
     expect(typeof station.upstreams.reserve("bank", station.sale())).not.toBe("string")
   })
 
+  it("reads on after a pause although other mail waits behind the last chunk", () => {
+    const station = new Station({ echoAfterIdleMs: 10_000, echoMinIntervalMs: 5000 })
+    const peer = station.peer()
+    peer.polite = false
+    station.time.pass(10_000)
+    const [echo] = peer.of("0800")
+    for (let count = 0; count < 70; count++) peer.say({ mti: "0210", 11: "000777", 39: "00" })
+    peer.answer(echo!, { 39: "00" })
+    expect(peer.paused).toBe(true)
+    station.time.settle()
+    expect(station.linkStates).toEqual(["up"])
+    expect(peer.paused).toBe(false)
+  })
+
   it("pauses a socket that brings more than a turn's share", () => {
     const station = new Station()
     const peer = station.peer()
@@ -256,6 +270,21 @@ describe("an upstream that speaks first (U17)", () => {
     expect(station.linkStates).toEqual(["up"])
   })
 
+  it("cannot sign on again where the link has closed its side already", () => {
+    const station = new Station()
+    const peer = station.peer()
+    peer.lingers = true
+    peer.say({ mti: "0800", 11: "000009", 70: "002" })
+    peer.say({ mti: "0800", 11: "000010", 70: "001" })
+    station.time.settle()
+    expect(peer.halfClosed).toBe(true)
+    expect(station.linkStates).toEqual(["draining"])
+    expect(station.upstreams.reserve("bank", station.sale())).toBe("upstream-down")
+    peer.close("ended")
+    station.time.pass(8100)
+    expect(station.linkStates).toEqual(["up"])
+  })
+
   it("asks what the switch does not serve, and is counted", () => {
     const station = new Station()
     station.peer().say({ mti: "0200", 11: "000009", 39: "00" })
@@ -297,5 +326,28 @@ describe("an operator", () => {
     station.control.resume("bank", 0)
     station.time.settle()
     expect(station.linkStates).toEqual(["up"])
+  })
+
+  it("changes their mind after the goodbye, and the link comes back on a new connection", () => {
+    for (const signOn of [false, true]) {
+      const station = new Station({ signOn })
+      const peer = station.peer()
+      peer.lingers = true
+      peer.polite = false
+      station.control.drain("bank", 0)
+      station.time.settle()
+      station.control.resume("bank", 0)
+      station.time.settle()
+      expect(station.linkStates).toEqual(["draining"])
+      expect(station.upstreams.reserve("bank", station.sale())).toBe("upstream-down")
+      const goodbye = peer.of("0800").find((fields) => fields["70"] === "002")
+      if (goodbye !== undefined) peer.answer(goodbye, { 39: "00" })
+      station.time.settle()
+      expect(peer.halfClosed).toBe(true)
+      peer.close("ended")
+      station.time.pass(8100)
+      expect(station.linkStates).toEqual(["up"])
+      expect(station.transport.peers).toHaveLength(2)
+    }
   })
 })

@@ -13,6 +13,7 @@ import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/jo
 import type { UpstreamAnswer } from "../domain/ports/upstream.ts"
 import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
 import type { Floor } from "./floor.ts"
+import { whole } from "./originals.ts"
 import type { Room } from "./room.ts"
 
 /** Changes that go into one commit, and what to do once they are on disk. */
@@ -26,7 +27,7 @@ export interface Opened {
 export class Chains {
   readonly #room: Room
   readonly #floor: Floor
-  /** Originals that pending chains of follow-ons speak of, with how many do. */
+  /** Originals that follow-ons in flight and their pending chains speak of, with how many do. */
   readonly #originals = new Map<TransactionId, number>()
 
   constructor(room: Room, floor: Floor) {
@@ -45,16 +46,17 @@ export class Chains {
     this.has(id) || this.#originals.has(id) || this.#floor.graces.has(id) ||
     this.#room.journal.has("undelivered", id)
 
-  /** A chain of an earlier run, whose transaction refers to this one. */
-  restore(original: TransactionId): void {
-    this.#speaksOf(original, 1)
+  /** A follow-on, or the chain of one, refers to this original, and may give back to it. */
+  hold(original: TransactionId): void {
+    this.#originals.set(original, (this.#originals.get(original) ?? 0) + 1)
   }
 
-  #speaksOf(original: TransactionRecord["original"], change: 1 | -1): void {
-    if (original === undefined) return
-    const count = (this.#originals.get(original) ?? 0) + change
+  /** It does not any more: an original that fell out of the window meanwhile is removed. */
+  letGo(original: TransactionId, writes: Array<JournalWrite>): void {
+    const count = (this.#originals.get(original) ?? 0) - 1
     if (count > 0) this.#originals.set(original, count)
     else this.#originals.delete(original)
+    if (!this.isOwing(original)) writes.push(...this.#floor.released(original))
   }
 
   /**
@@ -71,7 +73,7 @@ export class Chains {
     const undo = this.#room.settings.wallets.has(upstream) ? "wallet-undo" : "reversal"
     const advice = this.#room.advices.open(record.id, upstream, reason, undo)
     const reversing = changed(record, { state: step(record.state, "reversing") })
-    this.#speaksOf(record.original, 1)
+    if (record.original !== undefined) this.hold(record.original)
     return {
       record: reversing,
       writes: [
@@ -125,7 +127,6 @@ export class Chains {
       feed.push({ table: "exceptions", row: end.exception })
     }
     const record = this.#room.journal.get("transactions", advice.transaction)
-    this.#speaksOf(record?.original, -1)
     if (record !== undefined && record.state === "reversing") {
       const acknowledged = advice.state === "acknowledged"
       const ended = changed(record, {
@@ -137,10 +138,7 @@ export class Chains {
       if (acknowledged) this.#giveBack(ended, writes, feed)
       this.#room.meter.ended(ended)
     }
-    const original = record?.original
-    if (original !== undefined && !this.isOwing(original)) {
-      writes.push(...this.#floor.released(original))
-    }
+    if (record?.original !== undefined) this.letGo(record.original, writes)
     this.#room.journal.commit(writes, feed, () => {})
   }
 
@@ -153,9 +151,8 @@ export class Chains {
     if (record.original === undefined || record.amount === undefined) return
     const original = this.#room.journal.get("transactions", record.original)
     if (original === undefined) return
-    const restored = changed(original, {
-      taken: Math.max(0, (original.taken ?? 0) - record.amount)
-    })
+    const left = whole.has(record.kind) ? 0 : (original.taken ?? 0) - record.amount
+    const restored = changed(original, { taken: Math.max(0, left) })
     writes.push({ table: "transactions", key: restored.id, value: restored })
     feed.push({ table: "transactions", row: restored })
   }

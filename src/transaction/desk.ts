@@ -61,6 +61,7 @@ export class Desk {
     this.#followOns = new FollowOns(
       room,
       this.floor,
+      this.chains,
       this.originals,
       recalled,
       this.outcomes,

@@ -8,6 +8,7 @@ import type { FailureCode } from "../domain/failures.ts"
 import type { ArchiveQuestion } from "../domain/ports/archive.ts"
 import type { Submission } from "../domain/ports/transactions.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
+import type { Chains } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
 import { type Originals, refersTo } from "./originals.ts"
@@ -21,6 +22,7 @@ type Onward = (life: Life, upstream: string, configVersion: number) => void
 export class FollowOns {
   readonly #room: Room
   readonly #floor: Floor
+  readonly #chains: Chains
   readonly #originals: Originals
   readonly #recalled: Recalled
   readonly #outcomes: Outcomes
@@ -29,6 +31,7 @@ export class FollowOns {
   constructor(
     room: Room,
     floor: Floor,
+    chains: Chains,
     originals: Originals,
     recalled: Recalled,
     outcomes: Outcomes,
@@ -36,6 +39,7 @@ export class FollowOns {
   ) {
     this.#room = room
     this.#floor = floor
+    this.#chains = chains
     this.#originals = originals
     this.#recalled = recalled
     this.#outcomes = outcomes
@@ -74,6 +78,8 @@ export class FollowOns {
       return
     }
     life.original = original
+    // Until it ends: what it takes may have to go back.
+    this.#chains.hold(original.id)
     life.allowance = allowance
     const currency = life.record.currency ?? original.currency
     life.record = {

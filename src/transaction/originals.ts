@@ -23,7 +23,7 @@ export const refersTo: Readonly<Partial<Record<Kind, ReadonlyArray<Kind>>>> = {
 }
 
 /** Kinds that take the whole of what is left, whatever amount they carry. */
-const whole: ReadonlySet<Kind> = new Set(["void", "preauth-cancel", "completion-void"])
+export const whole: ReadonlySet<Kind> = new Set(["void", "preauth-cancel", "completion-void"])
 
 export class Originals {
   readonly #journal: JournalShape

@@ -135,6 +135,7 @@ export class Outcomes {
       ? [{ table: "transactions", row: record }]
       : [...opened.feed]
     if (!record.approved && opened === undefined) this.#giveBack(life, writes, feed)
+    if (life.original !== undefined) this.#chains.letGo(life.original.id, writes)
     this.#room.journal.commit(writes, feed, (failure) => {
       if (failure !== undefined) return
       this.#floor.leave(life)
@@ -194,8 +195,12 @@ export class Outcomes {
     ], [])
   }
 
-  /** Approved, and no live socket: the terminal has a grace to come back and repeat (rule 6). */
+  /**
+   * Approved, and no live socket: the terminal has a grace to come back and repeat (rule 6). Not if
+   * it has taken the approval back meanwhile: that chain is the only one, also when it has ended.
+   */
   #undeliverable(record: TransactionRecord): void {
+    if (!this.#stands(record.id)) return
     const expire = () => {
       this.#floor.graces.delete(record.id)
       this.reverse(record.id, "undeliverable")
@@ -224,10 +229,17 @@ export class Outcomes {
       ? { answer: undefined }
       : this.#room.sealing.open(record.sealed)
     asker.repeat(answer ?? new Uint8Array(0)).deliver((live) => {
-      if (!live || record.approved !== true || !stands.has(record.state)) return
-      if (record.state === "delivery-unconfirmed") this.#confirm(record)
-      else this.#delivered(record)
+      // While the answer was sealed, the terminal may have taken the approval back.
+      const now = live && record.approved === true ? this.#stands(record.id) : undefined
+      if (now?.state === "delivery-unconfirmed") this.#confirm(now)
+      else if (now !== undefined) this.#delivered(now)
     })
+  }
+
+  /** The record as it is now, unless it was taken back. */
+  #stands(id: TransactionRecord["id"]): TransactionRecord | undefined {
+    const record = this.#room.journal.get("transactions", id)
+    return record !== undefined && stands.has(record.state) ? record : undefined
   }
 
   /** What the terminal's own totals say of deliveries in doubt; what has ended since stays. */

@@ -80,7 +80,7 @@ function read({ journal }: Room, { chains, floor }: Desk) {
     if (isInDoubt(seen.state)) inDoubt.push(seen.id)
     const { original, upstream, upstreamStan, walletReference } = seen
     if (walletReference !== undefined) floor.refer(walletReference, seen.id)
-    if (original !== undefined && journal.has("advices", seen.id)) chains.restore(original)
+    if (original !== undefined && journal.has("advices", seen.id)) chains.hold(original)
     if (upstream === undefined || upstreamStan === undefined) return
     const last = newest.get(upstream)
     if (last === undefined || isAhead(upstreamStan, last)) newest.set(upstream, upstreamStan)

@@ -3,7 +3,12 @@
  * to exist, deadlines nest, and what is unsafe was said to be meant. Pure; each fault has a path.
  */
 
-import type { ListenerConfig, SwitchConfig, UpstreamConfig } from "../domain/config.ts"
+import type {
+  AccountConfig,
+  ListenerConfig,
+  SwitchConfig,
+  UpstreamConfig
+} from "../domain/config.ts"
 import { sessionMemoryBytes } from "./limits.ts"
 import { suggestion } from "./suggest.ts"
 
@@ -15,6 +20,9 @@ export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fau
   checkNames("upstreams", config.upstreams, fault)
   checkNames("public.accounts", config.public.accounts, fault)
   checkNames("routes", config.routes, fault)
+  config.public.accounts.forEach((account, index) =>
+    checkAccount(account, needed[account.scheme], "believed", `public.accounts[${index}]`, fault)
+  )
   checkPorts(config, fault)
   checkMemory(config.listeners, fault)
   config.listeners.forEach((listener, index) =>
@@ -42,6 +50,37 @@ function checkNames(
     if (before === undefined) first.set(name, index)
     else fault(`${path}[${index}].name`, `${name} is the name of ${path}[${before}] already`)
   })
+}
+
+type AccountKeys = ReadonlyArray<keyof AccountConfig>
+
+/** Without these no notice of the scheme can be believed, and no answer. */
+const needed: Readonly<Record<AccountConfig["scheme"], AccountKeys>> = {
+  wechat: ["secret", "publicKeys"],
+  alipay: ["publicKeys"],
+  unionpay: ["publicKeys"],
+  hmac: ["secret"]
+}
+
+/** Without these no request can be made. */
+const neededToAsk: Readonly<Record<AccountConfig["scheme"], AccountKeys>> = {
+  wechat: ["privateKey", "serial", "appId"],
+  alipay: ["privateKey", "appId"],
+  unionpay: ["privateKey", "serial"],
+  hmac: []
+}
+
+function checkAccount(
+  account: AccountConfig,
+  keys: AccountKeys,
+  use: "believed" | "asked",
+  path: string,
+  fault: Fault
+): void {
+  for (const key of keys) {
+    if (account[key] !== undefined) continue
+    fault(`${path}.${key}`, `missing: an account at ${account.scheme} cannot be ${use} without it`)
+  }
 }
 
 function checkPorts(config: Omit<SwitchConfig, "version">, fault: Fault): void {
@@ -174,12 +213,29 @@ function checkWallet(
   fault: Fault
 ): void {
   if (upstream.url === undefined) fault(`${path}.url`, "missing: a wallet has the URL of its API")
-  const accounts = config.public.accounts.map(({ name }) => name)
+  const { accounts } = config.public
+  const names = accounts.map(({ name }) => name)
+  const place = names.indexOf(upstream.account ?? "")
+  const account = accounts[place]
   if (upstream.account === undefined) {
     fault(`${path}.account`, "missing: a wallet has an account in public.accounts")
-  } else if (!accounts.includes(upstream.account)) {
-    const near = suggestion(upstream.account, accounts)
+  } else if (account === undefined) {
+    const near = suggestion(upstream.account, names)
     fault(`${path}.account`, `public.accounts has no ${upstream.account}.${near}`)
+  } else {
+    checkAccount(
+      account,
+      neededToAsk[account.scheme],
+      "asked",
+      `public.accounts[${place}]`,
+      fault
+    )
+  }
+  if (upstream.inquiry === undefined) {
+    fault(
+      `${path}.inquiry`,
+      "missing: a wallet is asked what became of a payment; {} says how often"
+    )
   }
   if (upstream.links.length > 0) fault(`${path}.links`, "only ISO 8583 upstreams have links")
   for (const key of ["macKey", "pin", "tls"] as const) {

@@ -5,6 +5,13 @@ import { faultsOf, small } from "./settings.ts"
 
 const acquirer = (more: string) => small.replace("links:", `${more}\n    links:`)
 const listener = (more: string) => small.replace("port: 8583", `port: 8583, ${more}`)
+const account = (scheme: string) =>
+  `${small}public: { accounts: [{ name: shop, path: /n, merchantId: m, scheme: ${scheme} }] }\n`
+const wallet = (text: string, more: string) =>
+  text.replace(
+    "links: [{ port: 9001 }]",
+    `kind: wallet\n    url: http://127.0.0.1:1\n    ${more}`
+  )
 
 describe("relations", () => {
   const cases: ReadonlyArray<readonly [what: string, text: string, expected: RegExp]> = [
@@ -73,13 +80,31 @@ describe("relations", () => {
     ],
     [
       "a wallet without an account",
-      small.replace("links: [{ port: 9001 }]", "kind: wallet\n    url: http://127.0.0.1:1"),
+      wallet(small, "inquiry: {}"),
       /upstreams\[0\]\.account: missing/
     ],
     [
       "a certificate of ours without its key",
       acquirer("tls: { certificateFile: ours.pem }"),
       /upstreams\[0\]\.tls: our certificate and its key come together/
+    ],
+    [
+      "a secret that anybody has, because there is none",
+      account("hmac"),
+      /public\.accounts\[0\]\.secret: missing: an account at hmac cannot be believed/
+    ],
+    [
+      "a wallet that nobody's signature can be made for",
+      wallet(
+        account("alipay, publicKeys: { a: { file: f } }, appId: a"),
+        "account: shop\n    inquiry: {}"
+      ),
+      /public\.accounts\[0\]\.privateKey: missing: an account at alipay cannot be asked/
+    ],
+    [
+      "a wallet that is never asked",
+      wallet(account("hmac, secret: { file: f }"), "account: shop"),
+      /upstreams\[0\]\.inquiry: missing/
     ],
     ["an acquirer with a URL", acquirer("url: http://127.0.0.1:1"), /url: only wallets/]
   ]

@@ -42,6 +42,8 @@ interface PushLane {
   last: number
   target: PushTarget | undefined
   repeat: Timer | undefined
+  /** Of each that waits, by its number: the end of its life. */
+  readonly lives: Map<number, Timer>
 }
 
 export interface PushMeter {
@@ -161,7 +163,8 @@ export class Pushes implements PushShape {
     let lane = this.#lanes.get(terminal)
     if (lane === undefined) {
       const last = this.#keys.state(terminal).pushSequence
-      lane = { terminal, waiting: [], sent: 0, last, target: undefined, repeat: undefined }
+      const lives = new Map<number, Timer>()
+      lane = { terminal, waiting: [], sent: 0, last, target: undefined, repeat: undefined, lives }
       this.#lanes.set(terminal, lane)
     }
     return lane
@@ -173,7 +176,8 @@ export class Pushes implements PushShape {
     while (place > lane.sent && lane.waiting[place - 1]!.sequence > record.sequence) place--
     lane.waiting.splice(place, 0, record)
     const lifeMs = Math.max(0, record.expiresMs - this.#time.wallMs())
-    this.#timers.after(lifeMs, () => this.#expire(lane, record.sequence))
+    const { sequence } = record
+    lane.lives.set(sequence, this.#timers.after(lifeMs, () => this.#expire(lane, sequence)))
   }
 
   #deliver(lane: PushLane): void {
@@ -212,6 +216,8 @@ export class Pushes implements PushShape {
     const writes: Array<JournalWrite> = []
     const feed: Array<LedgerEntry> = []
     for (const record of records) {
+      lane.lives.get(record.sequence)?.cancel()
+      lane.lives.delete(record.sequence)
       writes.push({ table: "pushes", key: keyOf(record), value: undefined })
       feed.push({ table: "pushes", row: { ...record, state } })
       this.#meter.push(state)

@@ -78,8 +78,13 @@ export class SocketConnection implements Connection {
     return this.#handler
   }
 
+  /**
+   * It is over now. Node says `close` a phase later, and what was written in between would count
+   * as handed to a live socket.
+   */
   failed(code: string): void {
     this.#how = broken.has(code) ? "reset" : "failed"
+    this.closed()
   }
 
   closed(): void {

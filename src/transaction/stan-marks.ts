@@ -34,6 +34,8 @@ export class StanMarks {
 
   /** What goes into the commit before this number leaves: mostly nothing. */
   writes(upstream: string, stan: Stan): ReadonlyArray<JournalWrite> {
+    // No number at all: its upstream is not configured now, and may be again.
+    if (Number(stan) === 0) return []
     const mark = this.#marks.get(upstream)
     // One that waited for its PIN may come behind a later one: marks never go back.
     if (mark !== undefined && !(isAhead(stan, mark) && aheadOf(stan, mark) >= markEvery)) return []

@@ -30,7 +30,7 @@ import { IsoPlanner, type PlannerServices } from "./iso-planner.ts"
 import type { UpstreamMeter } from "./meter.ts"
 import type { PinZone } from "./pin-translation.ts"
 import { makeSeal } from "./seal.ts"
-import { RrnAllocator } from "./stan-allocator.ts"
+import { formatStan, RrnAllocator } from "./stan-allocator.ts"
 import { makeCaller } from "./wallet-caller.ts"
 import { WalletGroup } from "./wallet-group.ts"
 
@@ -69,6 +69,9 @@ export interface UpstreamControlShape {
   readonly resume: (upstream: string, link: number) => boolean
 }
 
+/** For chains to an upstream that a restart no longer found (G2): they are never sent. */
+const noStan = formatStan(0)
+
 /** The side of the upstreams that people use. */
 export class UpstreamControl extends Context.Service<UpstreamControl, UpstreamControlShape>()(
   "pointsman/upstream/UpstreamControl"
@@ -98,7 +101,7 @@ export const upstreamsLayer = (options: UpstreamsOptions) =>
     }
     const upstreams = Upstreams.of({
       reserve: (name, request) => groups.get(name)?.reserve(request) ?? "upstream-down",
-      adviceStan: (name) => find(name).adviceStan(),
+      adviceStan: (name) => groups.get(name)?.adviceStan() ?? noStan,
       advise: (name, advice, timeoutMs, ended) => find(name).advise(advice, timeoutMs, ended),
       onLate: (listener) => void late.push(listener),
       onUp: (listener) => void up.push(listener),

@@ -3,7 +3,7 @@
  * what the upstreams hear, and that every doubt ends in one acknowledged chain.
  */
 
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import { Timers } from "../../src/actor/timers.ts"
 import { advicesLayer } from "../../src/advice/advices.ts"
@@ -16,6 +16,8 @@ import { Upstreams } from "../../src/domain/ports/upstream.ts"
 import { Vault } from "../../src/domain/ports/vault.ts"
 import type { Message } from "../../src/iso8583/message.ts"
 import { Desk } from "../../src/transaction/desk.ts"
+import { recover } from "../../src/transaction/recovery.ts"
+import type { Room } from "../../src/transaction/room.ts"
 import { built } from "../actor/built.ts"
 import { FakeAsker, FakeJournal, Stage } from "../transaction/stage.ts"
 import { encode, fakeDialect, type Fields } from "./fake-dialect.ts"
@@ -30,6 +32,7 @@ class House {
   readonly stage = new Stage()
   readonly station: Station
   readonly desk: Desk
+  readonly #room: Room
 
   constructor(upstreams = [bank("a", 1), bank("b", 2)]) {
     this.station = new Station({}, { upstreams }, fakeDialect({ repeatMti: "0421" }))
@@ -63,7 +66,7 @@ class House {
       )
     ).get(Advices)
     const patience = new Map(upstreams.map(({ name, timeoutMs }) => [name, timeoutMs]))
-    this.desk = new Desk({
+    this.#room = {
       ...this.stage.room,
       time: time.shape,
       timers,
@@ -78,7 +81,16 @@ class House {
         })
       },
       settings: { ...this.stage.room.settings, upstreamTimeoutMs: patience }
-    })
+    }
+    this.desk = new Desk(this.#room)
+  }
+
+  recover(): void {
+    const fiber = Effect.runFork(recover(this.#room, this.desk))
+    for (let turn = 0; turn < 100 && fiber.pollUnsafe() === undefined; turn++) this.journal.sync()
+    expect(fiber.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    this.journal.sync()
+    this.station.time.settle()
   }
 
   ask(change: Partial<Submission> = {}, fields: Fields = {}): FakeAsker {
@@ -124,6 +136,24 @@ describe("a sale from the desk to an upstream", () => {
     house.answer(1, house.heard(1, "0200")[0]!, { 39: "00", 38: "A1B2C3" })
     expect(asker.delivered).toEqual(["answer 00"])
     expect(house.states).toEqual(["answered"])
+  })
+
+  it("is handed to people when a restart finds it without its upstream (G2)", () => {
+    const before = new House([bank("a", 1)])
+    before.ask()
+    expect(before.states).toEqual(["forwarded"])
+    const after = new House([bank("b", 2)])
+    for (const [name, rows] of before.journal.tables) {
+      after.journal.tables.set(name, new Map(rows))
+    }
+    after.recover()
+    expect(after.states).toEqual(["exception"])
+    expect(after.journal.fed).toContainEqual(
+      expect.objectContaining({
+        table: "exceptions",
+        row: expect.objectContaining({ reason: "upstream-removed" })
+      })
+    )
   })
 
   it("goes to the next candidate when its link died before the write (U2)", () => {

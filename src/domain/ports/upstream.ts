@@ -95,7 +95,10 @@ export interface UpstreamsShape {
    * full`, `untranslatable`, `pin-refused`, `key-missing`.
    */
   readonly reserve: (upstream: string, request: UpstreamRequest) => Reservation | FailureCode
-  /** A STAN of that upstream for a chain; kept through all its repeats. */
+  /**
+   * A STAN of that upstream for a chain; kept through all its repeats. 000000, which is none, when
+   * it is not configured any more: the chain is then handed to people.
+   */
   readonly adviceStan: (upstream: string) => Stan
   /** Sends one advice; false when no link stands or the advice share of the window is used up. */
   readonly advise: (

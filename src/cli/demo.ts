@@ -16,9 +16,13 @@ import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 const startSeconds = 60
 const restSeconds = 90
 
-/** One acquirer falls silent this long after the start, for this long, and again and again. */
+/**
+ * One acquirer falls silent this long after the start, for this long, and again and again. Longer
+ * than a request waits for it: silence is known only when requests time out, and of a shorter one
+ * the timeouts fall among good answers again, which outvote them at the breaker.
+ */
 const tormentAfterSeconds = 20
-const tormentSeconds = 8
+export const tormentSeconds = 30
 const tormentEverySeconds = 60
 
 export const verb: Action = {

@@ -12,17 +12,31 @@ function listed(path: string, columns: ReadonlyArray<readonly [string, string]>)
     const query = new URLSearchParams({ limit: String(call.number("limit")) })
     const one = call.text("terminal")
     if (one !== undefined) query.set("terminal", one)
-    writeRows(call, rowsOf(await askSwitch(call, "GET", `${path}?${query}`)), columns)
+    const rows = rowsOf(await askSwitch(call, "GET", `${path}?${query}`))
+    writeRows(call, call.format === "json" ? rows : rows.map(readable), columns)
     return 0
   }
 }
 
+/** Terminals of a concentrator that a line names; `--format json` has all of them. */
+const namedTerminals = 3
+
+/** Terminals without their padding, and when a session ended as a time. */
+function readable(row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { endedMs, terminals } = row
+  if (typeof endedMs === "number") return { ...row, endedMs: new Date(endedMs).toISOString() }
+  if (!Array.isArray(terminals)) return row
+  const names = terminals.slice(0, namedTerminals).map((each) => String(each).trim())
+  const more = terminals.length - names.length
+  return { ...row, terminals: more > 0 ? [...names, `and ${more} more`] : names }
+}
+
 const alive = listed("/api/sessions", [
-  ["terminal", "terminal"],
+  ["terminal", "terminals"],
   ["listener", "listener"],
   ["remote", "remote"],
   ["state", "state"],
-  ["in flight", "inFlight"],
+  ["in flight", "owed"],
   ["messages", "messages"]
 ])
 
@@ -46,7 +60,7 @@ export const verb: Verb = {
       flags: { ...flags, closed },
       examples: [
         ["sessions list --terminal 65465423", "where is that terminal?"],
-        ["sessions --closed --terminal 65465423", "why did it leave?"]
+        ["sessions list --closed --terminal 65465423", "why did it leave?"]
       ],
       run: (call) => call.yes("closed") ? ended(call) : alive(call)
     },

@@ -56,7 +56,7 @@ describe("the admin listener", () => {
         expect((yield* ask("/metrics")).text).toBe("pointsman_sessions 0\n")
         expect((yield* ask("/healthz")).json()).toMatchObject({ ready: true, mode: "strict" })
         const sessions = (yield* ask("/api/sessions?terminal=T9")).json()
-        expect(sessions).toMatchObject([{ terminal: "T9" }])
+        expect(sessions).toMatchObject([{ terminals: ["T9"] }])
         expect((yield* ask("/api/exceptions")).json()).toMatchObject([{ id: "e1" }])
         expect((yield* ask("/nowhere")).status).toBe(404)
         expect((yield* ask("/api/drain")).status).toBe(405)

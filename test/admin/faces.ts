@@ -47,8 +47,15 @@ export function makeFaces(change: Partial<AdminFaces> = {}) {
     sessions: {
       list: (
         terminal
-      ) => [{ terminal: terminal ?? "T1", listener: "terminals", state: "signed-on" }],
-      ended: () => [{ terminal: "T2", reason: "idle" }],
+      ) => [{
+        terminals: [terminal ?? "T1      "],
+        listener: "terminals",
+        remote: "127.0.0.1:4711",
+        state: "proven",
+        messages: 12,
+        owed: 1
+      }],
+      ended: () => [{ terminal: "T2", reason: "idle", messages: 7, endedMs: 1_772_445_600_000 }],
       close: (terminal) => {
         calls.push(`close ${terminal}`)
         return terminal === "T1"

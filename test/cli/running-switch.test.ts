@@ -56,6 +56,20 @@ it.live("data goes out as a table or as JSON, talk is said", () => {
     }))
 })
 
+it.live("sessions are told by their terminals, and their ends by the time", () => {
+  const { faces } = makeFaces()
+  return against(faces, (run) =>
+    Effect.gen(function*() {
+      const live = yield* run("sessions", "list")
+      expect(live.out).toMatch(/^terminal +listener +remote +state +in flight +messages\n/)
+      expect(live.out).toMatch(/\nT1 +terminals +127\.0\.0\.1:4711 +proven +1 +12\n$/)
+      const ends = yield* run("sessions", "ended")
+      expect(ends.out).toMatch(/\nT2 +- +- +idle +7 +2026-03-02T10:00:00\.000Z\n$/)
+      const json = yield* run("sessions", "ended", "--format", "json")
+      expect(JSON.parse(json.out)).toMatchObject([{ endedMs: 1_772_445_600_000 }])
+    }))
+})
+
 it.live("a reload that is refused says why, by name", () => {
   const refused = ["listeners.terminals.port needs a restart"]
   const reload = Effect.succeed({ version: 1, changes: [], refused })

@@ -95,6 +95,9 @@ export class SecurityRefused extends Schema.TaggedError<SecurityRefused>()("Secu
   key: Schema.String
 }) {
   override get message(): string {
-    return `${this.key}: ${this.code}`
+    const meaning = rows.get(this.code as SecurityFaultCode)?.meaning
+    return meaning === undefined
+      ? `${this.key}: ${this.code}`
+      : `${this.key}: ${meaning} (${this.code})`
   }
 }

@@ -115,7 +115,11 @@ export function vaultLayer(store: KeyStore): Layer.Layer<Vault, SecurityRefused,
     Effect.gen(function*() {
       const random = yield* Random
       const vault = vaultFrom(store, random.bytes)
-      if (isFault(vault)) return yield* new SecurityRefused({ code: vault.code, key: "vault" })
+      if (isFault(vault)) {
+        const lacking = Object.values(vaultKeyNames).filter((name) => !store.current(name))
+        const key = lacking.length === 0 ? "vault" : lacking.join(", ")
+        return yield* new SecurityRefused({ code: vault.code, key })
+      }
       return Vault.of(vault)
     })
   )

@@ -1,10 +1,12 @@
 /** The vault: there and back, and nothing but undefined for bytes that were touched. */
 
+import { Effect, Layer } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { machineClock } from "../../src/cli/machine-clock.ts"
 import type { VaultShape } from "../../src/domain/ports/vault.ts"
 import { fault, isFault } from "../../src/security/security-fault.ts"
-import { makeVault, vaultFrom } from "../../src/security/vault.ts"
+import { makeVault, vaultFrom, vaultLayer } from "../../src/security/vault.ts"
 import { demoStore } from "./demo-store.ts"
 import { randomFrom } from "./seeded-random.ts"
 
@@ -106,6 +108,16 @@ describe("the vault", () => {
   it("stands over the demo's key store", () => {
     const made = vaultFrom(demoStore(), randomFrom(1)) as VaultShape
     expect(made.open(made.seal(Buffer.from("x")))).toEqual(Buffer.from("x"))
+  })
+
+  it("names the key that a start lacks, in words", async () => {
+    const store = demoStore()
+    const lacking = store.with(store.keys.filter(({ name }) => name !== "vault-digest"))
+    const built = Layer.build(vaultLayer(lacking)).pipe(Effect.scoped, Effect.provide(machineClock))
+    const { message } = await Effect.runPromise(Effect.flip(built))
+    expect(message).toBe(
+      "vault-digest: no key stands behind this name or handle (key-unknown)"
+    )
   })
 
   it("is refused without its keys, or with keys for something else", () => {

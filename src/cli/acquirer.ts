@@ -32,7 +32,8 @@ const maxControlBytes = 65_536
 
 export const verb: Action = {
   about: "Answers as an acquirer: where an upstream of the configuration connects to, in its " +
-    "dialect, with the moods that you give it. Its control port shows and changes them. Where " +
+    "dialect, with the moods that you give it. Its control port shows them to a GET of /, and " +
+    "changes them by a POST of what shall be different, as {\"shares\":{\"silent\":1}}. Where " +
     "the upstream has keys, it checks and makes MACs, and answers 55 to a wrong PIN.",
   parameters: [],
   flags: {

@@ -27,9 +27,10 @@ const marginMs = 3_600_000
 export const verb: Action = {
   about: "Compares what terminals, upstreams, wallets and devices wrote in their own books (see " +
     "the simulators' --book) with the journal and with PostgreSQL, transaction by transaction. " +
-    "Without books, only journal and PostgreSQL are compared. `audit verify` walks the hash " +
-    "chain of the audit log instead, and tells its head: noted elsewhere, it betrays an end that " +
-    "was cut off.",
+    "Without books, only journal and PostgreSQL are compared. Ask when nothing is in flight: " +
+    "while the switch works, what is on its way to PostgreSQL counts as a difference. `audit " +
+    "verify` walks the hash chain of the audit log instead, and tells its head: noted elsewhere, " +
+    "it betrays an end that was cut off.",
   parameters: [{
     name: "book",
     about: "book files of the simulators; or the word `verify`",

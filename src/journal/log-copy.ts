@@ -59,7 +59,7 @@ export const copyLog = Effect.fnUntraced(function*(
   path: string
 ): Effect.fn.Return<LogCopy, JournalUnusable, Scope.Scope> {
   const file = join(path, storeFileName)
-  if (!existsSync(file)) return yield* refuse("missing", path)
+  if (!existsSync(file)) return yield* refuse("absent", path)
   const fault = fileFault(file)
   if (fault !== undefined) return yield* refuse(fault, file)
   const database = yield* Effect.acquireRelease(

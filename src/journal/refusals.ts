@@ -12,6 +12,7 @@ export const refusals = {
   foreign: "the log belongs to another journal: put the two files back that were made together",
   missing: "PostgreSQL knows this node, and its journal is not there: mount the right disk, or " +
     "say that it is lost (`pointsman start --journal-lost`) and reconcile the day",
+  absent: "there is no journal here: name the folder of one",
   half:
     "one of the journal's two files is not there: put it back, or move the folder away and say " +
     "that the journal is lost (`pointsman start --journal-lost`), and reconcile the day",

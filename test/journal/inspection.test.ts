@@ -79,5 +79,6 @@ it("D5: names the group of the log in which a bit was flipped", async () => {
 
 it("says that there is no journal", async () => {
   const refused = await Effect.runPromise(Effect.flip(inspectJournal(folder)))
-  expect(refused).toMatchObject({ reason: "missing" })
+  expect(refused).toMatchObject({ reason: "absent" })
+  expect(refused.advice).not.toContain("PostgreSQL")
 })

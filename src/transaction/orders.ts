@@ -95,12 +95,13 @@ export class Orders {
   }
 
   book(notification: NotificationRecord): Booking {
+    // An order that the wallet closed ends here by its own deadline.
+    if (notification.event === "closed") return { _tag: "known" }
+    // A refund names the payment that it gives back, which is mostly in the books.
+    if (notification.event !== "paid") return this.#unfit(notification, notification.event)
     if (this.#payments.has(paymentKey(notification.scheme, notification.payment))) {
       return { _tag: "known" }
     }
-    // An order that the wallet closed ends here by its own deadline.
-    if (notification.event === "closed") return { _tag: "known" }
-    if (notification.event !== "paid") return this.#unfit(notification, notification.event)
     const order = notification.order === undefined
       ? undefined
       : this.#room.journal.get("orders", notification.order)

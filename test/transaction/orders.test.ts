@@ -96,6 +96,15 @@ describe("a notice", () => {
     })
   })
 
+  it("of a refund is a human's, also when it names a payment that is in the books", () => {
+    const stage = new Stage()
+    const booking = stage.orders.book(notice({ counter: "counter-1" }))
+    if (booking._tag === "booked") stage.journal.note(booking.writes, booking.feed)
+    // Schemes name the payment that was refunded: nobody here asked for that.
+    const refund = notice({ id: "wechat:r1", event: "refunded", amount: 40 })
+    expect(stage.orders.book(refund)).toMatchObject({ _tag: "exception", reason: "refunded" })
+  })
+
   it("about a pay code waits for the wallet's own answer, and alarms when that was no", () => {
     const stage = new Stage()
     stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))

@@ -141,7 +141,7 @@ export class IsoGroup implements ControlledGroup, Tower {
     const link = this.#pick(this.#config.window, this.#adviceWindow)
     if (typeof link === "string") return false
     if (!this.#adviceStans.hold(advice.stan)) return false
-    const plan = this.#planner.advice(advice, link, this.breaker.observer())
+    const plan = this.#advice(advice, link)
     if (typeof plan === "string") {
       // Nobody will ever hear it in this dialect: the chain goes on until people end it.
       this.#services.timers.after(0, () => ended({ _tag: "invalid", detail: plan }))
@@ -150,6 +150,17 @@ export class IsoGroup implements ControlledGroup, Tower {
     if (this.#correlation.isWaiting(plan.key)) return false
     link.occupy(true)
     return new Flight(plan, this).dispatch(timeoutMs, ended)
+  }
+
+  /** Or in words why it can never be sent: then it must not stand in the way of other chains. */
+  #advice(advice: AdviceSend, link: Link): FlightPlan | string {
+    const plan = this.#planner.advice(advice, link, this.breaker.observer())
+    // A MAC that is still to come may make a frame of it, or none, the next time.
+    if (typeof plan === "string" || this.#seal !== undefined) return plan
+    const frame = this.#framing.encode(this.#framing.requestHeader(), plan.body)
+    if (frame === undefined) plan.body.fill(0)
+    else frame.fill(0)
+    return frame === undefined ? "no frame can carry it" : plan
   }
 
   continueAfter(stan: Stan): void {

@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest"
 import type { Rrn, Stan } from "../../src/domain/brand.ts"
 import type { AdviceSend, Ending } from "../../src/domain/ports/upstream.ts"
-import { fakeDialect, listOf } from "./fake-dialect.ts"
+import type { Framing } from "../../src/frame/framing.ts"
+import { fakeDialect, fakeFraming, listOf } from "./fake-dialect.ts"
 import { links, record, Station } from "./station.ts"
 
 const answered = { _tag: "answered", answer: { approved: true } }
@@ -284,6 +285,21 @@ describe("an end in doubt", () => {
 })
 
 describe("an advice", () => {
+  it("that no frame can carry ends by itself, and keeps no other chain waiting", () => {
+    const framing: Framing = {
+      ...fakeFraming,
+      encode: (header, body) =>
+        Buffer.from(body).includes("0420") ? undefined : fakeFraming.encode(header, body)
+    }
+    const station = new Station({}, { framings: new Map([["length-2", framing]]) })
+    const ends: Array<Ending> = []
+    expect(station.upstreams.advise("bank", advice(), 3000, (end) => void ends.push(end)))
+      .toBe(true)
+    station.time.pass(100)
+    expect(ends).toMatchObject([{ _tag: "invalid" }])
+    expect(station.status.inFlight).toBe(0)
+  })
+
   it("says what it reverses, and repeats itself under the same STAN (U19)", () => {
     const station = new Station({}, {}, fakeDialect({ repeatMti: "0421" }))
     const stan = station.upstreams.adviceStan("bank")

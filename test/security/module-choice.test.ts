@@ -46,9 +46,7 @@ describe("the keys that upstreams share with us", () => {
   })
 
   it("stop the start when they are not there, or not for this work", async () => {
-    expect(await keysOf({ macKey: "nobody" })).toBe(
-      "nobody: no key stands behind this name or handle (key-unknown)"
-    )
+    expect(await keysOf({ macKey: "nobody" })).toBe("nobody: key-unknown")
     expect(await keysOf({ macKey: "zpk-demo" })).toBe("zpk-demo: key-usage")
     expect(await keysOf({ pin: { key: "tmk-demo", format: 0 } })).toBe("tmk-demo: key-usage")
   })

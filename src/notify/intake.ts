@@ -35,6 +35,8 @@ export interface IntakeServices {
   readonly journal: JournalShape
   readonly transactions: TransactionsShape
   readonly push: PushShape
+  /** Names of our accounts: what a stranger calls his reaches no meter and no log. */
+  readonly accounts: ReadonlySet<string>
   readonly monotonicMs: () => number
   readonly meter: NoticeMeter
   /** How long a terminal may take to hear of a payment. */
@@ -56,9 +58,10 @@ export class Intake {
   }
 
   take(job: NotificationJob, done: (end: NoticeEnd) => void): void {
-    const { codec, meter, monotonicMs } = this.#services
+    const { accounts, codec, meter, monotonicMs } = this.#services
+    const account = accounts.has(job.account) ? job.account : "unknown"
     if (this.#underWay >= maxUnderWay) {
-      meter.notice(job.account, "later")
+      meter.notice(account, "later")
       return done({ _tag: "later" })
     }
     const arrivedMs = monotonicMs()
@@ -70,7 +73,7 @@ export class Intake {
         : result._tag === "accepted"
         ? result.what
         : "later"
-      meter.notice(job.account, what)
+      meter.notice(account, what)
       done(result)
     }
     codec.verifyNotification(job, (verdict) => {

@@ -49,6 +49,7 @@ export const notificationsLayer = (options: NotificationsOptions) =>
       journal,
       transactions: yield* Transactions,
       push: yield* Push,
+      accounts: new Set(options.public.accounts.map(({ name }) => name)),
       monotonicMs: () => time.monotonicMs(),
       meter: options.meter,
       pushLifetimeMs: options.pushLifetimeMs

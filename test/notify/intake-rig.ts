@@ -63,6 +63,7 @@ export class IntakeRig {
         book: (notification) => orders.book(notification)
       },
       push: this.#push(),
+      accounts: new Set([job.account]),
       monotonicMs: () => time.now,
       meter: {
         notice: (account, end) => void this.counted.push(`${account} ${end}`),

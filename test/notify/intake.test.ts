@@ -101,6 +101,13 @@ describe("a notice that is turned away", () => {
     expect(rig.intake.underWay).toBe(0)
   })
 
+  it("is counted under no name but one of ours: on a stream, strangers write what they like", () => {
+    const rig = new IntakeRig()
+    rig.intake.take({ ...job, account: "4111111111111111" }, () => {})
+    rig.verified("forged")
+    expect(rig.counted).toEqual(["unknown notification-forged"])
+  })
+
   it("is told to come again when too many are under way, and may when one has ended", () => {
     const rig = new IntakeRig()
     for (let count = 0; count < maxUnderWay; count++) rig.intake.take(job, () => {})

@@ -261,7 +261,10 @@ export abstract class Line<Mail>
     const pauses = this.#pauses & ~pause[why]
     if (pauses === this.#pauses) return
     this.#pauses = pauses
-    if (pauses === 0 && this.alive) this.connection.resume()
+    if (pauses !== 0 || !this.alive) return
+    // While we did not read, the rest of a frame could not come: its time begins anew.
+    if (this.#frameSinceMs !== never) this.#frameSinceMs = this.room.house.time.monotonicMs()
+    this.connection.resume()
   }
 
   waitForRoom(): void {

@@ -1,6 +1,7 @@
 /** More than there is room for: windows, rates, age in the queue, a codec that is full, a disk that stands. */
 
 import { describe, expect, it } from "vitest"
+import { frameOf } from "./caller.ts"
 import { echo, reversal, sale, signOn } from "./messages.ts"
 import { Place, profile } from "./place.ts"
 
@@ -96,6 +97,30 @@ describe("pressure", () => {
       Array.from({ length: 30 }, (_, index) => index)
     )
     expect(caller.paused).toBe(false)
+  })
+
+  it("does not hold the time in which we did not read against an unfinished frame", () => {
+    const place = new Place({
+      profiles: [profile("T0000001", { window: 64 })],
+      settings: { perAddress: { perSecond: 5, burst: 10 } }
+    })
+    const caller = place.connect()
+    caller.say(signOn("T0000001"))
+    for (let index = 0; index < 30; index++) {
+      caller.say(sale("T0000001", String(index).padStart(6, "0")))
+    }
+    const last = frameOf(sale("T0000001", "000030"))
+    caller.bytes(last.subarray(0, 5))
+    for (let second = 0; second < 20 && (second === 0 || caller.paused); second++) {
+      place.time.pass(1000, 100)
+    }
+    expect(caller.fate).toBe("open")
+    caller.bytes(last.subarray(5))
+    place.settle()
+    expect(place.submitted.length).toBe(31)
+    caller.bytes(last.subarray(0, 5))
+    place.time.pass(4000, 100)
+    expect(place.view.find("T0000001")?.state).toBe("closing")
   })
 
   it("refuses the cheapest first when messages grow old with us", () => {

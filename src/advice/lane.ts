@@ -89,13 +89,17 @@ export class Lane {
   resume(): void {
     this.#retry?.cancel()
     this.#retry = undefined
-    while (this.#ready.length > 0) {
-      if (!this.#send(this.#ready[0]!)) {
-        this.#retry = this.#services.timers.after(placeRetryMs, () => this.resume())
-        return
-      }
-      this.#ready.shift()
+    // Out of the queue before it is sent: an end that is told at once resumes the lane.
+    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
+      if (this.#send(next)) continue
+      this.#ready.unshift(next)
+      return this.#waitForPlace()
     }
+  }
+
+  #waitForPlace(): void {
+    this.#retry?.cancel()
+    this.#retry = this.#services.timers.after(placeRetryMs, () => this.resume())
   }
 
   #after(chain: Chain, delayMs: number): void {
@@ -134,8 +138,11 @@ export class Lane {
     }
     const ended = (ending: Ending) => this.#answered(chain, ending)
     if (buggify("advice-without-place", 0.1)) return false
-    if (!upstreams.advise(this.#upstream, advice, this.#config.timeoutMs, ended)) return false
     chain.record = { ...record, attempts: record.attempts + 1 }
+    if (!upstreams.advise(this.#upstream, advice, this.#config.timeoutMs, ended)) {
+      chain.record = record
+      return false
+    }
     journal.note([{ table: "advices", key: record.transaction, value: chain.record }], [])
     meter.sent(this.#upstream, record.attempts > 0)
     if (chain.record.attempts === this.#config.alertAfterAttempts) meter.alert(chain.record)

@@ -50,11 +50,13 @@ export function judge(
   read.values = mapping.back(answer)
   const ours = asked.message.role("amount")
   const theirs = answer.role("amount")
+  const partial = answer.dialect.partialApprovals.has(read.response)
+  // Approved in part, and nobody can say which part.
+  if (partial && ours !== undefined && theirs === undefined) return "approved amount missing"
   if (ours === undefined || theirs === undefined || ours === theirs) return read
   if (Number(ours) === Number(theirs)) return read
   const minor = Number(theirs)
-  const lessApproved = answer.dialect.partialApprovals.has(read.response) &&
-    asked.partialApproval && minor > 0 && minor < Number(ours)
+  const lessApproved = partial && asked.partialApproval && minor > 0 && minor < Number(ours)
   if (!lessApproved) return "amount altered"
   read.approvedAmount = { minor, currency: asked.message.role("currency") ?? "" }
   return read

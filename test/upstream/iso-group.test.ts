@@ -183,6 +183,16 @@ describe("an answer", () => {
     station.answer(more, { 39: "10", 4: "000000000160" })
     expect(more.endings).toMatchObject([{ _tag: "invalid" }])
   })
+
+  it("is in doubt when it approves in part and does not say how much", () => {
+    const station = new Station()
+    const sent = station.send({}, { partialApproval: true })
+    const { 4: amount, ...seen } = station.seen(sent)
+    expect(amount).toBe("000000000100")
+    station.peer(sent.reservation.link).answer(seen, { 39: "10" })
+    station.time.settle()
+    expect(sent.endings).toEqual([{ _tag: "invalid", detail: "approved amount missing" }])
+  })
 })
 
 describe("an end in doubt", () => {

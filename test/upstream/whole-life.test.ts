@@ -4,7 +4,7 @@
  */
 
 import { Effect, Layer } from "effect"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { Timers } from "../../src/actor/timers.ts"
 import { advicesLayer } from "../../src/advice/advices.ts"
 import type { UpstreamConfig } from "../../src/domain/config.ts"
@@ -130,6 +130,22 @@ class House {
 }
 
 describe("a sale from the desk to an upstream", () => {
+  it("is reversed at its pace where the reversal's seal fails at once", () => {
+    const house = new House()
+    house.ask()
+    const advise = vi.spyOn(house.station.upstreams, "advise")
+    advise.mockImplementation((_name, _advice, _timeoutMs, ended) => {
+      ended({ _tag: "unwritten" })
+      return true
+    })
+    house.station.time.pass(5100)
+    house.journal.sync()
+    expect([advise.mock.calls.length, house.chains]).toEqual([1, 1])
+    house.station.time.pass(2000)
+    expect(advise.mock.calls.length).toBeGreaterThan(1)
+    advise.mockRestore()
+  })
+
   it("is answered", () => {
     const house = new House()
     const asker = house.ask()

@@ -5,6 +5,20 @@ import { frameOf } from "./caller.ts"
 import { echo, reversal, sale, signOn } from "./messages.ts"
 import { Place, profile } from "./place.ts"
 
+/** More than its address may say: the switch reads ten, and then five a second. */
+function thirtyAtOnce() {
+  const place = new Place({
+    profiles: [profile("T0000001", { window: 64 })],
+    settings: { perAddress: { perSecond: 5, burst: 10 } }
+  })
+  const caller = place.connect()
+  caller.say(signOn("T0000001"))
+  for (let index = 0; index < 30; index++) {
+    caller.say(sale("T0000001", String(index).padStart(6, "0")))
+  }
+  return { caller, place }
+}
+
 describe("pressure", () => {
   it("refuses what is beyond a terminal's window, but takes its reversal", () => {
     const place = new Place({ profiles: [profile("T0000001", { window: 2 })] })
@@ -80,15 +94,7 @@ describe("pressure", () => {
   })
 
   it("does not read an address that says too much, and loses nothing of it", () => {
-    const place = new Place({
-      profiles: [profile("T0000001", { window: 64 })],
-      settings: { perAddress: { perSecond: 5, burst: 10 } }
-    })
-    const caller = place.connect()
-    caller.say(signOn("T0000001"))
-    for (let index = 0; index < 30; index++) {
-      caller.say(sale("T0000001", String(index).padStart(6, "0")))
-    }
+    const { caller, place } = thirtyAtOnce()
     place.settle()
     expect(place.submitted.length).toBe(9)
     expect(caller.paused).toBe(true)
@@ -100,15 +106,7 @@ describe("pressure", () => {
   })
 
   it("does not hold the time in which we did not read against an unfinished frame", () => {
-    const place = new Place({
-      profiles: [profile("T0000001", { window: 64 })],
-      settings: { perAddress: { perSecond: 5, burst: 10 } }
-    })
-    const caller = place.connect()
-    caller.say(signOn("T0000001"))
-    for (let index = 0; index < 30; index++) {
-      caller.say(sale("T0000001", String(index).padStart(6, "0")))
-    }
+    const { caller, place } = thirtyAtOnce()
     const last = frameOf(sale("T0000001", "000030"))
     caller.bytes(last.subarray(0, 5))
     for (let second = 0; second < 20 && (second === 0 || caller.paused); second++) {

@@ -203,7 +203,10 @@ function keysOf(row: VersionRow, protection: Uint8Array | KeyProtection): Protec
     : protectionKeys(row, protection)
 }
 
-/** `| id 2 | length 2 hex, of the whole optional block | content |`; length 00 = extended form. */
+/**
+ * `| id 2 | length 2 hex, of the whole optional block | content |`; the extended form for 256 and
+ * above: `| id 2 | 00 | bytes of the length 2 hex, each two digits | length | content |`.
+ */
 function optionalBlocks(block: string): {
   readonly end: number
   readonly blocks: ReadonlyArray<{ readonly id: string; readonly content: string }>
@@ -214,10 +217,10 @@ function optionalBlocks(block: string): {
     let start = at + 4
     let length = parseHex(block.slice(at + 2, start))
     if (length === 0) {
-      const digits = parseHex(block.slice(start, start + 2))
-      if (digits === undefined) return fault("block-format")
-      start += 2 + digits
-      length = parseHex(block.slice(start - digits, start))
+      const bytes = parseHex(block.slice(start, start + 2))
+      if (bytes === undefined) return fault("block-format")
+      start += 2 + 2 * bytes
+      length = parseHex(block.slice(start - 2 * bytes, start))
     }
     if (length === undefined || at + length < start || at + length > block.length) {
       return fault("block-format")

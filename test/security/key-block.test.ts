@@ -2,6 +2,7 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { encryptChain } from "../../src/security/block-cipher.ts"
 import {
   type KeyBlockVersion,
   unwrapKeyBlock,
@@ -68,6 +69,45 @@ describe("a published key block", () => {
     expect(opened.attributes.mode).toBe("E")
     const [algorithm, method, kcv] = vector.kcv
     expect(checkValue(algorithm, opened.key, method, 3)).toEqual(hex(kcv))
+  })
+
+  // TR-31:2018, A.7.3.1 and A.7.3.2: a base key with its initial serial number beside it.
+  it.each([
+    [
+      "B8ED59E0A279A295E9F5ED7944FD06B9",
+      "C0096B0TX12S0100KS1800604B120F9292800000BFB9B689CB567E66FC3FEE5AD5F52161FC6545B9D609890"
+      + "15D02155C",
+      "EDB380DD340BC2620247D445F5B8D678"
+    ],
+    [
+      "1D22BF32387C600AD97F9B97A51311AC",
+      "B0104B0TX12S0100KS1800604B120F9292800000BB68BE8680A400D9191AD4ECE45B6E6C0D21C4738A52190"
+      + "E248719E24B433627",
+      "E8BC63E5479455E26577F715D587FE68"
+    ]
+  ])("under %s gives its optional block", (protection, block, key) => {
+    const opened = unwrapKeyBlock(hex(protection), block) as UnwrappedKey
+    expect(opened.optional).toEqual([{ id: "KS", content: "00604B120F9292800000" }])
+    expect(opened.attributes.keyVersion).toBe("12")
+    expect(opened.key.toString("hex").toUpperCase()).toBe(key)
+  })
+
+  it("may say how many bytes an optional block's length takes, each two hex digits", () => {
+    const protection = Buffer.alloc(16, 0x3b)
+    const content = "x".repeat(0x110 - 10)
+    const header = `A0344M3TC00E0100CT00020110${content}`
+    const plain = Buffer.alloc(24, 0x5a)
+    plain.writeUInt16BE(128, 0)
+    const start = Buffer.from(header.slice(0, 8))
+    const cipher = encryptChain("tdes", protection.map((byte) => byte ^ 0x45), start, plain)
+    const covered = Buffer.concat([Buffer.from(header), cipher])
+    const authentication = protection.map((byte) => byte ^ 0x4d)
+    const mac = encryptChain("tdes", authentication, Buffer.alloc(8), covered).subarray(-8, -4)
+    const block = header + Buffer.concat([cipher, mac]).toString("hex").toUpperCase()
+    expect(unwrapKeyBlock(protection, block)).toMatchObject({
+      optional: [{ id: "CT", content }],
+      key: Buffer.alloc(16, 0x5a)
+    })
   })
 
   it("does not open under another protection key", () => {

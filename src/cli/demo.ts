@@ -17,12 +17,12 @@ const startSeconds = 60
 const restSeconds = 90
 
 /**
- * One acquirer falls silent this long after the start, for this long, and again and again. Longer
- * than a request waits for it: silence is known only when requests time out, and of a shorter one
- * the timeouts fall among good answers again, which outvote them at the breaker.
+ * One acquirer falls silent this long after the start, for this long, and again and again. Long
+ * enough for its breaker to open: requests count as slow after a while, and by then what was
+ * answered before must not outvote them any more.
  */
 const tormentAfterSeconds = 20
-export const tormentSeconds = 30
+export const tormentSeconds = 12
 const tormentEverySeconds = 60
 
 export const verb: Action = {

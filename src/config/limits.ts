@@ -123,7 +123,7 @@ export const limits = {
     10,
     5 * seconds,
     2 * minutes,
-    "an answer this late is one that terminals begin to give up on"
+    "an answer this late is one that terminals begin to give up on; an echo waits no longer"
   ),
   breakerOpenMs: limit(10, 5 * seconds, 10 * minutes, "most troubles of a host pass in seconds"),
   breakerMaxOpenMs: limit(

@@ -24,7 +24,11 @@ const breaker = record({
   windowMs: bounded(limits.breakerWindowMs, "milliseconds"),
   minimumCalls: bounded(limits.breakerMinimumCalls, "calls"),
   failureShare: defaulted(share, 0.5, "Share of technical failures in the window that opens it."),
-  slowShare: defaulted(share, 0.5, "Share of slow answers in the window that opens it."),
+  slowShare: defaulted(
+    share,
+    0.5,
+    "Share of requests in the window that waited above slowMs, answered or not; that opens it."
+  ),
   slowMs: bounded(limits.breakerSlowMs, "milliseconds"),
   openMs: bounded(limits.breakerOpenMs, "milliseconds"),
   maxOpenMs: bounded(limits.breakerMaxOpenMs, "milliseconds"),

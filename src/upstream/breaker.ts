@@ -5,6 +5,8 @@
  * - Only technical outcomes move it. A decline is a good outcome.
  * - No customer's request passes a half-open breaker before an echo came back.
  * - An outcome counts in the state that gave its permit, and in no later one.
+ * - A request is one call of the window, however often it is heard of: it is slow from the moment
+ *   that it has waited for `slowMs`, and failed at its end. One that is both counts in both shares.
  */
 
 import type { BreakerConfig } from "../domain/config.ts"
@@ -40,7 +42,7 @@ export const breakerTransitions: Readonly<
 /**
  * `good`: answered, declines included. `slow`: answered above `slowMs`. `failed`: no link, timeout,
  * link lost, or a response code that the profile calls technical. `void`: nothing was learned, as
- * when a place was given back unused or the deadline fell into a stall of our own.
+ * when a place was given back unused or a stall of our own fell into its time.
  */
 export type Outcome = "good" | "slow" | "failed" | "void"
 
@@ -128,11 +130,22 @@ export class Breaker {
     return this.#state === "closed" ? this.#epoch : 0
   }
 
-  ended(permit: Permit, outcome: Outcome, nowMs: number): void {
+  /** A call waits for longer than `slowMs`: it is slow from now on, whatever its end will be. */
+  waitsLong(permit: Permit, nowMs: number): void {
+    this.ended(permit, "slow", nowMs)
+  }
+
+  /** `slowSinceMs`: when `waitsLong` heard of it, or 0. */
+  ended(permit: Permit, outcome: Outcome, nowMs: number, slowSinceMs = 0): void {
     if (permit !== this.#epoch) return
     if (this.#state === "closed") {
       if (outcome === "void") return
-      this.#window.add(outcome, nowMs)
+      if (slowSinceMs > 0) {
+        if (outcome !== "failed") return
+        this.#window.takeBack(slowSinceMs, nowMs)
+      }
+      const slow = outcome === "slow" || slowSinceMs > 0
+      this.#window.add(outcome === "failed", slow, nowMs)
       if (this.#isSick()) this.#trip(nowMs)
     } else if (this.#state === "half-open") {
       this.#probes--
@@ -235,18 +248,31 @@ class Window {
     this.#bucketMs = windowMs / bucketsPerWindow
   }
 
-  add(outcome: "good" | "slow" | "failed", nowMs: number): void {
+  add(failed: boolean, slow: boolean, nowMs: number): void {
     this.advance(nowMs)
     const at = (this.#bucket % bucketsPerWindow) * 3
     this.#counts[at]!++
     this.calls++
-    if (outcome === "failed") {
+    if (failed) {
       this.#counts[at + 1]!++
       this.failed++
-    } else if (outcome === "slow") {
+    }
+    if (slow) {
       this.#counts[at + 2]!++
       this.slow++
     }
+  }
+
+  /** A slow call that was counted at `atMs` is counted anew; if it left the window, it is gone. */
+  takeBack(atMs: number, nowMs: number): void {
+    this.advance(nowMs)
+    const bucket = Math.floor(atMs / this.#bucketMs)
+    if (bucket <= this.#bucket - bucketsPerWindow) return
+    const at = (bucket % bucketsPerWindow) * 3
+    this.#counts[at]!--
+    this.#counts[at + 2]!--
+    this.calls--
+    this.slow--
   }
 
   /** Drops the buckets that left the window by `nowMs`. */

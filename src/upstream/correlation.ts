@@ -85,6 +85,11 @@ export class Correlation {
     return transaction
   }
 
+  /** Everything that waits, as it came; nothing ends meanwhile. */
+  waiting(): Iterable<Waiting> {
+    return this.#waiting.values()
+  }
+
   /** Everything that waits for an answer over this link. */
   ofLink(link: number): Array<Waiting> {
     const found: Array<Waiting> = []

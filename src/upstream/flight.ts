@@ -24,6 +24,8 @@ import type { PinWork } from "./pin-translation.ts"
 export interface Tower {
   readonly upstream: string
   readonly nowMs: () => number
+  /** Stalls of our own so far. */
+  readonly stalls: () => number
   /** Puts its PIN under the upstream's key, now or later. */
   readonly translate: (work: PinWork, done: (block: Uint8Array | FailureCode) => void) => void
   /** Starts its deadline and lets it wait for its answer. */
@@ -75,6 +77,9 @@ export class Flight implements Reservation, Waiting {
   readonly secure?: (done: (failure: FailureCode | undefined) => void) => void
   sequence = unqueued
   sentMs = 0
+  /** Since when the breaker knows that it is slow; 0: it was not told so. */
+  slowSinceMs = 0
+  #stalls = 0
   readonly #tower: Tower
   #state: "reserved" | "sent" | "over" = "reserved"
   /** With its PIN in it, until it was handed to the link. */
@@ -131,6 +136,11 @@ export class Flight implements Reservation, Waiting {
     return this.#state === "sent"
   }
 
+  /** A stall of ours fell into its time: nobody knows how long its answer took. */
+  get wasHeld(): boolean {
+    return this.#stalls !== this.#tower.stalls()
+  }
+
   release(): void {
     if (this.#state === "reserved") this.#land({ ending: { _tag: "unwritten" }, outcome: "void" })
   }
@@ -143,6 +153,7 @@ export class Flight implements Reservation, Waiting {
     }
     this.#state = "sent"
     this.sentMs = this.#tower.nowMs()
+    this.#stalls = this.#tower.stalls()
     this.#timer = this.#tower.await(this, timeoutMs)
     this.#ended = ended
     if (this.#tower.write(this)) return true
@@ -159,7 +170,8 @@ export class Flight implements Reservation, Waiting {
     }
     const elapsedMs = this.#tower.nowMs() - this.sentMs
     const outcome = this.#tower.outcome(answer, elapsedMs)
-    this.#land({ ending: { _tag: "answered", answer }, outcome })
+    const unknown = outcome === "slow" && this.wasHeld
+    this.#land({ ending: { _tag: "answered", answer }, outcome: unknown ? "void" : outcome })
   }
 
   failed(how: "unwritten" | "timed-out" | "lost", stalled: boolean): void {

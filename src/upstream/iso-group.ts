@@ -44,6 +44,7 @@ import { Management } from "./management.ts"
 import type { UpstreamMeter } from "./meter.ts"
 import { type PinWork, translatePin } from "./pin-translation.ts"
 import type { Seal } from "./seal.ts"
+import { SlowWatch } from "./slow-watch.ts"
 import { firstStan, formatStan, parseStan, StanAllocator } from "./stan-allocator.ts"
 
 /** What all groups of a switch share. */
@@ -73,6 +74,7 @@ export class IsoGroup implements ControlledGroup, Tower {
   readonly #framing: Framing
   readonly #seal: Seal | undefined
   readonly #probe: BreakerProbe
+  readonly #slowWatch: SlowWatch
   readonly #stans: StanAllocator
   readonly #adviceStans: AdviceStans
   readonly #correlation = new Correlation()
@@ -109,6 +111,12 @@ export class IsoGroup implements ControlledGroup, Tower {
       this.#probe.consider()
     }
     this.breaker = new Breaker(config.breaker, services.random.next, this.nowMs(), changed)
+    this.#slowWatch = new SlowWatch(
+      config.breaker.slowMs,
+      { timers: services.timers, nowMs: () => this.nowMs() },
+      () => this.#correlation.waiting(),
+      (flight, nowMs) => this.breaker.waitsLong(flight.plan.permit, nowMs)
+    )
     const host = this.#linkHost()
     this.links = config.links.map((_, index) => new Link(index, host))
   }
@@ -233,6 +241,10 @@ export class IsoGroup implements ControlledGroup, Tower {
     return this.#services.time.monotonicMs()
   }
 
+  stalls(): number {
+    return this.#services.timers.stalls()
+  }
+
   translate(work: PinWork, done: (block: Uint8Array | FailureCode) => void): void {
     const { security } = this.#services
     invariant(security !== undefined, "who has a zone PIN key has a security module")
@@ -241,6 +253,7 @@ export class IsoGroup implements ControlledGroup, Tower {
 
   await(flight: Flight, timeoutMs: number): Timer {
     this.#correlation.add(flight)
+    this.#slowWatch.began()
     return this.#services.timers.after(timeoutMs, () => this.#expired(flight))
   }
 
@@ -286,7 +299,7 @@ export class IsoGroup implements ControlledGroup, Tower {
     // An advice keeps its STAN through all repeats, until it is accepted.
     if (!advice) this.#stans.free(parseStan(stan))
     else if (ending._tag === "answered" && ending.answer.approved) this.#adviceStans.free(stan)
-    this.breaker.ended(permit, outcome, nowMs)
+    this.breaker.ended(permit, outcome, nowMs, flight.slowSinceMs)
     if (!waited) return
     const kind = advice ? "advice" : "request"
     this.#services.meter.ended(this.name, kind, ending._tag, (nowMs - flight.sentMs) / 1000)
@@ -306,7 +319,7 @@ export class IsoGroup implements ControlledGroup, Tower {
       config: this.#config,
       framing: this.#framing,
       dialect: this.#planner.dialect,
-      echoTimeoutMs: Math.min(this.#config.timeoutMs, this.#config.breaker.slowMs),
+      echoTimeoutMs: this.#config.breaker.slowMs,
       manage: (link, kind, timeoutMs, ended) => this.#manage(link, kind, timeoutMs, ended),
       answered: (_, answer) => this.#answered(answer),
       malformed: () => meter.stray(this.name, "malformed"),
@@ -381,8 +394,7 @@ export class IsoGroup implements ControlledGroup, Tower {
   #echo(ended: (how: ManagementEnd) => void): void {
     const link = this.#pick(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
     if (typeof link === "string") return ended("gone")
-    const { breaker, timeoutMs } = this.#config
-    this.#manage(link, "echo", Math.min(timeoutMs, breaker.slowMs), ended)
+    this.#manage(link, "echo", this.#config.breaker.slowMs, ended)
   }
 
   #manage(

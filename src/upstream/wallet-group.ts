@@ -245,8 +245,13 @@ export class WalletGroup implements ControlledGroup {
       const answer = (word: Word) => answerOf(word, request, rrn, walletReference)
       meter.sent(this.name, "request")
       const services = { ask: this.#ask, timers: this.#services.timers, nowMs: () => this.#nowMs() }
+      let slowSinceMs = 0
       void new WalletTalk(plan, services, timeoutMs, {
-        judged: (outcome) => this.breaker.ended(permit, outcome, this.#nowMs()),
+        slow: () => {
+          slowSinceMs = this.#nowMs()
+          this.breaker.waitsLong(permit, slowSinceMs)
+        },
+        judged: (outcome) => this.breaker.ended(permit, outcome, this.#nowMs(), slowSinceMs),
         ended: (end) => {
           giveBack()
           const ending = endingOfTalk(end, answer)
@@ -266,11 +271,10 @@ export class WalletGroup implements ControlledGroup {
   /** Wallets know no echo: any genuine word about an order of no one says that they are well. */
   #echo(ended: (how: ManagementEnd) => void): void {
     const order = { ...nobody, order: beijingStamp(this.#services.time.wallMs()) + "ECHO" }
-    const { breaker, timeoutMs } = this.#config
     this.#services.meter.sent(this.name, "management")
     this.#ask(
       (stamp) => this.#wallet.inquire(order, stamp),
-      Math.min(timeoutMs, breaker.slowMs),
+      this.#config.breaker.slowMs,
       (heard) => ended(heard._tag === "doubt" || heard._tag === "unsent" ? "silent" : "accepted")
     )
   }

@@ -40,6 +40,8 @@ export type TalkEnd =
   | { readonly _tag: "timed-out" }
 
 export interface TalkListener {
+  /** Its answer has been missing for longer than `slowMs`; once, before it is judged. */
+  readonly slow: () => void
   /** What the request itself says about the wallet's health; once. */
   readonly judged: (outcome: Outcome) => void
   readonly ended: (end: TalkEnd) => void
@@ -58,7 +60,9 @@ export class WalletTalk {
   #poll: Timer | undefined
   #sends = 0
   #inquiries = 0
+  #slow = false
   #judged = false
+  readonly #stalls: number
   #state: "open" | "timed-out" | "over" = "open"
 
   constructor(
@@ -77,6 +81,7 @@ export class WalletTalk {
     this.#nowMs = services.nowMs
     this.#listener = listener
     this.#beganMs = this.#nowMs()
+    this.#stalls = this.#timers.stalls()
     const patienceMs = Math.min(timeoutMs, plan.giveUpMs)
     this.#deadlineMs = this.#beganMs + patienceMs
     this.#deadline = this.#timers.after(patienceMs, () => this.#expired())
@@ -87,13 +92,26 @@ export class WalletTalk {
   #send(timeoutMs: number): void {
     this.#sends++
     this.#ask(this.#plan.request, timeoutMs, (heard) => {
-      const elapsedMs = this.#nowMs() - this.#beganMs
       const sick = heard._tag === "doubt" || heard._tag === "unsent"
-      this.#judge(sick ? "failed" : elapsedMs > this.#plan.slowMs ? "slow" : "good")
+      this.#judge(sick ? "failed" : this.#pace())
       // Definite only while nothing had been sent before.
       if (heard._tag === "unsent" && this.#sends === 1) this.#end({ _tag: "unwritten" })
       else this.#hear(heard)
     })
+  }
+
+  /** How fast the request is by now. */
+  #pace(): Outcome {
+    if (this.#nowMs() - this.#beganMs <= this.#plan.slowMs) return "good"
+    // A stall of ours fell into it: nobody knows when the answer came.
+    return this.#stalls === this.#timers.stalls() ? "slow" : "void"
+  }
+
+  /** Needs no timer of its own: inquiries come often enough. */
+  #noticeSlow(): void {
+    if (this.#judged || this.#slow || this.#pace() !== "slow") return
+    this.#slow = true
+    this.#listener.slow()
   }
 
   #judge(outcome: Outcome): void {
@@ -111,7 +129,9 @@ export class WalletTalk {
     const leftMs = this.#deadlineMs - this.#nowMs()
     if (this.#state !== "open" || leftMs <= 0) return
     this.#inquiries++
+    this.#noticeSlow()
     this.#ask(this.#plan.inquiry, Math.min(leftMs, inquiryTimeoutMs), (heard) => {
+      this.#noticeSlow()
       if (heard._tag === "absent" && this.#plan.repeatable && this.#state === "open") {
         this.#send(Math.max(1, this.#deadlineMs - this.#nowMs()))
       }

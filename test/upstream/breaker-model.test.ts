@@ -36,7 +36,7 @@ class Model {
   probes = new Set<number>()
   proofs = 0
   epoch = 0
-  heard: Array<{ readonly bucket: number; readonly outcome: Outcome }> = []
+  heard: Array<{ readonly id: number; bucket: number; failed: boolean; slow: boolean }> = []
 
   move(to: BreakerState, now: number) {
     Object.assign(this, { state: to, since: now, echo: "wanted", proofs: 0, heard: [] })
@@ -57,13 +57,18 @@ class Model {
     return this.probes.size + this.proofs < config.probesToClose
   }
 
-  hear(outcome: Outcome, now: number) {
+  /** A call that was heard of stays where it is, unless it failed. */
+  hear(id: number, waited: boolean, outcome: Outcome, now: number) {
+    if (waited && outcome !== "failed") return
     const bucketMs = config.windowMs / bucketsPerWindow
     const bucket = Math.floor(now / bucketMs)
-    this.heard = this.heard.filter((each) => each.bucket > bucket - bucketsPerWindow)
-    this.heard.push({ bucket, outcome })
-    const share = (of: Outcome) =>
-      this.heard.filter((each) => each.outcome === of).length / this.heard.length
+    this.heard = this.heard.filter((each) =>
+      each.bucket > bucket - bucketsPerWindow && each.id !== id
+    )
+    const slow = waited || outcome === "slow"
+    this.heard.push({ id, bucket, failed: outcome === "failed", slow })
+    const share = (of: "failed" | "slow") =>
+      this.heard.filter((each) => each[of]).length / this.heard.length
     const sick = share("failed") >= config.failureShare || share("slow") >= config.slowShare
     if (this.heard.length >= config.minimumCalls && sick) this.trip(now)
   }
@@ -78,6 +83,7 @@ class Model {
 type Step =
   | { readonly do: "wait"; readonly ms: number }
   | { readonly do: "begin" }
+  | { readonly do: "long"; readonly which: number }
   | { readonly do: "end"; readonly which: number; readonly outcome: Outcome }
   | { readonly do: "burst"; readonly count: number; readonly outcome: Outcome }
   | { readonly do: "probe" }
@@ -89,6 +95,10 @@ const outcomes = fc.constantFrom<Outcome>("good", "slow", "failed", "void")
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(9000) }) },
   { weight: 9, arbitrary: fc.record({ do: fc.constant("begin" as const) }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({ do: fc.constant("long" as const), which: fc.nat(20) })
+  },
   {
     weight: 15,
     arbitrary: fc.record({ do: fc.constant("end" as const), which: fc.nat(20), outcome: outcomes })
@@ -112,6 +122,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }
 )
 
+interface Call {
+  readonly permit: Permit
+  readonly epoch: number
+  readonly id: number
+  slowSinceMs: number
+}
+
 /** The breaker and its model side by side, given the same steps. */
 class Pair {
   now = 0
@@ -123,7 +140,7 @@ class Pair {
     0,
     (from, to) => this.seen.push([from, to])
   )
-  readonly open: Array<{ permit: Permit; epoch: number; id: number }> = []
+  readonly open: Array<Call> = []
   echo: { permit: Permit; epoch: number } | undefined
   ids = 0
 
@@ -138,6 +155,11 @@ class Pair {
       case "end": {
         const [call] = this.open.splice(one.which % Math.max(1, this.open.length), 1)
         if (call !== undefined) this.end(call, one.outcome)
+        return
+      }
+      case "long": {
+        const call = this.open[one.which % Math.max(1, this.open.length)]
+        if (call !== undefined) this.waitsLong(call)
         return
       }
       case "burst":
@@ -170,17 +192,31 @@ class Pair {
     if (permit === 0) return
     const id = this.ids++
     if (this.model.state === "half-open") this.model.probes.add(id)
-    this.open.push({ permit, epoch: this.model.epoch, id })
+    this.open.push({ permit, epoch: this.model.epoch, id, slowSinceMs: 0 })
   }
 
-  end(call: { permit: Permit; epoch: number; id: number }, outcome: Outcome) {
-    this.breaker.ended(call.permit, outcome, this.now)
+  /** The time 0 stands for "never". */
+  waitsLong(call: Call) {
+    if (call.slowSinceMs > 0 || this.now === 0) return
+    this.breaker.waitsLong(call.permit, this.now)
+    this.hear(call, "slow")
+    call.slowSinceMs = this.now
+  }
+
+  end(call: Call, outcome: Outcome) {
+    this.breaker.ended(call.permit, outcome, this.now, call.slowSinceMs)
+    this.hear(call, outcome)
+  }
+
+  hear({ epoch, id, slowSinceMs }: Call, outcome: Outcome) {
     const { model } = this
-    if (call.epoch !== model.epoch) return
+    if (epoch !== model.epoch) return
     if (model.state === "half-open") {
-      model.probes.delete(call.id)
+      model.probes.delete(id)
       model.prove(outcome, this.now)
-    } else if (model.state === "closed" && outcome !== "void") model.hear(outcome, this.now)
+    } else if (model.state === "closed" && outcome !== "void") {
+      model.hear(id, slowSinceMs > 0, outcome, this.now)
+    }
   }
 
   probe() {

@@ -66,6 +66,40 @@ describe("a circuit breaker", () => {
     expect(breaker.state).toBe("open")
   })
 
+  it("counts a call that waits as slow at once, and a second time only when it fails", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    const permits = Array.from({ length: 4 }, () => breaker.permit())
+    for (const permit of permits) breaker.waitsLong(permit, 5000)
+    expect(breaker.status(5000)).toMatchObject({ calls: 4, failed: 0, slow: 4 })
+    breaker.ended(permits[0]!, "good", 6000, 5000)
+    breaker.ended(permits[1]!, "slow", 6000, 5000)
+    breaker.ended(permits[2]!, "void", 6000, 5000)
+    expect(breaker.status(6000)).toMatchObject({ calls: 4, failed: 0, slow: 4 })
+    breaker.ended(permits[3]!, "failed", 25_000, 5000)
+    expect(breaker.status(25_000)).toMatchObject({ calls: 1, failed: 1, slow: 1 })
+  })
+
+  it("moves a waiting call that fails to the time of its end", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    const permit = breaker.permit()
+    breaker.waitsLong(permit, 5000)
+    breaker.ended(permit, "failed", 12_000, 5000)
+    expect(breaker.status(12_000)).toMatchObject({ calls: 1, failed: 1, slow: 1 })
+    expect(breaker.status(21_000)).toMatchObject({ calls: 1, failed: 1, slow: 1 })
+    expect(breaker.status(22_000)).toMatchObject({ calls: 0, failed: 0, slow: 0 })
+  })
+
+  it("takes a probe that waits for a bad one, before its end", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    const due = trip(breaker, 0)
+    echo(breaker, "good", due)
+    const permit = breaker.permit()
+    breaker.waitsLong(permit, due + 5000)
+    expect(breaker.state).toBe("open")
+    breaker.ended(permit, "failed", due + 25_000, due + 5000)
+    expect(breaker.dueMs).toBe(due + 5000 + 10_000)
+  })
+
   it("forgets what left the window", () => {
     const breaker = new Breaker(config, noJitter, 0)
     calls(breaker, 15, "failed", 0)

@@ -22,13 +22,13 @@ describe("the breaker of an upstream", () => {
     expect(station.upstreams.reserve("bank", station.sale())).toBe("breaker-open")
   })
 
-  it("opens on timeouts, and lets an echo go first when its time is over (U5)", () => {
+  it("opens on silence, and lets an echo go first when its time is over (U5)", () => {
     const station = new Station({ window: 30 })
     const sent = Array.from({ length: 20 }, () => station.send())
     station.time.pass(5100)
     expect(sent.every(({ endings }) => endings[0]?._tag === "timed-out")).toBe(true)
     expect(station.status.breaker).toBe("open")
-    station.time.pass(4800)
+    station.time.pass(1700)
     expect(station.peer().of("0800")).toEqual([])
     station.time.pass(300)
     expect(station.peer().of("0800")).toMatchObject([{ 70: "301" }])
@@ -51,6 +51,77 @@ describe("the breaker of an upstream", () => {
     station.time.pass(3000)
     for (const each of sent) station.answer(each)
     expect(station.status.breaker).toBe("open")
+  })
+
+  it("opens when requests have waited too long, before any of them ends (U5)", () => {
+    const station = new Station({ window: 30 })
+    const sent = Array.from({ length: 20 }, () => station.send())
+    station.time.pass(1900)
+    expect(station.status.breaker).toBe("closed")
+    station.time.pass(200)
+    expect(station.status.breaker).toBe("open")
+    expect(sent.every(({ endings }) => endings.length === 0)).toBe(true)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 0 })
+  })
+
+  it("counts a request once: as slow when it waits, and as failed too when it times out", () => {
+    const station = new Station({ window: 30 })
+    const sent = Array.from({ length: 15 }, () => station.send())
+    station.time.pass(2100)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 15, failed: 0, slow: 15 })
+    for (const each of sent.slice(0, 5)) station.answer(each)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 15, failed: 0, slow: 15 })
+    station.time.pass(3000)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 15, failed: 10, slow: 15 })
+    // Those that timed out count since then.
+    station.time.pass(7500)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 10, failed: 10, slow: 10 })
+  })
+
+  it("watches those that come while others wait, and no longer than any does", () => {
+    const station = new Station({ window: 30 })
+    station.send()
+    station.time.pass(1500)
+    const late = station.send()
+    station.time.pass(600)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 1, slow: 1 })
+    station.time.pass(1300)
+    station.answer(late)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 2, slow: 1 })
+    station.time.pass(20_000)
+    station.send()
+    station.time.pass(2100)
+    expect(station.control.breaker("bank")).toMatchObject({ calls: 1, slow: 1 })
+  })
+
+  it("is open again as soon as a customer's probe has waited too long (U14)", () => {
+    const station = new Station()
+    tripByCode(station, "96", 20)
+    station.time.pass(5100)
+    expect(station.status.breaker).toBe("half-open")
+    const probe = station.send()
+    station.time.pass(2300)
+    expect(station.status.breaker).toBe("open")
+    expect(probe.endings).toEqual([])
+  })
+
+  it("takes no answer for slow that lay unread while we were held (rule 11)", () => {
+    const station = new Station({ window: 30 })
+    const sent = Array.from({ length: 20 }, () => station.send())
+    station.time.hold(3000)
+    for (const each of sent) station.answer(each)
+    expect(sent.every(({ endings }) => endings[0]?._tag === "answered")).toBe(true)
+    expect(station.control.breaker("bank")).toMatchObject({ state: "closed", calls: 0 })
+  })
+
+  it("takes no request for slow whose time a stall of ours fell into (rule 11)", () => {
+    const station = new Station({ window: 30 })
+    for (let call = 0; call < 20; call++) station.send()
+    station.time.pass(1000)
+    station.time.hold(1500)
+    station.time.settle()
+    station.time.pass(1000)
+    expect(station.control.breaker("bank")).toMatchObject({ state: "closed", calls: 0 })
   })
 
   it("stays open longer when its echo is not answered (U14)", () => {

@@ -410,6 +410,31 @@ describe("the breaker of a wallet", () => {
     expect(till.station.status.breaker).toBe("closed")
   })
 
+  it("opens on silence long before requests time out, and again on a silent probe", () => {
+    const till = new Till({ window: 100 })
+    till.wallet.replies = { "/pay": "held" }
+    for (let call = 0; call < 20; call++) till.pay()
+    till.station.time.pass(1900)
+    expect(till.station.status.breaker).toBe("closed")
+    till.station.time.pass(3300)
+    expect(till.station.status.breaker).toBe("open")
+    till.station.time.pass(5100)
+    expect(till.station.status.breaker).toBe("half-open")
+    till.pay()
+    till.station.time.pass(5000)
+    expect(till.station.status.breaker).toBe("open")
+  })
+
+  it("takes no answer for slow that lay unread while we were held", () => {
+    const till = new Till({ window: 100 })
+    till.wallet.replies = { "/pay": "held" }
+    for (let call = 0; call < 20; call++) till.pay()
+    till.station.time.hold(3000)
+    for (const answer of till.wallet.held.splice(0)) answer()
+    till.station.time.settle()
+    expect(till.station.control.breaker("bank")).toMatchObject({ state: "closed", calls: 0 })
+  })
+
   it("counts slow wallets, and learns nothing from our own stalls", () => {
     const till = new Till({ window: 100 })
     till.wallet.replies = { "/pay": "held", "/inquire": "held" }

@@ -71,15 +71,24 @@ describe("talking to a wallet", () => {
               done(answer.heard)
             })
           }
+          let slow = 0
           const listener = {
+            slow: () => {
+              expect(outcomes).toEqual([])
+              expect(time.now - beganMs).toBeGreaterThan(plan.slowMs)
+              slow++
+            },
             judged: (outcome: Outcome) => void outcomes.push(outcome),
             ended: (end: TalkEnd) => void ends.push(end),
             late: (word: Heard) => void late.push(word)
           }
+          const beganMs = time.now
           void new WalletTalk(plan, { ask, timers, nowMs: () => time.now }, ms, listener)
           time.pass(40_000)
           expect(ends).toHaveLength(1)
           expect(outcomes).toHaveLength(1)
+          expect(slow).toBeLessThanOrEqual(1)
+          if (slow === 1) expect(outcomes).not.toContain("good")
           expect(late.length).toBeLessThanOrEqual(1)
           const [end] = ends
           if (end?._tag === "word") {

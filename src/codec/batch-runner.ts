@@ -10,6 +10,7 @@ import type { AtRest } from "../domain/ports/codec.ts"
 import { wipeScratch } from "../domain/scratch.ts"
 import { makeSealing, type Sealing } from "../domain/sealing.ts"
 import { indexCapacity } from "../iso8583/indexer.ts"
+import { macPlace } from "../iso8583/mac-place.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import { cardOf, requestText } from "../iso8583/request-facts.ts"
 import type { NotificationAccount } from "../qr/notification-account.ts"
@@ -19,7 +20,7 @@ import type { RandomBytes } from "../security/pin-block.ts"
 import { isFault } from "../security/security-fault.ts"
 import { makeVault, type VaultKeys, wipeVaultKeys } from "../security/vault.ts"
 import { type BatchTask, ends, itemWords, ops, ResultWriter } from "./batch.ts"
-import { checkMac, entryOf, macOver, verdicts } from "./mac-check.ts"
+import { checkMac, macOver, verdicts } from "./mac-check.ts"
 
 /** The part of a dialect that a worker needs. */
 export type WorkerDialect = Pick<Dialect, "index" | "mac" | "view">
@@ -116,7 +117,7 @@ export class BatchRunner {
     const count = dialect.index(bytes, 0, bytes.length, index)
     if (count < 0) return this.#writer.word(ends.fault)
     const rule = dialect.mac
-    const place = rule === undefined ? -1 : entryOf(index, count, rule.field)
+    const place = macPlace(rule, index, count)
     let verdict = place < 0 ? 1 : 0
     if (rule !== undefined && place >= 0 && key >= 0) {
       const covered = bytes.subarray(0, index[place + 1])

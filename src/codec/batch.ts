@@ -16,10 +16,11 @@
 
 import type { KeyHandle } from "../domain/brand.ts"
 import type { AtRest } from "../domain/ports/codec.ts"
+import { macPlace } from "../iso8583/mac-place.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { VaultKeys } from "../security/vault.ts"
 import type { Job } from "./job.ts"
-import { coveredBy, placeOf } from "./mac-check.ts"
+import { coveredBy } from "./mac-check.ts"
 
 export const ops = { decode: 1, verify: 2, seal: 3, notice: 4 } as const
 
@@ -102,7 +103,7 @@ function itemOf(job: Job, keyOf: (key: KeyHandle, dialect: Dialect) => number): 
     }
     case "verify": {
       const { dialect, key, message } = job
-      const place = placeOf(dialect, message.index)
+      const place = macPlace(dialect.mac, message.index)
       const cover = message.index[place + 1]!
       const bytes = message.bytes.subarray(0, message.index[place + 2])
       const subject = dialect.number

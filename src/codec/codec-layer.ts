@@ -16,12 +16,13 @@ import {
 } from "../domain/ports/codec.ts"
 import { SecurityModule } from "../domain/ports/security-module.ts"
 import { Time } from "../domain/ports/time.ts"
+import { macPlace } from "../iso8583/mac-place.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import type { NotificationAccounts } from "../qr/notification-account.ts"
 import type { VaultKeys } from "../security/vault.ts"
 import { Bench } from "./in-place.ts"
 import { type Job, Lane } from "./job.ts"
-import { coveredBy, placeOf } from "./mac-check.ts"
+import { coveredBy } from "./mac-check.ts"
 import { type CodecMeter, lookEveryMs, Pool } from "./pool.ts"
 
 export type { CodecMeter } from "./pool.ts"
@@ -147,7 +148,9 @@ function shapeOf(bench: Bench, place: Place): CodecShape {
       return true
     },
     verify: (lane, message, key, done) => {
-      const rule = placeOf(message.dialect, message.index) < 0 ? undefined : message.dialect.mac
+      const rule = macPlace(message.dialect.mac, message.index) < 0
+        ? undefined
+        : message.dialect.mac
       enter(verifyJob(lane, message, key, done), rule !== undefined && bench.shares(key, rule))
     },
     seal: (lane, dialect, body, key, done) => {

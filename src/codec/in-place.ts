@@ -7,6 +7,7 @@ import type { KeyHandle } from "../domain/brand.ts"
 import type { AtRest, Decoded, NotificationVerdict } from "../domain/ports/codec.ts"
 import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
 import type { CodecFault } from "../iso8583/fault.ts"
+import { macPlace } from "../iso8583/mac-place.ts"
 import type { MacRule, Message } from "../iso8583/message.ts"
 import type { NotificationAccounts } from "../qr/notification-account.ts"
 import { verifyNotification } from "../qr/notification.ts"
@@ -14,7 +15,7 @@ import { CipherCache } from "../security/cipher-cache.ts"
 import { macField } from "../security/mac.ts"
 import { type DecodeJob, type Job, type NoticeJob, refuse, type SealJob, settle } from "./job.ts"
 import { KnownKeys } from "./known-keys.ts"
-import { checkMac, compareMac, coveredBy, macOver, placeOf, sealed, verdicts } from "./mac-check.ts"
+import { checkMac, compareMac, coveredBy, macOver, sealed, verdicts } from "./mac-check.ts"
 
 export class Bench {
   readonly #module: SecurityModuleShape
@@ -94,7 +95,7 @@ export class Bench {
     key: KeyHandle | undefined,
     done: (verdict: number) => void
   ): void {
-    const entry = placeOf(dialect, index)
+    const entry = macPlace(dialect.mac, index)
     if (entry < 0) return done(1)
     const rule = dialect.mac
     if (rule === undefined || key === undefined) return done(0)

@@ -9,7 +9,7 @@
 
 import type { KeyHandle } from "../domain/brand.ts"
 import type { MacVerdict } from "../domain/ports/codec.ts"
-import type { Dialect, MacRule } from "../iso8583/message.ts"
+import type { MacRule } from "../iso8583/message.ts"
 import type { CipherCache } from "../security/cipher-cache.ts"
 import { constantTimeEqual, macField, makeMac } from "../security/mac.ts"
 import { isFault } from "../security/security-fault.ts"
@@ -47,22 +47,6 @@ export function checkMac(
 export function compareMac(expected: Uint8Array, mac: Uint8Array): number {
   if (mac.length < leastMacBytes || mac.length > expected.length) return 3
   return constantTimeEqual(expected.subarray(0, mac.length), mac) ? 2 : 3
-}
-
-/** Where a field's entry stands in an index (`field, start, end`); -1 when it is not there. */
-export function entryOf(index: Int32Array, count: number, field: number): number {
-  // The MAC is the last field of a message that has one.
-  for (let at = 3 * count - 2; at > 0; at -= 3) {
-    if (index[at] === field) return at
-    if (index[at]! < field) return -1
-  }
-  return -1
-}
-
-/** Where the MAC's entry stands in an index; -1 when the message or the dialect has none. */
-export function placeOf(dialect: Dialect, index: Int32Array): number {
-  const field = dialect.mac?.field
-  return field === undefined ? -1 : entryOf(index, index[0]!, field)
 }
 
 /** What a MAC covers of a body that ends with its field; undefined when there is no such field. */

@@ -42,8 +42,8 @@ export interface Draft {
   readonly keep: Int32Array | undefined
   /** Applied in order; later ones win. */
   readonly values: ReadonlyArray<Values | ValueList>
-  /** Field of the MAC, to be left zero; 0 = none is made. */
-  readonly mac: number
+  /** Fields for a MAC, of which one is left zero at the end; undefined = none is made. */
+  readonly mac: ReadonlyArray<number> | undefined
   /** Bitmaps to send even when they are empty. */
   readonly bitmaps: number
   /** Small letters in bitmaps of hex. */
@@ -87,15 +87,25 @@ export class Assembler {
     for (const values of draft.values) {
       fault ??= values instanceof ValueList ? this.#takeList(values) : this.#take(values)
     }
-    if (draft.mac > 0) this.#put(draft.mac, zeros)
-    const { keep, source } = draft
+    const { keep, mac, source } = draft
     if (source !== undefined && keep !== undefined) this.#keep(source, keep, draft.mti)
+    if (mac !== undefined) this.#put(this.#lastOf(mac), zeros)
     if (this.#bitmap.third > 0) this.#markThird(this.#bitmap.third)
     this.#conditional = this.#dependsOnOthers()
     fault ??= this.#missing(draft)
     const result = fault ?? this.#write(draft)
     this.#forget()
     return result
+  }
+
+  /** The first of these fields, each the last of a bitmap, that no field follows. */
+  #lastOf(places: ReadonlyArray<number>): number {
+    const words = this.#words
+    let word = wordCount
+    while (word > 0 && words[word - 1] === 0) word--
+    let place = 0
+    while (places[place]! < word * 32) place++
+    return places[place]!
   }
 
   /** A field whose shape may be another in the new message is written anew. */

@@ -242,7 +242,7 @@ function checkMandatory(
     if (!crosses(kind) || form === undefined || from.form(kind) === undefined) continue
     const formed = new Set(Object.keys(form.values).map((path) => Number.parseInt(path, 10)))
     for (const field of to.mandatory.get(form.mti) ?? []) {
-      if (given.has(field) || formed.has(field) || field === to.mac?.field) continue
+      if (given.has(field) || formed.has(field) || to.mac?.fields.includes(field)) continue
       reader.fault(`forward.${field}`, `${form.mti} (${kind}) must carry it, and no rule gives it`)
     }
   }
@@ -324,7 +324,7 @@ export function identityMapping(dialect: Dialect): Mapping {
       spoken.semantics.roles[role].map(({ field }) => field)
     )
   )
-  if (spoken.mac !== undefined) setBit(withheld, spoken.mac.field)
+  for (const field of spoken.mac?.fields ?? []) setBit(withheld, field)
   const amount = spoken.semantics.roles.amount[0]?.field
   const paths = spoken.layout.entries.map((_, field) => String(field))
   return {

@@ -85,8 +85,6 @@ export class CompiledDialect implements Dialect {
   readonly #kept: Int32Array
   readonly #paths: ReadonlyMap<Role, string>
   readonly #echoes: ReadonlyMap<string, Int32Array>
-  /** 0: the dialect has none. */
-  readonly #macField: number
   readonly #scratch = new Int32Array(indexCapacity)
   #pool = new Int32Array(poolSize)
   #poolUsed = 0
@@ -106,8 +104,7 @@ export class CompiledDialect implements Dialect {
     this.#paths = pathsOf(parts.semantics.roles)
     this.#echoes = echoesOf(parts.responses)
     this.#kept = everything.slice()
-    this.#macField = this.mac?.field ?? 0
-    if (this.#macField > 0) clearBit(this.#kept, this.#macField)
+    for (const field of this.mac?.fields ?? []) clearBit(this.#kept, field)
   }
 
   get mac() {
@@ -250,8 +247,8 @@ export class CompiledDialect implements Dialect {
   ): Buffer | BuildFault {
     const type = mtiFrom(mti)
     if (type < 0) return { path: "mti", problem: "must be 4 digits" }
-    const field = mac ? this.#macField : 0
-    const draft = { mti: type, source, keep, values, mac: field, bitmaps, small, required }
+    const places = mac ? this.mac?.fields : undefined
+    const draft = { mti: type, source, keep, values, mac: places, bitmaps, small, required }
     return this.#parts.assembler.assemble(draft)
   }
 

@@ -29,6 +29,6 @@ export interface Mapping {
     stamp: Values | ValueList,
     mac: boolean
   ) => Buffer | MappingFault
-  /** What an upstream's answer brings back, by paths of the terminal's dialect. */
+  /** What an upstream's answer brings back, by paths of the terminal's dialect; never its MAC. */
   readonly back: (answer: Message) => ValueList
 }

@@ -51,8 +51,11 @@ export type Values = Readonly<Record<string, string | Uint8Array | undefined>>
 
 /** Where the MAC stands, how it is made and what it covers. */
 export interface MacRule {
-  /** 64 or 128. */
-  readonly field: number
+  /**
+   * Ascending, each the last field of a bitmap: the MAC stands in the first that no other field
+   * follows, 64 or else 128, and so at the message's end.
+   */
+  readonly fields: ReadonlyArray<number>
   readonly algorithm: MacAlgorithm
   /** Bytes of the MAC that are sent: `binary` as they are, `hex` = 8 characters of the result. */
   readonly form: "binary" | "hex"

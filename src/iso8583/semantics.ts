@@ -278,14 +278,20 @@ function macFrom(reader: SourceReader, source: Source, layout: Layout): MacRule 
   const padding = reader.integer(algorithm, "padding", "mac.algorithm", 1, 3)
   const field = reader.integer(rule, "field", "mac", 1, 192) ?? 64
   const form = reader.oneOf(rule, "form", "mac", ["binary", "hex"]) ?? "binary"
-  const shape = layout.entries[field]?.shape
-  const bytes = shape === undefined || shape.fixed < 0 ? 0 : bytesOf(shape, shape.fixed)
-  if (bytes !== 4 && bytes !== 8) {
-    reader.fault("mac.field", "must be a field of 4 or 8 bytes")
+  const bytes = macBytes(layout, field)
+  if (field % 64 !== 0 || bytes !== 4 && bytes !== 8) {
+    reader.fault("mac.field", "must be the last field of a bitmap, of 4 or 8 bytes")
+  }
+  const fields = [64, 128, 192].filter((each) => each >= field && macBytes(layout, each) === bytes)
+  // A MAC covers what stands before it.
+  const last = layout.entries.findLastIndex((entry) => entry !== undefined)
+  if (last > (fields.at(-1) ?? field)) {
+    const place = Math.ceil(last / 64) * 64
+    reader.fault("mac.field", `needs a field ${place} of ${bytes} bytes too: ${last} stands behind`)
   }
   if (name === undefined) reader.fault("mac.algorithm.name", "is missing")
   return {
-    field,
+    fields,
     form,
     bytes,
     algorithm: {
@@ -293,6 +299,12 @@ function macFrom(reader: SourceReader, source: Source, layout: Layout): MacRule 
       ...(padding === undefined ? {} : { padding: padding as 1 | 2 | 3 })
     }
   }
+}
+
+/** Of a field of fixed length; 0: it has none. */
+function macBytes({ entries }: Layout, field: number): number {
+  const shape = entries[field]?.shape
+  return shape === undefined || shape.fixed < 0 ? 0 : bytesOf(shape, shape.fixed)
 }
 
 /** `responses: { "96": "909" }`: our code of 1987, and the dialect's; the first goes back. */

@@ -23,19 +23,17 @@ export class ValueList {
     }
   }
 
-  /** All of these but what stands at `except`; undefined takes away what its place had. */
-  take(others: Values | ValueList, except?: string): void {
+  /** All of these; undefined takes away what its place had. */
+  take(others: Values | ValueList): void {
     if (others instanceof ValueList) {
       const { paths, values } = others
-      for (let at = 0; at < paths.length; at++) {
-        if (paths[at] !== except) this.set(paths[at]!, values[at]!)
-      }
+      for (let at = 0; at < paths.length; at++) this.set(paths[at]!, values[at]!)
       return
     }
     for (const path in others) {
       const value = others[path]
       if (value === undefined) this.drop(path)
-      else if (path !== except) this.set(path, value)
+      else this.set(path, value)
     }
   }
 

@@ -9,7 +9,8 @@ import { failures } from "../domain/failures.ts"
 import { managementKinds } from "../domain/kind.ts"
 import type { Asker, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
-import type { Dialect, Message, Role, Values } from "../iso8583/message.ts"
+import { hasMac } from "../iso8583/mac-place.ts"
+import type { Message, Role, Values } from "../iso8583/message.ts"
 import { ValueList } from "../iso8583/value-list.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
@@ -36,8 +37,7 @@ export class Ask implements Asker {
     const theirs = verdict.failure === undefined ? theirCode(message, verdict.values) : undefined
     const code = theirs ?? message.dialect.responseCode(verdict.response1987)
     const all = new ValueList()
-    // The upstream's MAC is not ours.
-    if (verdict.values !== undefined) all.take(verdict.values, macPath(message.dialect))
+    if (verdict.values !== undefined) all.take(verdict.values)
     all.take(session.piggyback(spoken))
     addOwn(all, session, message, code, verdict.record)
     const own = () => ownValues(session, message, code, verdict.record)
@@ -57,10 +57,9 @@ export class Ask implements Asker {
       })
     }
     const mac = wantsMac(this.spoken)
-    const sealed = dialect.mac !== undefined && known.has(dialect.mac.field)
     return new Prepared(
       this,
-      mac === sealed ? Buffer.from(stored) : dialect.patch(known, { mac }),
+      mac === hasMac(known) ? Buffer.from(stored) : dialect.patch(known, { mac }),
       mac
     )
   }
@@ -139,7 +138,7 @@ export function wantsMac(spoken: Spoken): boolean {
   const { kind, message, profile } = spoken
   const { mac } = message.dialect
   if (mac === undefined) return false
-  if (managementKinds.has(kind)) return kind !== "sign-on" && message.has(mac.field)
+  if (managementKinds.has(kind)) return kind !== "sign-on" && hasMac(message)
   return profile.macRequired
 }
 
@@ -153,10 +152,6 @@ function theirCode(
   if (values instanceof ValueList) return values.text(path)
   const value = values[path]
   return typeof value === "string" ? value : undefined
-}
-
-function macPath({ mac }: Dialect): string | undefined {
-  return mac === undefined ? undefined : String(mac.field)
 }
 
 /** What is the terminal's own, or ours to say. */

@@ -12,6 +12,7 @@ import { type FailureCode, failures } from "../domain/failures.ts"
 import { managementKinds } from "../domain/kind.ts"
 import type { CodecLane, Decoded, MacVerdict } from "../domain/ports/codec.ts"
 import type { Connection } from "../domain/ports/transport.ts"
+import { hasMac } from "../iso8583/mac-place.ts"
 import { awaitsAnswer } from "../iso8583/message-type.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { compose, ownValues, wantsMac } from "./answer.ts"
@@ -249,10 +250,9 @@ export class IsoSession extends Line<Arrival> {
 
   #checkMac(spoken: Spoken, verdict: MacVerdict): void {
     const { arrival, kind, message, profile } = spoken
-    const field = message.dialect.mac?.field
     const demanded = (profile.macRequired || profile.identity === "mac") &&
       !managementKinds.has(kind)
-    if (field === undefined || !message.has(field) || kind === "sign-on") {
+    if (!hasMac(message) || kind === "sign-on") {
       if (demanded) this.#macRefused(spoken, "mac-missing")
       else this.#desk.take(this, spoken, false)
       return

@@ -9,6 +9,7 @@
 
 import type { DukptUse, PinFormat } from "../domain/ports/security-module.ts"
 import type { RandomShape } from "../domain/ports/time.ts"
+import { hasMac } from "../iso8583/mac-place.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { CipherCache } from "../security/cipher-cache.ts"
 import { deriveDukpt } from "../security/dukpt-key.ts"
@@ -84,7 +85,7 @@ export class DukptKeys implements TerminalSecurity {
     const rule = this.#options.dialect.mac
     const { bytes } = message
     const split = bytes.length - (rule?.bytes ?? 0)
-    const mac = rule !== undefined && message.has(rule.field)
+    const mac = hasMac(message)
       ? this.#mac("mac-response", bytes.subarray(0, split))
       : undefined
     const right = mac !== undefined && constantTimeEqual(mac, bytes.subarray(split))

@@ -4,6 +4,7 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
+import { hasMac } from "../iso8583/mac-place.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import type { CipherCache } from "../security/cipher-cache.ts"
 import { constantTimeEqual, macField, makeMac } from "../security/mac.ts"
@@ -48,7 +49,7 @@ export class MacKey {
 
   isRight(message: Message): boolean {
     const rule = this.#dialect.mac
-    if (rule === undefined || !message.has(rule.field)) return false
+    if (rule === undefined || !hasMac(message)) return false
     const { bytes } = message
     const covered = bytes.subarray(0, bytes.length - rule.bytes)
     const given = bytes.subarray(covered.length)

@@ -151,7 +151,7 @@ describe("variants of acquirers", () => {
     ["ANSI X9.19", { algorithm: { name: "x9.19", padding: 1 }, form: "binary" }]
   ])("seal by %s where the dialect's file says so", (_, mac) => {
     const spoken = variant(mac)
-    expect(spoken.mac).toMatchObject({ field: 64, bytes: 8, ...mac })
+    expect(spoken.mac).toMatchObject({ fields: [64], bytes: 8, ...mac })
     const message = read(spoken, captured["mac-c"]!)
     const reply = spoken.respond(message, "00", {}, true)
     expect(reply.subarray(-8)).toEqual(Buffer.alloc(8))

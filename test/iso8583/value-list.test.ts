@@ -26,14 +26,4 @@ describe("a list of values", () => {
       }
     }))
   })
-
-  it("takes another list but for one place", () => {
-    const one = new ValueList()
-    const other = new ValueList()
-    other.set("37", "000000000012")
-    other.set("64", Buffer.alloc(8))
-    one.take(other, "64")
-    expect([one.paths, one.values]).toEqual([["37"], ["000000000012"]])
-    expect(one.text("64")).toBeUndefined()
-  })
 })

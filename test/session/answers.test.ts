@@ -30,7 +30,7 @@ describe("an answer", () => {
     place.settle()
     place.submitted[0]!.answer({
       record,
-      values: { 11: "777777", 39: "10", 41: "XXXXXXXX", 54: "balance", 64: "theirs" }
+      values: { 11: "777777", 39: "10", 41: "XXXXXXXX", 54: "balance" }
     })
     place.settle()
     expect(caller.last()).toEqual({

@@ -66,7 +66,7 @@ export function jsonDialect(): Dialect {
   }
   const plainRead = dialect.read
   const changes: Partial<Dialect> = {
-    mac: { field: 64, algorithm: { name: "cup-ecb" }, form: "hex", bytes: 8 },
+    mac: { fields: [64], algorithm: { name: "cup-ecb" }, form: "hex", bytes: 8 },
     read: (bytes) => {
       const read = plainRead(bytes)
       if (!("mti" in read) || fieldsOf(read)["bad"] === undefined) {

@@ -39,7 +39,26 @@ export function auditHash(sequence: number, previousHash: string, entry: AuditEn
     .digest("hex")
 }
 
-/** Masks card numbers in their texts, then adds all of them to the chain, or none. */
+/**
+ * What people and terminals wrote, as it may rest on a disk: card numbers masked, and nothing that
+ * PostgreSQL would refuse for ever (a zero byte) or give back as something else (half a character).
+ */
+export function restingText(text: string): string {
+  return maskText(text.toWellFormed().replaceAll("\0", "\uFFFD"))
+}
+
+export function restingEntry(entry: AuditEntry): AuditEntry {
+  return {
+    ...entry,
+    atMs: Math.round(entry.atMs),
+    actor: restingText(entry.actor),
+    origin: restingText(entry.origin),
+    target: restingText(entry.target),
+    detail: restingText(entry.detail)
+  }
+}
+
+/** Adds all of them to the chain, or none. */
 export const appendAudits = (
   entries: ReadonlyArray<AuditEntry>
 ): Effect.Effect<ReadonlyArray<StoredAuditEntry>, LedgerUnavailable, PgClient.PgClient> =>
@@ -70,15 +89,10 @@ function chained(
   entry: AuditEntry,
   last: { readonly sequence: number; readonly hash: string } | undefined
 ): StoredAuditEntry {
-  const masked: AuditEntry = {
-    ...entry,
-    atMs: Math.round(entry.atMs),
-    target: maskText(entry.target),
-    detail: maskText(entry.detail)
-  }
+  const resting = restingEntry(entry)
   const sequence = (last?.sequence ?? 0) + 1
   const previousHash = last?.hash ?? noHash
-  return { ...masked, sequence, previousHash, hash: auditHash(sequence, previousHash, masked) }
+  return { ...resting, sequence, previousHash, hash: auditHash(sequence, previousHash, resting) }
 }
 
 const insert = (sql: PgClient.PgClient, entry: StoredAuditEntry) =>

@@ -4,6 +4,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { TransactionId } from "../domain/brand.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import { restingText } from "./audit-log.ts"
 import { unavailable } from "./database-failure.ts"
 
 export interface OpenException {
@@ -35,7 +36,7 @@ export const resolveException = (
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
     const rows = yield* sql`UPDATE exceptions
-      SET resolved_at = now(), resolved_by = ${by}, resolution = ${resolution}
+      SET resolved_at = now(), resolved_by = ${by}, resolution = ${restingText(resolution)}
       WHERE id = ${id} AND resolved_at IS NULL RETURNING id`
     return rows.length > 0
   }).pipe(Effect.mapError(unavailable))

@@ -9,7 +9,7 @@ import type { PgClient } from "@effect/sql-pg"
 import { Effect, Latch } from "effect"
 import { Journal } from "../domain/ports/journal.ts"
 import { Time } from "../domain/ports/time.ts"
-import { appendAudits, type AuditEntry } from "../ledger/audit-log.ts"
+import { appendAudits, type AuditEntry, restingEntry } from "../ledger/audit-log.ts"
 import { Observatory } from "../observe/observatory.ts"
 
 export interface AuditTrail {
@@ -51,7 +51,7 @@ export const makeAuditTrail = Effect.gen(function*() {
         return
       }
       const key = prefix + String(++next).padStart(digits, "0")
-      const value = { ...entry, atMs: time.wallMs() }
+      const value = restingEntry({ ...entry, atMs: time.wallMs() })
       pending.set(key, value)
       journal.note([{ table: "state", key, value }], [])
       Latch.openUnsafe(wanted)

@@ -286,7 +286,12 @@ describe("the exceptions", () => {
     const open = () =>
       server.run(Effect.map(openExceptions(10), (list) => list.map(({ id }) => id)))
     expect(await open()).toEqual(["a", "b"])
-    expect(await server.run(resolveException("a", "ann", "refunded"))).toBe(true)
+    expect(await server.run(resolveException("a", "ann", "4111111111111111\0 paid"))).toBe(true)
+    const [kept] = await server.run(Effect.flatMap(
+      PgClient.PgClient,
+      (sql) => sql<{ resolution: string }>`SELECT resolution FROM exceptions WHERE id = 'a'`
+    ))
+    expect(kept?.resolution).toBe("411111******1111\uFFFD paid")
     expect(await server.run(resolveException("a", "bob", "again"))).toBe(false)
     expect(await open()).toEqual(["b"])
   })

@@ -109,6 +109,20 @@ it(
   60_000
 )
 
+it("lets no text stand in the way of the entries behind it, and no card number rest", async () => {
+  const before = await server.run(verifyAudit)
+  await withTrail((trail) =>
+    Effect.gen(function*() {
+      trail.add({ ...entry("card 4111111111111111"), actor: "T\0", target: "\0", origin: "\uD800" })
+      expect(JSON.stringify([...state])).not.toContain("4111111111111111")
+      trail.add(entry("behind it"))
+      yield* until(() => trail.pending() === 0, "everything is written")
+    })
+  )
+  const after = await server.run(verifyAudit)
+  expect(after).toMatchObject({ entries: before.entries + 2, faults: [] })
+}, 60_000)
+
 it("does not let a night of knocking fill the journal", async () => {
   await withTrail((trail) =>
     Effect.sync(() => {

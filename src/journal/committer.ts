@@ -63,7 +63,7 @@ export class Committer {
   #writing = false
   #scheduled = false
   #failed = false
-  /** The watermark moved, or a note waits for company. */
+  /** The watermark moved, or there is what nobody waits for. */
   #dirty = false
 
   constructor(
@@ -93,8 +93,8 @@ export class Committer {
 
   /** When the oldest commit that was not acknowledged was made, on the monotonic clock. */
   get waitingSinceMs(): number | undefined {
-    const oldest = this.#closed[0] ?? this.#open
-    return oldest.waiting.length > 0 ? oldest.openedMs : undefined
+    for (const { openedMs, waiting } of this.#closed) if (waiting.length > 0) return openedMs
+    return this.#open.waiting.length > 0 ? this.#open.openedMs : undefined
   }
 
   commit(
@@ -108,7 +108,21 @@ export class Committer {
     }
     this.#add(writes, feed)
     if (waitsForSync(this.#options.mode, writes)) this.#open.waiting.push(done)
-    else this.#time.defer(() => done(undefined))
+    else {
+      this.#dirty = true
+      this.#time.defer(() => done(undefined))
+    }
+    this.#schedule()
+  }
+
+  /** `done` when all so far is on disk, whatever the mode, or never will be. */
+  flush(done: () => void): void {
+    if (this.#failed) {
+      done()
+      return
+    }
+    this.#stamp()
+    this.#open.waiting.push(done)
     this.#schedule()
   }
 

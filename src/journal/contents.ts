@@ -25,6 +25,7 @@ import {
 } from "./group.ts"
 import { type LogGroup, LogGroups, newGroup } from "./log-groups.ts"
 import { FoundEntries, restoredFeed } from "./restored-feed.ts"
+import type { RestoredKeys } from "./restored-keys.ts"
 import {
   decodeFeed,
   decodeRow,
@@ -227,6 +228,11 @@ export class Contents {
     let fault: ReplayFault | undefined
     this.#log.replay((sequence, raw) => {
       if (fault !== undefined) return
+      const before = this.groups.newest
+      if (before > 0 && sequence !== before + 1) {
+        fault = { reason: "corrupt", what: `group ${before + 1} is missing` }
+        return
+      }
       const reason = groupFault(raw, sequence)
       if (reason !== undefined) {
         fault = { reason, what: `group ${sequence}` }
@@ -236,7 +242,8 @@ export class Contents {
       const header = readHeader(bytes)
       watermark = Math.max(watermark, header.watermark)
       next = Math.max(next, header.nextFeed)
-      this.#replayGroup(bytes, header.wallMs, sequence, found)
+      if (this.#replayGroup(bytes, header.wallMs, sequence, found)) return
+      fault = { reason: "newer-format", what: `group ${sequence}: a table unknown here` }
     })
     if (fault !== undefined) return fault
     for (const { restored } of this.#tables) restored.close()
@@ -248,7 +255,14 @@ export class Contents {
     return undefined
   }
 
-  #replayGroup(bytes: Buffer, wallMs: number, of: number, found: FoundEntries): void {
+  /** False: it has records of a table that a later version has added. */
+  #replayGroup(bytes: Buffer, wallMs: number, of: number, found: FoundEntries): boolean {
+    let isKnown = true
+    const restored = (table: number): RestoredKeys | undefined => {
+      const keys = this.#tables[table]
+      if (keys === undefined) isKnown = false
+      return keys?.restored
+    }
     const group = newGroup(of)
     group.wallMs = wallMs
     group.bytes = bytes.length
@@ -257,12 +271,15 @@ export class Contents {
     const number = this.#replayed.push(group) - 1
     visitRecords(bytes, {
       record: (table, keyStart, keyEnd, offset, length) =>
-        this.#tables[table]!.restored.put(bytes, keyStart, keyEnd, number, offset, length),
-      removed: (table, keyStart, keyEnd) =>
-        this.#tables[table]!.restored.drop(bytes, keyStart, keyEnd),
-      feed: (table, sequence, offset, length, shared) =>
-        found.add(sequence, table, number, offset, length, shared)
+        restored(table)?.put(bytes, keyStart, keyEnd, number, offset, length),
+      removed: (table, keyStart, keyEnd) => restored(table)?.drop(bytes, keyStart, keyEnd),
+      feed: (table, sequence, offset, length, shared) => {
+        if (restored(table) !== undefined) {
+          found.add(sequence, table, number, offset, length, shared)
+        }
+      }
     })
+    return isKnown
   }
 
   #decode(table: number, slot: Slot): JournalTables[JournalTable] {

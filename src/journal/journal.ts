@@ -72,7 +72,7 @@ export const journalLayer = (
 
 /** Everything committed or noted so far is on disk, or will never be. */
 const flushed = (committer: Committer): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => committer.commit([], [], () => resume(Effect.void)))
+  Effect.callback<void>((resume) => committer.flush(() => resume(Effect.void)))
 
 function openJournal(
   contents: Contents,

@@ -4,8 +4,10 @@ import { Layer, Logger } from "effect"
 import { describe, expect, it } from "vitest"
 import type { Journal as JournalService } from "../../src/domain/ports/journal.ts"
 import { Journal } from "../../src/domain/ports/journal.ts"
+import { GroupWriter } from "../../src/journal/group.ts"
 import { journalLayer, type JournalOptions } from "../../src/journal/journal.ts"
 import { MemoryDisk, memoryStoreLayer } from "../../src/journal/memory-store.ts"
+import { tableNames } from "../../src/journal/rows.ts"
 import { built } from "../actor/built.ts"
 import { ManualTime } from "../actor/manual-time.ts"
 import { answered, idOf, transaction } from "./records.ts"
@@ -106,6 +108,19 @@ describe("commits", () => {
     expect(failures).toBe(1)
     expect(journal.health().level).toBe("failed")
     expect([...reopened(disk).entries("transactions")]).toEqual([])
+  })
+})
+
+describe("the wait for the disk", () => {
+  it("is told also of those who wait behind notes", () => {
+    const { disk, journal, time } = opened()
+    disk.slowMs = 60_000
+    journal.note([put(1)], [])
+    time.pass(200)
+    expect(journal.health().waitingMs).toBe(0)
+    journal.commit([put(2)], [], () => {})
+    time.pass(5000)
+    expect(journal.health().waitingMs).toBe(5000)
   })
 })
 
@@ -252,6 +267,29 @@ describe("modes", () => {
     }
   })
 
+  it("relaxed is on disk soon all the same, when all is quiet and when it closes", async () => {
+    const { disk, journal, scope, time } = opened(undefined, {
+      ...strict,
+      mode: "relaxed",
+      unsafe: true
+    })
+    disk.slowMs = 20
+    journal.commit([], [row(1)], () => {})
+    time.endTurn()
+    journal.commit([], [row(2)], () => {})
+    time.pass(300)
+    expect(journal.feedAfter(0, 10)).toHaveLength(2)
+    journal.commit([put(3)], [], () => {})
+    let closed = false
+    const closing = scope.close().then(() => closed = true)
+    for (let turn = 0; turn < 100 && !closed; turn++) {
+      await Promise.resolve()
+      time.pass(10)
+    }
+    await closing
+    expect(opened(disk).journal.has("transactions", idOf(3))).toBe(true)
+  })
+
   it("refuses a mode that is not strict without `unsafe`", async () => {
     const layer = journalLayer({ ...strict, mode: "relaxed" }).pipe(
       Layer.provide(memoryStoreLayer(new MemoryDisk(mebibyte))),
@@ -278,6 +316,40 @@ describe("opening", () => {
       expect(refused.reason).toBe(reason)
       expect(refused.advice).toContain("group 1:")
     }
+  })
+
+  it("D4: names a group that is not there, between those that are", async () => {
+    const { disk, journal, time } = opened()
+    for (const number of [1, 2, 3]) {
+      journal.commit([put(number)], [], () => {})
+      time.settle()
+    }
+    disk.powerCut()
+    disk.groups.delete(2)
+    const layer = journalLayer(strict).pipe(
+      Layer.provide(memoryStoreLayer(disk)),
+      Layer.provide(time.layer)
+    )
+    const refused = await refusal(layer)
+    expect(refused.reason).toBe("corrupt")
+    expect(refused.advice).toContain("group 2 is missing")
+  })
+
+  it("refuses a group with a table of a newer version", async () => {
+    const { disk, journal, time } = opened()
+    journal.commit([put(1)], [], () => {})
+    time.settle()
+    disk.powerCut()
+    const writer = new GroupWriter(1024)
+    writer.value(tableNames.length, "key", Buffer.from([0xc0]))
+    disk.groups.set(2, writer.finish({ sequence: 2, wallMs: 1, watermark: 0, nextFeed: 1 }))
+    const layer = journalLayer(strict).pipe(
+      Layer.provide(memoryStoreLayer(disk)),
+      Layer.provide(time.layer)
+    )
+    const refused = await refusal(layer)
+    expect(refused.reason).toBe("newer-format")
+    expect(refused.advice).toContain("group 2")
   })
 
   it("refuses a second journal on the same disk", async () => {

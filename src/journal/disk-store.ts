@@ -6,7 +6,7 @@
  */
 
 import { Effect, Layer, type Scope } from "effect"
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, statfsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { JournalStore, type JournalUnusable, type OpenLog } from "../domain/ports/journal.ts"
 import { Random } from "../domain/ports/time.ts"
@@ -14,7 +14,7 @@ import { fileFault, fill } from "./lmdb-file.ts"
 import { logFault, logFileName, makeLog, openLog, readRing } from "./log-file.ts"
 import { LoggedGroups, openingStep } from "./logged-groups.ts"
 import { ownFolder } from "./ownership.ts"
-import { refusalOf, refuse } from "./refusals.ts"
+import { attempt, refusalOf, refuse } from "./refusals.ts"
 import {
   openSettled,
   readMark,
@@ -53,7 +53,10 @@ export const diskStoreLayer = (
 
 /** Whether there is anything of a journal in a folder. */
 export const isJournal = (path: string): boolean =>
-  existsSync(join(path, storeFileName)) || existsSync(join(path, logFileName))
+  sizeOf(join(path, storeFileName)) > 0 || sizeOf(join(path, logFileName)) > 0
+
+/** 0: it is not there, or nothing was written to it when it was made. */
+const sizeOf = (file: string): number => existsSync(file) ? statSync(file).size : 0
 
 const open = Effect.fnUntraced(function*(
   options: DiskStoreOptions,
@@ -62,14 +65,19 @@ const open = Effect.fnUntraced(function*(
   const { maxBytes, path } = options
   const storeFile = join(path, storeFileName)
   const logFile = join(path, logFileName)
-  const exists = existsSync(storeFile)
-  if (!exists && existsSync(logFile)) return yield* refuse("half", storeFile)
+  const size = yield* attempt(storeFile, () => sizeOf(storeFile))
+  const exists = size > 0
+  if (!exists && sizeOf(logFile) > 0) return yield* refuse("half", storeFile)
   if (!exists && options.expectExisting === true) return yield* refuse("missing", path)
   yield* attempt(path, () => mkdirSync(path, { recursive: true }))
   yield* ownFolder(path)
   const fault = exists ? yield* attempt(storeFile, () => fileFault(storeFile)) : undefined
   if (fault !== undefined) return yield* refuse(fault, storeFile)
   const fileBytes = Math.ceil(Math.max(minimumBytes, maxBytes) * 4 / 3 / 65536) * 65536
+  // LMDB ends the process when it finds no room for its first pages.
+  const needed = fileBytes - size + (exists ? 0 : ringBytesFor(maxBytes))
+  const { bavail, bsize } = yield* attempt(path, () => statfsSync(path))
+  if (needed > bavail * bsize) return yield* refuse("no-space", path)
   const database = yield* Effect.acquireRelease(
     attempt(path, () => openSettled(storeFile, { mapSize: fileBytes })),
     (opened) => Effect.promise(() => opened.close())
@@ -80,7 +88,7 @@ const open = Effect.fnUntraced(function*(
   const mark = found === "new"
     ? yield* withLog(database, logFile, random.bytes(identityBytes), ringBytesFor(maxBytes))
     : found
-  return yield* opened(database, mark, logFile, maxBytes)
+  return yield* opened(database, mark, storeFile, logFile, maxBytes)
 })
 
 /** A journal that has no log yet gets one: it is new, or was written before there were logs. */
@@ -97,11 +105,12 @@ const withLog = Effect.fnUntraced(function*(
 const opened = Effect.fnUntraced(function*(
   database: SettledDatabase,
   before: SettledMark,
+  storeFile: string,
   logFile: string,
   maxBytes: number
 ): Effect.fn.Return<OpenLog, JournalUnusable, Scope.Scope> {
   const { identity } = before
-  if (!existsSync(logFile)) return yield* refuse("half", logFile)
+  if (sizeOf(logFile) === 0) return yield* refuse("half", logFile)
   const fault = yield* attempt(logFile, () => logFault(logFile, identity))
   if (fault !== undefined) return yield* refuse(fault, logFile)
   const entries = yield* attempt(logFile, () => entriesIn(readRing(logFile), identity))
@@ -114,7 +123,7 @@ const opened = Effect.fnUntraced(function*(
     store.settle(
       opening,
       (failure) =>
-        resume(failure === undefined ? Effect.void : Effect.fail(refusalOf(failure, logFile)))
+        resume(failure === undefined ? Effect.void : Effect.fail(refusalOf(failure, storeFile)))
     )
   )
   const log = yield* Effect.acquireRelease(
@@ -131,9 +140,6 @@ function ringBytesFor(maxBytes: number): number {
   const bytes = Math.min(mostRingBytes, Math.max(leastRingBytes, maxBytes / 8))
   return Math.floor(bytes / pageBytes) * pageBytes
 }
-
-const attempt = <A>(path: string, body: () => A): Effect.Effect<A, JournalUnusable> =>
-  Effect.try({ try: body, catch: (error) => refusalOf(error, path) })
 
 const attemptLater = (path: string, body: () => Promise<void>) =>
   Effect.tryPromise({ try: body, catch: (error) => refusalOf(error, path) })

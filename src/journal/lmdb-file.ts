@@ -45,8 +45,9 @@ export async function fill(file: string, bytes: number): Promise<void> {
   try {
     const zeros = Buffer.alloc(zeroBytes)
     const { size } = await handle.stat()
-    for (let at = size; at < bytes; at += zeroBytes) {
-      await handle.write(zeros, 0, Math.min(zeroBytes, bytes - at), at)
+    for (let at = size; at < bytes;) {
+      // On a disk that is nearly full only a part is written; the next part then fails.
+      at += (await handle.write(zeros, 0, Math.min(zeroBytes, bytes - at), at)).bytesWritten
     }
     if (size < bytes) await handle.sync()
   } finally {

@@ -12,7 +12,7 @@ import type { JournalUnusable, OpenLog } from "../domain/ports/journal.ts"
 import { asBuffer } from "./group.ts"
 import { fileFault } from "./lmdb-file.ts"
 import { logFault, logFileName, readRing } from "./log-file.ts"
-import { refusalOf, refuse } from "./refusals.ts"
+import { attempt, refuse } from "./refusals.ts"
 import {
   openSettled,
   readMark,
@@ -60,19 +60,16 @@ export const copyLog = Effect.fnUntraced(function*(
 ): Effect.fn.Return<LogCopy, JournalUnusable, Scope.Scope> {
   const file = join(path, storeFileName)
   if (!existsSync(file)) return yield* refuse("absent", path)
-  const fault = fileFault(file)
+  const fault = yield* attempt(file, () => fileFault(file))
   if (fault !== undefined) return yield* refuse(fault, file)
   const database = yield* Effect.acquireRelease(
-    Effect.try({
-      try: () => openSettled(file, { readOnly: true }),
-      catch: (error) => refusalOf(error, path)
-    }),
+    attempt(path, () => openSettled(file, { readOnly: true })),
     (opened) => Effect.promise(() => opened.close())
   )
   const groups = new Map<number, Buffer>()
   const logFile = join(path, logFileName)
   let missing = 0
-  for (let attempt = 0; attempt < attempts; attempt++) {
+  for (let tried = 0; tried < attempts; tried++) {
     // The log first: what leaves it while it is read has settled, and is found there.
     const entries = yield* logEntries(database, logFile)
     const { mark, oldest } = yield* copySettled(database, groups)
@@ -102,9 +99,9 @@ const logEntries = Effect.fnUntraced(function*(
   database.resetReadTxn()
   if (typeof mark === "string") return []
   if (!existsSync(logFile)) return yield* refuse("half", logFile)
-  const fault = logFault(logFile, mark.identity)
+  const fault = yield* attempt(logFile, () => logFault(logFile, mark.identity))
   if (fault !== undefined) return yield* refuse(fault, logFile)
-  return entriesIn(readRing(logFile), mark.identity)
+  return yield* attempt(logFile, () => entriesIn(readRing(logFile), mark.identity))
 })
 
 /** Adds what has settled to the copy, in steps. */

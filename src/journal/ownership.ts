@@ -40,6 +40,7 @@ const listen = (path: string) =>
     const server = createServer((socket) => socket.destroy())
     server.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EADDRINUSE") resume(Effect.succeed(undefined))
+      else if (error.code === "EINVAL") resume(Effect.fail(refuse("long-name", path)))
       else resume(Effect.fail(refusalOf(error, path)))
     })
     server.listen(path, () => {
@@ -61,7 +62,9 @@ const isAnswered = (path: string) =>
       socket.destroy()
       resume(Effect.succeed(true))
     })
-    socket.once("error", () => resume(Effect.succeed(false)))
+    // Who may not ask does not know either.
+    socket.once("error", ({ code }: NodeJS.ErrnoException) =>
+      resume(Effect.succeed(code !== "ECONNREFUSED" && code !== "ENOENT")))
   })
 
 /**

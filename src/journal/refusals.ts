@@ -1,5 +1,6 @@
 /** Why a journal cannot be used, and one line each that says what to do about it. */
 
+import { Effect } from "effect"
 import { JournalUnusable } from "../domain/ports/journal.ts"
 
 export const refusals = {
@@ -16,7 +17,9 @@ export const refusals = {
   half:
     "one of the journal's two files is not there: put it back, or move the folder away and say " +
     "that the journal is lost (`pointsman start --journal-lost`), and reconcile the day",
-  "read-only": "the folder cannot be written to: check its mount and its owner",
+  "read-only": "this user may not read and write it: check its mount and its owner",
+  "long-name": "the folder's path is too long for a socket in it: give one of at most 90 bytes",
+  system: "the system does not let the journal be used: mend what it says, and start again",
   "no-space": "the disk has no room for the journal's maximum: free some, or lower `maxBytes`",
   unsafe: "this mode gives up promises about money: say `unsafe: true`, or use `strict`"
 } as const
@@ -30,6 +33,7 @@ export function refuse(reason: RefusalReason, what?: string): JournalUnusable {
 }
 
 const reasons: Readonly<Record<string, RefusalReason>> = {
+  ENAMETOOLONG: "long-name",
   EROFS: "read-only",
   EACCES: "read-only",
   EPERM: "read-only",
@@ -37,13 +41,21 @@ const reasons: Readonly<Record<string, RefusalReason>> = {
   EDQUOT: "no-space"
 }
 
-/** What an error of the file system or of LMDB means for the journal at `path`. */
+/**
+ * What an error of the file system or of LMDB means for the journal at `path`. LMDB gives the
+ * number of a system's error as its code, and negative ones of its own.
+ */
 export function refusalOf(error: unknown, path: string): JournalUnusable {
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message } = error as { readonly code?: string | number; readonly message: string }
   const text = String(message)
   const named = reasons[code ?? ""] ??
     (/read-only|permission denied/i.test(text) ? "read-only" : undefined) ??
     (/no space|quota/i.test(text) ? "no-space" : undefined) ??
-    (/version mismatch/i.test(text) ? "newer-format" : "corrupt")
+    (/version mismatch/i.test(text) ? "newer-format" : undefined) ??
+    (typeof code === "string" || (code ?? 0) > 0 ? "system" : "corrupt")
   return refuse(named, `${path}: ${text}`)
 }
+
+/** What is done with the journal at `path`; when it throws, what that means. */
+export const attempt = <A>(path: string, body: () => A): Effect.Effect<A, JournalUnusable> =>
+  Effect.try({ try: body, catch: (error) => refusalOf(error, path) })

@@ -114,10 +114,10 @@ export class SettledGroups {
       void database.put(markKey, markOf(mark))
     })
     committed.then(() => done(undefined), (error: unknown) => {
-      // A failed commit rejects twice; the second rejection is nobody's.
-      const inner = (error as { readonly commitError?: Promise<unknown> }).commitError
-      inner?.catch(() => {})
-      done(error)
+      const failed = Promise.reject(error)
+      const { commitError = failed } = error as { readonly commitError?: Promise<never> }
+      // A failed commit rejects twice; the second rejection, which is there already, says why.
+      Promise.race([commitError, failed]).catch(done)
     })
   }
 

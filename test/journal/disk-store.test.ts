@@ -18,7 +18,12 @@ import { JournalStore, type OpenLog } from "../../src/domain/ports/journal.ts"
 import { diskStoreLayer, type DiskStoreOptions } from "../../src/journal/disk-store.ts"
 import { GroupWriter } from "../../src/journal/group.ts"
 import { logFileName } from "../../src/journal/log-file.ts"
-import { openSettled, storeFileName } from "../../src/journal/settled-groups.ts"
+import {
+  openSettled,
+  type SettledDatabase,
+  SettledGroups,
+  storeFileName
+} from "../../src/journal/settled-groups.ts"
 import { MachineRandom } from "../../src/listen/machine-time.ts"
 import { refusal } from "./refusal.ts"
 
@@ -226,6 +231,25 @@ describe("the disk store", () => {
     await close()
     rmSync(join(folder, storeFileName))
     expect((await refusal(storeOf())).reason).toBe("half")
+  })
+
+  it("tells why a settlement failed, which LMDB says beside the failure", async () => {
+    const why = new Error("No space left on device")
+    const failed = Object.assign(new Error("Commit failed"), { commitError: Promise.reject(why) })
+    const database = { batch: () => Promise.reject(failed) } as unknown as SettledDatabase
+    const mark = { identity: Buffer.alloc(16), epoch: 1, settled: 0 }
+    const groups = new SettledGroups(database)
+    const told = await new Promise((resolve) => {
+      groups.settle({ mark, groups: [], removed: [1, 1] }, resolve)
+    })
+    expect(told).toBe(why)
+  })
+
+  it("says what is wrong with a folder whose name is too long for a socket", async () => {
+    const path = join(folder, "long".repeat(30))
+    const refused = await refusal(storeOf({ path }))
+    expect(refused.reason).toBe("long-name")
+    expect(refused.advice).toContain(path)
   })
 
   it("D7: says where it cannot write", async () => {

@@ -6,7 +6,7 @@
 
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -186,6 +186,21 @@ describe.skipIf(!mounts)("a full disk (D1, D7)", () => {
     const writer = start("writer.ts", [join(folder, "journal"), "1", "8"])
     expect(await linesOf(writer)).toEqual([])
     expect((await writer.ended)[0]).toBe(1)
+  })
+
+  it("D1: is refused at the start also when there is no room at all, and opens once there is", async () => {
+    const path = join(folder, "journal")
+    mkdirSync(path)
+    const ballast = join(folder, "ballast")
+    const { bavail, bsize } = statfsSync(folder)
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize))
+    const refused = start("writer.ts", [path, "1", "4"])
+    expect(await linesOf(refused)).toEqual([])
+    expect(await refused.ended).toEqual([1, null])
+    rmSync(ballast)
+    // What a process leaves that was killed while LMDB made its file.
+    writeFileSync(join(path, storeFileName), "")
+    expect(await linesOf(start("writer.ts", [path, "1", "4"]))).toEqual(["open 0", "0", "closed"])
   })
 
   it("D1: does not stop a journal that has its space", async () => {

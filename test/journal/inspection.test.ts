@@ -1,7 +1,7 @@
 /** Looking into a journal while another process writes it. */
 
 import { Effect, Stream } from "effect"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
@@ -75,6 +75,17 @@ it("D5: names the group of the log in which a bit was flipped", async () => {
   expect(refused.advice).toMatch(/journal\.wal: group \d+: keep the folder/)
   const again = start("writer.ts", [folder, "1"])
   expect((await again.ended)[0]).toBe(1)
+})
+
+it("says what the system says of a file that cannot be read", async () => {
+  const writer = start("writer.ts", [folder, "1"])
+  await writer.ended
+  const file = join(folder, logFileName)
+  rmSync(file)
+  mkdirSync(file)
+  const refused = await Effect.runPromise(Effect.flip(inspectJournal(folder)))
+  expect(refused.reason).toBe("system")
+  expect(refused.advice).toContain("EISDIR")
 })
 
 it("says that there is no journal", async () => {

@@ -280,9 +280,8 @@ describe("modes", () => {
     time.pass(300)
     expect(journal.feedAfter(0, 10)).toHaveLength(2)
     journal.commit([put(3)], [], () => {})
-    let closed = false
-    const closing = scope.close().then(() => closed = true)
-    for (let turn = 0; turn < 100 && !closed; turn++) {
+    const closing = scope.close()
+    for (let turn = 0; turn < 100; turn++) {
       await Promise.resolve()
       time.pass(10)
     }

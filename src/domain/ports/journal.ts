@@ -194,8 +194,8 @@ export class Journal
 
 export class JournalUnusable extends Schema.TaggedError<JournalUnusable>()("JournalUnusable", {
   /**
-   * `owned`, `newer-format`, `corrupt`, `foreign`, `missing`, `half`, `read-only`, `no-space`,
-   * `unsafe`.
+   * `owned`, `newer-format`, `corrupt`, `foreign`, `missing`, `absent`, `half`, `read-only`,
+   * `no-space`, `long-name`, `system`, `unsafe`.
    */
   reason: Schema.String,
   /** One line that says what to do. */

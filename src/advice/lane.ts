@@ -76,8 +76,12 @@ export class Lane {
     return this.#chains.get(transaction)?.record.stan
   }
 
-  start(record: AdviceRecord): void {
-    if (this.#chains.has(record.transaction)) return
+  start(opened: AdviceRecord): void {
+    if (this.#chains.has(opened.transaction)) return
+    // Opened while its upstream was not configured, it has no number of that yet.
+    const record = Number(opened.stan) === 0
+      ? { ...opened, stan: this.#services.upstreams.adviceStan(this.#upstream) }
+      : opened
     const chain: Chain = { record, timer: undefined }
     this.#chains.set(record.transaction, chain)
     const waitMs = record.nextMs - this.#services.time.wallMs()
@@ -194,6 +198,7 @@ export class Lane {
   #end(chain: Chain, end: AdviceEnd): void {
     chain.timer?.cancel()
     this.#chains.delete(chain.record.transaction)
+    this.#services.upstreams.adviceOver(this.#upstream, chain.record.stan)
     this.#services.meter.ended(this.#upstream, end.record.state)
     this.#services.ended(end)
   }

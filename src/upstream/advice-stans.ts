@@ -1,6 +1,6 @@
 /**
  * The STANs that belong to chains: each is kept through all repeats and given back when its chain
- * is accepted. What must hold: a chain never goes out under a number that a request holds, even
+ * is over. What must hold: a chain never goes out under a number that a request holds, even
  * when an earlier process gave it that number.
  */
 

@@ -26,6 +26,7 @@ export interface UpstreamGroup {
     timeoutMs: number,
     ended: (ending: Ending) => void
   ) => boolean
+  readonly adviceOver: (stan: Stan) => void
   readonly continueAfter: (stan: Stan) => void
   readonly status: () => UpstreamStatus
 }

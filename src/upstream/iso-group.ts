@@ -171,6 +171,10 @@ export class IsoGroup implements ControlledGroup, Tower {
     return frame === undefined ? "no frame can carry it" : plan
   }
 
+  adviceOver(stan: Stan): void {
+    this.#adviceStans.free(stan)
+  }
+
   continueAfter(stan: Stan): void {
     this.#stans.continueAfter(parseStan(stan))
   }
@@ -296,9 +300,8 @@ export class IsoGroup implements ControlledGroup, Tower {
     const inDoubt = ending._tag !== "answered" && ending._tag !== "unwritten"
     const waited = this.#correlation.end(flight, inDoubt)
     link.vacate(advice)
-    // An advice keeps its STAN through all repeats, until it is accepted.
+    // An advice keeps its STAN through all repeats, until its chain is over.
     if (!advice) this.#stans.free(parseStan(stan))
-    else if (ending._tag === "answered" && ending.answer.approved) this.#adviceStans.free(stan)
     this.breaker.ended(permit, outcome, nowMs, flight.slowSinceMs)
     if (!waited) return
     const kind = advice ? "advice" : "request"

@@ -103,6 +103,7 @@ export const upstreamsLayer = (options: UpstreamsOptions) =>
       reserve: (name, request) => groups.get(name)?.reserve(request) ?? "upstream-down",
       adviceStan: (name) => groups.get(name)?.adviceStan() ?? noStan,
       advise: (name, advice, timeoutMs, ended) => find(name).advise(advice, timeoutMs, ended),
+      adviceOver: (name, stan) => groups.get(name)?.adviceOver(stan),
       onLate: (listener) => void late.push(listener),
       onUp: (listener) => void up.push(listener),
       continueAfter: (name, stan) => groups.get(name)?.continueAfter(stan),

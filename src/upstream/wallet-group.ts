@@ -137,7 +137,6 @@ export class WalletGroup implements ControlledGroup {
     meter.sent(this.name, "advice")
     const over = (end: UndoEnd) => {
       this.#advices--
-      if (end._tag === "accepted") this.#adviceStans.free(advice.stan)
       const ending = endingOf(end)
       meter.ended(this.name, "advice", ending._tag, (this.#nowMs() - beganMs) / 1000)
       ended(ending)
@@ -146,6 +145,10 @@ export class WalletGroup implements ControlledGroup {
     if (isPayment) undoPayment(orderOf(record), services, over)
     else undoRefund(refundOf(record, record.walletReference ?? "", original), services, over)
     return true
+  }
+
+  adviceOver(stan: Stan): void {
+    this.#adviceStans.free(stan)
   }
 
   /** Wallets know orders by a reference that is never given twice; the STAN is ours alone. */

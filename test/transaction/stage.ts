@@ -221,6 +221,7 @@ export class FakeUpstreams {
       }
     },
     adviceStan: (): Stan => String(++this.#stan).padStart(6, "0") as Stan,
+    adviceOver: () => {},
     advise: () => false,
     onLate: (listener: (id: string, answer: UpstreamAnswer) => void) =>
       void this.late.push(listener),

@@ -227,7 +227,7 @@ describe("the numbers of an upstream", () => {
     expect(station.status.inFlight).toBe(0)
   })
 
-  it("stay with an advice through all its repeats, until it is accepted", () => {
+  it("stay with an advice through all its repeats, until its chain is over", () => {
     const station = new Station()
     for (let step = 0; step < highestStan - 1; step++) station.upstreams.adviceStan("bank")
     const stan = station.upstreams.adviceStan("bank")
@@ -245,6 +245,8 @@ describe("the numbers of an upstream", () => {
     station.time.settle()
     station.peer().answer(station.peer().of("0420").at(-1)!, { 39: "00" })
     station.time.settle()
+    expect(isFree()).toBe(false)
+    station.upstreams.adviceOver("bank", stan)
     expect(isFree()).toBe(true)
   })
 })

@@ -172,6 +172,25 @@ describe("a sale from the desk to an upstream", () => {
     )
   })
 
+  it("gets a number for its chain when its upstream is there again (G2)", () => {
+    const before = new House([bank("a", 1)])
+    before.ask()
+    before.station.time.pass(5100)
+    const after = new House([bank("a", 1)])
+    for (const [name, rows] of before.journal.tables) {
+      after.journal.tables.set(name, new Map(rows))
+    }
+    // As a start without that upstream leaves it when it is killed before people have it.
+    const [[id, chain] = ["", undefined]] = [...after.journal.entries("advices")]
+    after.journal.tables.get("advices")!.set(id, { ...chain, stan: "000000" })
+    after.recover()
+    after.station.time.pass(5200)
+    const [reversal] = after.heard(1, "0421")
+    expect(Number(reversal!["11"])).toBeGreaterThan(0)
+    after.answer(1, reversal!, { 39: "00" })
+    expect([after.states, after.chains]).toEqual([["reversed"], 0])
+  })
+
   it("goes to the next candidate when its link died before the write (U2)", () => {
     const house = new House()
     const submission = house.stage.sale()
@@ -225,6 +244,26 @@ describe("a sale in doubt", () => {
     house.answer(1, second!, { 39: "00" })
     expect([house.states, house.chains]).toEqual([["reversed"], 0])
     expect([house.heard(1, "0200").length, house.heard(2, "0200").length]).toEqual([1, 0])
+  })
+
+  it.each([
+    ["acknowledged", "00", "reversed"],
+    ["exhausted", "96", "exception"]
+  ])("gives its chain's STAN back when that is %s", (_, code, state) => {
+    const advice = { ...upstreamConfig.advice, expireAfterMs: 60_000 }
+    const house = new House([bank("a", 1, { advice })])
+    const over = vi.spyOn(house.station.upstreams, "adviceOver")
+    house.ask()
+    for (let second = 0; second < 90; second++) {
+      house.station.time.pass(1000)
+      for (const mti of ["0420", "0421"]) {
+        for (const each of house.heard(1, mti)) house.answer(1, each, { 39: code })
+      }
+    }
+    expect([house.states, house.chains]).toEqual([[state], 0])
+    const [reversal] = house.heard(1, "0420")
+    expect(over.mock.calls).toEqual([["a", reversal!["11"]]])
+    over.mockRestore()
   })
 
   it("hears the late approval and tells nobody (U7)", () => {

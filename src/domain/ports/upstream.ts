@@ -107,6 +107,8 @@ export interface UpstreamsShape {
     timeoutMs: number,
     ended: (ending: Ending) => void
   ) => boolean
+  /** The chain is over, whichever way: its STAN may be given to others. */
+  readonly adviceOver: (upstream: string, stan: Stan) => void
   /** An answer that came after its end was declared; `id` is the transaction's. */
   readonly onLate: (listener: (id: string, answer: UpstreamAnswer) => void) => void
   /** Called when a link of the upstream comes up: advices may go on. */

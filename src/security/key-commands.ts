@@ -6,7 +6,7 @@
  */
 
 import { type KeyAttributes, unwrapKeyBlock, wrapKeyBlock } from "./key-block.ts"
-import { type AesCheckForm, keyCheckValue } from "./key-check.ts"
+import { type AesCheckForm, isCheckValueOf, keyCheckValue } from "./key-check.ts"
 import { type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
 import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
@@ -102,10 +102,8 @@ export function importComponents(
     if (joined.length !== length) return fault("key-length")
     const key = cipherOf(attributes) === "tdes" ? withParity(joined, given.parity) : joined
     if (isFault(key)) return key
-    const made = keyCheckValue(attributes, key, context.aesForm)
-    if (isFault(made)) return made
-    const expected = given.checkValue?.toUpperCase()
-    if (expected !== undefined && (expected.length < 4 || !made.startsWith(expected))) {
+    const { checkValue } = given
+    if (checkValue !== undefined && !isCheckValueOf(attributes, key, checkValue, context.aesForm)) {
       return fault("check-value-wrong")
     }
     const result = added(store, name, attributes, key, context.random)
@@ -351,12 +349,9 @@ function verified(
 ): StoredKey | SecurityFault {
   const opened = store.unwrap(entry)
   if (isFault(opened)) return opened
-  const made = keyCheckValue(opened.attributes, opened.key)
-  const shown = keyCheckValue(opened.attributes, opened.key, aesForm)
-  opened.key.fill(0)
-  if (isFault(made)) return made
-  if (isFault(shown)) return shown
-  const right = made === entry.checkValue &&
-    (expected === undefined || expected.length >= 4 && shown.startsWith(expected.toUpperCase()))
+  const { attributes, key } = opened
+  const right = keyCheckValue(attributes, key) === entry.checkValue &&
+    (expected === undefined || isCheckValueOf(attributes, key, expected, aesForm))
+  key.fill(0)
   return right ? entry : fault("check-value-wrong")
 }

@@ -92,7 +92,19 @@ describe("import", () => {
     expect(componentCheckValue("terminal-master", hex("01"))).toBe(fault("key-length"))
   })
 
+  it.each(["08D7", "08D7B4", "08D7B4FB", "08D7B4FB629D0885"])(
+    "takes the check value %s, as long as its paper has it",
+    (checkValue) => {
+      const { store } = bring({ checkValue }).result as KeyChange
+      expect(store.current("tmk-a")).toMatchObject({ checkValue: "08D7B4" })
+      expect(checkKey(store, "tmk-a", checkValue, context()).audit.outcome).toBe("done")
+      const wrong = `${checkValue.slice(0, -1)}0`
+      expect(bring({ checkValue: wrong }).result).toBe(fault("check-value-wrong"))
+    }
+  )
+
   it("is refused when something is wrong", () => {
+    expect(bring({ checkValue: "08D7B4FB629D088500" }).result).toBe(fault("check-value-wrong"))
     expect(bring({ checkValue: "000000" }).result).toBe(fault("check-value-wrong"))
     expect(bring({ checkValue: "08" }).result).toBe(fault("check-value-wrong"))
     expect(bring({}, ["ann", "bo", "cy"]).result).toBe(fault("components-wrong"))

@@ -4,7 +4,7 @@
  * `des-ecb` in its legacy provider. What holds: no padding is ever added, data is whole blocks.
  */
 
-import { createCipheriv, createDecipheriv } from "node:crypto"
+import { type Cipheriv, createCipheriv, createDecipheriv, type Decipheriv } from "node:crypto"
 
 export type BlockAlgorithm = "tdes" | "aes" | "sm4"
 
@@ -27,16 +27,23 @@ export function keyFits(algorithm: BlockAlgorithm, length: number): boolean {
   }
 }
 
-/** OpenSSL's name of the cipher for a key of this length. */
-export function cipherName(algorithm: BlockAlgorithm, length: number, mode: BlockMode): string {
-  if (algorithm === "aes") return `aes-${length * 8}-${mode}`
-  if (algorithm === "sm4") return `sm4-${mode}`
-  return length === 24 ? `des-ede3-${mode}` : `des-ede-${mode}`
-}
-
-/** The key as OpenSSL takes it: a single DES key is doubled, everything else stays. */
-export function cipherKey(algorithm: BlockAlgorithm, key: Uint8Array): Uint8Array {
-  return algorithm === "tdes" && key.length === 8 ? Buffer.concat([key, key]) : key
+/**
+ * A cipher of this key, without padding. The key must fit (`keyFits`); `iv` is null for `ecb`. What
+ * holds: no copy of the key stays behind but OpenSSL's own.
+ */
+export function openCipher(
+  make: typeof createCipheriv | typeof createDecipheriv,
+  algorithm: BlockAlgorithm,
+  mode: BlockMode,
+  key: Uint8Array,
+  iv: Uint8Array | null
+): Cipheriv | Decipheriv {
+  const single = algorithm === "tdes" && key.length === 8
+  const material = single ? Buffer.concat([key, key]) : key
+  const cipher = make(cipherName(algorithm, key.length, mode), material, iv)
+  if (single) material.fill(0)
+  cipher.setAutoPadding(false)
+  return cipher
 }
 
 /** Enciphers whole blocks, each on its own. The key must fit (`keyFits`). */
@@ -45,10 +52,7 @@ export function encryptBlocks(
   key: Uint8Array,
   blocks: Uint8Array
 ): Buffer {
-  const name = cipherName(algorithm, key.length, "ecb")
-  const cipher = createCipheriv(name, cipherKey(algorithm, key), null)
-  cipher.setAutoPadding(false)
-  return cipher.update(blocks)
+  return openCipher(createCipheriv, algorithm, "ecb", key, null).update(blocks)
 }
 
 /** The inverse of `encryptBlocks`. */
@@ -57,10 +61,7 @@ export function decryptBlocks(
   key: Uint8Array,
   blocks: Uint8Array
 ): Buffer {
-  const name = cipherName(algorithm, key.length, "ecb")
-  const decipher = createDecipheriv(name, cipherKey(algorithm, key), null)
-  decipher.setAutoPadding(false)
-  return decipher.update(blocks)
+  return openCipher(createDecipheriv, algorithm, "ecb", key, null).update(blocks)
 }
 
 /** Enciphers whole blocks in a chain (CBC) that starts with `iv`. */
@@ -70,10 +71,7 @@ export function encryptChain(
   iv: Uint8Array,
   blocks: Uint8Array
 ): Buffer {
-  const name = cipherName(algorithm, key.length, "cbc")
-  const cipher = createCipheriv(name, cipherKey(algorithm, key), iv)
-  cipher.setAutoPadding(false)
-  return cipher.update(blocks)
+  return openCipher(createCipheriv, algorithm, "cbc", key, iv).update(blocks)
 }
 
 /** The inverse of `encryptChain`. */
@@ -83,10 +81,7 @@ export function decryptChain(
   iv: Uint8Array,
   blocks: Uint8Array
 ): Buffer {
-  const name = cipherName(algorithm, key.length, "cbc")
-  const decipher = createDecipheriv(name, cipherKey(algorithm, key), iv)
-  decipher.setAutoPadding(false)
-  return decipher.update(blocks)
+  return openCipher(createDecipheriv, algorithm, "cbc", key, iv).update(blocks)
 }
 
 /** `a` XOR `b`, as long as the shorter. */
@@ -95,4 +90,14 @@ export function xor(a: Uint8Array, b: Uint8Array): Buffer {
   const result = Buffer.allocUnsafe(length)
   for (let index = 0; index < length; index++) result[index] = a[index]! ^ b[index]!
   return result
+}
+
+// ---------------------------------------------------------------------------------------------
+// internals
+
+/** OpenSSL's name of the cipher for a key of this length. */
+function cipherName(algorithm: BlockAlgorithm, length: number, mode: BlockMode): string {
+  if (algorithm === "aes") return `aes-${length * 8}-${mode}`
+  if (algorithm === "sm4") return `sm4-${mode}`
+  return length === 24 ? `des-ede3-${mode}` : `des-ede-${mode}`
 }

@@ -11,9 +11,8 @@ import {
   type BlockAlgorithm,
   type BlockMode,
   blockSize,
-  cipherKey,
-  cipherName,
-  keyFits
+  keyFits,
+  openCipher
 } from "./block-cipher.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 import { SlotTable } from "./slot-table.ts"
@@ -84,11 +83,9 @@ export class LiveCipher {
     this.block = blockSize(algorithm)
     this.#last = new Uint8Array(this.block)
     const material = kind.left ? key.subarray(0, 8) : key
-    const name = cipherName(algorithm, material.length, mode)
     const start = mode === "ecb" ? null : new Uint8Array(this.block)
     const make = kind.decrypt ? createDecipheriv : createCipheriv
-    this.cipher = make(name, cipherKey(algorithm, material), start)
-    this.cipher.setAutoPadding(false)
+    this.cipher = openCipher(make, algorithm, mode, material, start)
   }
 
   /** Electronic-codebook kinds: enciphers or deciphers whole blocks. */

@@ -7,7 +7,7 @@
 
 import { type KeyAttributes, unwrapKeyBlock, wrapKeyBlock } from "./key-block.ts"
 import { type AesCheckForm, isCheckValueOf, keyCheckValue } from "./key-check.ts"
-import { type KeyKindName, keyKinds } from "./key-kind.ts"
+import { type KeyKind, type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
 import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
 import { cipherOf } from "./key-usage.ts"
@@ -96,20 +96,29 @@ export function importComponents(
   return changed("import", name, context, () => {
     if (!dual(context)) return fault("dual-control")
     if (given.components.length !== context.officers.length) return fault("components-wrong")
-    const { attributes, length } = keyKinds[kind]
+    const { attributes } = keyKinds[kind]
     const joined = joinComponents(given.components)
     if (isFault(joined)) return joined
-    if (joined.length !== length) return fault("key-length")
-    const key = cipherOf(attributes) === "tdes" ? withParity(joined, given.parity) : joined
-    if (isFault(key)) return key
-    const { checkValue } = given
-    if (checkValue !== undefined && !isCheckValueOf(attributes, key, checkValue, context.aesForm)) {
-      return fault("check-value-wrong")
-    }
-    const result = added(store, name, attributes, key, context.random)
+    const key = checkedKey(joined, keyKinds[kind], given, context.aesForm)
+    const result = isFault(key) ? key : added(store, name, attributes, key, context.random)
     joined.fill(0)
     return result
   })
+}
+
+/** The joined key, its parity as the policy says; nothing of a refused one stays in a copy. */
+function checkedKey(
+  joined: Uint8Array,
+  { attributes, length }: KeyKind,
+  { checkValue, parity }: KeyComponents,
+  aesForm: AesCheckForm | undefined
+): Uint8Array | SecurityFault {
+  if (joined.length !== length) return fault("key-length")
+  const key = cipherOf(attributes) === "tdes" ? withParity(joined, parity) : joined
+  if (isFault(key) || checkValue === undefined) return key
+  if (isCheckValueOf(attributes, key, checkValue, aesForm)) return key
+  key.fill(0)
+  return fault("check-value-wrong")
 }
 
 /** The check value of one component, which its officer compares with the paper. */

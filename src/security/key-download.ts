@@ -171,12 +171,12 @@ export function readDownload(
     const key = decryptBlocks(algorithm, master, single ? cryptogram.subarray(0, 8) : cryptogram)
     const given = download.subarray(at, at + checkBytes)
     at += checkBytes
+    keys[part.purpose] = key
     const verified = verifyCheckValue(algorithm, key, "ecb", given)
     if (isFault(verified)) {
       forget(keys)
       return verified
     }
-    keys[part.purpose] = key
   }
   return keys
 }

@@ -3,7 +3,7 @@
  * caller's randomness only. What holds: a function that refuses a key does not echo it.
  */
 
-import { type BlockAlgorithm, blockSize, encryptBlocks, keyFits, xor } from "./block-cipher.ts"
+import { type BlockAlgorithm, blockSize, encryptBlocks, keyFits } from "./block-cipher.ts"
 import { CipherCache } from "./cipher-cache.ts"
 import { cmac, constantTimeEqual } from "./mac.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
@@ -30,7 +30,7 @@ export function hasOddParity(key: Uint8Array): boolean {
 
 /** The same DES key with odd parity in every byte. */
 export function withOddParity(key: Uint8Array): Buffer {
-  return Buffer.from(key.map((byte) => odd(byte) ? byte : byte ^ 1))
+  return turnedOdd(Buffer.from(key))
 }
 
 /** Applies the policy to a DES key; fault `key-parity`. */
@@ -68,21 +68,20 @@ export function verifyCheckValue(
   return constantTimeEqual(made, given) ? true : fault("check-value-wrong")
 }
 
-/** A new key: DES keys get odd parity and halves that differ. */
+/**
+ * A new key, in the very bytes that `bytes` gave: DES keys get odd parity and parts that differ.
+ * Fault `key-length`.
+ */
 export function newKey(
   algorithm: BlockAlgorithm,
   length: number,
   bytes: (length: number) => Uint8Array
 ): Buffer | SecurityFault {
   if (!keyFits(algorithm, length)) return fault("key-length")
-  if (algorithm !== "tdes") return Buffer.from(bytes(length))
   for (;;) {
-    const key = withOddParity(bytes(length))
-    const parts = Array.from(
-      { length: length / 8 },
-      (_, part) => key.toString("hex", part * 8, 8 + part * 8)
-    )
-    if (new Set(parts).size === parts.length) return key
+    const given = bytes(length)
+    const key = Buffer.from(given.buffer, given.byteOffset, length)
+    if (algorithm !== "tdes" || partsDiffer(turnedOdd(key))) return key
   }
 }
 
@@ -93,7 +92,26 @@ export function joinComponents(
   const [first, ...rest] = components
   if (first === undefined || rest.length === 0) return fault("components-wrong")
   if (rest.some((component) => component.length !== first.length)) return fault("components-wrong")
-  return rest.reduce<Buffer>((joined, component) => xor(joined, component), Buffer.from(first))
+  const joined = Buffer.from(first)
+  for (const component of rest) {
+    for (let index = 0; index < joined.length; index++) joined[index]! ^= component[index]!
+  }
+  return joined
+}
+
+function partsDiffer(key: Uint8Array): boolean {
+  for (let one = 0; one < key.length; one += 8) {
+    for (let other = one + 8; other < key.length; other += 8) {
+      const [left, right] = [key.subarray(one, one + 8), key.subarray(other, other + 8)]
+      if (Buffer.compare(left, right) === 0) return false
+    }
+  }
+  return true
+}
+
+function turnedOdd(key: Buffer): Buffer {
+  for (let index = 0; index < key.length; index++) if (!odd(key[index]!)) key[index]! ^= 1
+  return key
 }
 
 function odd(byte: number): boolean {

@@ -31,9 +31,6 @@ import { roles } from "./semantics.ts"
 import { join, own, type Source, SourceReader } from "./source-reader.ts"
 import { ValueList } from "./value-list.ts"
 
-/** Track data, PIN block, its control field and MACs. */
-const guarded: ReadonlySet<number> = new Set([35, 36, 45, 52, 53, 64, 128])
-
 const mappingKeys: ReadonlySet<string> = new Set(["from", "to", "stamp", "forward", "back"])
 const ruleKeys: ReadonlySet<string> = new Set([
   "from",
@@ -47,6 +44,17 @@ const ruleKeys: ReadonlySet<string> = new Set([
 
 /** track: clear track data, as text. pin: made by the security module. control: written anew. */
 const translations = ["track", "pin", "control"] as const
+
+/** Track data, PIN block and its control field; MACs, which are made anew for every line. */
+const guarded: ReadonlyMap<number, typeof translations[number] | undefined> = new Map([
+  [35, "track"],
+  [36, "track"],
+  [45, "track"],
+  [52, "pin"],
+  [53, "control"],
+  [64, undefined],
+  [128, undefined]
+])
 
 interface Rule {
   readonly path: string
@@ -144,29 +152,39 @@ function ruleFrom(
   from: CompiledDialect,
   target: Access
 ): Rule["read"] | undefined {
-  if (typeof definition === "string") {
-    const { fields, read } = originFrom(reader, definition, path, from)
-    if (guarded.has(target.field) || fields.some((field) => guarded.has(field))) {
-      reader.fault(path, "needs to name its translation")
-    }
-    return read
-  }
-  const rule = reader.record(definition, path)
+  const rule = typeof definition === "string"
+    ? { from: definition }
+    : reader.record(definition, path)
   reader.known(rule, ruleKeys, path)
   const translation = reader.oneOf(rule, "translate", path, translations)
   const origin = reader.text(rule, "from", path)
-  const needsName = guarded.has(target.field)
-  if (needsName && translation === undefined) reader.fault(path, "needs to name its translation")
-  if (origin === undefined) {
-    if (translation === undefined) reader.fault(join(path, "from"), "is missing")
-    return undefined
+  if (origin === undefined && translation === undefined) {
+    reader.fault(join(path, "from"), "is missing")
   }
-  const { fields, read } = originFrom(reader, origin, path, from)
-  const secret = fields.some((field) => guarded.has(field))
-  if (translation === "pin" || secret && translation !== "track") {
+  const { fields, read } = origin === undefined
+    ? { fields: [], read: () => undefined }
+    : originFrom(reader, origin, path, from)
+  for (const field of [target.field, ...fields]) {
+    if (!guarded.has(field)) continue
+    const needed = guarded.get(field)
+    if (needed === undefined) reader.fault(path, "is a MAC, which the switch makes anew")
+    else if (needed !== translation) reader.fault(path, `needs translate: ${needed}`)
+  }
+  if (origin === undefined) return undefined
+  if (translation === "pin" || fields.some((field) => guarded.get(field) === "control")) {
     reader.fault(path, "this translation is made by the switch: it takes no from")
   }
-  return refined(reader, rule, path, from, read)
+  if (origin.startsWith("=") && own(rule, "cut") === undefined) {
+    checkConstant(reader, target, origin.slice(1), path)
+  }
+  return typeof definition === "string" ? read : refined(reader, rule, path, from, target, read)
+}
+
+/** A text of the file's own must fit the field that it is for. */
+function checkConstant(reader: SourceReader, target: Access, text: string, path: string): void {
+  if (target.entry.cases.length > 0) return
+  const written = writeField(target.shape, text, scratch, 0)
+  if (typeof written === "string") reader.fault(path, `${JSON.stringify(text)} ${written}`)
 }
 
 /** Map, cut, default and conditions around a plain reading. */
@@ -175,16 +193,20 @@ function refined(
   rule: Source,
   path: string,
   from: CompiledDialect,
+  target: Access,
   read: Rule["read"]
 ): Rule["read"] {
+  const cut = reader.cut(rule, path)
   const table = new Map(
     reader.entries(own(rule, "map"), join(path, "map")).map(([key, value]) => {
-      if (typeof value !== "string") reader.fault(`${path}.map.${key}`, "must be text")
+      const at = `${path}.map.${key}`
+      if (typeof value !== "string") reader.fault(at, "must be text")
+      else if (cut === undefined) checkConstant(reader, target, value, at)
       return [key, String(value)]
     })
   )
   const fallback = reader.text(rule, "default", path)
-  const [start, end] = reader.list(own(rule, "cut"), join(path, "cut")).map(Number)
+  if (fallback !== undefined) checkConstant(reader, target, fallback, join(path, "default"))
   const conditions = [
     [own(rule, "when"), join(path, "when"), true] as const,
     [own(rule, "unless"), join(path, "unless"), false] as const
@@ -199,7 +221,7 @@ function refined(
     const text = read(message)
     if (text === undefined) return fallback
     const whole = table.get(text) ?? text
-    return start === undefined ? whole : whole.slice(start, end)
+    return cut === undefined ? whole : whole.slice(cut[0], cut[1])
   }
 }
 
@@ -212,9 +234,8 @@ function originFrom(
   if (origin.startsWith("=")) return { fields: [], read: () => origin.slice(1) }
   if (roles.includes(origin as Role)) {
     const role = origin as Role
-    // The card number that a swipe carries is no track data any more once it stands alone.
     const accesses = from.semantics.roles[role]
-    const fields = accesses.flatMap(({ field, tail }) => tail === undefined ? [field] : [])
+    const fields = accesses.filter(isSecret).map(({ field }) => field)
     if (accesses.length === 0) reader.fault(path, `${from.name} has no ${origin}`)
     return { fields, read: (message) => message.role(role) }
   }
@@ -225,9 +246,14 @@ function originFrom(
   }
   const { clear } = access
   return {
-    fields: access.tail === undefined ? [access.field] : [],
+    fields: isSecret(access) ? [access.field] : [],
     read: (message) => clear.text(message.bytes, 0, message.index, message.mtiNumber)
   }
+}
+
+/** The card number that a swipe carries is no track data any more once it stands alone. */
+function isSecret({ shape, tail }: Access): boolean {
+  return tail === undefined || shape.neverStored
 }
 
 /** Every kind that can cross must find each mandatory field of its message (I11). */

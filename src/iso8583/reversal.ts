@@ -103,11 +103,8 @@ function tellerFrom(reader: SourceReader, value: unknown, path: string): Teller 
   const rule = reader.record(value, path)
   reader.known(rule, cutKeys, path)
   const whole = namedTeller(reader, reader.text(rule, "from", path) ?? "", path)
-  const [from, to] = reader.list(own(rule, "cut"), `${path}.cut`)
-  if (!Number.isInteger(from) || !Number.isInteger(to)) {
-    reader.fault(`${path}.cut`, "must be two whole numbers")
-  }
-  return (original, reason) => whole(original, reason)?.slice(Number(from), Number(to))
+  const [from, to] = reader.cut(rule, path) ?? []
+  return (original, reason) => whole(original, reason)?.slice(from, to)
 }
 
 function namedTeller(reader: SourceReader, name: string, path: string): Teller {

@@ -10,7 +10,9 @@ export type Source = Readonly<Record<string, unknown>>
 export class SourceReader {
   readonly faults: Array<DialectFault> = []
 
+  /** A definition that others build on is read for each of them, and blamed once. */
   fault(path: string, problem: string): void {
+    if (this.faults.some((each) => each.path === path && each.problem === problem)) return
     this.faults.push({ path, problem })
   }
 
@@ -83,6 +85,17 @@ export class SourceReader {
     const word = words.find((each) => each === value)
     if (word === undefined) this.fault(join(path, key), `must be one of ${words.join(", ")}`)
     return word
+  }
+
+  /** `cut: [0, 4]`: which characters of a text are meant. */
+  cut(source: Source, path: string): readonly [number, number] | undefined {
+    const value = own(source, "cut")
+    if (value === undefined) return undefined
+    if (Array.isArray(value) && value.length === 2 && value.every(Number.isInteger)) {
+      return [value[0], value[1]]
+    }
+    this.fault(join(path, "cut"), "must be two whole numbers")
+    return undefined
   }
 
   /** A list of texts; a single text counts as a list of one. */

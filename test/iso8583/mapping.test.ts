@@ -76,6 +76,49 @@ describe("China UnionPay to 1987", () => {
   })
 })
 
+describe("a rule", () => {
+  const file = source("mappings", "cup-pos-to-iso87-ascii") as { forward: object; back: object }
+  const faults = (forward: object, back: object = {}) => {
+    const made = compileMapping(
+      { ...file, forward: { ...file.forward, ...forward }, back: { ...file.back, ...back } },
+      cup,
+      iso
+    )
+    return "forward" in made ? [] : made.map(({ path, problem }) => `${path} ${problem}`)
+  }
+
+  it.each([
+    ["a PIN block named a track", { "48": { from: "52", translate: "track" } }, /48 needs .*pin/],
+    ["a PIN block by its role", { "48": { from: "pinBlock", translate: "track" } }, /48 needs/],
+    ["a track named a PIN block", { "35": { translate: "pin" } }, /35 needs translate: track/],
+    ["a MAC", { "64": { from: "=AAAAAAAAAAAAAAAA", translate: "control" } }, /64 is a MAC/],
+    ["a MAC of the other side", { "48": { from: "64", translate: "track" } }, /48 is a MAC/],
+    ["what a track says behind its card number", { "48": "35.discretionary" }, /48 needs .*track/],
+    ["a cut that is no two numbers", { "48": { from: "41", cut: [2] } }, /48.cut must be two/],
+    ["a text that does not fit", { "18": "=54110" }, /18 "54110" must be 4 characters/],
+    ["letters for digits", { "18": "=54a1" }, /18 "54a1" must be digits/],
+    ["a default that does not fit", { "26": { from: "26", default: "123" } }, /26.default "123"/],
+    ["a map to what does not fit", { "22": { from: "22", map: { "021": "0210" } } }, /22.map.021/]
+  ])("is refused at load where it carries %s", (_, forward, fault) => {
+    expect(faults(forward)).toEqual([expect.stringMatching(fault)])
+  })
+
+  it("may carry what is none of these", () => {
+    expect(faults({
+      "18": "=5411",
+      "34": "35.pan",
+      "36": { from: "36", translate: "track" },
+      "48": { from: "41", cut: [2, 4] }
+    })).toEqual([])
+  })
+
+  it("brings no MAC back", () => {
+    expect(faults({}, { "64": { from: "64", translate: "control" } })).toEqual([
+      "back.64 is a MAC, which the switch makes anew"
+    ])
+  })
+})
+
 describe("1987 to China UnionPay", () => {
   it("makes a sale of the same kind", () => {
     const there = mapping(cup, iso).forward(read(cup, captured["mac-c"]!), stamp, false)

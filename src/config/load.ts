@@ -46,7 +46,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const settings = withAbsolutePaths(read, dirname(file))
   const fault = (at: string, problem: string) => void source.fault(at, problem)
   checkRelations(settings, fault)
-  yield* checkCertificates(settings.listeners, fault)
+  yield* checkCertificates(settings, fault)
   const files = new NamedFiles(dirname(file))
   const framings = yield* loadFramings(settings, files, fault)
   const dialects = yield* loadDialects(settings, files, fault)

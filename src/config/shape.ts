@@ -202,6 +202,16 @@ function readFields(
     const node = given.get(name)
     const empty = node === undefined || node === null ||
       isScalar(node) && node.value === null
+    // Whoever writes `tls:` wants TLS: a key without a value is no key that was left out.
+    if (empty && node !== undefined && field.presence === "optional") {
+      whole = false
+      const { shape } = field
+      const expected = shape.absent === undefined
+        ? `expected ${shape.words}`
+        : "{} for its defaults"
+      source.fault(at, `empty: ${expected}, or leave the key out`)
+      continue
+    }
     const value = empty ? absent(field, at, source) : readAt(field.shape, node, at, source)
     if (value !== undefined) values[name] = value
     else if (!empty || field.presence === "required") whole = false

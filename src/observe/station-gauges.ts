@@ -18,7 +18,7 @@ export interface Watched {
   /** Sessions by state. */
   readonly sessions: () => Readonly<Record<string, number>>
   readonly configVersion: () => number
-  /** When each listener's certificate ends. */
+  /** When each certificate of ours ends, by its listener or upstream. */
   readonly certificates: () => ReadonlyMap<string, number>
   readonly wallMs: () => number
 }

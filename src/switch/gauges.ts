@@ -21,7 +21,7 @@ export const watchGauges = Effect.fnUntraced(function*(loaded: () => LoadedConfi
   let certificates: ReadonlyMap<string, number> = new Map()
   // Certificates are replaced on disk while the switch runs.
   const look = Effect.map(
-    Effect.suspend(() => certificateEnds(loaded().config.listeners)),
+    Effect.suspend(() => certificateEnds(loaded().config)),
     (ends) => {
       certificates = ends
     }

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe } from "vitest"
+import { certificateEnds } from "../../src/config/certificates.ts"
 import { diffConfig } from "../../src/config/changes.ts"
 import { loadConfig } from "../../src/config/load.ts"
 import { bundledFolder } from "../../src/config/named-files.ts"
@@ -170,6 +171,43 @@ describe("certificates", () => {
       yield* TestClock.setTime(Date.UTC(2200, 0, 1))
       const found = yield* faults(withTls(file("server.key"), file("server.pem")))
       expect(found.join()).toMatch(/tls\.certificateFile: ended on \d{4}-\d\d-\d\d$/)
+    }))
+
+  const withLinkTls = (tls: string) =>
+    written("tls", {
+      "a.yaml": small.replace("links:", `tls: { ${tls} }\n    links:`),
+      "terminals.csv": terminals
+    })
+  const ours = (certificate: string, key: string) =>
+    `certificateFile: ${file(certificate)}, keyFile: ${file(key)}`
+
+  it.live("of ours towards an upstream are looked at in the same way", () =>
+    Effect.gen(function*() {
+      yield* load(withLinkTls(`authorityFile: ${file("authority.pem")}`))
+      yield* load(withLinkTls(ours("terminal.pem", "terminal.key")))
+      expect(yield* faults(withLinkTls(ours("terminal.pem", "stranger.key")))).toEqual([
+        "tls/a.yaml:5: upstreams[0].tls.keyFile: is not the key of the certificate"
+      ])
+      const wrong = yield* faults(
+        withLinkTls(`${ours("gone.pem", "gone.key")}, authorityFile: ${file("server.key")}`)
+      )
+      expect(wrong.join("\n")).toMatch(/certificateFile: .*gone\.pem cannot be read: NotFound/)
+      expect(wrong.join("\n")).toMatch(/keyFile: .*gone\.key cannot be read: NotFound/)
+      expect(wrong.join("\n")).toMatch(/authorityFile: .*server\.key is not a certificate, PEM/)
+    }))
+
+  it.effect("of ours towards an upstream are refused when they have ended", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.UTC(2200, 0, 1))
+      const found = yield* faults(withLinkTls(ours("terminal.pem", "terminal.key")))
+      expect(found.join()).toMatch(/upstreams\[0\]\.tls\.certificateFile: ended on/)
+    }))
+
+  it.live("count down for upstreams as for listeners", () =>
+    Effect.gen(function*() {
+      const { config } = yield* load(withLinkTls(ours("terminal.pem", "terminal.key")))
+      const ends = yield* certificateEnds(config).pipe(Effect.provide(NodeFileSystem.layer))
+      expect([...ends.keys()]).toEqual(["acquirer"])
     }))
 })
 

@@ -41,6 +41,16 @@ describe("relations", () => {
       /adviceShare: its share of window 2 leaves no place/
     ],
     [
+      "TLS that is named and says nothing",
+      acquirer("tls:"),
+      /:5: upstreams\[0\]\.tls: empty: \{\} for its defaults, or leave the key out/
+    ],
+    [
+      "a MAC key that is named and says nothing",
+      acquirer("macKey: ~"),
+      /upstreams\[0\]\.macKey: empty: expected .*, or leave the key out/
+    ],
+    [
       "PINs without a module to translate them in",
       acquirer("pin: { key: zpk }"),
       /upstreams\[0\]\.pin: PINs are translated in a security module/

@@ -7,7 +7,12 @@
 import { Effect, type FileSystem, Redacted, Schema } from "effect"
 import type { AccountConfig, SecretReference } from "../domain/config.ts"
 import type { NotificationAccount } from "../qr/notification-account.ts"
-import { type AccountSecrets, walletKeys, walletOf } from "../qr/wallet-keys.ts"
+import {
+  AccountKeyUnreadable,
+  type AccountSecrets,
+  walletKeys,
+  walletOf
+} from "../qr/wallet-keys.ts"
 import type { Wallet } from "../qr/wallet.ts"
 import { resolveSecret, type SecretMissing } from "./secrets.ts"
 
@@ -41,11 +46,13 @@ export const loadAccounts = Effect.fn("loadAccounts")(function*(
     })
     const wallet = yield* Effect.try({
       try: () => walletOf(scheme, walletKeys(account, secrets)),
-      catch: () =>
-        new AccountUnusable({
+      catch: (cause) => {
+        const why = cause instanceof AccountKeyUnreadable ? cause.message : `account ${name}`
+        return new AccountUnusable({
           account: name,
-          advice: `account ${name}: a key is not PEM: correct the file that its reference names`
+          advice: `${why}: correct the file or the variable that its reference names`
         })
+      }
     })
     wallets.set(name, wallet)
   }

@@ -16,10 +16,11 @@ type Fault = (path: string, problem: string) => void
 
 /** Calls `fault` for every relation that does not hold. */
 export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fault): void {
-  checkNames("listeners", config.listeners, fault)
-  checkNames("upstreams", config.upstreams, fault)
-  checkNames("public.accounts", config.public.accounts, fault)
-  checkNames("routes", config.routes, fault)
+  checkApart("listeners", "name", config.listeners, fault)
+  checkApart("upstreams", "name", config.upstreams, fault)
+  checkApart("public.accounts", "name", config.public.accounts, fault)
+  checkApart("public.accounts", "path", config.public.accounts, fault)
+  checkApart("routes", "name", config.routes, fault)
   config.public.accounts.forEach((account, index) =>
     checkAccount(account, needed[account.scheme], "believed", `public.accounts[${index}]`, fault)
   )
@@ -39,16 +40,18 @@ export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fau
   checkHouse(config, fault)
 }
 
-function checkNames(
+function checkApart<Key extends string>(
   path: string,
-  items: ReadonlyArray<{ readonly name: string }>,
+  key: Key,
+  items: ReadonlyArray<Readonly<Record<Key, string>>>,
   fault: Fault
 ): void {
   const first = new Map<string, number>()
-  items.forEach(({ name }, index) => {
-    const before = first.get(name)
-    if (before === undefined) first.set(name, index)
-    else fault(`${path}[${index}].name`, `${name} is the name of ${path}[${before}] already`)
+  items.forEach((item, index) => {
+    const value = item[key]
+    const before = first.get(value)
+    if (before === undefined) first.set(value, index)
+    else fault(`${path}[${index}].${key}`, `${value} is the ${key} of ${path}[${before}] already`)
   })
 }
 
@@ -78,7 +81,8 @@ function checkAccount(
   fault: Fault
 ): void {
   for (const key of keys) {
-    if (account[key] !== undefined) continue
+    const given = account[key]
+    if (given !== undefined && Object.keys(given).length > 0) continue
     fault(`${path}.${key}`, `missing: an account at ${account.scheme} cannot be ${use} without it`)
   }
 }

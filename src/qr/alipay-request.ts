@@ -196,11 +196,14 @@ export function genuineNode(
   const text = Buffer.from(response.body).toString()
   const found = answerNode(text, name)
   if (found === undefined) return undefined
-  // A certificate that we do not hold proves nothing; without one the account has a single key.
-  const [only] = keys.publicKeys.values()
-  const key = found.certificate === "" ? only : keys.publicKeys.get(found.certificate)
-  if (key === undefined || !verifyText(found.node, found.sign, key)) return undefined
-  return parseObject(found.node)
+  // A certificate that we do not hold proves nothing. Where keys are used, none is named: while
+  // Alipay changes its key, either may have signed.
+  const { certificate, node, sign } = found
+  for (const [serial, key] of keys.publicKeys) {
+    if (certificate !== "" && certificate !== serial) continue
+    if (verifyText(node, sign, key)) return parseObject(node)
+  }
+  return undefined
 }
 
 const subCode = (node: Node): string => textOf(node["sub_code"]).replace(/^(?:ACQ|AQC)\./, "")

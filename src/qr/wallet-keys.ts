@@ -1,7 +1,7 @@
 /**
  * An account at a wallet with its secrets in hand. Keys come as PEM (PKCS#8 or PKCS#1 private keys;
- * SPKI public keys or certificates); a key that cannot be read throws, and the error repeats none
- * of it.
+ * SPKI public keys or certificates) and are RSA keys, as every wallet's signatures are; one that
+ * cannot be used throws, and the error repeats none of it.
  */
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
@@ -26,14 +26,19 @@ export class AccountKeyUnreadable extends Error {
 export function walletKeys(account: AccountConfig, secrets: AccountSecrets): WalletKeys {
   const read = (what: string, make: () => KeyObject): KeyObject => {
     try {
-      return make()
+      const key = make()
+      if (key.asymmetricKeyType === "rsa") return key
     } catch {
       // The cause may quote the key: it goes no further.
-      // oxlint-disable-next-line preserve-caught-error
-      throw new AccountKeyUnreadable(`account ${account.name}: ${what} is no PEM key`)
     }
+    throw new AccountKeyUnreadable(`account ${account.name}: ${what} is no PEM key for RSA`)
   }
   const { privateKey, publicKeys = {}, secret } = secrets
+  if (account.scheme === "wechat" && secret !== undefined && Buffer.byteLength(secret) !== 32) {
+    throw new AccountKeyUnreadable(
+      `account ${account.name}: secret is no APIv3 key of WeChat, which has 32 bytes`
+    )
+  }
   return {
     merchantId: account.merchantId,
     appId: account.appId ?? "",

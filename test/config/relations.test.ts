@@ -104,6 +104,19 @@ describe("relations", () => {
       /public\.accounts\[0\]\.secret: missing: an account at hmac cannot be believed/
     ],
     [
+      "a table of keys without one",
+      account("unionpay, publicKeys: {}"),
+      /public\.accounts\[0\]\.publicKeys: missing: an account at unionpay cannot be believed/
+    ],
+    [
+      "two accounts whose notices arrive at one place",
+      account("hmac, secret: { file: f }").replace(
+        "}] }",
+        "}, { name: other, path: /n, merchantId: n, scheme: hmac, secret: { file: g } }] }"
+      ),
+      /public\.accounts\[1\]\.path: \/n is the path of public\.accounts\[0\] already/
+    ],
+    [
       "a wallet that nobody's signature can be made for",
       wallet(
         account("alipay, publicKeys: { a: { file: f } }, appId: a"),

@@ -5,7 +5,7 @@
  */
 
 import fc from "fast-check"
-import { createHash } from "node:crypto"
+import { createHash, generateKeyPairSync } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import type { HttpResponse } from "../../src/domain/ports/http.ts"
 import { alipayWallet, genuineNode, signedForm } from "../../src/qr/alipay-request.ts"
@@ -270,6 +270,9 @@ describe("Alipay", () => {
     }
     const unsigned = response(`{"${name}":${JSON.stringify(done)}}`)
     expect(step.read(unsigned, 0)._tag).toBe("doubt")
+    const old = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey
+    const change = new Map([["old", old], ["new", publicKey]])
+    expect(genuineNode(signed("{}"), name, { ...account, publicKeys: change })).toEqual({})
     const foreign = `{"${name}":{},"alipay_cert_sn":"x","sign":"${signText("{}", privateKey)}"}`
     expect(step.read(response(foreign), 0)._tag).toBe("doubt")
   })
@@ -401,6 +404,14 @@ describe("a plain HMAC wallet", () => {
 })
 
 describe("amounts, times and keys", () => {
+  const shop = {
+    name: "shop",
+    scheme: "wechat" as const,
+    path: "/w",
+    merchantId: "m",
+    replayWindowMs: 1
+  }
+
   it("turn fen into yuan and back without a float", () => {
     fc.assert(fc.property(fc.nat(1_000_000_000), (minor) => {
       expect(fen(yuan(minor))).toBe(minor)
@@ -415,21 +426,39 @@ describe("amounts, times and keys", () => {
   })
 
   it("are read from PEM, and an unreadable one is named without a byte of it", () => {
-    const account = {
-      name: "shop",
-      scheme: "wechat" as const,
-      path: "/w",
-      merchantId: "m",
-      replayWindowMs: 1
-    }
     const pem = privateKey.export({ type: "pkcs8", format: "pem" }) as string
-    const read = walletKeys(account, {
+    const read = walletKeys(shop, {
       privateKey: pem,
       publicKeys: { a: publicKey.export({ type: "spki", format: "pem" }) as string }
     })
     expect(verifyText("x", signText("x", read.privateKey!), read.publicKeys.get("a")!)).toBe(true)
-    expect(() => walletKeys(account, { privateKey: "seekrit" })).toThrow(
-      "account shop: privateKey is no PEM key"
+    expect(() => walletKeys(shop, { privateKey: "seekrit" })).toThrow(
+      "account shop: privateKey is no PEM key for RSA"
     )
+  })
+
+  // A signature under one of these throws, or is one that no wallet takes.
+  it.each([
+    generateKeyPairSync("ed25519"),
+    generateKeyPairSync("ec", { namedCurve: "P-256" }),
+    generateKeyPairSync("rsa-pss", { modulusLength: 2048 })
+  ])("are refused when they are none for RSA signatures: $privateKey.asymmetricKeyType", (pair) => {
+    const privatePem = pair.privateKey.export({ type: "pkcs8", format: "pem" }) as string
+    const publicPem = pair.publicKey.export({ type: "spki", format: "pem" }) as string
+    expect(() => walletKeys(shop, { privateKey: privatePem })).toThrow(
+      "account shop: privateKey is no PEM key for RSA"
+    )
+    expect(() => walletKeys(shop, { publicKeys: { a: publicPem } })).toThrow(
+      "account shop: publicKeys.a is no PEM key for RSA"
+    )
+  })
+
+  it("are refused when WeChat's notices could never be opened with them", () => {
+    const secret = "0123456789abcdef0123456789abcdef"
+    expect(walletKeys(shop, { secret }).secret).toHaveLength(32)
+    expect(() => walletKeys(shop, { secret: secret.slice(1) })).toThrow(
+      "account shop: secret is no APIv3 key of WeChat, which has 32 bytes"
+    )
+    expect(walletKeys({ ...shop, scheme: "hmac" }, { secret: "short" }).secret).toHaveLength(5)
   })
 })

@@ -20,7 +20,7 @@ import {
 } from "./bitmap.ts"
 import type { BuildFault } from "./fault.ts"
 import { bytesOf } from "./field-size.ts"
-import { writeField } from "./field-writer.ts"
+import { encoded, writeField } from "./field-writer.ts"
 import { type Encoding, type FieldShape, textOf } from "./field.ts"
 import { indexCapacity } from "./indexer.ts"
 import { type FieldEntry, find, type Layout, maxField, plainField, shapeIn } from "./layout.ts"
@@ -309,12 +309,17 @@ export class Assembler {
     const shape = this.#conditional
       ? shapeIn(entry, this.#out, 0, this.#built, draft.mti)
       : entry.shape
-    const existing = this.#slots[field] ?? keptValue(draft, field, cursor, this.#layout)
+    let existing = this.#slots[field] ?? keptValue(draft, field, cursor, this.#layout)
     if (existing === zeros) return zeroed(shape, this.#out, at)
     const parts = this.#parts?.get(field)
     let value = existing
     if (parts !== undefined) {
       if (shape.composite === undefined) return faulty(field, "has no parts in this message")
+      if (typeof existing === "string" && shape.encoding !== "bcd") {
+        const whole = encoded(shape, existing)
+        if (typeof whole === "string") return faulty(field, whole)
+        existing = whole.subarray(shape.prefixBytes)
+      }
       const made = shape.composite.compose(existing, parts)
       if (typeof made !== "string" && !(made instanceof Uint8Array)) {
         return {

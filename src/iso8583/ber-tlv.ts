@@ -21,7 +21,7 @@ import type { BuildFault } from "./fault.ts"
 import type { FieldShape } from "./field.ts"
 import {
   type Change,
-  contentOf,
+  filling,
   madeOf,
   numbered,
   Numbering,
@@ -108,7 +108,7 @@ export class BerTlv implements Composite {
       id,
       change instanceof Map
         ? this.compose(existing, change)
-        : contentOf(this.#shapes(tag).shape, change, existing)
+        : filling(this.#shapes(tag).shape, change, existing)
     )
     if (!(made instanceof Uint8Array)) return made
     return Buffer.concat([Buffer.from(tag, "hex"), lengthBytes(made.length), made])

@@ -17,10 +17,9 @@ import {
 } from "./composite.ts"
 import { measure } from "./conformity.ts"
 import type { BuildFault } from "./fault.ts"
-import { writeField } from "./field-writer.ts"
 import type { FieldShape } from "./field.ts"
 import { hexValues } from "./length-prefix.ts"
-import { byHead, type Change, contentOf } from "./part-changes.ts"
+import { byHead, type Change, endOf, partBytes } from "./part-changes.ts"
 import { partAt, partReader, place } from "./part-place.ts"
 
 export interface InnerBitmap {
@@ -135,42 +134,30 @@ export class BitmappedParts implements Composite {
   }
 
   compose(existing: string | Uint8Array | undefined, values: PartValues): Uint8Array | BuildFault {
-    const chosen = new Map<number, Change>()
-    const old = typeof existing === "object" ? this.parts(existing, 0, existing.length) : []
-    for (const { id, raw } of old) chosen.set(Number(id), raw!)
+    const old = typeof existing === "object" ? existing : new Uint8Array(0)
+    const kept = new Map(this.parts(old, 0, old.length).map((part) => [Number(part.id), part]))
+    const last = [...kept.values()].at(-1)
+    if (old.length > 0 && old.length !== (last === undefined ? this.#size : endOf(last))) {
+      return { path: "", problem: "does not follow its layout" }
+    }
+    const changes = new Map<number, Change>()
     for (const [id, change] of byHead(values)) {
       const bit = Number(id)
-      const shape = this.#shapes[bit]
-      if (shape === undefined) return { path: id, problem: "is no part of this field" }
-      const kept = chosen.get(bit)
-      const made = change instanceof Map
-        ? contentOf(shape.with({ prefix: undefined, rest: true, fixed: -1 }), change, bytesOf(kept))
-        : change
-      if (typeof made !== "string" && !(made instanceof Uint8Array)) {
-        return { ...made, path: `${id}.${made.path}` }
-      }
-      chosen.set(bit, made)
+      if (this.#shapes[bit] === undefined) return { path: id, problem: "is no part of this field" }
+      changes.set(bit, change)
     }
     const map = new Uint8Array(this.#bitmap.bits / 8)
     const pieces: Array<Uint8Array> = []
-    for (const [bit, value] of [...chosen].sort(([one], [other]) => one - other)) {
+    for (const bit of [...new Set([...kept.keys(), ...changes.keys()])].sort((a, b) => a - b)) {
       const shape = this.#shapes[bit]!
-      const given = value as string | Uint8Array
-      const out = new Uint8Array(
-        given.length * 2 + shape.prefixBytes + Math.max(0, shape.fixed) * 2
-      )
-      const end = writeField(shape, given, out, 0)
-      if (typeof end === "string") return { path: String(bit), problem: end }
+      const made = partBytes(String(bit), shape, changes.get(bit), old, kept.get(bit))
+      if (!(made instanceof Uint8Array)) return made
       map[(bit - 1) >> 3]! |= 0x80 >> ((bit - 1) & 7)
-      pieces.push(out.subarray(0, end))
+      pieces.push(made)
     }
     const head = this.#bitmap.hex
       ? Buffer.from(Buffer.from(map).toString("hex").toUpperCase(), "latin1")
       : map
     return Buffer.concat([head, ...pieces])
   }
-}
-
-function bytesOf(change: Change | undefined): Uint8Array | undefined {
-  return change instanceof Uint8Array ? change : undefined
 }

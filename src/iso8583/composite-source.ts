@@ -104,6 +104,10 @@ function positional(
     }
   }
   const short = reader.flag(source, "short", path)
+  const open = shapes.slice(0, -1).findIndex((shape) => shape.rest)
+  if (open >= 0) {
+    reader.fault(`${path}.parts[${open}].rest`, "leaves nothing to the parts behind it")
+  }
   return packed
     ? new DigitParts(ids, shapes, short, () => whole)
     : overHex(new ByteParts(ids, shapes, short), whole)
@@ -156,6 +160,10 @@ function tagged(context: FieldContext, source: Source, path: string, whole: Fiel
     : { type: "ans", encoding: whole.encoding, rest: true }
   for (const [id, value] of reader.entries(own(source, "tags"), join(path, "tags"))) {
     const where = `${path}.tags.${id}`
+    for (const key of ["length", "prefix"]) {
+      const given = typeof value === "object" && value !== null && own(value as Source, key)
+      if (given) reader.fault(join(where, key), "is what its tag's length says already")
+    }
     if (id.length !== width) reader.fault(where, `is no tag of ${width} characters`)
     shapes.set(id, context.field(context, value ?? {}, where, `${whole.path}.${id}`, inherit))
   }
@@ -217,7 +225,11 @@ function berTlv(context: FieldContext, source: Source, path: string, whole: Fiel
     // A dialect that names a tag anew does not take its mask away by forgetting it.
     const guard = emv === undefined ? {} : { mask: emv.mask, neverStored: emv.neverStored }
     const inherit: Source = { type: "b", encoding: "binary", rest: true, ...guard }
-    shapes.set(tag, context.field(context, value, at, `${whole.path}.${tag}`, inherit))
+    const shape = context.field(context, value, at, `${whole.path}.${tag}`, inherit)
+    if (shape.composite !== undefined) {
+      reader.fault(join(at, "layout"), "says nothing here: what a tag holds are tags")
+    }
+    shapes.set(tag, shape)
   }
   const shapeOf = (tag: string) => {
     const shape = shapes.get(tag)

@@ -60,6 +60,13 @@ export function writeField(
   return writeText(shape, text, units, out, start) ? start + size : expectation(shape)
 }
 
+/** The value on bytes of its own, prefix first, or what is wrong with it. */
+export function encoded(shape: FieldShape, value: string | Uint8Array): Uint8Array | string {
+  const out = new Uint8Array(shape.prefixBytes + 2 * Math.max(value.length, shape.fixed))
+  const end = writeField(shape, value, out, 0)
+  return typeof end === "string" ? end : out.subarray(0, end)
+}
+
 /** The fill of a signed number stands between its sign and its digits. */
 function filledBehindSign({ encoding, fixed, pad }: FieldShape, text: string): string {
   if (pad === undefined || encoding === "bcd") return text

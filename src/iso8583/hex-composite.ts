@@ -69,9 +69,7 @@ export class HexComposite implements Composite {
   compose(existing: string | Uint8Array | undefined, values: PartValues): string | BuildFault {
     const old = typeof existing === "object"
       ? this.#bytes(existing, 0, existing.length)
-      : existing === undefined
-      ? undefined
-      : Buffer.from(existing, "hex")
+      : undefined
     const made = this.#inner.compose(old, values)
     if (typeof made === "string") return Buffer.from(made, "latin1").toString("hex").toUpperCase()
     if (made instanceof Uint8Array) {

@@ -3,10 +3,10 @@
  * its place.
  */
 
-import { firstStep, type PartValues } from "./composite.ts"
+import { firstStep, type Part, type PartValues } from "./composite.ts"
 import type { BuildFault } from "./fault.ts"
-import { writeField } from "./field-writer.ts"
-import type { FieldShape } from "./field.ts"
+import { encoded } from "./field-writer.ts"
+import { type FieldShape, textOf } from "./field.ts"
 
 export type Change = string | Uint8Array | Map<string, string | Uint8Array | undefined>
 
@@ -27,23 +27,47 @@ export function byHead(values: PartValues): Map<string, Change> {
   return changes
 }
 
-/** The bytes of a value that fills its container, or what is wrong with it. */
-export function contentOf(
+/**
+ * The part with a length of its own, prefix first: as it came, in `old`, or made anew.
+ */
+export function partBytes(
+  id: string,
+  shape: FieldShape,
+  change: Change | undefined,
+  old: Uint8Array,
+  part: Part | undefined
+): Uint8Array | BuildFault {
+  if (change !== undefined) {
+    const existing = shape.encoding === "bcd" ? part?.text : part?.raw
+    return madeOf(id, changed(shape, change, existing))
+  }
+  return old.subarray(part!.offset - shape.prefixBytes, endOf(part!))
+}
+
+/** Where a part ends that stands on bytes of its own. */
+export function endOf({ offset, raw }: Part): number {
+  return offset + raw!.length
+}
+
+/** The part whose value fills its container, or what is wrong with it. */
+export function filling(
   shape: FieldShape,
   change: Change,
-  existing: Uint8Array | undefined
+  old: Uint8Array | undefined
 ): Uint8Array | string | BuildFault {
-  let value: string | Uint8Array
-  if (change instanceof Map) {
-    if (shape.composite === undefined) return "has no parts"
-    const made = shape.composite.compose(existing, change)
-    if (typeof made !== "string" && !(made instanceof Uint8Array)) return made
-    value = made
-  } else value = change
-  if (value instanceof Uint8Array) return value
-  const out = new Uint8Array(value.length * 2 + shape.prefixBytes + Math.max(0, shape.fixed) + 8)
-  const end = writeField(shape, value, out, 0)
-  return typeof end === "string" ? end : out.subarray(0, end)
+  const text = shape.encoding === "bcd" && old !== undefined
+  return changed(shape, change, text ? textOf(shape, old, 0, old.length) : old)
+}
+
+function changed(
+  shape: FieldShape,
+  change: Change,
+  existing: string | Uint8Array | undefined
+): Uint8Array | string | BuildFault {
+  if (!(change instanceof Map)) return encoded(shape, change)
+  const made = shape.composite?.compose(existing, change)
+  if (made === undefined) return "has no parts"
+  return typeof made === "string" || made instanceof Uint8Array ? encoded(shape, made) : made
 }
 
 /** What was made of the part `id`, or its fault with the path of the part. */

@@ -17,8 +17,8 @@ import {
 import { measure } from "./conformity.ts"
 import type { BuildFault } from "./fault.ts"
 import { digitsOf } from "./field-size.ts"
-import { writeField } from "./field-writer.ts"
 import { type FieldShape, textOf } from "./field.ts"
+import { byHead, endOf, partBytes } from "./part-changes.ts"
 import { partAt, partReader, place } from "./part-place.ts"
 
 /** Parts of packed digits, cut from their text. */
@@ -118,7 +118,7 @@ export class DigitParts implements Composite {
       last = Math.max(last, index)
     }
     if (!this.#short) last = this.#shapes.length - 1
-    return texts.slice(0, last + 1).join("")
+    return texts.slice(0, last + 1).join("") + whole.slice(this.#bounds[last + 1])
   }
 }
 
@@ -199,29 +199,28 @@ export class ByteParts implements Composite {
   }
 
   compose(existing: string | Uint8Array | undefined, values: PartValues): Uint8Array | BuildFault {
-    const kept = typeof existing === "object" ? this.parts(existing, 0, existing.length) : []
-    const chosen = new Map<string, string | Uint8Array>()
-    for (const part of kept) chosen.set(part.id, part.raw ?? part.text)
-    for (const [id, value] of values) {
+    const old = typeof existing === "object" ? existing : new Uint8Array(0)
+    const kept = this.parts(old, 0, old.length)
+    const changes = byHead(values)
+    for (const id of changes.keys()) {
       if (!this.#ids.includes(id)) return { path: id, problem: "is no part of this field" }
-      if (value !== undefined) chosen.set(id, value)
     }
-    const out = new Uint8Array(this.#shapes.reduce((sum, shape) => sum + roomOf(shape, chosen), 16))
-    let at = 0
-    let last = this.#ids.findLastIndex((id) => chosen.has(id))
-    if (!this.#short) last = this.#ids.length - 1
+    const last = this.#short
+      ? Math.max(kept.length - 1, this.#ids.findLastIndex((id) => changes.has(id)))
+      : this.#ids.length - 1
+    const pieces: Array<Uint8Array> = []
     for (const [index, shape] of this.#shapes.slice(0, last + 1).entries()) {
-      const next = writeField(shape, chosen.get(this.#ids[index]!) ?? emptyOf(shape), out, at)
-      if (typeof next === "string") return { path: this.#ids[index]!, problem: next }
-      at = next
+      const id = this.#ids[index]!
+      const part = kept[index]
+      const change = changes.get(id) ?? (part === undefined ? emptyOf(shape) : undefined)
+      const made = partBytes(id, shape, change, old, part)
+      if (!(made instanceof Uint8Array)) return made
+      pieces.push(made)
     }
-    return out.subarray(0, at)
+    // What follows no part stays, unless a part takes its place.
+    const end = kept.length === 0 ? 0 : endOf(kept.at(-1)!)
+    return Buffer.concat(last < kept.length ? [...pieces, old.subarray(end)] : pieces)
   }
-}
-
-function roomOf(shape: FieldShape, chosen: ReadonlyMap<string, string | Uint8Array>): number {
-  const longest = Math.max(0, ...[...chosen.values()].map((value) => value.length * 2))
-  return Math.max(shape.fixed * 2, longest) + 8
 }
 
 /** What stands for a part that nobody gave: as little as its length allows. */

@@ -30,7 +30,7 @@ import {
 } from "./length-prefix.ts"
 import {
   type Change,
-  contentOf,
+  filling,
   madeOf,
   numbered,
   Numbering,
@@ -211,7 +211,7 @@ export class TagParts implements Composite {
     const tag = id.split("#")[0]!
     const tagBytes = this.#tagBytes(tag)
     if (tagBytes === undefined) return { path: id, problem: "is no tag of this field" }
-    const made = madeOf(id, contentOf(this.#shapes(tag).shape, change, existing))
+    const made = madeOf(id, filling(this.#shapes(tag).shape, change, existing))
     if (!(made instanceof Uint8Array)) return made
     const { countsTag, length, lengthFirst } = this.#form
     const units = length.counts === "nibbles" ? made.length * 2 : made.length

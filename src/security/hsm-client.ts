@@ -239,6 +239,7 @@ export class HsmClient {
           this.#reconnect(address, reconnect.firstMs)
         })
         this.#links.add(link)
+        this.#drain()
         return link
       },
       () => {

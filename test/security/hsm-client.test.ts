@@ -153,6 +153,16 @@ describe("the client", () => {
     expect(answer).toBe("well again")
   })
 
+  it("asks what has waited as soon as a link is back", async () => {
+    rig = await hsmRig({ connections: 1, window: 1 })
+    mood(rig, "silent")
+    const answers = [ask(rig, echo("a")), ask(rig, echo("b"))]
+    expect(rig.client.counts()).toMatchObject({ outstanding: 1, queued: 1 })
+    rig.hsm.drop()
+    rig.hsm.temper = goodHsmTemper
+    expect(await Promise.all(answers)).toEqual([gone, "b"])
+  })
+
   it("answers everything when it is closed", async () => {
     rig = await hsmRig({ connections: 1, window: 1 })
     mood(rig, "silent")

@@ -160,7 +160,7 @@ export function alipayWallet(keys: WalletKeys): Wallet {
         (node) =>
           textOf(node["code"]) === "10000" && node["retry_flag"] !== "Y"
             ? waiting(textOf(node["action"]) || "cancelled")
-            : doubt(codeOf(node))
+            : unknownOr(node)
       ),
     refund: (refund, stamp) =>
       step(
@@ -219,9 +219,15 @@ function readPay(order: OrderFacts, node: Node): WalletVerdict {
     : doubt(codeOf(node))
 }
 
+/** No success: of an order that the wallet does not know, or a doubt. */
+function unknownOr(node: Node): WalletVerdict {
+  const code = codeOf(node)
+  return code === "TRADE_NOT_EXIST" ? absent(code) : doubt(code)
+}
+
 function readInquiry(order: OrderFacts, node: Node): WalletVerdict {
   if (textOf(node["code"]) !== "10000") {
-    return subCode(node) === "TRADE_NOT_EXIST" ? absent("TRADE_NOT_EXIST") : doubt(codeOf(node))
+    return unknownOr(node)
   }
   const status = textOf(node["trade_status"])
   switch (status) {

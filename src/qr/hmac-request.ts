@@ -5,7 +5,7 @@
  *   path              body                                              answer's `state`
  *   /pay              order amount currency payCode terminal merchant   PAID FAILED WAITING
  *   /inquire          order merchant                                    these, UNDONE, ABSENT
- *   /undo             order merchant                                    UNDONE
+ *   /undo             order merchant                                    UNDONE ABSENT
  *   /refund           refund order amount total currency merchant       ACCEPTED FAILED
  *   /inquire-refund   refund order merchant                             REFUNDED FAILED WAITING
  *                                                                       ABSENT
@@ -120,7 +120,12 @@ export function hmacWallet(keys: WalletKeys): Wallet {
         "/undo",
         { order: order.order },
         stamp,
-        (body) => body["state"] === "UNDONE" ? waiting("undone") : doubt(codeOf(body))
+        (body) =>
+          body["state"] === "UNDONE"
+            ? waiting("undone")
+            : body["state"] === "ABSENT"
+            ? absent("ABSENT")
+            : doubt(codeOf(body))
       ),
     refund: (refund, stamp) =>
       step("/refund", { ...refund }, stamp, (body) => readRefund(refund, body)),

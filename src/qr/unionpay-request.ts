@@ -127,8 +127,7 @@ export function unionpayWallet(keys: WalletKeys): Wallet {
         channelType: "08",
         orderId: order.order,
         txnTime: stampOfOrder(order.order)
-      }, (fields) =>
-        ["00", "46"].includes(codeOf(fields)) ? waiting("reversed") : doubt(codeOf(fields))),
+      }, (fields) => readUndo(codeOf(fields))),
     refund: (refund, stamp) =>
       step("trade", {
         txnType: "04",
@@ -145,6 +144,12 @@ export function unionpayWallet(keys: WalletKeys): Wallet {
 }
 
 const codeOf = (fields: Fields): string => fields["respCode"] ?? "no respCode"
+
+/** Accepted now or before; or of an order that the wallet does not know. */
+function readUndo(code: string): WalletVerdict {
+  if (["00", "45", "46"].includes(code)) return waiting("reversed")
+  return code === "34" ? absent(code) : doubt(code)
+}
 
 /** The direct answer: 00 is accepted, never paid; a refusal is final for this request. */
 function readAccepted(fields: Fields, refused: ReadonlySet<string>): WalletVerdict {

@@ -2,7 +2,7 @@
  * What the switch asks of a wallet and how it may be answered, the same for every wallet. The rules
  * of reading (wallet-requests §4.5.5): an answer whose signature does not verify, and every word
  * that is on no list, is doubt; paid is believed only with our own order, merchant and amount in
- * it; "not found" is final only after an undo was accepted.
+ * it; "not found" is final only after an undo was accepted, or when the order's life is over.
  */
 
 import type { KeyObject } from "node:crypto"
@@ -83,7 +83,8 @@ export interface WalletStep {
 
 /**
  * `undo` and `refund` answer "waiting" when they were accepted: what came of them is asked by
- * `inquire` and `inquireRefund`. A refund is "paid" when the money is back.
+ * `inquire` and `inquireRefund`. An undo may also be "absent". A refund is "paid" when the money is
+ * back.
  */
 export interface Wallet {
   /** The only currency it takes (ISO 4217 numeric); undefined: any. */

@@ -166,7 +166,7 @@ export function wechatWallet(keys: WalletKeys): Wallet {
         merchant,
         stamp,
         (status, body) =>
-          status === 200 || status === 204 ? waiting("reversed") : doubt(codeOf(status, body))
+          status === 200 || status === 204 ? waiting("reversed") : unknownOr(status, body)
       ),
     refund: (refund, stamp) =>
       step(
@@ -211,7 +211,11 @@ function readInquiry(
   status: number,
   body: Body
 ): WalletVerdict {
-  if (status === 200) return readState(keys, order, body)
+  return status === 200 ? readState(keys, order, body) : unknownOr(status, body)
+}
+
+/** No success: of an order that the wallet does not know, or a doubt. */
+function unknownOr(status: number, body: Body): WalletVerdict {
   const code = codeOf(status, body)
   return status === 404 && plain(code) === "ORDERNOTEXIST" ? absent(code) : doubt(code)
 }

@@ -128,7 +128,8 @@ export class WalletGroup implements ControlledGroup {
     const tooEarlyMs = isPayment ? undoNotBeforeMs : giveUpMs + undoNotBeforeMs
     // Too early for this wallet: it was not written, and the lane comes back. A message of a time
     // that is far ahead was sent before the clock was set back, and nobody waits for that time.
-    if (Math.abs(time.wallMs() - sentMs) < tooEarlyMs) {
+    const ageMs = Math.abs(time.wallMs() - sentMs)
+    if (ageMs < tooEarlyMs) {
       timers.after(0, () => ended({ _tag: "unwritten" }))
       return true
     }
@@ -141,7 +142,7 @@ export class WalletGroup implements ControlledGroup {
       meter.ended(this.name, "advice", ending._tag, (this.#nowMs() - beganMs) / 1000)
       ended(ending)
     }
-    const services = { wallet: this.#wallet, ask: this.#ask, timeoutMs }
+    const services = { wallet: this.#wallet, ask: this.#ask, timeoutMs, ageMs }
     if (isPayment) undoPayment(orderOf(record), services, over)
     else undoRefund(refundOf(record, record.walletReference ?? "", original), services, over)
     return true

@@ -1,7 +1,8 @@
 /**
  * One attempt to undo a payment in doubt. Accepting the undo is not its end: the wallet is asked
  * once more, because the payer may have paid in the gap, and only when the order is closed, unknown
- * or given back is the chain over (wallet-requests §4.5.5 rules 5 and 6).
+ * or given back is the chain over (wallet-requests §4.5.5 rules 5 and 6). An undo that was refused
+ * because nobody knows the order is no end before the order's life is over: it may still arrive.
  *
  * A refund or void cannot be undone at a wallet. In doubt it is asked after: if it never happened,
  * nothing is owed; if it did, the chain goes on until a human ends it.
@@ -9,6 +10,9 @@
 
 import type { OrderFacts, RefundOrder, Wallet } from "../qr/wallet.ts"
 import type { Ask, Heard } from "./wallet-caller.ts"
+
+/** No order that is older than this arrives any more: no customer's code lives so long. */
+export const orderLifeMs = 600_000
 
 /** Accepted means that the money is where it was before. */
 export interface UndoEnd {
@@ -20,6 +24,8 @@ export interface UndoServices {
   readonly wallet: Wallet
   readonly ask: Ask
   readonly timeoutMs: number
+  /** Since the order was sent. */
+  readonly ageMs: number
 }
 
 export function undoPayment(
@@ -27,12 +33,13 @@ export function undoPayment(
   services: UndoServices,
   ended: (end: UndoEnd) => void
 ): void {
-  const { ask, timeoutMs, wallet } = services
+  const { ageMs, ask, timeoutMs, wallet } = services
   ask((stamp) => wallet.undo(order, stamp), timeoutMs, (undone) => {
-    if (undone._tag !== "waiting") return ended(endOf(undone))
+    const accepted = undone._tag === "waiting"
+    if (!accepted && undone._tag !== "absent") return ended(endOf(undone))
     ask((stamp) => wallet.inquire(order, stamp), timeoutMs, (found) => {
-      const closed = found._tag === "failed" || found._tag === "absent" ||
-        found._tag === "paid" && found.undone
+      const closed = found._tag === "failed" || found._tag === "paid" && found.undone ||
+        found._tag === "absent" && (accepted || ageMs >= orderLifeMs)
       ended(closed ? { _tag: "accepted", code: codeOf(found) } : endOf(found))
     })
   })

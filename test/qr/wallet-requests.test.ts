@@ -181,6 +181,7 @@ describe("WeChat Pay v3", () => {
     })
     expect(read(wallet.undo(order, stamp), 200, {})._tag).toBe("waiting")
     expect(read(wallet.undo(order, stamp), 400, { code: "USERPAYING" })._tag).toBe("doubt")
+    expect(read(wallet.undo(order, stamp), 404, { code: "ORDER_NOT_EXIST" })._tag).toBe("absent")
   })
 
   it("believes a refund from its query alone", () => {
@@ -290,6 +291,7 @@ describe("Alipay", () => {
     const undo = wallet.undo(order, stamp)
     expect(tagOf(undo, cancel, { code: "10000", retry_flag: "N", action: "close" })).toBe("waiting")
     expect(tagOf(undo, cancel, { code: "10000", retry_flag: "Y" })).toBe("doubt")
+    expect(tagOf(undo, cancel, absent)).toBe("absent")
     const found = "alipay_trade_fastpay_refund_query_response"
     const back = wallet.inquireRefund(refund, stamp)
     const money = { code: "10000", out_trade_no: order.order, refund_amount: "0.01" }
@@ -369,6 +371,8 @@ describe("UnionPay QR", () => {
     expect(tagOf(inquiry, { ...paidAnswer, txnAmt: "2" })).toBe("mismatch")
     expect(tagOf(inquiry, { ...paidAnswer, merId: "other" })).toBe("mismatch")
     expect(tagOf(wallet.undo(order, stamp), { respCode: "46" })).toBe("waiting")
+    expect(tagOf(wallet.undo(order, stamp), { respCode: "45" })).toBe("waiting")
+    expect(tagOf(wallet.undo(order, stamp), { respCode: "34" })).toBe("absent")
     expect(tagOf(wallet.undo(order, stamp), { respCode: "05" })).toBe("doubt")
     expect(inquiry.read(response("respCode=00&origRespCode=00"), 0)._tag).toBe("doubt")
   })

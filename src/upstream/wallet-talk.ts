@@ -96,7 +96,8 @@ export class WalletTalk {
       this.#judge(sick ? "failed" : this.#pace())
       // Definite only while nothing had been sent before.
       if (heard._tag === "unsent" && this.#sends === 1) this.#end({ _tag: "unwritten" })
-      else this.#hear(heard)
+      // Of several sends a refusal speaks of one; what became of the order is asked.
+      else if (heard._tag !== "failed" || this.#sends === 1) this.#hear(heard)
     })
   }
 

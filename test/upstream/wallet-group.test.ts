@@ -305,6 +305,35 @@ describe("a refund", () => {
     // One went out before: that this one did not is no proof.
     expect(endings).toEqual([])
   })
+
+  it("is not refused by an answer to a repeat: what was sent before may have been made", () => {
+    const till = new Till()
+    till.wallet.replies = { "/refund": "lost", "/inquire-refund": { state: "ABSENT" } }
+    const { endings } = till.pay(asked)
+    till.wallet.replies = {
+      "/refund": { state: "FAILED", code: "REFUND_EXISTS" },
+      "/inquire-refund": { state: "ABSENT" }
+    }
+    till.station.time.pass(2100)
+    expect(endings).toEqual([])
+    till.wallet.replies = {
+      "/inquire-refund": { state: "REFUNDED", order: original.walletReference, amount: 100 }
+    }
+    till.station.time.pass(3100)
+    expect(endings).toMatchObject([{ answer: { approved: true } }])
+  })
+
+  it("is refused by the first answer, and by what its query says of a repeat", () => {
+    const till = new Till()
+    till.wallet.replies = { "/refund": { state: "FAILED", code: "NOT_ENOUGH" } }
+    expect(till.pay(asked).endings).toMatchObject([{ answer: { response: "NOT_ENOUGH" } }])
+    till.wallet.replies = { "/refund": "lost", "/inquire-refund": { state: "ABSENT" } }
+    const { endings } = till.pay(asked)
+    till.station.time.pass(2100)
+    till.wallet.replies = { "/inquire-refund": { state: "FAILED", code: "CLOSED" } }
+    till.station.time.pass(3100)
+    expect(endings).toMatchObject([{ answer: { approved: false, response: "CLOSED" } }])
+  })
 })
 
 describe("an undo", () => {
@@ -351,6 +380,24 @@ describe("an undo", () => {
     expect(till.undo(original)).toEqual([{ _tag: "timed-out" }])
     till.wallet.replies = { "/undo": "unsent" }
     expect(till.undo(original)).toEqual([{ _tag: "unwritten" }])
+  })
+
+  it("of an order that nobody knows is over when the order cannot arrive any more", () => {
+    const till = new Till()
+    const original = till.recordOf("20231115061320N1AAAAAAAAAA")
+    till.station.time.pass(15_100)
+    till.wallet.replies = { "/undo": { state: "ABSENT" }, "/inquire": { state: "ABSENT" } }
+    expect(till.undo(original)).toMatchObject([{ answer: { approved: false } }])
+    till.station.time.wall += 600_000
+    till.wallet.replies = { "/undo": { state: "ABSENT" }, "/inquire": paidReply }
+    expect(till.undo(original)).toMatchObject([{ answer: { approved: false, response: "PAID" } }])
+    till.wallet.replies = { "/undo": { state: "ABSENT" }, "/inquire": { state: "ABSENT" } }
+    expect(till.undo(original)).toMatchObject([{ answer: { approved: true } }])
+    // Of an order that failed there is nothing to wait for.
+    till.wallet.replies = { "/undo": { state: "ABSENT" }, "/inquire": { state: "FAILED" } }
+    const fresh = till.recordOf("20231115061320N1AAAAAAAAAB")
+    till.station.time.pass(15_100)
+    expect(till.undo(fresh)).toMatchObject([{ answer: { approved: true } }])
   })
 
   it("of a refund asks only when what was sent last has had its time to arrive", () => {

@@ -8,8 +8,9 @@
  */
 
 import type { TransactionId } from "./brand.ts"
+import { reversibleKinds } from "./kind.ts"
 import type { BatchSums, BatchTotals } from "./ports/journal.ts"
-import type { TransactionRecord } from "./transaction.ts"
+import type { TransactionRecord, TransactionState } from "./transaction.ts"
 
 export const batchFlags = { asked: "0", balanced: "1", unbalanced: "2", error: "3" } as const
 
@@ -76,7 +77,21 @@ export type Counted = Pick<
 const debitKinds: ReadonlySet<string> = new Set(["sale", "completion", "offline-sale"])
 const creditKinds: ReadonlySet<string> = new Set(["refund"])
 const voidKinds: ReadonlySet<string> = new Set(["void", "completion-void"])
-const undone: ReadonlySet<string> = new Set(["timed-out", "reversing", "reversed", "refused"])
+export const undoneStates: ReadonlySet<TransactionState> = new Set<TransactionState>([
+  "timed-out",
+  "reversing",
+  "reversed",
+  "refused"
+])
+
+/**
+ * Does its money still stand? What people look at because its reversal was never acknowledged does
+ * not: its terminal sent the reversal, or never had the approval.
+ */
+function isStanding({ approved, kind, state }: Counted): boolean {
+  if (approved !== true || undoneStates.has(state)) return false
+  return state !== "exception" || !reversibleKinds.has(kind)
+}
 
 /** A card is foreign when it is none of China UnionPay's own (BINs that begin with 62). */
 const isForeign = ({ panMask, scheme }: Counted): boolean =>
@@ -84,7 +99,7 @@ const isForeign = ({ panMask, scheme }: Counted): boolean =>
 
 /** Adds up a batch; a void takes its original out, or counts as credit when that is elsewhere. */
 export function addBatch(records: ReadonlyArray<Counted>): BatchTotals {
-  const standing = records.filter((record) => record.approved === true && !undone.has(record.state))
+  const standing = records.filter(isStanding)
   const ids = new Set<TransactionId>(standing.map(({ id }) => id))
   const voided = new Set(
     standing.flatMap(({ kind, original }) =>
@@ -185,7 +200,7 @@ export function compareUpload(
   uploaded: ReadonlyArray<UploadedDetail>,
   records: ReadonlyArray<Counted & Pick<TransactionRecord, "stan">>
 ): UploadComparison {
-  const standing = records.filter((record) => record.approved === true && !undone.has(record.state))
+  const standing = records.filter(isStanding)
   const byStan = new Map(standing.map((record) => [record.stan as string, record]))
   const unknown: Array<UploadedDetail> = []
   const differing: Array<TransactionId> = []

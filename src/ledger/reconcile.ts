@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import type { TransactionId } from "../domain/brand.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { unavailable } from "./database-failure.ts"
+import { standing } from "./standing.ts"
 
 export interface ReconcileQuery {
   readonly upstream: string
@@ -49,7 +50,7 @@ export const reconcile = (
       FROM transactions
       WHERE upstream = ${query.upstream} AND approved AND amount IS NOT NULL
         AND day BETWEEN ${query.fromDay}::date AND ${query.toDay}::date
-        AND state NOT IN ('timed-out', 'reversing', 'reversed')
+        AND ${sql.literal(standing)}
       ORDER BY day, id`
     return compare(ours, lines)
   }).pipe(Effect.mapError(unavailable))

@@ -8,6 +8,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { unavailable } from "./database-failure.ts"
+import { standing } from "./standing.ts"
 
 export interface ReportQuery {
   /** Business days, `YYYY-MM-DD`, both included. */
@@ -90,7 +91,7 @@ export const report = (
       WITH counted AS MATERIALIZED (
         SELECT currency, channel, merchant, coalesce(upstream, '-') AS upstream, kind, approved,
           state, coalesce(approved_amount, amount) AS money,
-          state NOT IN ('timed-out', 'reversing', 'reversed') AS standing,
+          ${sql.literal(standing)} AS standing,
           failure IS NULL OR upstream_response IS NOT NULL AS decided,
           to_char(received_at AT TIME ZONE ${query.timeZone}, 'HH24') AS hour
         FROM transactions

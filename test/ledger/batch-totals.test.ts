@@ -55,6 +55,8 @@ describe("a batch", () => {
       sale(2, { amount: 200, approvedAmount: 150 }),
       sale(3, { amount: 400, approved: false }),
       sale(4, { amount: 800, state: "reversed" }),
+      // Its reversal was never acknowledged; the terminal sent it, or never had the answer.
+      sale(11, { amount: 3200, state: "exception" }),
       sale(5, { amount: 1600 }),
       sale(6, { amount: 1600, kind: "void", original: idOf(5) }),
       sale(7, { amount: 30, kind: "refund" }),
@@ -66,6 +68,13 @@ describe("a batch", () => {
       domestic: { debit: 255, debits: 3, credit: 100, credits: 2 },
       foreign: debit(9, 1)
     })
+  })
+
+  it("counts what people look at as long as no reversal was sent for it", () => {
+    const offline = sale(1, { amount: 100, kind: "offline-sale", state: "exception" })
+    expect(addBatch([offline]).domestic).toEqual(debit(100, 1))
+    const sold = sale(2, { amount: 200, state: "exception" })
+    expect(compareUpload([], [offline, sold]).missing).toEqual([idOf(1)])
   })
 
   it("decides deliveries in doubt only where one way balances", () => {

@@ -57,6 +57,7 @@ const rows: ReadonlyArray<TransactionRecord> = [
   sale(13, { kind: "void", amount: 1000, original: idOf(2) }),
   sale(14, { channel: "qr-customer", scheme: "wechat", upstream: "wechat", amount: 250 }),
   unseen(sale(15, { approved: false, failure: "upstream-down", state: "refused", amount: 100 })),
+  sale(17, { state: "exception", amount: 6000 }),
   sale(16, { day: "2026-03-03" as never, amount: 9999 })
 ]
 
@@ -86,7 +87,7 @@ describe("the search", () => {
     expect(await found({ id: idOf(7) })).toEqual([idOf(7)])
     expect(await found({ authCode: "123456", day: "2026-03-03" })).toEqual([idOf(16)])
     expect(await found({ walletReference: "nobody's" })).toEqual([])
-    expect(await found({ limit: 2 })).toEqual([idOf(16), idOf(15)])
+    expect(await found({ limit: 2 })).toEqual([idOf(17), idOf(16)])
     expect(await found({ rrn: rows[3]?.rrn, toMs: baseMs - 500 })).toEqual([])
   })
 
@@ -156,9 +157,9 @@ describe("the report", () => {
       refundAmount: 300,
       voids: 1,
       voidAmount: 1000,
-      approved: 14,
+      approved: 15,
       declined: 1,
-      approvalRate: 14 / 15,
+      approvalRate: 15 / 16,
       reversed: 1
     }])
     expect(books.hours.map(({ name }) => name)).toEqual(["18"])
@@ -170,7 +171,7 @@ describe("the report", () => {
       ["acquirer", 10_000],
       ["wechat", 250]
     ])
-    expect(books.merchants).toHaveLength(16)
+    expect(books.merchants).toHaveLength(17)
   })
 })
 
@@ -227,6 +228,13 @@ describe("the reconciliation", () => {
     expect(wrong.differing).toMatchObject([{ ours: { id: idOf(14) }, theirs: { amount: 251 } }])
     expect(wrong.onlyThere).toMatchObject([{ reference: "other" }])
     expect((await server.run(reconcile(query, []))).onlyHere).toMatchObject([{ id: idOf(14) }])
+    // What we tried to reverse in vain, and they still have, is for people to look at.
+    const there = { reference: rows.find(({ state }) => state === "exception")?.upstreamRrn ?? "" }
+    const kept = { ...line, ...there, amount: 6000 }
+    const { onlyThere } = await server.run(
+      reconcile({ ...query, upstream: "acquirer" }, [kept])
+    )
+    expect(onlyThere).toEqual([kept])
   })
 })
 

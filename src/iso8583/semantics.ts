@@ -307,18 +307,32 @@ function macBytes({ entries }: Layout, field: number): number {
   return shape === undefined || shape.fixed < 0 ? 0 : bytesOf(shape, shape.fixed)
 }
 
-/** `responses: { "96": "909" }`: our code of 1987, and the dialect's; the first goes back. */
+/**
+ * `responses: { "96": "909" }`: our code of 1987, and the dialect's. Where two of ours become the
+ * same, a list of maps says which one it becomes again: that of the first map.
+ */
 function responsesFrom(
   reader: SourceReader,
   source: Source
 ): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
   const toOwn = new Map<string, string>()
   const to1987 = new Map<string, string>()
-  for (const [code, value] of reader.entries(own(source, "responses"), "responses")) {
-    for (const each of reader.texts(value, `responses.${code}`)) {
-      if (!toOwn.has(code)) toOwn.set(code, each)
-      if (!to1987.has(each)) to1987.set(each, code)
+  const value = own(source, "responses")
+  for (const [index, map] of (Array.isArray(value) ? value : [value]).entries()) {
+    const at = Array.isArray(value) ? `responses[${index}]` : "responses"
+    const back = new Map<string, string>()
+    for (const [code, theirs] of reader.entries(map, at)) {
+      for (const each of reader.texts(theirs, `${at}.${code}`)) {
+        const other = back.get(each)
+        // Keys that are numbers have no order of their own.
+        if (other !== undefined && !to1987.has(each)) {
+          reader.fault(`${at}.${code}`, `becomes ${each} as ${other} does: give a list of maps`)
+        }
+        back.set(each, code)
+        if (!toOwn.has(code)) toOwn.set(code, each)
+      }
     }
+    for (const [each, code] of back) if (!to1987.has(each)) to1987.set(each, code)
   }
   return [toOwn, to1987]
 }

@@ -122,7 +122,7 @@ const changes: ReadonlyArray<readonly [string, object, string, Values, string]> 
   ],
   [
     "tags in hex beside it",
-    { ...bytes, encoding: "hex", layout: "ber-tlv" },
+    { ...bytes, encoding: "hex", max: 40, layout: "ber-tlv" },
     "9F0601019F060102",
     { "48.9F06": "03", "48.8A": "3030" },
     "9F0601039F0601028A023030"

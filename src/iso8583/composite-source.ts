@@ -73,6 +73,9 @@ export function compositeFrom(
       return new TextParts(trackForm2((id) => shapes.get(id)), () => whole)
     }
     case "cup-59": {
+      if (whole.encoding !== "ascii") {
+        reader.fault(join(path, "encoding"), "must be ascii: cup-59 counts bytes")
+      }
       const shapes = named(whole, field59Parts)
       const other = textPart(whole, "tag", "none")
       return new TextParts(

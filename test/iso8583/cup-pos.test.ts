@@ -1,6 +1,7 @@
 /** Captured messages of China UnionPay terminals, read to the last byte, and what they mean. */
 
 import { describe, expect, it } from "vitest"
+import { compileDialect } from "../../src/iso8583/compile.ts"
 import type { CompiledDialect } from "../../src/iso8583/dialect.ts"
 import { captured, compiled, dialect, mapping, read, refused, source } from "./shipped.ts"
 
@@ -238,5 +239,28 @@ describe("what is made", () => {
     expect(message.role("payCode")).toBe("6222095947245984168")
     expect(message.role("pan")).toBeUndefined()
     expect(cup.channel(message)).toBe("qr-customer")
+  })
+})
+
+describe("field 59 between banks", () => {
+  const spoken = dialect("cup-interbank")
+
+  it("counts bytes, also behind a text of GBK", () => {
+    const detail = Buffer.concat([
+      Buffer.from("A1004"),
+      Buffer.from("b5eab5ea", "hex"),
+      Buffer.from("A30196222095947245984168")
+    ])
+    const values = { "3": "000000", "4": "100", "11": "1", "41": "T1", "59": detail }
+    const message = read(spoken, spoken.build("0200", values).toString("hex"))
+    expect(message.role("payCode")).toBe("6222095947245984168")
+    expect(spoken.channel(message)).toBe("qr-customer")
+  })
+
+  it("is refused at load in a set that counts characters", () => {
+    const file = source("dialects", "cup-interbank") as { readonly fields: object }
+    const gbk = { type: "ans", encoding: "gbk", max: 600, prefix: { width: 3 }, layout: "cup-59" }
+    const made = compileDialect({ ...file, fields: { ...file.fields, 59: gbk } }, 1)
+    expect(made).toMatchObject([{ path: "fields.59.encoding" }])
   })
 })

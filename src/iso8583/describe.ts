@@ -140,12 +140,8 @@ function addParts(
 
 /** Control characters, and what a terminal could take for its own, as `\x1b`. */
 export function printable(text: string): string {
-  let shown = ""
-  for (const character of text) {
-    const code = character.codePointAt(0)!
-    const hidden = code < 0x20 || code >= 0x7f && code < 0xa0 || code === 0x5c ||
-      code >= 0x2028 && code <= 0x202e || code >= 0xd800 && code <= 0xdfff || code === 0xfeff
-    shown += hidden ? `\\x${code.toString(16).padStart(2, "0")}` : character
-  }
-  return shown
+  return text.replace(
+    /[\p{C}\p{Zl}\p{Zp}\\]/gu,
+    (character) => `\\x${character.codePointAt(0)!.toString(16).padStart(2, "0")}`
+  )
 }

@@ -56,6 +56,8 @@ describe("rows", () => {
 
   it("bring no control character to a terminal", () => {
     expect(printable("a\u001b[2Jb\r\nc\u2028")).toBe("a\\x1b[2Jb\\x0d\\x0ac\\x2028")
+    // What turns the order of a line round, or takes no room in it: GBK can spell it too.
+    expect(printable("店\u2066b\u200f\ud800")).toBe("店\\x2066b\\x200f\\xd800")
   })
 })
 

@@ -4,9 +4,10 @@
  * and signs; text is anybody's.
  */
 
+import { type CodePage, ebcdic037 } from "./character-set.ts"
 import { bytesOf, countOf, isHex, sizeOf } from "./field-size.ts"
 import type { FieldShape } from "./field.ts"
-import { countsHalves, hexValue, prefixCode, readPrefix } from "./length-prefix.ts"
+import { countsHalves, prefixCode, readPrefix } from "./length-prefix.ts"
 
 const anything = 0
 const asciiDigits = 1
@@ -21,24 +22,31 @@ const signedEbcdic = 9
 const signedPacked = 10
 const overpunchedAscii = 11
 const overpunchedEbcdic = 12
+const ebcdicTrack = 13
+const ebcdicHex = 14
 /** Added to a packed test whose odd half byte stands on the left. */
 const fillLeft = 16
+/** Added to one whose digits nothing counts, so that a half byte F is fill wherever it stands. */
+const fillShows = 32
 
 /** The number of the test that a shape's bytes must pass. */
 export function conformityOf(shape: FieldShape): number {
-  const { encoding, type } = shape
-  const side = shape.fillLeft ? fillLeft : 0
+  const { encoding, fixed, prefix, type } = shape
   if (encoding === "hex") return asciiHex
-  if (encoding === "binary" || encoding === "gbk" || encoding === "ebcdic-hex") return anything
+  if (encoding === "ebcdic-hex") return ebcdicHex
+  if (encoding === "binary" || encoding === "gbk") return anything
   if (encoding === "bcd") {
     if (type === "x+n") return signedPacked
-    if (shape.unchecked) return packedFill + side
-    return (type === "z" ? packedTrack : packedDigits) + side
+    const counted = fixed >= 0 || prefix !== undefined && countsHalves(prefix)
+    const fill = (shape.fillLeft ? fillLeft : 0) +
+      (shape.fill === 0x0f && !counted ? fillShows : 0)
+    if (shape.unchecked) return packedFill + fill
+    return (type === "z" ? packedTrack : packedDigits) + fill
   }
   if (shape.unchecked) return anything
   const ascii = encoding === "ascii"
   if (type === "n") return ascii ? asciiDigits : ebcdicDigits
-  if (type === "z") return ascii ? asciiTrack : anything
+  if (type === "z") return ascii ? asciiTrack : ebcdicTrack
   if (type !== "x+n") return anything
   if (shape.overpunch) return ascii ? overpunchedAscii : overpunchedEbcdic
   return ascii ? signedAscii : signedEbcdic
@@ -60,20 +68,19 @@ export function misfit(
     case ebcdicDigits:
       return digits(bytes, start, end, 0xf0)
     case asciiTrack:
-      for (let at = start; at < end; at++) {
-        const byte = bytes[at]!
-        if (byte < 0x30 || byte > 0x39 && byte !== 0x3d && byte !== 0x44) return at
-      }
-      return -1
+      return strange(bytes, start, end, tracks)
+    case ebcdicTrack:
+      return strange(bytes, start, end, tracksInEbcdic)
     case asciiHex:
-      for (let at = start; at < end; at++) if (hexValue(bytes[at]!) < 0) return at
-      return -1
+      return strange(bytes, start, end, hexDigits)
+    case ebcdicHex:
+      return strange(bytes, start, end, hexDigitsInEbcdic)
     case signedAscii:
     case signedPacked:
       if (end > start && bytes[start] !== 0x43 && bytes[start] !== 0x44) return start
       return test === signedAscii
         ? digits(bytes, start + 1, end, 0x30)
-        : packed(bytes, start + 1, end, 9)
+        : strange(bytes, start + 1, end, packedAllowed)
     case signedEbcdic:
       if (end > start && bytes[start] !== 0xc3 && bytes[start] !== 0xc4) return start
       return digits(bytes, start + 1, end, 0xf0)
@@ -93,11 +100,24 @@ function digits(bytes: Uint8Array, start: number, end: number, zero: number): nu
   return -1
 }
 
-function packed(bytes: Uint8Array, start: number, end: number, highest: number): number {
-  const allowed = highest === 9 ? packedAllowed : trackAllowed
+/** The first byte that is not allowed, or -1. */
+function strange(bytes: Uint8Array, start: number, end: number, allowed: Uint8Array): number {
   for (let at = start; at < end; at++) if (allowed[bytes[at]!] === 0) return at
   return -1
 }
+
+/** By byte: is it one of these characters? */
+function characters(text: string, page?: CodePage): Uint8Array {
+  const allowed = new Uint8Array(256)
+  for (const byte of Buffer.from(text)) allowed[page?.fromLatin1[byte] ?? byte] = 1
+  return allowed
+}
+
+// Both code pages have these characters in the same places.
+const tracks = characters("0123456789=D")
+const tracksInEbcdic = characters("0123456789=D", ebcdic037)
+const hexDigits = characters("0123456789ABCDEFabcdef")
+const hexDigitsInEbcdic = characters("0123456789ABCDEFabcdef", ebcdic037)
 
 function allowance(highest: number): Uint8Array {
   const fits = (half: number): boolean => half <= 9 || half === highest
@@ -116,18 +136,22 @@ function packedWithFill(
   end: number,
   odd: boolean
 ): number {
-  const left = test >= fillLeft
-  const kind = left ? test - fillLeft : test
-  const highest = kind === packedTrack ? 0x0d : 9
+  const left = (test & fillLeft) !== 0
+  const kind = test & 0x0f
+  const allowed = kind === packedTrack ? trackAllowed : packedAllowed
   const edge = left ? start : end - 1
-  if (!odd || end === start) return kind === packedFill ? -1 : packed(bytes, start, end, highest)
-  const byte = bytes[edge]!
+  const byte = end === start ? 0 : bytes[edge]!
   const fill = left ? byte >> 4 : byte & 0x0f
+  if (end === start || !odd && !(test >= fillShows && fill === 0x0f)) {
+    return kind === packedFill ? -1 : strange(bytes, start, end, allowed)
+  }
   if (fill !== 0 && fill !== 0x0f) return edge
   if (kind === packedFill) return -1
   const digit = left ? byte & 0x0f : byte >> 4
-  if (digit > 9 && digit !== highest) return edge
-  return left ? packed(bytes, start + 1, end, highest) : packed(bytes, start, end - 1, highest)
+  if (allowed[digit] === 0) return edge
+  return left
+    ? strange(bytes, start + 1, end, allowed)
+    : strange(bytes, start, end - 1, allowed)
 }
 
 function overpunch(

@@ -13,6 +13,7 @@ import type { CompiledDialect } from "./dialect.ts"
 import type { BuildFault } from "./fault.ts"
 import { writeField } from "./field-writer.ts"
 import { textOf } from "./field.ts"
+import { faultCode, indexCapacity } from "./indexer.ts"
 import { find, shapeIn } from "./layout.ts"
 import type { Message, Values } from "./message.ts"
 
@@ -83,7 +84,21 @@ export function encodeDocument(
     }
     values[path] = read
   }
-  return dialect.encode(mti, values as Values, false, { bitmaps, small: letters === "small" })
+  const form = { bitmaps, small: letters === "small" } as const
+  const body = dialect.encode(mti, values as Values, false, form)
+  return body instanceof Uint8Array ? readable(dialect, body) : body
+}
+
+/**
+ * Bytes and tags that a document gives are its own; a message that nobody could take apart is none.
+ * Whether it has the fields that its type demands is not asked.
+ */
+function readable(dialect: CompiledDialect, body: Buffer): Buffer | BuildFault {
+  const out = new Int32Array(indexCapacity)
+  const code = -dialect.index(body, 0, body.length, out)
+  if (code < faultCode.prefixCut || code > faultCode.trailing) return body
+  const { expected, path } = dialect.fault(body, 0, out)
+  return { path, problem: `is wrong: expected ${expected}` }
 }
 
 function valueFrom(value: unknown): string | Uint8Array | undefined {

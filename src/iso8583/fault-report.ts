@@ -7,7 +7,7 @@
 import { hex } from "./character-set.ts"
 import type { CodecFailure, CodecFault } from "./fault.ts"
 import { bytesOf } from "./field-size.ts"
-import { expectation } from "./field-writer.ts"
+import { contentOf } from "./field-writer.ts"
 import type { FieldShape } from "./field.ts"
 import { faultAt, faultCode } from "./indexer.ts"
 import type { Layout } from "./layout.ts"
@@ -78,7 +78,7 @@ function expectedAt(code: number, field: number, shape: FieldShape | undefined):
         ? "as many bytes as its length says"
         : `${bytesOf(shape, shape.fixed)} bytes`
     case faultCode.content:
-      return shape === undefined ? "a value" : expectation(shape)
+      return shape === undefined ? "a value" : contentOf(shape)
     case faultCode.structure:
       return "a value that follows its layout"
     case faultCode.trailing:

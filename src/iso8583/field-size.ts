@@ -37,7 +37,11 @@ export function digitsOf(
   if (prefix !== undefined && (countsHalves(prefix))) {
     return readPrefix(prefixCode[prefix.encoding], bytes, start - prefix.bytes, prefix.bytes)
   }
-  return (end - start) * 2
+  const size = (end - start) * 2
+  // Nothing counts the digits, but F is none.
+  if (shape.fill !== 0x0f || size === 0) return size
+  const edge = shape.fillLeft ? bytes[start]! >> 4 : bytes[end - 1]! & 0x0f
+  return edge === 0x0f ? size - 1 : size
 }
 
 /** Units as `fixed` and `max` count them: characters, or bytes of a binary value. */

@@ -49,6 +49,9 @@ export function writeField(
   if (given < shape.fixed && shape.pad === undefined || given < shape.min && shape.fixed < 0) {
     return `must be ${limitOf(shape)}, not ${given}`
   }
+  if (shape.code === encodingCode.bcd && units % 2 === 1 && losesCount(shape)) {
+    return `must be an even count of digits, not ${given}`
+  }
   const size = sizeOf(shape, units)
   const prefix = shape.prefix
   const start = prefix === undefined ? at : at + prefix.bytes
@@ -58,6 +61,12 @@ export function writeField(
     writePrefix(prefix, countOf(shape, units, size), out, at)
   }
   return writeText(shape, text, units, out, start) ? start + size : expectation(shape)
+}
+
+/** Would a half byte of fill read as one of the digits, and not as a leading zero? */
+function losesCount({ fill, fillLeft, fixed, prefix, type }: FieldShape): boolean {
+  return fixed < 0 && (prefix === undefined || !countsHalves(prefix)) && type !== "x+n" &&
+    fill !== 0x0f && !(fillLeft && type === "n")
 }
 
 /** The value on bytes of its own, prefix first, or what is wrong with it. */
@@ -134,8 +143,10 @@ function writeAllowed(text: string, test: number, out: Uint8Array, at: number): 
   const allowed = allowances[test]!
   const size = text.length
   let index = 0
-  if (test === characterTest.signed && (text.startsWith("C") || text.startsWith("D"))) {
-    out[at] = text.charCodeAt(0)
+  if (test === characterTest.signed && size > 0) {
+    const sign = text.charCodeAt(0)
+    if (sign !== 0x43 && sign !== 0x44) return false
+    out[at] = sign
     index = 1
   }
   for (; index < size; index++) {
@@ -301,6 +312,7 @@ function writeRaw(
     if (value.length !== bytesOf(shape, shape.fixed)) return `must be ${limitOf(shape)}`
   } else {
     const units = isHex(shape.encoding) ? value.length / 2 : rawUnits(shape, value)
+    if (units % 1 !== 0) return expectation(shape)
     if (units > shape.max || units < shape.min) return `must be ${limitOf(shape)}`
   }
   const start = prefix === undefined ? at : at + prefix.bytes
@@ -322,9 +334,13 @@ function rawUnits(shape: FieldShape, value: Uint8Array): number {
   return value.length * 2 - (odd ? 1 : 0)
 }
 
-/** What a value of this shape looks like, in words. */
-export function expectation(shape: FieldShape): string {
-  const what = {
+function expectation(shape: FieldShape): string {
+  return `must be ${contentOf(shape)}`
+}
+
+/** What a value of this shape holds, in words. */
+export function contentOf(shape: FieldShape): string {
+  return {
     n: "digits",
     a: "letters",
     an: "letters and digits",
@@ -333,5 +349,4 @@ export function expectation(shape: FieldShape): string {
     b: "hex digits in pairs",
     "x+n": "C or D and digits"
   }[shape.type]
-  return `must be ${what}`
 }

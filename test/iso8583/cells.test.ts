@@ -241,6 +241,55 @@ describe("cells by hand", () => {
     writtenAgain(spoken, body)
   })
 
+  it("a number without its sign is refused, not filled up behind its first digit", () => {
+    for (const encoding of ["ascii", "ebcdic", "bcd"]) {
+      const spoken = compiled(sourceOf({ type: "x+n", encoding, length: 9 }))
+      for (const text of ["", "123", "123456789", "+12345678"]) {
+        expect(spoken.encode("0200", { "2": text })).toEqual({
+          path: "2",
+          problem: "must be C or D and digits"
+        })
+      }
+    }
+  })
+
+  it.each([
+    ["left", "2F", "012F"],
+    ["right", "F2", "F012"]
+  ])("where bytes are counted a fill of F on the %s shows an odd digit", (align, short, long) => {
+    const spoken = compiled(sourceOf({ ...cell("n", "bcd", "bcd", 2, "bytes"), align, fill: 15 }))
+    for (const [text, wire] of [["2", short], ["12", "12"], ["012", long]]) {
+      const body = spoken.build("0200", { "2": text! })
+      expect(body.subarray(11).toString("hex").toUpperCase()).toBe(wire)
+      expect(read(spoken, body.toString("hex")).text("2")).toBe(text)
+      writtenAgain(spoken, body)
+    }
+    const bad = Buffer.from(`02004000000000000000${align === "left" ? "01F2" : "012F"}`, "hex")
+    expect(spoken.read(bad)).toMatchObject({ path: "2", expected: "digits" })
+  })
+
+  it("where they are, and nothing shows it, an odd digit is refused and not made ten of", () => {
+    const bytes = cell("n", "bcd", "bcd", 2, "bytes")
+    expect(compiled(sourceOf(bytes)).encode("0200", { "2": "123" })).toEqual({
+      path: "2",
+      problem: "must be an even count of digits, not 3"
+    })
+    const leading = compiled(sourceOf(right(bytes)))
+    expect(read(leading, leading.build("0200", { "2": "123" }).toString("hex")).text("2")).toBe(
+      "0123"
+    )
+  })
+
+  it.each([
+    ["track digits", { type: "z", encoding: "ebcdic", length: 3 }, "F1C1F2", "F1C4F2"],
+    ["hex", { type: "b", encoding: "ebcdic-hex", length: 1 }, "F1C7", "8186"]
+  ])("what is no %s is refused in EBCDIC too", (_, field, wrong, rightly) => {
+    const spoken = compiled(sourceOf(field))
+    const body = (value: string) => Buffer.from(`02004000000000000000${value}`, "hex")
+    expect(spoken.read(body(wrong))).toMatchObject({ path: "2", offset: 11 })
+    expect(spoken.read(body(rightly))).toMatchObject({ mti: "0200" })
+  })
+
   it("what no reader could take back is refused when the dialect is loaded", () => {
     const faults = [
       { type: "n", length: 3, pad: { side: "left", with: " " } },
@@ -291,5 +340,21 @@ describe("GBK", () => {
     expect(spoken.encode("0200", { "2": "😀" })).toMatchObject({ path: "2" })
     expect(spoken.encode("0200", { "2": "店店店店店" })).toMatchObject({ path: "2" })
     writtenAgain(spoken, Buffer.from("0200400000000000000030338180FF", "hex"))
+  })
+})
+
+describe("a document's bytes", () => {
+  const spoken = compiled(sourceOf({ type: "n", length: 3 }))
+  const hexed = compiled(sourceOf(cell("b", "hex", "ascii", 2, "octets")))
+
+  it("that nobody could read are refused by name", () => {
+    const made = (hex: string) => encodeDocument(spoken, { mti: "0200", fields: { "2": { hex } } })
+    expect(made("313233")).toBeInstanceOf(Uint8Array)
+    expect(made("3132FF")).toEqual({ path: "2", problem: "is wrong: expected digits" })
+    const odd = { mti: "0200", fields: { "2": { hex: "414243" } } }
+    expect(encodeDocument(hexed, odd)).toEqual({
+      path: "2",
+      problem: "must be hex digits in pairs"
+    })
   })
 })

@@ -46,6 +46,11 @@ export async function openedStore(call: Call): Promise<OpenedStore> {
   }))
   const store = read === undefined ? emptyKeyStore(master) : openKeyStore(read, master)
   if (isFault(store)) throw new Refusal(3, `${home.place}: ${store.meaning}`)
+  const broken = brokenAudit(auditText(keyStore.auditFile))
+  if (broken !== undefined) {
+    const line = `${keyStore.auditFile}: line ${broken} does not follow from the one before it`
+    call.streams.say(`warning: ${line}: it was changed, or its writer was cut off`)
+  }
   const { random, time } = await Effect.runPromise(
     Effect.all({ random: Random, time: Time }).pipe(
       Effect.provide(machineClock)
@@ -92,23 +97,32 @@ export function audited<A>(
   return result as A
 }
 
-/** A use that came to nothing before the store was asked. */
+/** A use that came to nothing before the store was asked, or because it could not be written. */
 export function auditRefusal(opened: OpenedStore, entry: Omit<KeyAudit, "atMs">): void {
   appendAudit(opened.auditFile, { ...entry, atMs: opened.context([]).wallMs })
 }
 
-/** One JSON object a line; `hash` covers the line before and this one, so that none can be lost. */
+/**
+ * One JSON object a line; `hash` covers the line before and this one, so that none can be lost.
+ * After a line that was cut off the chain begins anew, which shows for good.
+ */
 export function appendAudit(file: string, entry: KeyAudit): void {
   mkdirSync(dirname(file), { recursive: true })
-  const before = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n").at(-1)! : ""
-  const previous = before === "" ? "" : String((JSON.parse(before) as { hash?: unknown }).hash)
+  const before = auditText(file)
+  const [, previous = ""] = /"hash":"([0-9a-f]{64})"\}\n$/.exec(before) ?? []
   const text = JSON.stringify({ ...entry, previous })
   const hash = createHash("sha256").update(text).digest("hex")
-  appendFileSync(file, `${text.slice(0, -1)},"hash":"${hash}"}\n`, { mode: 0o600 })
+  const start = before === "" || before.endsWith("\n") ? "" : "\n"
+  appendFileSync(file, `${start}${text.slice(0, -1)},"hash":"${hash}"}\n`, { mode: 0o600 })
+}
+
+function auditText(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : ""
 }
 
 /** Number of the first line whose hash does not hold, from 1; undefined when all hold. */
 export function brokenAudit(text: string): number | undefined {
+  if (text === "") return undefined
   let previous = ""
   const lines = text.trimEnd().split("\n")
   for (const [index, line] of lines.entries()) {
@@ -116,7 +130,7 @@ export function brokenAudit(text: string): number | undefined {
     if (match === null) return index + 1
     const content = `${match[1]}}`
     const hash = createHash("sha256").update(content).digest("hex")
-    const linked = (JSON.parse(content) as { previous?: unknown }).previous === previous
+    const linked = content.endsWith(`,"previous":"${previous}"}`)
     if (hash !== match[2] || !linked) return index + 1
     previous = hash
   }

@@ -12,6 +12,7 @@ import {
   importComponents,
   type KeyAudit,
   type KeyChange,
+  type KeyCommandResult,
   listKeys,
   rotateKey
 } from "../security/key-commands.ts"
@@ -33,6 +34,9 @@ const kindFlag: Flag = {
   about: "what the key is for",
   choices: Object.keys(keyKinds)
 }
+
+/** Ten years. */
+const maxGraceHours = 87_600
 
 /** Each officer who is named agrees in person; who does not is in the audit log too. */
 async function officersOf(
@@ -64,8 +68,19 @@ function kindOf(call: Call): KeyKindName {
   return kind as KeyKindName
 }
 
-async function writeChange(call: Call, opened: OpenedStore, change: KeyChange): Promise<0> {
-  await writeStore(opened, change.store)
+/** The audit log has the change before it is made, and one more line when it could not be. */
+async function writeChange(
+  call: Call,
+  opened: OpenedStore,
+  made: KeyCommandResult<KeyChange>
+): Promise<0> {
+  const change = audited(opened, made)
+  try {
+    await writeStore(opened, change.store)
+  } catch (refusal) {
+    auditRefusal(opened, { ...made.audit, outcome: "store-unwritten" })
+    throw refusal
+  }
   const { checkValue, name, version } = change.key
   writeRecord(call, { name, version, checkValue })
   return 0
@@ -76,11 +91,7 @@ async function generated(call: Call): Promise<0> {
   const kind = kindOf(call)
   const opened = await openedStore(call)
   const context = opened.context(await officersOf(call, opened, "generate", `make ${name}`))
-  return writeChange(
-    call,
-    opened,
-    audited(opened, generateKey(opened.store, name!, kind, context))
-  )
+  return writeChange(call, opened, generateKey(opened.store, name!, kind, context))
 }
 
 async function imported(call: Call): Promise<0> {
@@ -107,7 +118,7 @@ async function imported(call: Call): Promise<0> {
   }
   const result = importComponents(opened.store, name!, kind, given, opened.context(officers))
   for (const each of components) each.fill(0)
-  return writeChange(call, opened, audited(opened, result))
+  return writeChange(call, opened, result)
 }
 
 /** One component, typed unseen, and compared with the check value on its paper. */
@@ -133,13 +144,16 @@ async function component(
 
 async function rotated(call: Call): Promise<0> {
   const [name] = call.parameters
+  const graceHours = call.number("grace-hours") ?? 0
+  if (graceHours < 0 || graceHours > maxGraceHours) {
+    throw new Refusal(2, `--grace-hours: 0 to ${maxGraceHours}`)
+  }
   const opened = await openedStore(call)
   const context = opened.context(await officersOf(call, opened, "rotate", `replace ${name}`))
-  const graceMs = (call.number("grace-hours") ?? 0) * 3_600_000
   return writeChange(
     call,
     opened,
-    audited(opened, rotateKey(opened.store, name!, graceMs, context))
+    rotateKey(opened.store, name!, graceHours * 3_600_000, context)
   )
 }
 

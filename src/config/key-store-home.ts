@@ -48,25 +48,28 @@ export function keyFile(file: string, files: FileSystem.FileSystem): KeyStoreHom
   return {
     place: file,
     read,
-    write: (before, store) =>
-      Effect.gen(function*() {
-        const present = yield* read
-        if (!sameDocument(before, present)) return yield* changedMeanwhile(file)
-        // On disk before it takes the old one's place.
-        yield* Effect.scoped(Effect.gen(function*() {
-          const beside = yield* files.open(`${file}.new`, { flag: "w", mode: 0o600 })
-          yield* beside.writeAll(Buffer.from(store.serialise()))
-          yield* beside.sync
-        })).pipe(
-          Effect.andThen(files.rename(`${file}.new`, file)),
-          Effect.mapError((error) =>
-            new KeyStoreUnusable({
-              place: file,
-              advice: `cannot write the key store ${file}: ${error.reason._tag}`
-            })
-          )
-        )
+    write: (before, store) => {
+      const beside = `${file}.new`
+      // Who makes it is the only writer; on disk before it takes the old one's place.
+      const replaced = Effect.gen(function*() {
+        const written = yield* files.open(beside, { flag: "wx", mode: 0o600 })
+        yield* Effect.gen(function*() {
+          if (!sameDocument(before, yield* read)) return yield* changedMeanwhile(file)
+          yield* written.writeAll(Buffer.from(store.serialise()))
+          yield* written.sync
+          yield* files.rename(beside, file)
+        }).pipe(Effect.onError(() => Effect.ignore(files.remove(beside))))
       })
+      return Effect.scoped(replaced).pipe(
+        Effect.catchTag("PlatformError", ({ reason }) =>
+          new KeyStoreUnusable({
+            place: file,
+            advice: reason._tag === "AlreadyExists"
+              ? `${beside} is there: somebody changes the store; remove it if nobody does`
+              : `cannot write the key store ${file}: ${reason._tag}`
+          }))
+      )
+    }
   }
 }
 

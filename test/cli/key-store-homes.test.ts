@@ -114,6 +114,21 @@ describe.each(homes)("a key store in %s", (_, keyStore, yaml) => {
     expect((await keys("list --format json")).out).toContain("other")
   })
 
+  it("lets one of two changes at once win, and refuses the other", async () => {
+    const home = homeOf(keyStore)
+    const read = await Effect.runPromise(home.read)
+    const store = openKeyStore(read!, master as Uint8Array)
+    if (isFault(store)) throw new Error(store.code)
+    const without = (name: string) => store.with(store.keys.filter((key) => key.name !== name))
+    const both = [without("zone"), without("other")]
+    const ends = await Promise.all(both.map((each) => run(home.write(read, each))))
+    expect(ends.map(({ _tag }) => _tag).toSorted()).toEqual(["Failure", "Success"])
+    const won = both[ends.findIndex(({ _tag }) => _tag === "Success")]!
+    expect(Buffer.from((await Effect.runPromise(home.read))!).toString()).toBe(won.serialise())
+    expect(await run(home.write(Buffer.from(won.serialise()), store)))
+      .toMatchObject({ _tag: "Success" })
+  })
+
   it("has every use in the audit log, which is where the configuration says", () => {
     const text = readFileSync(common.auditFile, "utf8")
     for (const word of ["generate", "rotate", "check", "list", "export", "key-exists"]) {

@@ -1,6 +1,14 @@
 /** The key store on the command line: dual control, no clear key, every use in the audit log. */
 
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -123,7 +131,44 @@ describe("keys", () => {
     expect(entries.filter(({ outcome }) => outcome === "components-wrong")).toHaveLength(2)
     expect(brokenAudit(text)).toBeUndefined()
     expect(brokenAudit(text.replace("\"ada\"", "\"eve\""))).toBeGreaterThan(0)
+    expect(brokenAudit(`none,"hash":"${"0".repeat(64)}"}\n`)).toBe(1)
     expect(brokenAudit(text.split("\n").toSpliced(2, 1).join("\n"))).toBe(3)
+  })
+
+  it("says in it when a change was not written", async () => {
+    // A folder in the place of the file that is to replace the store.
+    mkdirSync(join(folder, "k.json.new"))
+    const { exit } = await keys(`generate unwritten --kind mac ${both}`, ["ada", "ben"])
+    rmdirSync(join(folder, "k.json.new"))
+    expect(exit).toBe(3)
+    expect(await names()).not.toContain("unwritten")
+    const lines = readFileSync(join(folder, "logs", "k.jsonl"), "utf8").trimEnd().split("\n")
+    const ends = lines.map((line) => JSON.parse(line) as { key: string; outcome: string })
+      .filter(({ key }) => key === "unwritten").map(({ outcome }) => outcome)
+    expect(ends).toEqual(["done", "store-unwritten"])
+  })
+
+  it("goes on after a line that was cut off, and says that there is one", async () => {
+    const log = join(folder, "logs", "k.jsonl")
+    const whole = readFileSync(log, "utf8")
+    const lines = whole.trimEnd().split("\n").length
+    expect((await keys("list")).talk).not.toContain("does not follow")
+    writeFileSync(log, whole.slice(0, -40))
+    const { exit, talk } = await keys("list")
+    expect([exit, talk]).toEqual([0, expect.stringContaining(`line ${lines} does not follow`)])
+    const after = readFileSync(log, "utf8").trimEnd().split("\n")
+    expect(JSON.parse(after.at(-1)!)).toMatchObject({ action: "list", outcome: "done" })
+    writeFileSync(log, whole)
+  })
+
+  it("refuses a grace that no calendar has", async () => {
+    for (const hours of ["-1", "1e12"]) {
+      const { exit, talk } = await keys(`rotate tmk-new --grace-hours=${hours} ${both}`, [
+        "ada",
+        "ben"
+      ])
+      expect([exit, talk]).toEqual([2, expect.stringContaining("--grace-hours")])
+    }
   })
 
   it("says what is wrong with a master key", async () => {

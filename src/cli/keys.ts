@@ -253,20 +253,20 @@ export const verb: Verb = {
       run: exported
     },
     rotate: {
-      about: "Makes a new version of a key; the old one stays usable for a grace.",
+      about: "Makes a new version of a key, which a switch uses from its next start on.",
       parameters: [key],
       flags: {
         ...dual,
         "grace-hours": {
           type: "number",
           value: "<hours>",
-          about: "of the old version",
+          about: "that the store keeps the old version at least",
           fallback: 24
         }
       },
       examples: [[
         "keys rotate zone-1 --officers ada,ben",
-        "the old version is good for a day"
+        "before the peer and the switch change over"
       ]],
       run: rotated
     }

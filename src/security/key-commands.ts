@@ -170,7 +170,7 @@ export function importBlock(
 }
 
 /**
- * A new version of a key; the old one stays usable for `graceMs`. Versions whose grace is over go,
+ * A new version of a key; the old one is kept for `graceMs`. Versions whose grace is over go,
  * except of data keys, which must go on opening what they sealed. Faults `dual-control`,
  * `key-unknown`.
  */

@@ -6,7 +6,7 @@
  *   { "format": 1,
  *     "masterKeyCheckValue": "…",               CMAC over zeros, 5 bytes, hex
  *     "keys": [ { "name": "mak-65465423", "version": 1, "checkValue": "…", "block": "D0144…" },
- *               { …, "usableUntil": "2026-12-01T00:00:00.000Z" } ] }      a version in its grace
+ *               { …, "usableUntil": "2026-12-01T00:00:00.000Z" } ] }      an older version
  *
  * Names say what the switch looks for:
  *
@@ -35,7 +35,7 @@ export interface StoredKey {
   readonly block: string
   /** Upper-case hex; what `list` shows. */
   readonly checkValue: string
-  /** Milliseconds since the epoch, for a version that was replaced: accepted until then. */
+  /** Milliseconds since the epoch, for a version that was replaced: kept until then at least. */
   readonly usableUntilMs?: number
 }
 
@@ -69,13 +69,6 @@ export class KeyStore {
   /** All versions, the current one first. */
   versions(name: string): ReadonlyArray<StoredKey> {
     return this.#byName.get(name) ?? []
-  }
-
-  /** The current version, and replaced ones whose grace has not ended. */
-  usable(name: string, nowMs: number): ReadonlyArray<StoredKey> {
-    return this.versions(name).filter((key, index) =>
-      index === 0 || (key.usableUntilMs ?? 0) > nowMs
-    )
   }
 
   /** The clear key of an entry; the holder overwrites it after use. Fault `block-forged`. */

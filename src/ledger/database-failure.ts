@@ -13,11 +13,11 @@ export function sqlStateOf(error: SqlError): string {
   return typeof code === "string" ? code : ""
 }
 
-/** 23514 with this text: no partition takes the row. */
+/** 23514 by the routine that looks for one; the text is in the server's own language. */
 export function isPartitionMissing(error: SqlError): boolean {
   const cause = error.reason.cause
-  return sqlStateOf(error) === "23514" && cause instanceof Error &&
-    cause.message.includes("no partition")
+  return sqlStateOf(error) === "23514" && cause instanceof Error && "routine" in cause &&
+    cause.routine === "ExecFindPartition"
 }
 
 export function failureOf(error: SqlError): LedgerUnavailable | LedgerRejected {

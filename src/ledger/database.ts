@@ -68,16 +68,10 @@ export const externalDatabaseLayer = (limits: PoolLimits, reference: SecretRefer
     const url = yield* Effect.flatMap(secret, urlOf).pipe(
       Effect.mapError((error) => new LedgerUnusable({ reason: "url", advice: error.advice }))
     )
-    const password = Effect.map(
-      Effect.flatMap(secret, urlOf),
-      (current) => decodeURIComponent(current.password)
-    )
-    const open = new URL(url)
-    open.password = ""
     return PgClient.layer({
       ...common(limits),
-      url: Redacted.make(open.href),
-      password: passwordOf(password)
+      url: Redacted.make(url.withoutPassword),
+      password: passwordOf(Effect.map(Effect.flatMap(secret, urlOf), ({ password }) => password))
     })
   }))
 
@@ -86,7 +80,12 @@ const urlOf = (secret: Redacted.Redacted) =>
     try: () => {
       const url = new URL(Redacted.value(secret).trim())
       invariant(/^postgres(ql)?:$/.test(url.protocol), "a PostgreSQL URL")
-      return url
+      const password = decodeURIComponent(url.password)
+      url.password = ""
+      return { password, withoutPassword: url.href }
     },
-    catch: () => ({ advice: "ledger.url must be postgresql://user:password@host:5432/database" })
+    catch: () => ({
+      advice: "ledger.url must be postgresql://user:password@host:5432/database, where a % of " +
+        "the password is written %25, an @ %40, a / %2F"
+    })
   })

@@ -1,12 +1,17 @@
 /** Which of PostgreSQL's errors pass, and which are a row's own fault. */
 
+import { Effect, Layer } from "effect"
 import { ConnectionError, DeadlockError, SqlError, UnknownError } from "effect/sql/SqlError"
 import { describe, expect, it } from "vitest"
 import { failureOf, isPartitionMissing } from "../../src/ledger/database-failure.ts"
+import { externalDatabaseLayer } from "../../src/ledger/database.ts"
 
-const coded = (code: string, message = "refused"): SqlError =>
+const coded = (code: string, message = "refused", routine = "ExecInsert"): SqlError =>
   new SqlError({
-    reason: new UnknownError({ cause: Object.assign(new Error(message), { code }), message })
+    reason: new UnknownError({
+      cause: Object.assign(new Error(message), { code, routine }),
+      message
+    })
   })
 
 describe("PostgreSQL's errors", () => {
@@ -29,8 +34,22 @@ describe("PostgreSQL's errors", () => {
     expect(failureOf(coded("57P01")).reason).toBe("connection")
   })
 
-  it("say when only the partition is missing", () => {
-    expect(isPartitionMissing(coded("23514", "no partition of relation found"))).toBe(true)
-    expect(isPartitionMissing(coded("23514", "violates check constraint"))).toBe(false)
+  it("say when only the partition is missing, in whatever language", () => {
+    const german = "keine Partition von Relation »transactions« für die Zeile gefunden"
+    expect(isPartitionMissing(coded("23514", german, "ExecFindPartition"))).toBe(true)
+    expect(isPartitionMissing(coded("23514", "no partition", "ExecConstraints"))).toBe(false)
+  })
+})
+
+describe("the address of a database", () => {
+  it("is refused in words when its password is not written as in an address", async () => {
+    const name = "POINTSMAN_TEST_LEDGER_URL"
+    process.env[name] = "postgresql://pointsman:p%zz@127.0.0.1:1/pointsman"
+    const limits = { connections: 1, statementMs: 1000, lockMs: 1000 }
+    const layer = Layer.build(externalDatabaseLayer(limits, { env: name }))
+    const error = await Effect.runPromise(Effect.flip(Effect.scoped(layer)))
+    delete process.env[name]
+    expect(error).toMatchObject({ _tag: "LedgerUnusable", reason: "url" })
+    expect(JSON.stringify(error)).not.toContain("p%zz")
   })
 })

@@ -189,7 +189,8 @@ const start = Effect.fnUntraced(function*(home: ServerHome, port: number, durabl
   const child = startServer(home.account, home.binaries.postgres, args, home.logFile)
   const running: Running = { pid: child.pid ?? -1, adopted: false, child }
   child.on("error", () => undefined)
-  yield* ready(home, running, port)
+  // Nobody knows of it yet who would end it.
+  yield* Effect.onInterrupt(ready(home, running, port), () => end(home, running.pid))
   return running
 })
 

@@ -1,7 +1,7 @@
 /** The embedded server's life: started, killed, adopted, refused with advice, never root's. */
 
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { spawn } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
@@ -13,7 +13,7 @@ import { embeddedDatabaseLayer } from "../../src/ledger/database.ts"
 import { EmbeddedServer } from "../../src/ledger/embedded-server.ts"
 import { ledgerLayer, visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { accountOf } from "../../src/ledger/server-account.ts"
-import { lastLine } from "../../src/ledger/server-home.ts"
+import { lastLine, readPidFile } from "../../src/ledger/server-home.ts"
 import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { sales } from "./records.ts"
@@ -102,6 +102,18 @@ describe("the embedded server", () => {
       expect(log).not.toContain("canary")
       return started
     }))
+    expect(isAlive(pid)).toBe(false)
+  })
+
+  it("does not outlive a switch that ends while it starts", async () => {
+    const starting = Effect.runFork(Effect.scoped(Layer.build(serverLayer(folder))))
+    const pidOf = () => readPidFile(join(folder, "cluster"))?.pid ?? 0
+    for (let turn = 0; turn < 200_000 && !isAlive(pidOf()); turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const pid = pidOf()
+    expect(isAlive(pid)).toBe(true)
+    await Effect.runPromise(Fiber.interrupt(starting))
     expect(isAlive(pid)).toBe(false)
   })
 

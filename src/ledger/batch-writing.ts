@@ -9,12 +9,13 @@ import { Effect } from "effect"
 import type { ExceptionRow, JournalShape, LedgerEntry } from "../domain/ports/journal.ts"
 import {
   type LedgerMark,
-  type LedgerRejected,
+  LedgerRejected,
   type LedgerStoreShape,
   LedgerUnavailable
 } from "../domain/ports/ledger.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import { contradictingRow, refusedRow } from "./exception-rows.ts"
+import { leastRows } from "./feed-progress.ts"
 import { besideMark, HeldMarks, type Marks } from "./held-marks.ts"
 
 /** Counted as it happens; read by the health service. */
@@ -86,7 +87,7 @@ export class BatchWriting {
 
   /** Returns how many losses were noticed meanwhile: of rows that had been confirmed. */
   #place(entries: ReadonlyArray<LedgerEntry>, mark: LedgerMark): Effect.Effect<number> {
-    return this.#patiently(this.#write(entries, mark)).pipe(
+    return this.#attempt(entries, mark).pipe(
       Effect.flatMap(({ conflicts, losses }) => {
         this.#highest = Math.max(this.#highest, mark.sequence)
         return conflicts.length === 0
@@ -129,18 +130,31 @@ export class BatchWriting {
     })
   }
 
+  /** As patient as PostgreSQL needs; more rows than it has time for are rejected together. */
+  #attempt(
+    entries: ReadonlyArray<LedgerEntry>,
+    mark: LedgerMark
+  ): Effect.Effect<Written, LedgerRejected> {
+    const isTooMuch = (error: unknown): error is LedgerUnavailable =>
+      isUnavailable(error) && error.reason === "timeout" && entries.length > leastRows
+    return this.#patiently(
+      Effect.catchIf(this.#write(entries, mark), isTooMuch, ({ reason }) => {
+        this.#missed(reason)
+        return Effect.fail(new LedgerRejected({ reason }))
+      })
+    )
+  }
+
   /** Repeats for ever while PostgreSQL is unavailable; the pause grows and is jittered. */
   #patiently<A, E>(attempt: Effect.Effect<A, E | LedgerUnavailable>): Effect.Effect<A, E> {
     let pauseMs = firstPauseMs
     const again: Effect.Effect<A, E> = Effect.suspend(() =>
-      Effect.catchIf(attempt, isUnavailable, (error) => {
+      Effect.catchIf(attempt, isUnavailable, ({ reason }) => {
         const wasConnected = this.counts.connected
-        this.counts.connected = false
-        this.counts.trouble = error.reason
-        this.counts.retries++
+        this.#missed(reason)
         const sleepMs = pauseMs * (0.5 + this.#services.random.next())
         pauseMs = Math.min(maxPauseMs, pauseMs * 2)
-        return Effect.logWarning(`the ledger is unavailable: ${error.reason}`).pipe(
+        return Effect.logWarning(`the ledger is unavailable: ${reason}`).pipe(
           Effect.when(Effect.succeed(wasConnected)),
           Effect.andThen(Effect.sleep(sleepMs)),
           Effect.andThen(again)
@@ -148,6 +162,12 @@ export class BatchWriting {
       })
     )
     return again
+  }
+
+  #missed(reason: string): void {
+    this.counts.connected = false
+    this.counts.trouble = reason
+    this.counts.retries++
   }
 
   /** Halves until a bad row stands alone. Each half has a mark: that of its own last row. */
@@ -198,7 +218,7 @@ export class BatchWriting {
 
   /** Rows that the feed does not have, all or none; conflicts were told when they came up. */
   #beside(entries: ReadonlyArray<LedgerEntry>, lane: number): Effect.Effect<number> {
-    return this.#patiently(this.#write(entries, besideMark(lane))).pipe(
+    return this.#attempt(entries, besideMark(lane)).pipe(
       Effect.map(({ losses }) => losses),
       Effect.catchTag("LedgerRejected", ({ reason }) => {
         const [entry] = entries

@@ -36,7 +36,8 @@ export class FeedProgress {
   }
 }
 
-const leastRows = 50
+/** So few rows are no reason for being slow. */
+export const leastRows = 50
 const slowMs = 1000
 const quickMs = 250
 

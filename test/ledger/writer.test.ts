@@ -3,7 +3,7 @@
 import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import type { Journal, LedgerEntry } from "../../src/domain/ports/journal.ts"
-import { LedgerStore } from "../../src/domain/ports/ledger.ts"
+import { LedgerStore, LedgerUnavailable } from "../../src/domain/ports/ledger.ts"
 import type { Random, Time } from "../../src/domain/ports/time.ts"
 import {
   makeMemoryLedger,
@@ -90,6 +90,28 @@ describe("the ledger writer", () => {
         expect(view.counts.batches).toBeGreaterThan(20)
       })
     ))
+
+  it("gets through where PostgreSQL has time for few rows only", () => {
+    const { ledger, store } = makeMemoryLedger()
+    const slow = LedgerStore.of({
+      ...store,
+      write: (entries, mark) =>
+        entries.length > 60
+          ? Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
+          : store.write(entries, mark)
+    })
+    const journal = new MemoryJournal()
+    journal.append(sales(1000))
+    const layer = Layer.mergeAll(machine, journal.layer, Layer.succeed(LedgerStore, slow))
+    return Effect.runPromise(
+      Effect.gen(function*() {
+        yield* startWriter({ ...options, batchRows: 500 }, Effect.void)
+        yield* empty(journal)
+        expect(idsOf(ledger)).toEqual(idsUpTo(1000))
+        expect(ledger.rows("exceptions")).toEqual([])
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    )
+  })
 
   it("writes again what was committed without acknowledgement, and nothing twice", () =>
     play(({ journal, ledger, view }) =>

@@ -2,7 +2,7 @@
 
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import type { LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
 import { visitorDatabaseLayer } from "../ledger/ledger.ts"
 import { loadedConfig } from "./configuration.ts"
 import { machineClock } from "./machine-clock.ts"
@@ -10,7 +10,7 @@ import { type Call, type Flag, type Parameter, Refusal } from "./verb.ts"
 
 export async function askLedger<A>(
   call: Call,
-  question: Effect.Effect<A, LedgerUnavailable, PgClient.PgClient>
+  question: Effect.Effect<A, LedgerUnavailable | LedgerUnusable, PgClient.PgClient>
 ): Promise<A> {
   const { config } = await loadedConfig(call)
   const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machineClock))

@@ -4,9 +4,11 @@
  */
 
 import { Clock, Effect } from "effect"
+import { makeLocalClock } from "../domain/business-day.ts"
 import { retainRows } from "../ledger/aged-rows.ts"
 import { appendAudit } from "../ledger/audit-log.ts"
 import { retain } from "../ledger/retention.ts"
+import { loadedConfig } from "./configuration.ts"
 import { askLedger, dayOf, dayParameter } from "./ledger-questions.ts"
 import { writeRows } from "./table.ts"
 import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
@@ -34,7 +36,13 @@ async function run(call: Call): Promise<0> {
   const folder = call.text("folder")
   if (folder === undefined) throw new Refusal(2, "--folder: say where the files go")
   const query = { beforeDay: dayOf(call.parameters[0]), folder, drop: call.yes("drop") }
+  const { timeZone } = (await loadedConfig(call)).config
   const work = Effect.gen(function*() {
+    const today = makeLocalClock(timeZone).at(yield* Clock.currentTimeMillis).date
+    if (query.beforeDay > today) {
+      const why = `${query.beforeDay}: days that are not over stay; name ${today} or one before`
+      yield* Effect.die(new Refusal(2, why))
+    }
     const days = yield* retain(query)
     const rows = yield* retainRows(query)
     const found = [

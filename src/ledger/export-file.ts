@@ -1,16 +1,22 @@
 /**
  * Rows of the ledger as a file: one JSON object a line, gzipped, counted after it was written. What
- * must hold: a file has its name only when it is whole, and no file ever takes another's place.
+ * must hold: a file has its name only when it is whole and on disk, name included, and no file ever
+ * takes another's place.
  */
 
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Schema, Stream } from "effect"
+import { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import {
+  closeSync,
   createReadStream,
   createWriteStream,
   existsSync,
+  fsyncSync,
   linkSync,
+  mkdirSync,
+  openSync,
   readFileSync,
   unlinkSync
 } from "node:fs"
@@ -19,7 +25,8 @@ import { createInterface } from "node:readline"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createGunzip, createGzip } from "node:zlib"
-import { LedgerUnavailable } from "../domain/ports/ledger.ts"
+import { type LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
+import { unavailable } from "./database-failure.ts"
 
 export class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportIncomplete", {
   file: Schema.String,
@@ -41,18 +48,31 @@ export const exportLines = Effect.fnUntraced(function*(
   rows: Lines,
   folder: string,
   name: string
-): Effect.fn.Return<Exported, LedgerUnavailable> {
+): Effect.fn.Return<Exported, LedgerUnavailable | LedgerUnusable> {
   const part = join(folder, `${name}.part`)
+  yield* filed(async () => void mkdirSync(folder, { recursive: true }))
   const texts = Stream.toAsyncIterable(
     rows.stream.pipe(Stream.map((row) => `${String((row as { line: string }).line)}\n`))
   )
-  yield* Effect.tryPromise({
-    try: () => pipeline(Readable.from(texts), createGzip(), createWriteStream(part)),
-    catch: () => new LedgerUnavailable({ reason: "export" })
-  })
-  const lines = yield* Effect.promise(() => linesOf(part))
-  return { file: yield* Effect.sync(() => placed(part, folder, name)), lines }
+  yield* filed(() =>
+    pipeline(Readable.from(texts), createGzip(), createWriteStream(part, { flush: true }))
+  )
+  const lines = yield* filed(() => linesOf(part))
+  return { file: yield* filed(async () => placed(part, folder, name)), lines }
 })
+
+/** Work with files, or with the rows that go into one. */
+const filed = <A>(work: () => Promise<A>): Effect.Effect<A, LedgerUnavailable | LedgerUnusable> =>
+  Effect.tryPromise({
+    try: work,
+    catch: (error) =>
+      error instanceof SqlError
+        ? unavailable(error)
+        : new LedgerUnusable({
+          reason: "export",
+          advice: `the export cannot be written: ${(error as Error).message}`
+        })
+  })
 
 /** The same content has its name already when an export is run again. */
 function placed(part: string, folder: string, name: string): string {
@@ -63,7 +83,18 @@ function placed(part: string, folder: string, name: string): string {
     // A link, unlike a new name, never replaces what somebody put there meanwhile.
     if (!there) linkSync(part, file)
     unlinkSync(part)
+    syncFolder(folder)
     return file
+  }
+}
+
+/** What is let go after this must be found under its name also when the power goes. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * An upstream's settlement file against the ledger, line by line. Money that one side has and the
- * other has not, or has differently, is named; everything else is only counted.
+ * other has not, or has differently, is named; everything else is only counted. Money that is
+ * only held (a pre-authorisation) has not moved.
  */
 
 import { PgClient } from "@effect/sql-pg"
@@ -51,11 +52,12 @@ export const reconcile = (
       WHERE upstream = ${query.upstream} AND approved AND amount IS NOT NULL
         AND day BETWEEN ${query.fromDay}::date AND ${query.toDay}::date
         AND ${sql.literal(standing)}
+        AND kind NOT IN ('preauth', 'preauth-cancel')
       ORDER BY day, id`
     return compare(ours, lines)
   }).pipe(Effect.mapError(unavailable))
 
-/** References that occur twice are matched in order. */
+/** Of lines with one reference those that agree belong together; the others in order. */
 export function compare(
   ours: ReadonlyArray<OurLine>,
   lines: Iterable<UpstreamLine>
@@ -66,17 +68,27 @@ export function compare(
     if (same === undefined) byReference.set(line.reference, [line])
     else same.push(line)
   }
-  const onlyThere: Array<UpstreamLine> = []
-  const differing: Array<{ ours: OurLine; theirs: UpstreamLine }> = []
   let matched = 0
   let matchedAmount = 0
+  const others: Array<UpstreamLine> = []
   for (const theirs of lines) {
+    const same = byReference.get(theirs.reference) ?? []
+    const at = same.findIndex((own) =>
+      own.amount === theirs.amount && own.currency === theirs.currency
+    )
+    if (at < 0) others.push(theirs)
+    else {
+      same.splice(at, 1)
+      matched++
+      matchedAmount += theirs.amount
+    }
+  }
+  const onlyThere: Array<UpstreamLine> = []
+  const differing: Array<{ ours: OurLine; theirs: UpstreamLine }> = []
+  for (const theirs of others) {
     const own = byReference.get(theirs.reference)?.shift()
     if (own === undefined) onlyThere.push(theirs)
-    else if (own.amount === theirs.amount && own.currency === theirs.currency) {
-      matched++
-      matchedAmount += own.amount
-    } else differing.push({ ours: own, theirs })
+    else differing.push({ ours: own, theirs })
   }
   const onlyHere = [...byReference.values()].flat()
   return { matched, matchedAmount, onlyThere, onlyHere, differing }

@@ -5,7 +5,6 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
-import { mkdirSync } from "node:fs"
 import { unavailable } from "./database-failure.ts"
 import { ExportIncomplete, exportLines } from "./export-file.ts"
 
@@ -32,7 +31,8 @@ export const daysBefore = (beforeDay: string) =>
     const sql = yield* PgClient.PgClient
     const rows = yield* sql<{ day: string }>`
       SELECT DISTINCT to_date(substring(relname FROM '\\d{8}$'), 'YYYYMMDD')::text AS day
-      FROM pg_class WHERE relkind = 'r' AND relname ~ '^(detached_)?transactions_\\d{8}$'
+      FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)
+        AND relname ~ '^(detached_)?transactions_\\d{8}$'
         AND to_date(substring(relname FROM '\\d{8}$'), 'YYYYMMDD') < ${beforeDay}::date
       ORDER BY 1`
     return rows.map(({ day }) => day)
@@ -41,7 +41,6 @@ export const daysBefore = (beforeDay: string) =>
 /** Runs again where it was cut off: each step looks at what is there. */
 export const retain = (query: RetentionQuery) =>
   Effect.gen(function*() {
-    mkdirSync(query.folder, { recursive: true })
     const done: Array<ExportedDay> = []
     for (const day of yield* daysBefore(query.beforeDay)) {
       yield* detach(day)

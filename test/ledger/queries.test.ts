@@ -2,12 +2,12 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
-import { readFileSync, rmSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
-import { LedgerStore } from "../../src/domain/ports/ledger.ts"
+import { LedgerStore, type LedgerUnusable } from "../../src/domain/ports/ledger.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { retainRows } from "../../src/ledger/aged-rows.ts"
@@ -16,7 +16,7 @@ import { postgresBooksLayer } from "../../src/ledger/batch-books.ts"
 import { storeEstate } from "../../src/ledger/estate-rows.ts"
 import { openExceptions, resolveException } from "../../src/ledger/exceptions.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
-import { reconcile } from "../../src/ledger/reconcile.ts"
+import { compare, reconcile } from "../../src/ledger/reconcile.ts"
 import { report } from "../../src/ledger/report.ts"
 import { retain } from "../../src/ledger/retention.ts"
 import { ensureSchema } from "../../src/ledger/schema.ts"
@@ -236,6 +236,32 @@ describe("the reconciliation", () => {
     )
     expect(onlyThere).toEqual([kept])
   })
+
+  it("lets lines of one reference agree in any order", () => {
+    const line = (amount: number) => ({ reference: "1", amount, currency: "156" })
+    const ours = [1, 2, 3].map((amount) => Object.assign(line(amount), { id: idOf(amount) }))
+    expect(compare(ours, [line(3), line(9), line(1)])).toMatchObject({
+      matched: 2,
+      matchedAmount: 4,
+      onlyHere: [],
+      onlyThere: [],
+      differing: [{ ours: { amount: 2 }, theirs: { amount: 9 } }]
+    })
+  })
+
+  it("leaves out what is only held: no money moved yet", async () => {
+    const day = "2026-03-02"
+    const upstream = "holding"
+    await hold([
+      sale(300, { upstream, kind: "preauth" }),
+      sale(301, {
+        upstream,
+        kind: "preauth-cancel"
+      })
+    ])
+    const query = { upstream, fromDay: day, toDay: day }
+    expect((await server.run(reconcile(query, []))).onlyHere).toEqual([])
+  })
 })
 
 describe("the audit log", () => {
@@ -360,6 +386,15 @@ describe("retention", () => {
     expect(late?.file).toMatch(/transactions-2026-03-02-2\.jsonl\.gz$/)
     expect(gunzipSync(readFileSync(kept?.file ?? "")).toString().trim().split("\n"))
       .toHaveLength(kept?.rows ?? 0)
+  })
+
+  it("says what is wrong with the folder, not with PostgreSQL", async () => {
+    const file = join(folder, "file")
+    writeFileSync(file, "")
+    const query = { beforeDay: "2026-03-04", folder: file, drop: true }
+    const error = await server.run(Effect.flip(retain(query)))
+    expect(error).toMatchObject({ _tag: "LedgerUnusable", reason: "export" })
+    expect((error as LedgerUnusable).advice).toContain(file)
   })
 
   it("lets go of other rows that have ended, and of none that is open", async () => {

@@ -52,7 +52,7 @@ export class LedgerStore
 export class LedgerUnusable extends Schema.TaggedError<LedgerUnusable>()("LedgerUnusable", {
   /**
    * `binaries`, `folder`, `account`, `initdb`, `owned`, `port-taken`, `not-ready`, `url`,
-   * `unreachable`, `schema-newer`, `schema-older`, `migration`.
+   * `unreachable`, `schema-newer`, `schema-older`, `migration`, `export`.
    */
   reason: Schema.String,
   /** One line that says what to do. */

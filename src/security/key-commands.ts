@@ -5,12 +5,12 @@
  * audit entry too.
  */
 
-import { type KeyAttributes, unwrapKeyBlock, wrapKeyBlock } from "./key-block.ts"
+import { type KeyAttributes, unwrapKeyBlock, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
 import { type AesCheckForm, isCheckValueOf, keyCheckValue } from "./key-check.ts"
 import { type KeyKind, type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
 import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
-import { cipherOf } from "./key-usage.ts"
+import { cipherOf, modeAllows } from "./key-usage.ts"
 import type { RandomBytes } from "./pin-block.ts"
 import { fault, isFault, type SecurityFault, type SecurityFaultCode } from "./security-fault.ts"
 
@@ -136,7 +136,7 @@ export function componentCheckValue(
 /**
  * The current key in a block of version D or B under a protection key of the store (usage `K0` or
  * `K1`, AES or triple DES). Faults `dual-control`, `key-unknown`, `key-usage` (it may not leave, or
- * the other protects none), `block-protection-key`.
+ * the other protects none), `block-protection-key` (the other is weaker, PCI PIN annex C).
  */
 export function exportBlock(
   store: KeyStore,
@@ -338,16 +338,28 @@ function rewrapped(
   const protection = store.unwrap(other)
   if (isFault(protection)) return protection
   const opened = store.unwrap(entry)
-  if (isFault(opened)) return opened
-  const { usage } = protection.attributes
-  const allowed = (usage === "K0" || usage === "K1") && opened.attributes.exportability !== "N"
-  const version = cipherOf(protection.attributes) === "aes" ? "D" : "B"
-  const block = allowed
-    ? wrapKeyBlock(protection.key, version, opened.attributes, opened.key, random)
-    : fault("key-usage")
-  opened.key.fill(0)
+  const block = isFault(opened) ? opened : wrappedUnder(protection, opened, random)
+  if (!isFault(opened)) opened.key.fill(0)
   protection.key.fill(0)
   return block
+}
+
+function wrappedUnder(
+  protection: UnwrappedKey,
+  { attributes, key }: UnwrappedKey,
+  random: RandomBytes
+): string | SecurityFault {
+  const { usage } = protection.attributes
+  const cipher = cipherOf(protection.attributes)
+  const allowed = (usage === "K0" || usage === "K1") && attributes.exportability !== "N" &&
+    (cipher === "aes" || cipher === "tdes") && modeAllows(protection.attributes, "encrypt")
+  if (!allowed) return fault("key-usage")
+  const isDes = cipherOf(attributes) === "tdes"
+  const isNoLonger = key.length <= protection.key.length
+  if (cipher === "aes" ? !isDes && !isNoLonger : !isDes || !isNoLonger) {
+    return fault("block-protection-key")
+  }
+  return wrapKeyBlock(protection.key, cipher === "aes" ? "D" : "B", attributes, key, random)
 }
 
 function verified(

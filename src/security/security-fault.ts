@@ -21,7 +21,8 @@ const meanings = {
   "block-format": "not a key block of version A, B, C or D",
   "block-length": "the key block's own length differs from what is there",
   "block-forged": "the key block's MAC does not verify under this protection key",
-  "block-protection-key": "the protection key does not fit the key block's version",
+  "block-protection-key":
+    "the protection key does not fit the block's version, or is weaker than its key",
   // --- key store
   "dual-control": "this needs two different officers",
   "store-format": "the document is not a key store of a format that we know",

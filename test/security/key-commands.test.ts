@@ -156,6 +156,20 @@ describe("export", () => {
     }
   )
 
+  it("is refused under a key that is weaker, or made for another cipher", () => {
+    const made = (["pin-aes", "mac-hmac", "terminal-master-sm4"] as const).reduce(
+      (store, kind) => generated(store, kind, kind).store,
+      withKeys()
+    )
+    for (const name of ["pin-aes", "mac-hmac", "terminal-master-sm4"]) {
+      expect(exportBlock(made, name, "zmk", context()).result)
+        .toBe(fault("block-protection-key"))
+      expect(String(exportBlock(made, name, "kek", context()).result)[0]).toBe("D")
+    }
+    expect(exportBlock(made, "mac-1", "terminal-master-sm4", context()).result)
+      .toBe(fault("key-usage"))
+  })
+
   it("is refused for keys that may not leave, to keys that protect none, and by one alone", () => {
     const store = generated(withKeys(), "vault", "vault-data").store
     expect(exportBlock(store, "vault", "kek", context()).result).toBe(fault("key-usage"))

@@ -128,7 +128,8 @@ export class HsmClient {
    */
   send(body: Buffer, done: (fields: string | SecurityFault) => void): void {
     const { breaker, monotonicMs } = this.#house
-    if (this.#links.size === 0) return done(fault("hsm-unavailable"))
+    // What is declined here says nothing about the module.
+    if (this.#links.size === 0 || this.#isFull()) return done(fault("hsm-unavailable"))
     const permit = breaker.permit()
     if (permit === 0) {
       this.#echo()
@@ -163,8 +164,12 @@ export class HsmClient {
     ask.expires = this.#house.timers.after(this.#options.timeoutMs, () => this.#expired(ask))
     const link = this.#free()
     if (link !== undefined) this.#place(ask, link)
-    else if (this.#queue.size < this.#options.queue) this.#queue.add(ask)
+    else if (!this.#isFull()) this.#queue.add(ask)
     else this.#finish(ask, fault("hsm-unavailable"))
+  }
+
+  #isFull(): boolean {
+    return this.#queue.size >= this.#options.queue && this.#free() === undefined
   }
 
   #place(ask: Ask, link: HsmLink): void {

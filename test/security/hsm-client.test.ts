@@ -64,6 +64,13 @@ describe("the client", () => {
     expect(answers.filter((answer) => answer === "x")).toHaveLength(5)
   })
 
+  it("does not hold against a well module what it declined itself", async () => {
+    rig = await hsmRig({ connections: 1, window: 2, queue: 3 }, 10)
+    const asked = rig
+    await Promise.all(Array.from({ length: 100 }, () => ask(asked, echo("x"))))
+    expect(await ask(asked, echo("still there"))).toBe("still there")
+  })
+
   it("waits for a slow module, and gives up on a silent one", async () => {
     rig = await hsmRig({ timeoutMs: 400 })
     mood(rig, "slow")

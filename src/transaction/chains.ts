@@ -87,6 +87,19 @@ export class Chains {
     }
   }
 
+  /**
+   * What is owed for an approval that is taken back; undefined: nothing, because all of it was
+   * given back. While a follow-on may still fail, its original is reversed as if there were none.
+   */
+  takeBack(record: TransactionRecord, reason: AdviceRecord["reason"]): Opened | undefined {
+    const { amount = 0, approvedAmount = amount, id, kind, taken = 0 } = record
+    if (taken === 0 || this.#originals.has(id)) return this.owe(record, reason)
+    if (taken >= approvedAmount) return undefined
+    const detail =
+      `${kind} of ${approvedAmount} is taken back, and ${taken} of it had been given back`
+    return this.raise(record, String(reason), detail)
+  }
+
   /** Hands a transaction to a human: it stays in the ledger as an exception until resolved. */
   raise(record: TransactionRecord, reason: string, detail: string): Opened {
     const raised = changed(record, { state: step(record.state, "exception") })

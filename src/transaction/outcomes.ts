@@ -214,7 +214,8 @@ export class Outcomes {
     const record = this.#room.journal.get("transactions", id)
     if (record === undefined || this.#chains.has(id)) return
     const failure = reason === "undeliverable" ? { failure: reason } as const : {}
-    const opened = this.#chains.owe({ ...record, ...failure }, reason)
+    const opened = this.#chains.takeBack({ ...record, ...failure }, reason)
+    if (opened === undefined) return
     this.#room.journal.commit(opened.writes, opened.feed, (failed) => {
       if (failed === undefined) opened.start()
     })

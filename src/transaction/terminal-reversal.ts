@@ -74,6 +74,6 @@ export class TerminalReversals {
     }
     this.#floor.graces.get(original.id)?.cancel()
     this.#floor.graces.delete(original.id)
-    return this.#chains.owe(original, "terminal-reversal")
+    return this.#chains.takeBack(original, "terminal-reversal")
   }
 }

@@ -89,6 +89,70 @@ describe("a reversal that crosses the approval it takes back", () => {
   })
 })
 
+describe("a reversal of what follow-ons gave back", () => {
+  const exceptions = (stage: Stage) =>
+    stage.journal.fed.flatMap((each) => each.table === "exceptions" ? [each.row] : [])
+
+  it("owes nothing when all of it was given back: the money would go twice", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    stage.approved(submission)
+    stage.approved(stage.sale({ kind: "void", original: { stan: submission.stan } }))
+    const asker = stage.ask(reversalOf(stage, submission.stan))
+    stage.journal.sync()
+    expect(asker.delivered).toEqual(["answer 00"])
+    expect(stage.advices.started).toEqual([])
+    expect(exceptions(stage)).toEqual([])
+    expect(stage.records[0]?.state).toBe("answered")
+  })
+
+  it("is for people to end when a part of it was", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    stage.approved(submission)
+    stage.approved(refund(stage, submission.stan, 60))
+    const asker = stage.ask(reversalOf(stage, submission.stan))
+    stage.journal.sync()
+    expect(asker.delivered).toEqual(["answer 00"])
+    expect(stage.advices.started).toEqual([])
+    expect(exceptions(stage)).toMatchObject([{
+      reason: "terminal-reversal",
+      detail: "sale of 100 is taken back, and 60 of it had been given back"
+    }])
+    expect(stage.records.find(({ stan }) => stan === submission.stan)?.state).toBe("exception")
+  })
+
+  it("opens its chain when the void was refused, or may still be", () => {
+    const stage = new Stage()
+    const [first, second] = [stage.sale(), stage.sale()]
+    for (const submission of [first, second]) stage.approved(submission)
+    stage.ask(stage.sale({ kind: "void", original: { stan: first.stan } }))
+    stage.journal.sync()
+    stage.answer("05")
+    stage.journal.sync()
+    stage.ask(reversalOf(stage, first.stan))
+    stage.ask(stage.sale({ kind: "void", original: { stan: second.stan } }))
+    stage.journal.sync()
+    stage.ask(reversalOf(stage, second.stan))
+    stage.journal.sync()
+    expect(stage.advices.started).toHaveLength(2)
+  })
+
+  it("is not owed for want of delivery either", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    const asker = stage.ask(submission)
+    asker.live = false
+    stage.journal.sync()
+    stage.answer("00")
+    stage.journal.sync()
+    stage.approved(stage.sale({ kind: "void", original: { stan: submission.stan } }))
+    stage.time.pass(60_000, 1000)
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+  })
+})
+
 describe("a follow-on of the oldest that the window holds", () => {
   function oldest() {
     const stage = new Stage()

@@ -33,12 +33,13 @@ export const dayParameter = (name: string, about: string): Parameter => ({
   presence: "one"
 })
 
-/** A business day as it was written, checked. */
+/** A business day as it was written, checked: 30 February is none. */
 export function dayOf(text: string | undefined): string {
-  const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text ?? "")
-  const time = match === null ? Number.NaN : Date.parse(`${text}T00:00:00Z`)
-  if (Number.isNaN(time)) throw new Refusal(2, `${text}: expected a day, YYYY-MM-DD`)
-  return text!
+  const time = Date.parse(`${text}T00:00:00Z`)
+  if (Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== text) {
+    throw new Refusal(2, `${text}: expected a day, YYYY-MM-DD`)
+  }
+  return text
 }
 
 export const upstreamFlag: Flag = {

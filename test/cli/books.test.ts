@@ -49,6 +49,7 @@ describe("questions to PostgreSQL", () => {
     ["report", "<from> is missing: first business day, YYYY-MM-DD"],
     ["report yesterday", "yesterday: expected a day, YYYY-MM-DD"],
     ["report 2026-13-01", "2026-13-01: expected a day"],
+    ["report 2026-02-30", "2026-02-30: expected a day"],
     ["report 2026-01-01 --by week", "--by week: use one of totals, hours"],
     ["settle T1 5 --since 2026-01-01", "5: a batch is six digits"],
     ["settle T1 000005", "--since: say from which day on"],

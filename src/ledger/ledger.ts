@@ -17,7 +17,7 @@ import { embeddedDatabaseLayer, externalDatabaseLayer, type PoolLimits } from ".
 import { embeddedServerLayer, visitedServerLayer } from "./embedded-server.ts"
 import { type BatchMeter, meteredStore } from "./metered-store.ts"
 import { postgresStoreLayer } from "./postgres-store.ts"
-import { ensurePartitions, ensureSchema } from "./schema.ts"
+import { ensurePartitions, isSchemaOlder, migrateSchema } from "./schema.ts"
 import { startWriter } from "./writer.ts"
 
 export interface LedgerOptions {
@@ -95,22 +95,23 @@ interface Meter {
   trouble: string | undefined
 }
 
+/** A question to a database that may not answer. */
+const within = (ms: number) =>
+  Effect.timeoutOrElse({
+    duration: ms,
+    orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
+  })
+
 /** Schema and partitions, tried once; the writer may begin when it succeeded. */
-const prepare = Effect.fnUntraced(
-  function*(options: LedgerOptions, ready: Latch.Latch) {
-    const { config } = options
-    const time = yield* Time
-    yield* ensureSchema(config.url === undefined || config.migrate === "auto")
-    const today = options.businessDay(time.wallMs())
-    yield* Effect.mapError(ensurePartitions(daysFrom(today, daysAhead + 1)), unavailable)
-    yield* Latch.open(ready)
-  },
-  (effect, { config }) =>
-    Effect.timeoutOrElse(effect, {
-      duration: config.required ? neededMs : welcomeMs,
-      orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
-    })
-)
+const prepare = Effect.fnUntraced(function*(options: LedgerOptions, ready: Latch.Latch) {
+  const { config } = options
+  const time = yield* Time
+  const isOlder = isSchemaOlder(config.url === undefined || config.migrate === "auto")
+  if (yield* within(neededMs)(isOlder)) yield* migrateSchema
+  const days = daysFrom(options.businessDay(time.wallMs()), daysAhead + 1)
+  yield* within(neededMs)(Effect.mapError(ensurePartitions(days), unavailable))
+  yield* Latch.open(ready)
+})
 
 /** Prepares again until it succeeds, then keeps partitions ahead of the days. */
 const upkeep = (options: LedgerOptions, ready: Latch.Latch, meter: Meter) =>
@@ -135,7 +136,8 @@ const atStart = Effect.fnUntraced(function*(
   ready: Latch.Latch,
   meter: Meter
 ) {
-  yield* prepare(options, ready).pipe(
+  const first = prepare(options, ready)
+  yield* (options.config.required ? first : within(welcomeMs)(first)).pipe(
     Effect.catchTag("LedgerUnavailable", (error) => {
       meter.trouble = error.reason
       const advice = `PostgreSQL does not answer (${error.reason}): start it, correct ` +

@@ -58,40 +58,56 @@ export const readSchemaVersion: Effect.Effect<number, SqlError, PgClient.PgClien
   }
 )
 
+const both = (version: number): string =>
+  `the ledger's schema has version ${version}, this program needs ${schemaVersion}`
+
+/** Is the schema to be migrated first? Fails where that is not allowed, or it is a newer one. */
+export const isSchemaOlder = (
+  migrate: boolean
+): Effect.Effect<boolean, LedgerUnusable | LedgerUnavailable, PgClient.PgClient> =>
+  Effect.gen(function*() {
+    const version = yield* Effect.mapError(readSchemaVersion, unavailable)
+    if (version > schemaVersion) {
+      return yield* new LedgerUnusable({
+        reason: "schema-newer",
+        advice: `${both(version)}: run the newer program, or point ledger.url at another database`
+      })
+    }
+    if (version < schemaVersion && !migrate) {
+      return yield* new LedgerUnusable({
+        reason: "schema-older",
+        advice: `${both(version)}: back the database up and set ledger.migrate to auto`
+      })
+    }
+    return version < schemaVersion
+  })
+
+/** Brings an older schema to `schemaVersion`: over years of rows that takes its time. */
+export const migrateSchema: Effect.Effect<
+  void,
+  LedgerUnusable | LedgerUnavailable,
+  PgClient.PgClient
+> = Effect.gen(function*() {
+  const sql = yield* PgClient.PgClient
+  yield* PgMigrator.run({ loader: PgMigrator.fromRecord(migrations), table }).pipe(
+    Effect.provideService(PgClient.PgClient, sql),
+    Effect.provide(NodeServices.layer),
+    Effect.catchTag("SqlError", (error) => Effect.fail(unavailable(error))),
+    Effect.catchTag("MigrationError", (error) =>
+      Effect.fail(
+        new LedgerUnusable({
+          reason: "migration",
+          advice: `the migration to version ${schemaVersion} failed: ${error.message}`
+        })
+      ))
+  )
+}).pipe(Effect.provideServiceEffect(SqlClient.SqlClient, PgClient.PgClient))
+
 /** Brings the schema to `schemaVersion`, or says which two versions do not fit. */
 export const ensureSchema = (
   migrate: boolean
 ): Effect.Effect<void, LedgerUnusable | LedgerUnavailable, PgClient.PgClient> =>
-  Effect.gen(function*() {
-    const version = yield* Effect.mapError(readSchemaVersion, unavailable)
-    if (version === schemaVersion) return
-    const both = `the ledger's schema has version ${version}, this program needs ${schemaVersion}`
-    if (version > schemaVersion) {
-      return yield* new LedgerUnusable({
-        reason: "schema-newer",
-        advice: `${both}: run the newer program, or point ledger.url at another database`
-      })
-    }
-    if (!migrate) {
-      return yield* new LedgerUnusable({
-        reason: "schema-older",
-        advice: `${both}: back the database up and set ledger.migrate to auto`
-      })
-    }
-    const sql = yield* PgClient.PgClient
-    yield* PgMigrator.run({ loader: PgMigrator.fromRecord(migrations), table }).pipe(
-      Effect.provideService(PgClient.PgClient, sql),
-      Effect.provide(NodeServices.layer),
-      Effect.catchTag("SqlError", (error) => Effect.fail(unavailable(error))),
-      Effect.catchTag("MigrationError", (error) =>
-        Effect.fail(
-          new LedgerUnusable({
-            reason: "migration",
-            advice: `${both}, and the migration failed: ${error.message}`
-          })
-        ))
-    )
-  }).pipe(Effect.provideServiceEffect(SqlClient.SqlClient, PgClient.PgClient))
+  Effect.flatMap(isSchemaOlder(migrate), (isOlder) => isOlder ? migrateSchema : Effect.void)
 
 /** Makes the partitions of a day and of the six after it; those that are there stay. */
 export const ensurePartitions = (days: ReadonlyArray<string>) =>

@@ -9,12 +9,20 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { LedgerHealth, type LedgerStatus } from "../../src/domain/ports/ledger.ts"
+import { externalDatabaseLayer } from "../../src/ledger/database.ts"
 import { ledgerLayer, type LedgerOptions } from "../../src/ledger/ledger.ts"
 import { ensureSchema, schemaVersion } from "../../src/ledger/schema.ts"
 import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { entry, idOf, sale, sales } from "./records.ts"
-import { businessDay, ledgerConfig, SharedServer, temporaryFolder, until } from "./server.ts"
+import {
+  businessDay,
+  ledgerConfig,
+  limits,
+  SharedServer,
+  temporaryFolder,
+  until
+} from "./server.ts"
 import { TcpProxy } from "./tcp-proxy.ts"
 
 const server = new SharedServer()
@@ -305,5 +313,27 @@ describe("the ledger over a bad line", () => {
       .catch((thrown: unknown) => thrown)
     expect(older).toMatchObject({ _tag: "LedgerUnusable", reason: "schema-older" })
     await play(({ journal }) => Effect.sync(() => journal.append(sales(5))))
+  })
+
+  it("migrates for longer than a statement or a start may take", async () => {
+    const at = (database: string) =>
+      `${readFileSync(secret, "utf8").trim()}`
+        .replace(/pointsman$/, database)
+    await server.run(Effect.flatMap(PgClient.PgClient, (sql) => sql`CREATE DATABASE large`))
+    writeFileSync(secret, at("large"))
+    const slowly = Effect.flatMap(PgClient.PgClient, (sql) =>
+      Effect.andThen(
+        sql`CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql
+          AS $$ BEGIN PERFORM pg_sleep(7); END $$`,
+        sql`CREATE EVENT TRIGGER slowly ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER')
+          EXECUTE FUNCTION slowly()`
+      ))
+    await Effect.runPromise(Effect.provide(slowly, externalDatabaseLayer(limits, { file: secret })))
+    await play((scene) =>
+      Effect.gen(function*() {
+        expect(scene.status().ready).toBe(false)
+        scene.journal.append(sales(5))
+        yield* empty(scene)
+      }), external({ required: false }))
   })
 })

@@ -37,9 +37,13 @@ export const extended = (table: Table, columns: ReadonlyArray<Column>): Table =>
   columns: [...table.columns, ...columns]
 })
 
-/** Runs statements in order; the migrator has opened the transaction. */
+/**
+ * Runs statements in order, however long each takes; the migrator has opened the transaction, with
+ * which the bound of other statements comes back.
+ */
 export const statements = (texts: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const sql = yield* SqlClient.SqlClient
+    yield* sql`SET LOCAL statement_timeout = 0`
     for (const text of texts) yield* sql.unsafe(text)
   })

@@ -218,6 +218,9 @@ function writePin(
   length: number,
   random: RandomBytes
 ): SecurityFault | undefined {
+  const joined = format === 0 || format === 3
+  // Before the PIN is in the field, where a refusal would leave it.
+  if (joined && !writeShortPan(pan, field.length)) return fault("pin-pan")
   const end = format === 4 ? 16 : field.length * 2
   const chance = format === 1 || format === 3 ? random(end - length - 2) : undefined
   setNibble(field, 0, format)
@@ -228,10 +231,7 @@ function writePin(
     setNibble(field, index, format === 0 ? 15 : format === 4 ? 10 : fillerOf(format, byte))
   }
   if (format === 4) field.set(random(8), 8)
-  if (format === 0 || format === 3) {
-    if (!writeShortPan(pan, field.length)) return fault("pin-pan")
-    mix(field, panField)
-  }
+  if (joined) mix(field, panField)
   return undefined
 }
 

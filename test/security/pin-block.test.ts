@@ -1,7 +1,7 @@
 /** PIN blocks against published ones (ISO 9564, psec; protocol facts §1.9 and §5.1), and misuse. */
 
 import fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { PinFormat } from "../../src/domain/ports/security-module.ts"
 import { encryptBlocks } from "../../src/security/block-cipher.ts"
 import { CipherCache } from "../../src/security/cipher-cache.ts"
@@ -199,5 +199,24 @@ describe("a block that is refused", () => {
         }
       )
     )
+  })
+})
+
+describe("a PIN that cannot be put into the block that is asked for", () => {
+  it("is overwritten wherever it was", () => {
+    const from = { source: Buffer.alloc(16, 0x31), algorithm: "aes" } as const
+    const to = { source: Buffer.alloc(16, 0x32), algorithm: "tdes" } as const
+    const random = (length: number) => new Uint8Array(length)
+    // Long enough for format 4, too short for format 0.
+    const pan = "123456789012"
+    const block = sealPinBlock(cache, from, 4, pan, "92746183", random) as Buffer
+    const alloc = vi.spyOn(Buffer, "alloc")
+    const translation = { from, to, fromFormat: 4, toFormat: 0, pan, block } as const
+    const result = translatePin(cache, translation, random)
+    const fields = alloc.mock.results.map(({ value }) => value as Buffer)
+    alloc.mockRestore()
+    expect(result).toBe(fault("pin-pan"))
+    expect(fields.length).toBeGreaterThan(0)
+    for (const field of fields) expect(field).toEqual(Buffer.alloc(field.length))
   })
 })

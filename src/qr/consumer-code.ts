@@ -82,7 +82,7 @@ function application(aid: Uint8Array, objects: ReadonlyArray<TlvObject>): Consum
   const label = find(objects, "50")
   const track = nibbles(find(objects, "57"))
   const [trackPan = "", tail = ""] = track.split("D")
-  const pan = Pan.parse(nibbles(find(objects, "5A")).replace(/F$/, "") || trackPan)
+  const pan = Pan.parse(nibbles(find(objects, "5A")).replace(/F+$/, "") || trackPan)
   const expiry = /^[0-9]{4}/.exec(tail)?.[0]
   return {
     aid: nibbles(aid),

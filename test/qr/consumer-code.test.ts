@@ -44,6 +44,17 @@ describe("a consumer code", () => {
     )
   })
 
+  it.each([
+    ["5A08401234567890 9FFF", "4012345678909"],
+    ["5A0A40123456789012 34FFFF", "4012345678901234"],
+    ["5A0A401234567890123456 7F", "4012345678901234567"]
+  ])("with the number %s takes off all of its filling", (object, pan) => {
+    const application = `4F05A000000001${object.replace(" ", "")}`
+    const length = (application.length / 2).toString(16).padStart(2, "0")
+    const text = Buffer.from(`8505435056303161${length}${application}`, "hex").toString("base64")
+    assert.equal(parsed(text).applications[0]?.pan?.reveal(), pan)
+  })
+
   it("is written as it was read", () => {
     for (const text of [oneApplication, twoApplications]) {
       assert.equal(buildConsumerCode(parsed(text).objects), text)

@@ -8,10 +8,11 @@
  *
  * `switchLayer` is the same switch in production and in the seeded world; what differs is the
  * ground it stands on: clock, chance, sockets, HTTP, disk, database and codec. Layers end in the
- * opposite order: doors first, then what is in flight, the ledger's backlog, the journal last.
+ * opposite order: doors first, then what is in flight, the ledger's backlog, the journal; and last
+ * the admin listener, which tells of it.
  */
 
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Scope } from "effect"
 import { ControlActors } from "./actor/control-actor.ts"
 import { HotActors } from "./actor/hot-actor.ts"
 import { Timers } from "./actor/timers.ts"
@@ -43,11 +44,11 @@ import {
   upstreamOptions
 } from "./switch/options.ts"
 import {
-  countedReload,
   CurrentConfig,
   currentConfigLayer,
   endings,
   machineGround,
+  makeReload,
   prepare,
   type Prepared,
   productionGround,
@@ -132,6 +133,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
 export const runSwitch = (run: SwitchRun) =>
   Effect.gen(function*() {
     const { loaded } = run
+    const outside = yield* Effect.scope
     const prepared = yield* prepare(loaded)
     const ends = yield* endings
     const ground = productionGround(loaded, prepared, ends.onJournalFailed)
@@ -147,16 +149,17 @@ export const runSwitch = (run: SwitchRun) =>
       yield* startRegistry(whole)
       if (run.journalLost) office.audit(journalLostEntry)
       const context = yield* Effect.context<Layer.Success<typeof layer>>()
-      const reload = Effect.provideContext(countedReload(run.path), context)
-      run.onHangup(() => Effect.runForkWith(context)(reload))
+      const reloadFor = yield* makeReload(run.path)
+      run.onHangup(() => Effect.runForkWith(context)(reloadFor("SIGHUP")))
+      const reload = Effect.provideContext(reloadFor("admin"), context)
       const { drain, isDraining } = ends
       yield* watchGauges(current.get)
-      yield* serveAdmin(
-        loaded.config.admin,
-        yield* makeFaces({ loaded: current.get, reload, drain, isDraining })
-      )
+      const faces = yield* makeFaces({ loaded: current.get, reload, drain, isDraining })
+      // The last door to close: a drain is watched through it.
+      yield* Scope.provide(serveAdmin(loaded.config.admin, faces), outside)
       yield* ends.wait
     }).pipe(Effect.scoped, Effect.provide(layer))
   }).pipe(
+    Effect.scoped,
     Effect.catch((failure) => Effect.fail(new SwitchStopped({ message: startLine(failure) })))
   )

@@ -25,19 +25,21 @@ export const serveAdmin = Effect.fn("serveAdmin")(
     const run = yield* FiberSet.makeRuntime()
     return yield* http.serve(
       { name: "admin", host: options.host, port: options.port, maxBodyBytes },
-      (request, respond) => {
-        const answer = answerTo(faces, options.host, request)
-        if (!Effect.isEffect(answer)) return respond(answer)
-        run(answer.pipe(
-          Effect.catchCause((cause) =>
-            Effect.as(
-              Effect.logError("admin-answer-failed", { path: request.path }, cause),
-              refusal(500, "something broke while answering; the log says what")
-            )
-          ),
-          Effect.map(respond)
-        ))
-      }
+      (request, respond) =>
+        void run(
+          Effect.suspend(() => {
+            const answer = answerTo(faces, options.host, request)
+            return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
+          }).pipe(
+            Effect.catchCause((cause) =>
+              Effect.as(
+                Effect.logError("admin-answer-failed", { path: request.path }, cause),
+                refusal(500, "something broke while answering; the log says what")
+              )
+            ),
+            Effect.map(respond)
+          )
+        )
     )
   }
 )

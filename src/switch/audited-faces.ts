@@ -1,4 +1,7 @@
-/** The same faces, and everything that an operator changes through them in the audit log. */
+/**
+ * The same faces, and everything that an operator changes through them in the audit log. Reloads
+ * are there by themselves, because a signal asks for them too.
+ */
 
 import { Effect } from "effect"
 import type { AdminFaces } from "../admin/faces.ts"
@@ -34,14 +37,6 @@ export function auditedFaces(faces: AdminFaces, audit: BackOfficeShape["audit"])
           (done) => note("exception.resolve", id, done, words)
         )
     },
-    reload: Effect.map(faces.reload, (report) => {
-      const { changes, refused, version } = report
-      const words = (refused.length > 0 ? refused : changes).join("; ").slice(0, maxDetail)
-      note("reload", `version ${version}`, refused.length === 0, words)
-      return report
-    }),
     drain: Effect.andThen(Effect.sync(() => note("drain", "", true)), faces.drain)
   }
 }
-
-const maxDetail = 2_000

@@ -5,7 +5,7 @@
  */
 
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Context, Deferred, Effect, Layer, Schema } from "effect"
+import { Context, Deferred, Effect, Layer, Schema, Semaphore } from "effect"
 import { Timers } from "../actor/timers.ts"
 import type { ReloadReport } from "../admin/faces.ts"
 import { pooledCodecLayer } from "../codec/codec-layer.ts"
@@ -35,6 +35,7 @@ import { isFault } from "../security/security-fault.ts"
 import { type VaultKeys, vaultKeysOf } from "../security/vault.ts"
 import { EstateControl } from "../session/estate.ts"
 import { UpstreamControl } from "../upstream/upstreams.ts"
+import { operator } from "./audited-faces.ts"
 import { BackOffice, backOfficeLayer } from "./back-office.ts"
 import { noteInForce } from "./config-in-force.ts"
 import { isJournalLost } from "./lost-journal.ts"
@@ -168,26 +169,31 @@ export const startRegistry = Effect.fnUntraced(function*(loaded: LoadedConfig) {
 })
 
 /** Reads the file again; what can change live does, what cannot is refused by name. */
-export const reloadFrom = (path: string) =>
+const reloadFrom = (path: string) =>
   Effect.gen(function*() {
     const current = yield* CurrentConfig
     const office = yield* BackOffice
-    const before = current.get()
-    const { version } = before.config
-    const result = yield* loadConfig(path, version).pipe(
+    const refuse = (refused: ReadonlyArray<string>): ReloadReport => ({
+      version: current.get().config.version,
+      changes: [],
+      refused
+    })
+    const result = yield* loadConfig(path).pipe(
       Effect.provide(NodeFileSystem.layer),
       Effect.result
     )
     if (result._tag === "Failure") {
       const { failure } = result
-      const refused = "faults" in failure ? failure.faults.map(faultLine) : [String(failure)]
-      return { version, changes: [], refused }
+      return refuse("faults" in failure ? failure.faults.map(faultLine) : [String(failure)])
     }
     const registry = isDatabase(result.success)
-      ? yield* Effect.orElseSucceed(readRegistry, () => ({ terminals: before.terminals }))
+      ? yield* Effect.orElseSucceed(readRegistry, () => ({ terminals: current.get().terminals }))
       : { terminals: result.success.terminals }
-    if ("problems" in registry) return { version, changes: [], refused: registry.problems }
-    const after = { ...result.success, terminals: registry.terminals }
+    if ("problems" in registry) return refuse(registry.problems)
+    // The registry may have come into force meanwhile, under a version of its own.
+    const before = current.get()
+    const read = { ...result.success, terminals: registry.terminals }
+    const after = underVersion(read, before.config.version + 1)
     const report = yield* putInForce(before, after)
     if (report.refused.length === 0) {
       current.set(after)
@@ -234,15 +240,31 @@ export const putInForce = Effect.fnUntraced(
   }
 )
 
-/** The same, counted by what became of it. */
-export const countedReload = (path: string) =>
-  Effect.gen(function*() {
-    const { metrics } = yield* Observatory
-    const report = yield* reloadFrom(path)
-    const result = report.refused.length > 0 ? "refused" : "applied"
-    metrics.config_reloads_total.of(result).add()
-    return report
-  })
+/** Of what a reload changed, or why it was refused, in its log line and its audit entry. */
+const maxReloadDetail = 2_000
+
+/** Reloads of a file, one after the other; each is counted, said, and on record. */
+export const makeReload = Effect.fnUntraced(function*(path: string) {
+  const { lines, metrics } = yield* Observatory
+  const { audit } = yield* BackOffice
+  const one = yield* Semaphore.make(1)
+  return (origin: "admin" | "SIGHUP") =>
+    one.withPermits(1)(Effect.map(reloadFrom(path), (report) => {
+      const { changes, refused, version } = report
+      const applied = refused.length === 0
+      metrics.config_reloads_total.of(applied ? "applied" : "refused").add()
+      const detail = (applied ? changes : refused).join("; ").slice(0, maxReloadDetail)
+      lines.write(applied ? "info" : "warn", applied ? "reloaded" : "reload-refused", {
+        origin,
+        version,
+        detail
+      })
+      const target = `version ${version}`
+      const outcome = applied ? "done" : "refused"
+      audit({ actor: operator, origin, action: "reload", target, outcome, detail })
+      return report
+    }))
+})
 
 export const underVersion = (loaded: LoadedConfig, version: number): LoadedConfig => ({
   ...loaded,
@@ -262,7 +284,9 @@ export const endings = Effect.gen(function*() {
     drain: Deferred.succeed(drained, undefined).pipe(Effect.asVoid),
     isDraining: () => Deferred.isDoneUnsafe(drained),
     onJournalFailed: () => Deferred.doneUnsafe(failed, Effect.fail(stopped)),
-    wait: Effect.raceFirst(Deferred.await(drained), Deferred.await(failed))
+    wait: Effect.raceFirst(Deferred.await(drained), Deferred.await(failed)).pipe(
+      Effect.onInterrupt(() => Deferred.succeed(drained, undefined))
+    )
   }
 })
 

@@ -144,13 +144,17 @@ describe("the admin listener", () => {
     const away = Effect.fail({ _tag: "LedgerUnavailable" })
     const { faces } = makeFaces({
       transactions: { search: () => away },
-      reload: Effect.die("broken")
+      reload: Effect.die("broken"),
+      scrape: () => {
+        throw new Error("broken")
+      }
     })
     return asking(faces, (ask) =>
       Effect.gen(function*() {
         const { status, text } = yield* ask("/api/transactions?rrn=1")
         expect([status, text]).toEqual([503, expect.stringContaining("PostgreSQL is away")])
         expect((yield* ask("/api/reload", post({}))).status).toBe(500)
+        expect((yield* ask("/metrics")).status).toBe(500)
         expect((yield* ask("/livez")).status).toBe(200)
       }))
   })

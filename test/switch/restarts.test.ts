@@ -54,6 +54,12 @@ const imports = () =>
       WHERE action = 'estate.import' ORDER BY sequence`
   )
 
+const reloads = () =>
+  queried((sql) =>
+    sql<{ origin: string; outcome: string; detail: string }>`SELECT origin, outcome, detail
+      FROM audit_log WHERE action = 'reload' ORDER BY sequence`
+  )
+
 it("a configuration that changed has the next version, by reload or by restart", async () => {
   expect(await version()).toBe(1)
   edit(running.config, (yaml) => yaml.replace("name: unionpay-cards", "name: cards-of-unionpay"))
@@ -64,6 +70,25 @@ it("a configuration that changed has the next version, by reload or by restart",
   child = running.start("start")
   await running.isReady()
   expect(await version()).toBe(3)
+}, 60_000)
+
+it("no two reloads make one version, and one by a signal is said and on record", async () => {
+  const before = await version()
+  const reported = await Promise.all([1, 2].map(async () => {
+    const { out } = await running.ask("reload", "--format", "json")
+    return (JSON.parse(out) as { readonly version: number }).version
+  }))
+  expect(reported.toSorted()).toEqual([before + 1, before + 2])
+  edit(running.config, (yaml) => `${yaml}\nbogus: 1\n`)
+  child.kill("SIGHUP")
+  await eventually(() => running.log().includes("reload-refused"), "a line in the log")
+  expect(running.log()).toContain("bogus: unknown key")
+  edit(running.config, (yaml) => yaml.replace("\nbogus: 1\n", ""))
+  await eventually(async () => (await reloads()).at(-1)?.origin === "SIGHUP", "an audit entry")
+  expect((await reloads()).at(-1)).toMatchObject({
+    outcome: "refused",
+    detail: expect.stringContaining("bogus: unknown key")
+  })
 }, 60_000)
 
 it("the estate is in PostgreSQL, and follows an import", async () => {

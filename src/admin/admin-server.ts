@@ -5,6 +5,7 @@
  */
 
 import { Effect, FiberSet } from "effect"
+import { isIP } from "node:net"
 import { Http, type HttpRequest, type HttpResponse } from "../domain/ports/http.ts"
 import { jsonAnswer, refusal } from "./answers.ts"
 import type { AdminFaces } from "./faces.ts"
@@ -98,7 +99,8 @@ function match(pattern: string, path: string): Map<string, string> | undefined {
 
 function percentDecoded(word: string): string | undefined {
   try {
-    return decodeURIComponent(word)
+    const decoded = decodeURIComponent(word)
+    return /\p{Cc}/u.test(decoded) ? undefined : decoded
   } catch {
     return undefined
   }
@@ -120,5 +122,5 @@ function bodyOf(request: HttpRequest): Readonly<Record<string, unknown>> | undef
 /** A name that a stranger's DNS could give to our loopback address is refused (DNS rebinding). */
 function isOurName(header: string, host: string): boolean {
   const name = header.replace(/:\d+$/, "").replace(/^\[|\]$/g, "")
-  return name === "localhost" || name === host || /^[\d.]+$/.test(name) || name.includes(":")
+  return name === "localhost" || name === host || isIP(name) !== 0
 }

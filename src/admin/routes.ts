@@ -4,6 +4,7 @@
  */
 
 import { Effect } from "effect"
+import { isDay } from "../domain/business-day.ts"
 import type { HttpResponse } from "../domain/ports/http.ts"
 import { prometheusContentType } from "../observe/prometheus-text.ts"
 import { jsonAnswer, refusal, textAnswer } from "./answers.ts"
@@ -73,20 +74,26 @@ export const routes: ReadonlyArray<Route> = [
   }),
   get("/healthz", "Journal mode, versions, and invariants that were given up.", (faces) => {
     const found = obstacles(faces.readiness)
-    const journal = faces.readiness.journal()
-    return jsonAnswer({ ready: found.length === 0, obstacles: found, journal, ...faces.health() })
+    return jsonAnswer({ ready: found.length === 0, obstacles: found, ...faces.health() })
   }),
 
   get(
     "/api/sessions",
     "Sessions; `terminal`, `limit`.",
     ({ sessions }, { query }) =>
-      jsonAnswer(sessions.list(query.get("terminal") ?? undefined, limitOf(query)))
+      limited(
+        query,
+        (limit) => jsonAnswer(sessions.list(query.get("terminal") ?? undefined, limit))
+      )
   ),
   get("/api/sessions/ended", "Why the last ones ended; `terminal`, `limit`.", (
     { sessions },
     { query }
-  ) => jsonAnswer(sessions.ended(query.get("terminal") ?? undefined, limitOf(query)))),
+  ) =>
+    limited(
+      query,
+      (limit) => jsonAnswer(sessions.ended(query.get("terminal") ?? undefined, limit))
+    )),
   act(
     "/api/sessions/:terminal/close",
     "Ends a terminal's session.",
@@ -119,12 +126,15 @@ export const routes: ReadonlyArray<Route> = [
   get("/api/advices", "Reversals and other advices not yet taken; `limit`.", (
     { advices },
     { query }
-  ) => jsonAnswer(advices.list(limitOf(query)))),
+  ) => limited(query, (limit) => jsonAnswer(advices.list(limit)))),
   get(
     "/api/exceptions",
     "What was handed to a human; `limit`.",
     ({ exceptions }, { query }) =>
-      orAway(exceptions.list(limitOf(query)).pipe(Effect.map((rows) => jsonAnswer(rows))))
+      limited(
+        query,
+        (limit) => orAway(exceptions.list(limit).pipe(Effect.map((rows) => jsonAnswer(rows))))
+      )
   ),
   act("/api/exceptions/:id/resolve", "`{note}`: closes an exception with a reason.", (
     { exceptions },
@@ -140,11 +150,13 @@ export const routes: ReadonlyArray<Route> = [
     ))
   }),
   get("/api/transactions", `Search by ${queryWords}; \`limit\`.`, ({ transactions }, { query }) => {
-    const asked = queryOf(query)
-    if (Object.keys(asked).length === 1) return refusal(400, `give one of ${queryWords}`)
-    const fault = malformed(asked)
-    if (fault !== undefined) return refusal(400, fault)
-    return orAway(transactions.search(asked).pipe(Effect.map((rows) => jsonAnswer(rows))))
+    return limited(query, (limit) => {
+      const asked = queryOf(query, limit)
+      if (Object.keys(asked).length === 1) return refusal(400, `give one of ${queryWords}`)
+      const fault = malformed(asked)
+      if (fault !== undefined) return refusal(400, fault)
+      return orAway(transactions.search(asked).pipe(Effect.map((rows) => jsonAnswer(rows))))
+    })
   }),
 
   post("/api/lab/decode", "`{hex}`: reads a message, masked; nothing of it is kept.", (
@@ -185,9 +197,11 @@ function orAway(
   )
 }
 
-function limitOf(query: URLSearchParams): number {
+function limited(query: URLSearchParams, answer: (limit: number) => Answer): Answer {
   const limit = Number(query.get("limit") ?? usualRows)
-  return Number.isSafeInteger(limit) && limit > 0 ? Math.min(limit, mostRows) : usualRows
+  return Number.isSafeInteger(limit) && limit > 0
+    ? answer(Math.min(limit, mostRows))
+    : refusal(400, "limit: expected a whole number from 1 on")
 }
 
 function linkOf(names: ReadonlyMap<string, string>): number {
@@ -196,23 +210,24 @@ function linkOf(names: ReadonlyMap<string, string>): number {
 }
 
 /** Why PostgreSQL could not read it. */
-function malformed({ amount, day, id }: TransactionQuery): string | undefined {
+function malformed({ amount, day, id, ...texts }: TransactionQuery): string | undefined {
   if (id !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) {
     return "id: expected a UUID in lower case"
   }
-  if (day !== undefined && Number.isNaN(Date.parse(/^\d{4}-\d\d-\d\d$/.test(day) ? day : ""))) {
-    return "day: expected YYYY-MM-DD"
+  if (day !== undefined && !isDay(day)) return "day: expected YYYY-MM-DD"
+  for (const [key, text] of Object.entries(texts)) {
+    if (/[^\x20-\x7E]/.test(String(text))) return `${key}: expected printable ASCII characters`
   }
   const isAmount = amount === undefined || (Number.isSafeInteger(amount) && amount >= 0)
   return isAmount ? undefined : "amount: expected minor units"
 }
 
-function queryOf(query: URLSearchParams): TransactionQuery {
+function queryOf(query: URLSearchParams, limit: number): TransactionQuery {
   const given = queryKeys.map((key) => [key, query.get(key) ?? ""] as const)
   const amount = query.get("amount") ?? ""
   return {
     ...Object.fromEntries(given.filter(([, value]) => value !== "")),
     ...(amount === "" ? {} : { amount: Number(amount) }),
-    limit: limitOf(query)
+    limit
   }
 }

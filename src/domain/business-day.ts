@@ -104,3 +104,9 @@ export function nextDay(date: string): string {
   const [year = 0, month = 1, day = 1] = date.split("-").map(Number)
   return new Date(Date.UTC(year, month - 1, day + 1)).toISOString().slice(0, 10)
 }
+
+/** A day of the calendar, as `YYYY-MM-DD`: the 30th of February is none. */
+export function isDay(text: string): boolean {
+  const ms = /^\d{4}-\d\d-\d\d$/.test(text) && text > "0001" ? Date.parse(text) : Number.NaN
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text)
+}

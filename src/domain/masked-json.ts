@@ -23,6 +23,8 @@ function shown(this: Readonly<Record<string, unknown>>, key: string, given: unkn
 }
 
 function maskedNumber(value: number): unknown {
+  // The digits behind a point are nobody's card number.
+  if (!Number.isInteger(value)) return value
   const text = String(value)
   return maskText(text) === text ? value : maskPan(text)
 }

@@ -86,8 +86,8 @@ function rowOf(line: SeenLine, nowMs: number): SessionRow {
     remote: line.remote,
     state: line.state(),
     terminals: line.terminals(),
-    ageMs: nowMs - line.openedMs,
-    idleMs: nowMs - line.lastMs,
+    ageMs: Math.round(nowMs - line.openedMs),
+    idleMs: Math.round(nowMs - line.lastMs),
     messages: line.messages,
     owed: line.owed,
     pendingBytes: line.pendingBytes()

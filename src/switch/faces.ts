@@ -10,7 +10,7 @@ import type { LoadedConfig } from "../config/loaded.ts"
 import { consoleFiles } from "../console/console.ts"
 import type { TransactionId } from "../domain/brand.ts"
 import { Advices } from "../domain/ports/advices.ts"
-import { Journal } from "../domain/ports/journal.ts"
+import { Journal, type JournalHealth } from "../domain/ports/journal.ts"
 import { LedgerHealth, type LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { Terminals } from "../domain/ports/terminals.ts"
 import { Transactions } from "../domain/ports/transactions.ts"
@@ -62,8 +62,6 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
       upstreams: () => upstreams.status()
     },
     health: () => {
-      const { bytes, commitP50Ms, commitP99Ms, feedPending, givenUp, level, maxBytes, mode } =
-        journal.health()
       const { config } = controls.loaded()
       return {
         node: config.node,
@@ -72,7 +70,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
         terminals: terminals.count(),
         sessions: sessions.counts(),
         inFlight: transactions.inFlight(),
-        journal: { mode, givenUp, level, bytes, maxBytes, feedPending, commitP50Ms, commitP99Ms },
+        journal: journalFace(journal.health()),
         ledger: ledger.status(),
         advices: Object.fromEntries(advices.pending())
       }
@@ -100,6 +98,22 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
   }
   return auditedFaces(faces, audit)
 })
+
+function journalFace(health: JournalHealth) {
+  const { bytes, commitP50Ms, commitP99Ms, feedPending, givenUp, level, maxBytes, mode } = health
+  // A hundredth of a millisecond is finer than anybody asks.
+  const rounded = (ms: number): number => Math.round(ms * 100) / 100
+  return {
+    mode,
+    givenUp,
+    level,
+    bytes,
+    maxBytes,
+    feedPending,
+    commitP50Ms: rounded(commitP50Ms),
+    commitP99Ms: rounded(commitP99Ms)
+  }
+}
 
 function sessionFace(sessions: SessionsViewShape): AdminFaces["sessions"] {
   return {

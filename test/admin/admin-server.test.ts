@@ -124,6 +124,12 @@ describe("the admin listener", () => {
         }
         const headers = new Map([["host", "evil.example.org:8080"]])
         expect(answerTo(faces, "127.0.0.1", { ...rebound, headers })).toMatchObject({ status: 421 })
+        const bare = new Map([["host", "evil.example.org:"]])
+        expect(answerTo(faces, "127.0.0.1", { ...rebound, headers: bare }))
+          .toMatchObject({ status: 421 })
+        const ours = new Map([["host", "[::1]:8080"]])
+        expect(answerTo(faces, "127.0.0.1", { ...rebound, path: "/api/sessions", headers: ours }))
+          .toMatchObject({ status: 200 })
         expect(calls).toEqual([])
       }))
   })
@@ -137,6 +143,22 @@ describe("the admin listener", () => {
         expect(text).toContain("411111******1111")
         expect(JSON.parse(text)).toMatchObject([{ sealed: "3 bytes" }])
         expect(calls).toEqual(["search {\"rrn\":\"123\",\"limit\":10000}"])
+      }))
+  })
+
+  it.live("blames the question, not PostgreSQL, for what nobody could look up", () => {
+    const { calls, faces } = makeFaces()
+    return asking(faces, (ask) =>
+      Effect.gen(function*() {
+        const wrong = ["day=2026-02-30", "day=0000-01-01", "rrn=%00", "rrn=1&limit=0", "id=x"]
+        for (const query of wrong) {
+          expect([query, (yield* ask(`/api/transactions?${query}`)).status]).toEqual([query, 400])
+        }
+        for (const path of ["sessions?limit=x", "advices?limit=-1", "exceptions?limit=1.5"]) {
+          expect((yield* ask(`/api/${path}`)).status).toBe(400)
+        }
+        expect((yield* ask("/api/sessions/%00/close", post({}))).status).toBe(404)
+        expect(calls).toEqual([])
       }))
   })
 

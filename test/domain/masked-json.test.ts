@@ -18,6 +18,13 @@ describe("masked JSON", () => {
     })
   })
 
+  it("leaves a number with a fraction a number, whatever its digits are", () => {
+    const some = Array.from({ length: 100 }, (_, each) => 1 + (411_111_111_111_111 + each) / 1e15)
+    const ms = some.filter((each) => maskText(String(each)) !== String(each))
+    expect(ms).not.toEqual([])
+    expect(JSON.parse(maskedJson(ms))).toEqual(ms)
+  })
+
   it("shows the length of bytes and not one of them, whatever holds them", () => {
     const bytes = [Buffer.from([1, 2]), new Uint8Array([3]), { inner: Buffer.from([255]) }]
     expect(JSON.parse(maskedJson(bytes))).toEqual(["2 bytes", "1 bytes", { inner: "1 bytes" }])

@@ -6,6 +6,7 @@
 
 import { Clock, Effect } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { createSecureContext } from "node:tls"
 import type { LinkTls, SwitchConfig } from "../domain/config.ts"
 import { readText } from "./named-files.ts"
 
@@ -23,6 +24,11 @@ const keyKind = {
   words: "a private key, PEM, without a passphrase"
 }
 
+const revocationKind = {
+  read: (text: string) => createSecureContext({ crl: text }),
+  words: "a list of revoked certificates, PEM"
+}
+
 export const checkCertificates = Effect.fnUntraced(
   function*({ listeners, upstreams }: Ends, fault: Fault) {
     for (const [index, { tls }] of listeners.entries()) {
@@ -34,7 +40,9 @@ export const checkCertificates = Effect.fnUntraced(
   }
 )
 
-type TlsFiles = Pick<LinkTls, "authorityFile" | "certificateFile" | "keyFile">
+type TlsFiles = Pick<LinkTls, "authorityFile" | "certificateFile" | "keyFile"> & {
+  readonly revocationFile?: string
+}
 
 const checkFiles = Effect.fnUntraced(function*(at: string, tls: TlsFiles, fault: Fault) {
   const certificate = yield* loaded(
@@ -45,6 +53,7 @@ const checkFiles = Effect.fnUntraced(function*(at: string, tls: TlsFiles, fault:
   )
   const key = yield* loaded(`${at}.keyFile`, tls.keyFile, fault, keyKind)
   yield* loaded(`${at}.authorityFile`, tls.authorityFile, fault, certificateKind)
+  yield* loaded(`${at}.revocationFile`, tls.revocationFile, fault, revocationKind)
   if (certificate === undefined) return
   const endsMs = Date.parse(certificate.validTo)
   if (endsMs <= (yield* Clock.currentTimeMillis)) {

@@ -73,8 +73,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
 type Fault = (path: string, problem: string) => void
 
 function unreadable(file: string, why: string, advice: string): ConfigFault {
-  const words = why === "NotFound" ? "no such file" : why
-  return { file, line: 0, path: "", problem: `cannot be read: ${words}; ${advice}` }
+  return { file, line: 0, path: "", problem: `cannot be read: ${why}; ${advice}` }
 }
 
 /** Every place of the file that names something to load: the name and the path of its key. */

@@ -4,7 +4,7 @@
  * hold: each is read and compiled once, and all faults of all files are collected.
  */
 
-import { Effect, FileSystem } from "effect"
+import { Effect, FileSystem, type PlatformError } from "effect"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -50,8 +50,13 @@ export class NamedFiles {
     const short = `${folder}/${name}.yaml`
     for (const base of this.#folders) {
       const file = join(base, short)
-      const text = yield* readText(file).pipe(Effect.orElseSucceed(() => undefined))
-      if (text === undefined) continue
+      const read = yield* Effect.result(readText(file))
+      if (read._tag === "Failure") {
+        if (read.failure === absent) continue
+        reference.fault(reference.path, `${file} cannot be read: ${read.failure}`)
+        return undefined
+      }
+      const text = read.success
       this.digests.set(short, createHash("sha256").update(text).digest("hex"))
       const source = new YamlSource(file, text)
       const plain = source.faults.length === 0 ? source.plain() : undefined
@@ -85,13 +90,16 @@ export class NamedFiles {
   })
 }
 
-/** A text file of bearable size. Fails with a word that says why. */
+const absent = "no such file"
+
+const whyNot = ({ reason: { _tag } }: PlatformError.PlatformError): string =>
+  _tag === "NotFound" ? absent : _tag
+
+/** A text file of bearable size. Fails with words that say why. */
 export const readText = Effect.fnUntraced(function*(path: string) {
   const files = yield* FileSystem.FileSystem
-  const stat = yield* files.stat(path).pipe(Effect.mapError((error) => error.reason._tag as string))
+  const stat = yield* files.stat(path).pipe(Effect.mapError(whyNot))
   if (stat.type === "Directory") return yield* Effect.fail("is a folder")
   if (Number(stat.size) > maxFileBytes) return yield* Effect.fail("too large")
-  return yield* files.readFileString(path).pipe(
-    Effect.mapError((error) => error.reason._tag as string)
-  )
+  return yield* files.readFileString(path).pipe(Effect.mapError(whyNot))
 })

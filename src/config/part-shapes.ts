@@ -23,10 +23,10 @@ export const name = text(
   /^[A-Za-z][A-Za-z0-9_-]{0,39}$/
 )
 
-/** A key of the key store. */
 /** Local time of day. */
 export const cutOverTime = text("a time HH:MM", /^(?:[01]\d|2[0-3]):[0-5]\d$/)
 
+/** A key of the key store. */
 export const keyName = text(
   "the name of a key: letters, digits, dots, - and _",
   /^[A-Za-z0-9._-]{1,64}$/

@@ -3,6 +3,7 @@
  * to exist, deadlines nest, and what is unsafe was said to be meant. Pure; each fault has a path.
  */
 
+import { isIP } from "node:net"
 import type {
   AccountConfig,
   ListenerConfig,
@@ -144,6 +145,17 @@ function checkListener(
   if (tls !== undefined && tls.clientCertificate !== "none" && tls.authorityFile === undefined) {
     fault(`${path}.tls.authorityFile`, "needed to judge client certificates")
   }
+  const { echoAfterIdleMs } = config.sessions
+  if (listener.kind === "iso8583" && echoAfterIdleMs >= listener.idleMs) {
+    fault(
+      `${path}.idleMs`,
+      `${listener.idleMs} is not above sessions.echoAfterIdleMs ${echoAfterIdleMs}: a session ` +
+        "would end before it is asked for an echo"
+    )
+  }
+  listener.balancers?.forEach((address, index) => {
+    if (isIP(address) === 0) fault(`${path}.balancers[${index}]`, `${address} is no IP address`)
+  })
   if (listener.frameMs > listener.idleMs) {
     fault(`${path}.frameMs`, "above idleMs: a frame could outlive its session")
   }
@@ -152,13 +164,24 @@ function checkListener(
   }
 }
 
+function checkOrder<Key extends string>(
+  path: string,
+  times: Readonly<Record<Key, number>>,
+  low: Key,
+  high: Key,
+  fault: Fault
+): void {
+  if (times[low] <= times[high]) return
+  fault(`${path}.${low}`, `${times[low]} is above ${path.split(".").at(-1)}.${high} ${times[high]}`)
+}
+
 function checkUpstream(
   upstream: UpstreamConfig,
   path: string,
   { timeouts }: Omit<SwitchConfig, "version">,
   fault: Fault
 ): void {
-  const { advice, breaker, reconnect } = upstream
+  const { advice, breaker, inquiry, reconnect } = upstream
   if (upstream.timeoutMs + timeouts.marginMs >= timeouts.terminalMs) {
     fault(
       `${path}.timeoutMs`,
@@ -166,13 +189,17 @@ function checkUpstream(
         `timeouts.terminalMs ${timeouts.terminalMs}, or terminals give up before we know`
     )
   }
-  const ordered = (low: string, lowMs: number, high: string, highMs: number) => {
-    if (lowMs > highMs) fault(`${path}.${low}`, `${lowMs} is above ${high} ${highMs}`)
-  }
-  ordered("reconnect.firstMs", reconnect.firstMs, "reconnect.maxMs", reconnect.maxMs)
-  ordered("breaker.openMs", breaker.openMs, "breaker.maxOpenMs", breaker.maxOpenMs)
-  ordered("advice.firstMs", advice.firstMs, "advice.maxMs", advice.maxMs)
-  ordered("advice.maxMs", advice.maxMs, "advice.expireAfterMs", advice.expireAfterMs)
+  const ordered = <Key extends string>(
+    part: string,
+    times: Readonly<Record<Key, number>>,
+    low: Key,
+    high: Key
+  ) => checkOrder(`${path}.${part}`, times, low, high, fault)
+  ordered("reconnect", reconnect, "firstMs", "maxMs")
+  ordered("breaker", breaker, "openMs", "maxOpenMs")
+  ordered("advice", advice, "firstMs", "maxMs")
+  ordered("advice", advice, "maxMs", "expireAfterMs")
+  if (inquiry !== undefined) ordered("inquiry", inquiry, "firstMs", "giveUpMs")
   if (breaker.slowMs >= upstream.timeoutMs) {
     fault(
       `${path}.breaker.slowMs`,
@@ -259,7 +286,10 @@ function checkRoutes(config: Omit<SwitchConfig, "version">, fault: Fault): void 
 }
 
 function checkHouse(config: Omit<SwitchConfig, "version">, fault: Fault): void {
-  const { journal, timeouts } = config
+  const { journal, keyStore: { hsm }, timeouts } = config
+  if (hsm !== undefined) {
+    checkOrder("keyStore.hsm.reconnect", hsm.reconnect, "firstMs", "maxMs", fault)
+  }
   if (journal.mode !== "strict" && !journal.unsafe) {
     fault("journal.mode", `${journal.mode} may lose money when power fails; say unsafe: true`)
   }

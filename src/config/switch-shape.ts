@@ -6,16 +6,7 @@
 import type { HsmConfig, SwitchConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
 import { listenerShape } from "./listener-shape.ts"
-import {
-  accountShape,
-  bounded,
-  cutOverTime,
-  host,
-  name,
-  port,
-  secretShape,
-  word
-} from "./part-shapes.ts"
+import { accountShape, bounded, cutOverTime, host, name, port, secretShape } from "./part-shapes.ts"
 import { routeShape } from "./route-shape.ts"
 import {
   choice,
@@ -127,12 +118,12 @@ const codec = record({
 })
 
 const admin = record({
-  host: defaulted(word, "127.0.0.1", "Address of the admin listener; it asks for no password."),
+  host: defaulted(host, "127.0.0.1", "Address of the admin listener; it asks for no password."),
   port: defaulted(port, 8080, "Metrics, probes, console and the JSON API.")
 })
 
 const publicHttp = record({
-  host: defaulted(word, "127.0.0.1", "Address of the public HTTP listener."),
+  host: defaulted(host, "127.0.0.1", "Address of the public HTTP listener."),
   port: defaulted(port, 8081, "Webhooks of the wallets, and the pay page."),
   url: optional(
     text("an http or https URL without a path", /^https?:\/\/[A-Za-z0-9.:_-]{1,200}$/),

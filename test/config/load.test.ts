@@ -4,7 +4,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe } from "vitest"
@@ -119,6 +119,15 @@ describe("faults", () => {
       )
     }))
 
+  it.live("are given for a dialect beside the file that cannot be read: none takes its place", () =>
+    Effect.gen(function*() {
+      const path = written("unread", { "a.yaml": small, "terminals.csv": terminals })
+      mkdirSync(join(folder, "unread", "dialects", "iso87-ascii.yaml"), { recursive: true })
+      expect((yield* faults(path)).join()).toMatch(
+        /listeners\[0\]\.dialect: .*iso87-ascii\.yaml cannot be read: is a folder/
+      )
+    }))
+
   it.live("are given when two upstreams of one dialect want different mappings", () =>
     Effect.gen(function*() {
       const text = small
@@ -161,9 +170,36 @@ describe("certificates", () => {
         "tls/a.yaml:2: listeners[0].tls.keyFile: is not the key of the certificate"
       ])
       const wrong = yield* faults(withTls("no.key", "gone.pem"))
-      expect(wrong.join("\n")).toMatch(/certificateFile: .*gone\.pem cannot be read: NotFound/)
+      expect(wrong.join("\n")).toMatch(/certificateFile: .*gone\.pem cannot be read: no such file/)
       expect(wrong.join("\n")).toMatch(/keyFile: .*no\.key is not a private key/)
       expect(wrong.join("\n")).not.toContain("c2VjcmV0")
+    }))
+
+  it.live("are looked at on links to upstreams too, and so are lists of revoked ones", () =>
+    Effect.gen(function*() {
+      const path = withTls(file("server.key"), file("server.pem"))
+      const text = readFileSync(path, "utf8")
+        .replace("certificateFile", `revocationFile: ${file("server.key")}, certificateFile`)
+        .replace(
+          "links:",
+          `tls: { authorityFile: no.pem, keyFile: ${file("stranger.key")}, certificateFile: ${
+            file("server.pem")
+          } }\n    links:`
+        )
+      writeFileSync(path, text)
+      const found = (yield* faults(path)).join("\n")
+      expect(found).toMatch(/listeners\[0\]\.tls\.revocationFile: .* is not a list of revoked/)
+      expect(found).toMatch(/upstreams\[0\]\.tls\.authorityFile: .*no\.pem cannot be read/)
+      expect(found).toMatch(/upstreams\[0\]\.tls\.keyFile: is not the key of the certificate/)
+      const revoked = text
+        .replace(
+          `revocationFile: ${file("server.key")}`,
+          `revocationFile: ${file("revoked-one.pem")}`
+        )
+        .replace("authorityFile: no.pem, ", "")
+        .replace(file("stranger.key"), file("server.key"))
+      writeFileSync(path, revoked)
+      expect((yield* load(path)).config.upstreams[0]?.tls?.keyFile).toBe(file("server.key"))
     }))
 
   it.effect("are refused when they have ended", () =>

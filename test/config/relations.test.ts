@@ -129,6 +129,35 @@ describe("relations", () => {
       wallet(account("hmac, secret: { file: f }"), "account: shop"),
       /upstreams\[0\]\.inquiry: missing/
     ],
+    [
+      "a wallet that is given up before it is asked",
+      wallet(
+        account("hmac, secret: { file: f }"),
+        "account: shop\n    inquiry: { firstMs: 60000, giveUpMs: 1000 }"
+      ),
+      /upstreams\[0\]\.inquiry\.firstMs: 60000 is above inquiry\.giveUpMs 1000/
+    ],
+    [
+      "a security module that is dialled ever faster",
+      `${small}keyStore: { hsm: { file: f, links: [{}], reconnect: { firstMs: 9, maxMs: 9 } } }\n`
+        .replace("firstMs: 9", "firstMs: 60000").replace("maxMs: 9", "maxMs: 100"),
+      /keyStore\.hsm\.reconnect\.firstMs: 60000 is above reconnect\.maxMs 100/
+    ],
+    [
+      "sessions that end before they are asked for an echo",
+      `${small}sessions: { echoAfterIdleMs: 900000 }\n`,
+      /listeners\[0\]\.idleMs: 900000 is not above sessions\.echoAfterIdleMs 900000/
+    ],
+    [
+      "a balancer that is no address",
+      listener("balancers: [abc]"),
+      /listeners\[0\]\.balancers\[0\]: abc is no IP address/
+    ],
+    [
+      "an admin listener that is nowhere",
+      `${small}admin: { host: not an address }\n`,
+      /admin\.host: not an address: expected an address or a host name/
+    ],
     ["an acquirer with a URL", acquirer("url: http://127.0.0.1:1"), /url: only wallets/]
   ]
   for (const [what, text, expected] of cases) {

@@ -1,8 +1,9 @@
 /** `pointsman encode`: a message from its type and its values, as JSON. */
 
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { encodeDocument } from "../iso8583/document.ts"
 import { dialectOf, framingOf } from "./dialect-files.ts"
+import { readGiven } from "./given-file.ts"
 import { type Call, dialectFlag, type ExitCode, Refusal, type Verb } from "./verb.ts"
 
 async function documentOf(call: Call): Promise<unknown> {
@@ -10,7 +11,7 @@ async function documentOf(call: Call): Promise<unknown> {
   const text = word === undefined || word === "-"
     ? (await call.streams.input()).toString()
     : existsSync(word)
-    ? readFileSync(word, "utf8")
+    ? readGiven(word).toString()
     : word
   try {
     return JSON.parse(text)

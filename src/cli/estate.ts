@@ -4,7 +4,7 @@
  */
 
 import { Clock, Effect } from "effect"
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { renameSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { ConfigInvalid } from "../config/config-invalid.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
@@ -14,6 +14,7 @@ import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { appendAudit } from "../ledger/audit-log.ts"
 import { readEstate, replaceEstate } from "../ledger/estate-rows.ts"
 import { loadedConfig } from "./configuration.ts"
+import { readGiven } from "./given-file.ts"
 import { askLedger } from "./ledger-questions.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
@@ -123,11 +124,7 @@ const noted = (outcome: Outcome, detail: string) =>
  * reload that applies the file has its own.
  */
 async function note(call: Call, outcome: Outcome, detail: string): Promise<void> {
-  const { ledger } = (await loadedConfig(call)).config
   try {
-    if (ledger.url === undefined && !existsSync(ledger.dataPath)) {
-      throw new Refusal(3, "it begins with the first start of the switch")
-    }
     await askLedger(call, noted(outcome, detail))
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause
@@ -149,12 +146,7 @@ async function importedThere(
 
 async function imported(call: Call): Promise<0> {
   const file = call.parameters[0]!
-  let text: string
-  try {
-    text = readFileSync(file, "utf8")
-  } catch {
-    throw new Refusal(3, `${file}: cannot be read`)
-  }
+  const text = readGiven(file).toString()
   const parsed = parseTerminals(file, text)
   if ("faults" in parsed) {
     await note(call, "refused", `${parsed.faults.length} faults in ${basename(file)}`)

@@ -1,8 +1,8 @@
 /** `pointsman health`: exit code 0 when a new transaction could complete; for container probes. */
 
-import { adminFlag, replyOf } from "./running-switch.ts"
+import { adminFlag, refusalLine, replyOf } from "./running-switch.ts"
 import { writeRecord } from "./table.ts"
-import type { Verb } from "./verb.ts"
+import { Refusal, type Verb } from "./verb.ts"
 
 export const verb: Verb = {
   about:
@@ -19,8 +19,9 @@ export const verb: Verb = {
       const { status } = await replyOf(call, "GET", "/livez")
       return status === 200 ? 0 : 1
     }
-    const { body } = await replyOf(call, "GET", "/healthz")
-    const health = body as Readonly<Record<string, unknown>>
+    const reply = await replyOf(call, "GET", "/healthz")
+    if (reply.status !== 200) throw new Refusal(1, refusalLine(reply))
+    const health = reply.body as Readonly<Record<string, unknown>>
     writeRecord(call, health)
     return health["ready"] === true ? 0 : 1
   }

@@ -17,7 +17,8 @@ export function programHelp(): string {
     lines.push("")
   }
   lines.push(
-    "pointsman <verb> --help tells more. Data goes to standard output, talk to standard error.",
+    "pointsman <verb> --help tells more; pointsman --version says what this is.",
+    "Data goes to standard output, talk to standard error.",
     "Exit code: 0 fine, 1 a check failed, 2 wrong usage, 3 the environment.",
     ""
   )

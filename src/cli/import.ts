@@ -4,22 +4,19 @@
  */
 
 import { Effect } from "effect"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename } from "node:path"
 import { stringify } from "yaml"
 import { compileDialect } from "../iso8583/compile.ts"
 import { importJpos } from "../iso8583/import-jpos.ts"
 import { importMoov } from "../iso8583/import-moov.ts"
 import type { Imported } from "../iso8583/imported.ts"
+import { readGiven, writeGiven } from "./given-file.ts"
 import { type Call, type ExitCode, Refusal, type Verb } from "./verb.ts"
 
 async function textOf(call: Call, word: string | undefined): Promise<string> {
-  if (word === undefined || word === "-") return (await call.streams.input()).toString()
-  try {
-    return readFileSync(word, "utf8")
-  } catch {
-    throw new Refusal(2, `${word}: no such file`)
-  }
+  const fromInput = word === undefined || word === "-"
+  return (fromInput ? await call.streams.input() : readGiven(word)).toString()
 }
 
 function imported(text: string, form: string, name: string): Imported {
@@ -76,7 +73,7 @@ export const verb: Verb = {
     }
     const yaml = stringify(source)
     if (out === undefined) call.streams.raw(yaml)
-    else writeFileSync(out, yaml)
+    else writeGiven(out, yaml)
     return 0
   }
 }

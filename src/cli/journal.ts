@@ -30,10 +30,11 @@ async function looked<A>(look: Effect.Effect<A, JournalUnusable>): Promise<A> {
 
 async function inspected(call: Call): Promise<ExitCode> {
   const state = await looked(inspectJournal(await pathOf(call)))
-  const times = [state.oldestMs, state.newestMs].map((ms) =>
+  const { newestMs, oldestMs, ...rest } = state
+  const [oldest, newest] = [oldestMs, newestMs].map((ms) =>
     ms === undefined ? undefined : new Date(ms).toISOString()
   )
-  writeRecord(call, { ...state, oldestMs: times[0], newestMs: times[1] })
+  writeRecord(call, { oldest, newest, ...rest })
   return 0
 }
 

@@ -2,17 +2,26 @@
 
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { isDay } from "../domain/business-day.ts"
 import type { LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
 import { visitorDatabaseLayer } from "../ledger/ledger.ts"
 import { loadedConfig } from "./configuration.ts"
 import { machineClock } from "./machine-clock.ts"
 import { type Call, type Flag, type Parameter, Refusal } from "./verb.ts"
 
+const noTables = "PostgreSQL has no tables of ours yet: start the switch once"
+
 export async function askLedger<A>(
   call: Call,
   question: Effect.Effect<A, LedgerUnavailable | LedgerUnusable, PgClient.PgClient>
 ): Promise<A> {
   const { config } = await loadedConfig(call)
+  // An embedded server that never was is not made for a question.
+  if (config.ledger.url === undefined && !existsSync(join(config.ledger.dataPath, "cluster"))) {
+    throw new Refusal(3, noTables)
+  }
   const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machineClock))
   const result = await Effect.runPromise(
     question.pipe(Effect.provide(database), Effect.result)
@@ -22,7 +31,7 @@ export async function askLedger<A>(
   const reason = failure.reason ?? "unknown"
   // 42P01: there is no such table.
   const why = reason.endsWith("42P01")
-    ? "PostgreSQL has no tables of ours yet: start the switch once"
+    ? noTables
     : `PostgreSQL does not answer (${reason})`
   throw new Refusal(3, failure.advice ?? why)
 }
@@ -35,11 +44,17 @@ export const dayParameter = (name: string, about: string): Parameter => ({
 
 /** A business day as it was written, checked: 30 February is none. */
 export function dayOf(text: string | undefined): string {
-  const time = Date.parse(`${text}T00:00:00Z`)
-  if (Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== text) {
-    throw new Refusal(2, `${text}: expected a day, YYYY-MM-DD`)
-  }
-  return text
+  if (text !== undefined && isDay(text)) return text
+  throw new Refusal(2, `${text}: expected a day, YYYY-MM-DD`)
+}
+
+/** The first and the last business day; the last may be left out. */
+export function daysOf(
+  [from, to = from]: ReadonlyArray<string>
+): { readonly fromDay: string; readonly toDay: string } {
+  const days = { fromDay: dayOf(from), toDay: dayOf(to) }
+  if (days.toDay < days.fromDay) throw new Refusal(2, `${to} is before ${from}`)
+  return days
 }
 
 export const upstreamFlag: Flag = {

@@ -3,8 +3,9 @@
  * input. What must hold: what the bytes are taken for is said when it was a guess.
  */
 
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { maxFileBytes } from "../config/limits.ts"
+import { readGiven } from "./given-file.ts"
 import { type Call, type Flag, type Parameter, Refusal } from "./verb.ts"
 
 export const messageParameter: Parameter = {
@@ -34,7 +35,7 @@ export async function messageBytes(
   if (existsSync(word)) {
     const { size } = statSync(word)
     if (size > maxFileBytes) throw new Refusal(2, `${word}: above 64 MiB: split it`)
-    return bytesOf(readFileSync(word), form)
+    return bytesOf(readGiven(word), form)
   }
   return bytesOf(Buffer.from(word, "latin1"), form)
 }

@@ -1,21 +1,16 @@
 /** `pointsman reconcile`: an upstream's own file of money that moved, against PostgreSQL. */
 
-import { readFileSync } from "node:fs"
 import { maskedJson } from "../domain/masked-json.ts"
 import { maskText } from "../domain/pan.ts"
 import { reconcile, type UpstreamLine } from "../ledger/reconcile.ts"
-import { askLedger, dayOf, dayParameter, upstreamFlag } from "./ledger-questions.ts"
+import { readGiven } from "./given-file.ts"
+import { askLedger, dayParameter, daysOf, upstreamFlag } from "./ledger-questions.ts"
 import { writeRows } from "./table.ts"
 import { configFlag, Refusal, type Verb } from "./verb.ts"
 
 /** `reference,amount,currency` a line, amounts in minor units; the first line may name them. */
 function linesOf(file: string): Array<UpstreamLine> {
-  let text: string
-  try {
-    text = readFileSync(file, "utf8")
-  } catch {
-    throw new Refusal(3, `${file}: cannot be read`)
-  }
+  const text = readGiven(file).toString()
   const lines: Array<UpstreamLine> = []
   text.split(/\r?\n/).forEach((content, index) => {
     if (content.trim() === "" || content.startsWith("#")) return
@@ -44,10 +39,10 @@ export const verb: Verb = {
   flags: { config: configFlag, upstream: upstreamFlag },
   examples: [["reconcile day.csv 2026-01-31 --upstream acquirer", "do the books agree?"]],
   run: async (call) => {
-    const [file, from, to = from] = call.parameters
+    const [file, ...days] = call.parameters
     const upstream = call.text("upstream")
     if (upstream === undefined) throw new Refusal(2, "--upstream: say whose file it is")
-    const query = { upstream, fromDay: dayOf(from), toDay: dayOf(to) }
+    const query = { upstream, ...daysOf(days) }
     const found = await askLedger(call, reconcile(query, linesOf(file!)))
     const { differing, matched, onlyHere, onlyThere } = found
     const wrong = onlyThere.length + onlyHere.length + differing.length

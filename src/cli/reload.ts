@@ -1,7 +1,7 @@
 /** `pointsman reload`: the running switch reads its configuration again. */
 
 import { maskedJson } from "../domain/masked-json.ts"
-import { adminFlag, replyOf } from "./running-switch.ts"
+import { adminFlag, refusalLine, replyOf } from "./running-switch.ts"
 import { Refusal, type Verb } from "./verb.ts"
 
 interface Report {
@@ -18,8 +18,9 @@ export const verb: Verb = {
   flags: { admin: adminFlag },
   examples: [["reload", "after `pointsman check`"]],
   run: async (call) => {
-    const { body, status } = await replyOf(call, "POST", "/api/reload")
-    if (status !== 200 && status !== 409) throw new Refusal(1, `the switch answered ${status}`)
+    const reply = await replyOf(call, "POST", "/api/reload")
+    const { body, status } = reply
+    if (status !== 200 && status !== 409) throw new Refusal(1, refusalLine(reply))
     const { changes = [], refused = [], version } = body as Report
     if (call.format === "json") call.streams.out(`${maskedJson(body, 2)}\n`)
     else {

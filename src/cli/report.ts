@@ -3,7 +3,7 @@
 import { maskedJson } from "../domain/masked-json.ts"
 import { type Report, report, type ReportQuery } from "../ledger/report.ts"
 import { loadedConfig } from "./configuration.ts"
-import { askLedger, dayOf, dayParameter } from "./ledger-questions.ts"
+import { askLedger, dayParameter, daysOf } from "./ledger-questions.ts"
 import { writeRows } from "./table.ts"
 import { type Call, configFlag, type Verb } from "./verb.ts"
 
@@ -17,11 +17,9 @@ const parts = [
 
 async function queryOf(call: Call): Promise<ReportQuery> {
   const { timeZone } = (await loadedConfig(call)).config
-  const [from, to = from] = call.parameters
   const merchant = call.text("merchant")
   return {
-    fromDay: dayOf(from),
-    toDay: dayOf(to),
+    ...daysOf(call.parameters),
     timeZone,
     ...(merchant === undefined ? {} : { merchant: merchant.padEnd(15) })
   }

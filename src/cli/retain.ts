@@ -37,6 +37,17 @@ async function run(call: Call): Promise<0> {
   if (folder === undefined) throw new Refusal(2, "--folder: say where the files go")
   const query = { beforeDay: dayOf(call.parameters[0]), folder, drop: call.yes("drop") }
   const { timeZone } = (await loadedConfig(call)).config
+  const noted = (outcome: "done" | "failed", detail: string) =>
+    Effect.flatMap(Clock.currentTimeMillis, (atMs) =>
+      appendAudit({
+        atMs,
+        actor: "operator",
+        origin: "command line",
+        action: query.drop ? "retain.drop" : "retain.export",
+        target: `before ${query.beforeDay}`,
+        outcome,
+        detail: detail.slice(0, 2000)
+      }))
   const work = Effect.gen(function*() {
     const today = makeLocalClock(timeZone).at(yield* Clock.currentTimeMillis).date
     if (query.beforeDay > today) {
@@ -49,17 +60,13 @@ async function run(call: Call): Promise<0> {
       ...days.map((each) => Object.assign({ what: `transactions ${each.day}` }, each)),
       ...rows.map((each) => Object.assign({ what: each.table }, each))
     ]
-    yield* appendAudit({
-      atMs: yield* Clock.currentTimeMillis,
-      actor: "operator",
-      origin: "command line",
-      action: query.drop ? "retain.drop" : "retain.export",
-      target: `before ${query.beforeDay}`,
-      outcome: "done",
-      detail: found.map(({ rows: count, what }) => `${what}: ${count}`).join("; ").slice(0, 2000)
-    })
+    yield* noted("done", found.map(({ rows: count, what }) => `${what}: ${count}`).join("; "))
     return found
-  })
+  }).pipe(
+    Effect.tapError(({ _tag }) =>
+      Effect.ignore(noted("failed", `${_tag}: the files tell what went before`))
+    )
+  )
   const found = await askLedger(
     call,
     Effect.catchTag(

@@ -4,6 +4,7 @@
  */
 
 import { suggestion } from "../config/suggest.ts"
+import { version } from "../switch/version.ts"
 import { parseArguments, type Parsed } from "./arguments.ts"
 import { actionHelp, programHelp, verbHelp } from "./help.ts"
 import { type Action, type Call, type ExitCode, Refusal, type Streams } from "./verb.ts"
@@ -28,6 +29,11 @@ async function dispatch(words: ReadonlyArray<string>, streams: Streams): Promise
     streams.say(programHelp())
     return 2
   }
+  if (name === "--version") {
+    streams.out(`${version}\n`)
+    return 0
+  }
+  if (name === "help" && rest.length > 0) return dispatch([...rest, "--help"], streams)
   if (name === "--help" || name === "-h" || name === "help") {
     streams.out(programHelp())
     return 0

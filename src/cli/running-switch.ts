@@ -55,7 +55,7 @@ export async function replyOf(
   }
 }
 
-function refusalLine({ body, status }: Reply): string {
+export function refusalLine({ body, status }: Reply): string {
   if (typeof body === "object" && body !== null && "error" in body) return String(body.error)
   return `the switch answered ${status}`
 }

@@ -32,7 +32,9 @@ export function writeRecord({ format, streams }: Call, record: Row): void {
 
 function cell(value: unknown): string {
   if (value === undefined || value === null || value === "") return "-"
-  if (Array.isArray(value)) return value.map(cell).join(" ")
   if (typeof value !== "object") return String(value)
-  return Object.entries(value).map(([key, each]) => `${key}=${cell(each)}`).join(" ")
+  const words = Array.isArray(value)
+    ? value.map(cell)
+    : Object.entries(value).map(([key, each]) => `${key}=${cell(each)}`)
+  return words.length === 0 ? "-" : words.join(" ")
 }

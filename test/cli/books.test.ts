@@ -19,6 +19,7 @@ describe("journal", () => {
   it("counts, verifies and exports what another process wrote", async () => {
     const inspected = await pointsman(["journal", "inspect", "--path", folder, "--format", "json"])
     expect(JSON.parse(inspected.out)).toMatchObject({
+      oldest: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       records: { transactions: 20 },
       feedPending: 20
     })
@@ -50,6 +51,7 @@ describe("questions to PostgreSQL", () => {
     ["report yesterday", "yesterday: expected a day, YYYY-MM-DD"],
     ["report 2026-13-01", "2026-13-01: expected a day"],
     ["report 2026-02-30", "2026-02-30: expected a day"],
+    ["report 2026-02-03 2026-01-03", "2026-01-03 is before 2026-02-03"],
     ["report 2026-01-01 --by week", "--by week: use one of totals, hours"],
     ["settle T1 5 --since 2026-01-01", "5: a batch is six digits"],
     ["settle T1 000005", "--since: say from which day on"],

@@ -1,8 +1,10 @@
 /** Help, wrong usage and exit codes, of the real program. */
 
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { verbs } from "../../src/cli/verbs.ts"
-import { pointsman, pointsmanProcess } from "./process.ts"
+import { pointsman, pointsmanProcess, root } from "./process.ts"
 
 describe("help", () => {
   it("lists every verb with what it does, on standard output", async () => {
@@ -24,6 +26,14 @@ describe("help", () => {
     expect(force.out).toContain("--format <form>")
   })
 
+  it("is the same behind the word help, and the version is the package's", async () => {
+    expect(await pointsman(["help", "check"])).toEqual(await pointsman(["check", "--help"]))
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly version: string
+    }
+    expect(await pointsman(["--version"])).toEqual({ exit: 0, out: `${version}\n`, talk: "" })
+  })
+
   it("can be had for every verb, and says more than the summary", async () => {
     for (const [name, { load, summary }] of Object.entries(verbs)) {
       const { verb } = await load()
@@ -43,6 +53,7 @@ describe("help", () => {
 describe("wrong usage", () => {
   const cases: ReadonlyArray<readonly [words: string, line: string]> = [
     ["", "pointsman <verb> [words] [--flags]"],
+    ["help chekc", "pointsman: chekc: no such verb. Did you mean check?"],
     ["chekc", "pointsman: chekc: no such verb. Did you mean check?"],
     ["constructor", "pointsman: constructor: no such verb"],
     ["journal", "pointsman: journal: say what to do (inspect, verify, export)"],
@@ -65,6 +76,21 @@ describe("wrong usage", () => {
       expect(talk).toContain(line)
       expect(exit).toBe(2)
       expect(out).toBe("")
+    })
+  }
+})
+
+describe("a file that cannot be used", () => {
+  const cases: ReadonlyArray<readonly [words: ReadonlyArray<string>, line: string]> = [
+    [["decode", root], `${root}: cannot be read`],
+    [["encode", root], `${root}: cannot be read`],
+    [["import", root], `${root}: cannot be read`],
+    [["reconcile", root, "2026-01-01", "--upstream", "a"], `${root}: cannot be read`]
+  ]
+  for (const [words, line] of cases) {
+    it(`is one line: ${words[0]}`, async () => {
+      const { exit, talk } = await pointsman(words)
+      expect([exit, talk.trimEnd().split("\n").at(-1)]).toEqual([3, expect.stringContaining(line)])
     })
   }
 })

@@ -100,7 +100,10 @@ describe("estate", () => {
     const taken = await pointsman(["estate", "import", good, "--config", config])
     expect(taken).toMatchObject({ exit: 0, out: "" })
     expect(taken.talk).toContain("2 terminals in terminals.csv; `pointsman reload` applies them")
-    expect(taken.talk).toContain("not in the audit log: it begins with the first start")
+    expect(taken.talk).toContain("not in the audit log: PostgreSQL has no tables of ours yet")
+    // No server is made for a question.
+    const asked = await pointsman(["report", "2026-01-01", "--config", config])
+    expect([asked.exit, asked.talk]).toEqual([3, expect.stringContaining("no tables of ours yet")])
     const listed = await pointsman(["estate", "list", "--config", config, "--format", "json"])
     expect(JSON.parse(listed.out)).toMatchObject([{ terminal: "T7" }, { terminal: "T8" }])
   })

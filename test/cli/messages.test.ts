@@ -189,6 +189,9 @@ describe("import", () => {
     expect(read.out).toMatch(/ 41 +Terminal +TERM0001\n/)
     const again = await pointsman(["import", from, "--out", out])
     expect([again.exit, again.talk]).toEqual([2, expect.stringContaining("is there already")])
+    const nowhere = join(folder, "absent", "bank.yaml")
+    const lost = await pointsman(["import", from, "--out", nowhere])
+    expect([lost.exit, lost.talk]).toEqual([3, expect.stringContaining("cannot be written")])
   }, 30_000)
 
   it("reads a moov specification from standard input", async () => {
@@ -228,7 +231,7 @@ describe("import", () => {
       expect([refused.exit, refused.out]).toEqual([1, ""])
       expect(refused.talk).toMatch(talk)
     }
-    expect((await pointsman(["import", join(folder, "nowhere.xml")])).exit).toBe(2)
+    expect((await pointsman(["import", join(folder, "nowhere.xml")])).exit).toBe(3)
   })
 })
 

@@ -70,6 +70,14 @@ it.live("sessions are told by their terminals, and their ends by the time", () =
     }))
 })
 
+it.live("a reload that the audit log would not hold says so", () => {
+  const { faces } = makeFaces({ recordable: () => false })
+  return against(faces, (run) =>
+    Effect.map(run("reload"), ({ exit, talk }) => {
+      expect([exit, talk]).toEqual([1, expect.stringContaining("audit log takes no entry")])
+    }))
+})
+
 it.live("a reload that is refused says why, by name", () => {
   const refused = ["listeners.terminals.port needs a restart"]
   const reload = Effect.succeed({ version: 1, changes: [], refused })

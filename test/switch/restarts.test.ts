@@ -113,6 +113,21 @@ it("the estate is in PostgreSQL, and follows an import", async () => {
   await eventually(async () => await rows("terminals") === terminals.length + 1, "the new one")
 }, 60_000)
 
+it("an export that breaks off is on record: what went before it is gone", async () => {
+  await queried((sql) =>
+    sql`INSERT INTO exceptions (id, reason, detail, raised_at, resolved_at)
+      VALUES ('old', 'none', '', '2020-01-01', '2020-01-02')`
+  )
+  const broken = await running.verb("retain", "2026-01-01", "--folder", running.config, "--drop")
+  expect(broken.exit).toBe(3)
+  expect(await rows("exceptions")).toBe(1)
+  const [last] = await queried((sql) =>
+    sql<{ action: string; outcome: string }>`SELECT action, outcome FROM audit_log
+      ORDER BY sequence DESC LIMIT 1`
+  )
+  expect(last).toEqual({ action: "retain.drop", outcome: "failed" })
+}, 60_000)
+
 it("a journal that is gone is not taken for a beginning (D6)", async () => {
   const caller = await Caller.to(running, "ascii-terminals")
   expect((await caller.signOn("T0000101", "M00000000000021")).text("39")).toBe("00")

@@ -66,7 +66,9 @@ export function compileDialect(
   const mtiEncoding = reader.oneOf(mti, "encoding", "mti", mtiEncodings) ?? "ascii"
   const bitmap = bitmapFrom(reader, file)
   const layout = layoutFrom(reader, file, bitmap)
-  const messages = messagesFrom(reader, file, layout)
+  const echo = fieldsFrom(reader, layout, own(file, "echo"), "echo")
+  const messages = messagesFrom(reader, file, layout, echo)
+  checkTypes(reader, file, messages)
   const semantics = semanticsFrom(reader, file, layout)
   const reversal = reversalFrom(reader, file, layout, semantics.form)
   const refer = referFrom(reader, file, layout)
@@ -89,7 +91,7 @@ export function compileDialect(
     refer,
     pushPath,
     responses: messages.responses,
-    echo: bitsOf(fieldsFrom(new SourceReader(), layout, own(file, "echo"), "echo")),
+    echo: bitsOf(echo),
     mandatory: messages.mandatory,
     names: messages.names,
     required: new Map([...messages.mandatory].map(([type, must]) => [type, bitsOf(must)]))
@@ -220,12 +222,16 @@ const messageKeys: ReadonlySet<string> = new Set([
   "echo"
 ])
 
-function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messages {
+function messagesFrom(
+  reader: SourceReader,
+  file: Source,
+  layout: Layout,
+  echo: ReadonlyArray<number>
+): Messages {
   const rules: Array<PresenceRule | undefined> = Array.from({ length: 10_000 })
   const responses: Messages["responses"] = new Map()
   const mandatory: Messages["mandatory"] = new Map()
   const names: Messages["names"] = new Map()
-  const echo = own(file, "echo")
   for (const [mti, value] of reader.entries(own(file, "messages"), "messages")) {
     const path = `messages.${mti}`
     if (!/^[0-9]{4}$/.test(mti)) {
@@ -238,9 +244,12 @@ function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messa
     mandatory.set(mti, must)
     const name = reader.text(rule, "name", path)
     if (name !== undefined) names.set(mti, name)
+    const never = fieldsFrom(reader, layout, own(rule, "forbidden"), `${path}.forbidden`)
+    const both = never.find((field) => must.includes(field))
+    if (both !== undefined) reader.fault(`${path}.forbidden`, `${both} is mandatory too`)
     rules[Number(mti)] = {
       mandatory: bitsOf(must),
-      forbidden: bitsOf(fieldsFrom(reader, layout, own(rule, "forbidden"), `${path}.forbidden`)),
+      forbidden: bitsOf(never),
       conditional: conditionalFrom(reader, layout, own(rule, "conditional"), `${path}.conditional`),
       values: reader.entries(own(rule, "values"), `${path}.values`).flatMap(([field, allowed]) => {
         const at = `${path}.values.${field}`
@@ -250,19 +259,34 @@ function messagesFrom(reader: SourceReader, file: Source, layout: Layout): Messa
     }
     const response = reader.text(rule, "response", path)
     if (response === undefined) continue
-    const echoed = own(rule, "echo") ?? echo
-    responses.set(mti, {
-      mti: response,
-      echo: bitsOf(fieldsFrom(reader, layout, echoed, `${path}.echo`))
-    })
-  }
-  for (const [mti, { mti: response }] of responses) {
-    if (rules[Number(response)] === undefined) {
-      reader.fault(`messages.${mti}.response`, `${response} is no message of the dialect`)
-    }
+    const echoed = own(rule, "echo")
+    const list = echoed === undefined
+      ? echo
+      : fieldsFrom(reader, layout, echoed, `${path}.echo`)
+    responses.set(mti, { mti: response, echo: bitsOf(list) })
   }
   if (rules.every((rule) => rule === undefined)) reader.fault("messages", "has no message")
   return { rules, responses, mandatory, names }
+}
+
+/** What is made, answered or looked for must be a message of the dialect. */
+function checkTypes(reader: SourceReader, file: Source, { responses, rules }: Messages): void {
+  const check = (source: unknown, key: string, path: string): void => {
+    const at = `${path}.${key}`
+    for (const mti of reader.texts(own(reader.record(source ?? {}, path), key), at)) {
+      if (/^[0-9]{4}$/.test(mti) && rules[Number(mti)] !== undefined) continue
+      reader.fault(at, `${mti} is no message of the dialect`)
+    }
+  }
+  for (const [mti, { mti: response }] of responses) {
+    check({ response }, "response", `messages.${mti}`)
+  }
+  check(own(file, "reversal"), "mti", "reversal")
+  check(own(file, "reversal"), "repeatMti", "reversal")
+  check(own(file, "keyDownload"), "mti", "keyDownload")
+  reader.list(own(file, "kinds"), "kinds").forEach((kind, index) => {
+    check(kind, "mti", `kinds[${index}]`)
+  })
 }
 
 const conditionalKeys: ReadonlySet<string> = new Set(["field", "when"])

@@ -6,6 +6,8 @@
  * All must hold; of a list one must. `?` is any character. `direction` is request or response.
  */
 
+import { unitsOfText } from "./field-size.ts"
+import { limitOf } from "./field-writer.ts"
 import { type Access, find, type Layout } from "./layout.ts"
 import { join, type SourceReader } from "./source-reader.ts"
 
@@ -70,16 +72,40 @@ function testOf(
     }
     return (_bytes, _base, _index, mti) => (Math.trunc(mti / 10) & 1) === wanted
   }
-  const matches = matcher(demand.patterns)
-  if (demand.path === "mti") return (_bytes, _base, _index, mti) => matches(mtiText(mti))
+  const { patterns } = demand
+  if (patterns.length > 1 && patterns.some((each) => each === "present" || each === "absent")) {
+    reader.fault(path, "present and absent stand alone")
+  }
+  const matches = matcher(patterns)
+  if (demand.path === "mti") {
+    if (!patterns.every((each) => /^[0-9?]{4}$/.test(each))) {
+      reader.fault(path, "must be 4 digits, of which ? is any")
+    }
+    return (_bytes, _base, _index, mti) => matches(mtiText(mti))
+  }
   const access = layout.access(demand.path)
   if (access === undefined) {
     reader.fault(path, "names no field of the dialect")
     return always
   }
   if (access.field >= below) reader.fault(path, `must be a field before ${below}`)
+  for (const pattern of patterns) {
+    const size = sizeNeeded(access, pattern)
+    if (size !== undefined) reader.fault(path, `${pattern} never is its value, which has ${size}`)
+  }
   return presence(access, demand.patterns) ?? inPlace(access, demand.patterns) ??
     ((bytes, base, index, mti) => matches(access.text(bytes, base, index, mti)))
+}
+
+/** What size a value of one shape must have, where the pattern's is another. */
+function sizeNeeded({ entry, shape }: Access, pattern: string): string | undefined {
+  if (pattern === "present" || pattern === "absent") return undefined
+  const { cases, enciphered } = entry
+  const { encoding, fixed, max, min, overpunch } = shape
+  if (cases.length + enciphered.length > 0 || overpunch || encoding === "gbk") return undefined
+  const units = unitsOfText(shape, pattern)
+  if (fixed >= 0) return units === fixed ? undefined : limitOf(shape)
+  return units >= min && units <= max ? undefined : limitOf(shape)
 }
 
 /** A whole field of one shape, of characters or packed digits, is compared where it stands. */

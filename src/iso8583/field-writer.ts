@@ -82,7 +82,8 @@ function filledBehindSign({ encoding, fixed, pad }: FieldShape, text: string): s
   return text.slice(0, 1) + text.slice(1).padStart(fixed - 1, String.fromCharCode(pad))
 }
 
-function limitOf(shape: FieldShape): string {
+/** How long a value may be, in words. */
+export function limitOf(shape: FieldShape): string {
   const unit = shape.type === "b" ? "bytes" : "characters"
   return shape.fixed >= 0 ? `${shape.fixed} ${unit}` : `${shape.min} to ${shape.max} ${unit}`
 }

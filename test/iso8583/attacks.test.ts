@@ -62,7 +62,7 @@ describe("heads", () => {
       fields: { 2: { type: "n", length: 1 }, 130: { type: "n", length: 1 } },
       messages: { "0100": {} },
       key: ["stan"],
-      reversal: { mti: "0400" }
+      reversal: { mti: "0100" }
     })
     expect(refused(wide, "0100" + "80".padEnd(16, "0") + "80".padEnd(16, "0")).path).toBe("bitmap")
     const body = wide.build("0100", { "2": "1", "130": "2" })

@@ -1,0 +1,97 @@
+/**
+ * Mistakes in a dialect that would show at the first message, or only at the first reversal: they
+ * are found when it is loaded, each once and where it stands.
+ */
+
+import { describe, expect, it } from "vitest"
+import { compileDialect } from "../../src/iso8583/compile.ts"
+
+const right = {
+  dialect: "test",
+  mti: { encoding: "bcd" },
+  bitmap: { encoding: "binary", bits: 64 },
+  fields: {
+    3: { type: "n", encoding: "bcd", length: 6 },
+    39: { type: "an", length: 2 },
+    44: { type: "ans", min: 2, max: 5, prefix: { width: 2 } },
+    60: {
+      type: "n",
+      encoding: "bcd",
+      length: 8,
+      layout: "positional",
+      parts: [{ length: 2 }, { length: 6 }]
+    }
+  },
+  messages: { "0200": { response: "0210" }, "0210": {}, "0400": {} },
+  key: ["stan"],
+  reversal: { mti: "0400" }
+}
+
+function faultsOf(change: object): ReadonlyArray<string> {
+  const made = compileDialect({ ...right, ...change }, 1)
+  return "read" in made ? [] : made.map(({ path, problem }) => `${path}: ${problem}`)
+}
+
+const kind = (when: object) => ({ kinds: [{ kind: "sale", mti: "0200", when }] })
+
+describe("a dialect", () => {
+  it("of which all of this is right is loaded", () => {
+    expect(faultsOf({})).toEqual([])
+    expect(faultsOf(kind({ "3": "00????", "44": "abc", "60.1": ["22", "23"] }))).toEqual([])
+  })
+
+  it.each([
+    ["a reversal", { reversal: { mti: "0420" } }, "reversal.mti", "0420"],
+    ["a repeat", { reversal: { mti: "0400", repeatMti: "0401" } }, "reversal.repeatMti", "0401"],
+    ["a kind", { kinds: [{ kind: "sale", mti: ["0200", "0100"] }] }, "kinds[0].mti", "0100"],
+    [
+      "a sign-on",
+      { keyDownload: { mti: "0800", by: "3", path: "44", shapes: {} } },
+      "keyDownload.mti",
+      "0800"
+    ],
+    [
+      "a response",
+      { messages: { ...right.messages, "0200": { response: "0211" } } },
+      "messages.0200.response",
+      "0211"
+    ]
+  ])("without the message type of %s", (_, change, path, mti) => {
+    expect(faultsOf(change)).toEqual([`${path}: ${mti} is no message of the dialect`])
+  })
+
+  it.each([
+    [{ "3": "00" }, "kinds[0].when.3: 00 never is its value, which has 6 characters"],
+    [{ "60.2": "22" }, "kinds[0].when.60.2: 22 never is its value, which has 6 characters"],
+    [
+      { "44": "abcdef" },
+      "kinds[0].when.44: abcdef never is its value, which has 2 to 5 characters"
+    ],
+    [{ "39": ["present", "00"] }, "kinds[0].when.39: present and absent stand alone"],
+    [{ "mti": "200" }, "kinds[0].when.mti: must be 4 digits, of which ? is any"]
+  ])("with a condition that never holds: %j", (when, fault) => {
+    expect(faultsOf(kind(when))).toContain(fault)
+  })
+
+  it("that demands what it forbids", () => {
+    const messages = { ...right.messages, "0400": { mandatory: [3, 39], forbidden: [39] } }
+    expect(faultsOf({ messages })).toEqual(["messages.0400.forbidden: 39 is mandatory too"])
+  })
+
+  it("whose echo names no field, whether or not a message uses it", () => {
+    const messages = { ...right.messages, "0400": { response: "0210", echo: [41] } }
+    expect(faultsOf({ messages, echo: [3, 99] })).toEqual([
+      "echo[1]: is no field of the dialect",
+      "messages.0400.echo[0]: is no field of the dialect"
+    ])
+    expect(faultsOf({ messages: { "0400": {} }, echo: [99] })).toContain(
+      "echo[0]: is no field of the dialect"
+    )
+  })
+
+  it("whose definition for all other fields is wrong, which is said once", () => {
+    expect(faultsOf({ otherwise: { type: "ans" } })).toEqual([
+      "otherwise: needs a length, a prefix or rest"
+    ])
+  })
+})

@@ -152,6 +152,9 @@ function readPart(reader: DescriptionReader, path: string, source: unknown): Hea
   if (counted && fresh !== undefined && fresh[0] !== fresh.length) {
     reader.fault(`${path}.fresh`, `its first byte must be its length, ${fresh.length}`)
   }
+  if (fresh !== undefined && when !== undefined && !fresh.subarray(0, when.length).equals(when)) {
+    reader.fault(`${path}.fresh`, "must begin with what when says, or the other side misses it")
+  }
   if (fresh === undefined && when === undefined && part["fresh"] === undefined) {
     reader.fault(`${path}.fresh`, "is missing: a message of our own needs this part")
   }
@@ -208,8 +211,16 @@ function readKeepAlive(
     reader.missing(`${path}.mask`)
   const value = reader.hex(`${path}.value`, marker["value"], 1, 1)?.[0] ??
     reader.missing(`${path}.value`)
-  if (mask !== 0 && (value & mask) !== value) {
-    reader.fault(`${path}.value`, "has bits outside the mask")
+  if (mask === 0) reader.fault(`${path}.mask`, "looks at no bit: every frame would be one")
+  else if ((value & mask) !== value) reader.fault(`${path}.value`, "has bits outside the mask")
+  else if (boundary._tag === "length" && isMarkedByUs(boundary.length, { at, mask, value })) {
+    reader.fault(`${path}.value`, "is what our own messages have there")
   }
   return { reply, max, marker: { at, mask, value } }
+}
+
+function isMarkedByUs({ after, before, bytes }: LengthDescription, marker: MarkerDescription) {
+  const { at, mask, value } = marker
+  const ours = at < before.length ? before[at] : after[at - before.length - bytes]
+  return ours !== undefined && (ours & mask) === value
 }

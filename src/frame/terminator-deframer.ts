@@ -57,7 +57,7 @@ export class TerminatorDeframer implements Deframer {
         at = end + 1
       } else if (end === -1) {
         this.#holding ??= new Holding()
-        this.#holding.add(chunk, at, chunk.length, 0)
+        this.#holding.add(chunk, at, chunk.length, this.#maxFrameBytes + 1)
         break
       } else {
         const holding = this.#holding

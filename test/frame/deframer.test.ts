@@ -1,7 +1,7 @@
 /** Any split of a stream gives the same frames; what is too much is refused before it is kept. */
 
 import * as fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { bytes, compiled, framing, framingNames, heard, hex } from "./framings.ts"
 
 const maxFrameBytes = 1000
@@ -85,6 +85,22 @@ describe("a deframer", () => {
     const chunks = Array.from({ length: 100 }, () => Buffer.alloc(40, 0x41))
     expect(heard(framing("base24"), chunks, 1000)).toEqual(["!frame-too-long"])
     expect(heard(framing("base24"), [Buffer.alloc(1000, 0x41), bytes("03")], 1000)).toHaveLength(1)
+  })
+
+  it("copies what trickles in a few times at most, also where no length says how much comes", () => {
+    const copies = vi.spyOn(Buffer.prototype, "copy")
+    const size = 20_000
+    for (const name of ["base24", "length2"]) {
+      copies.mockClear()
+      const shape = framing(name)
+      const frame = shape.encode(Buffer.alloc(0), Buffer.alloc(size, 0x41))!
+      const chunks = Array.from(frame, (byte) => Buffer.of(byte))
+      expect(heard(shape, chunks, 65_535)).toHaveLength(1)
+      const copied = copies.mock.results.reduce((sum, { value }) => sum + (value as number), 0)
+      expect(copied).toBeGreaterThanOrEqual(size)
+      expect(copied).toBeLessThan(4 * size)
+    }
+    copies.mockRestore()
   })
 
   it("refuses what is no number, no reserved byte and no trailer of the framing", () => {

@@ -74,7 +74,22 @@ const mistakes: ReadonlyArray<readonly [string, unknown, string]> = [
   ],
   ["a mark in the body", marked({ at: 2, mask: "F0", value: "20" }), "keepAlive.marker.at"],
   ["a mark outside the mask", marked({ at: 0, mask: "F0", value: "21" }), "keepAlive.marker.value"],
-  ["a mark without a mask", marked({ at: 0, value: "20" }), "keepAlive.marker.mask"]
+  ["a mark without a mask", marked({ at: 0, value: "20" }), "keepAlive.marker.mask"],
+  ["a mark of no bit", marked({ at: 0, mask: "00", value: "00" }), "keepAlive.marker.mask"],
+  [
+    "a mark that our own messages have",
+    {
+      name: "x",
+      length: { bytes: 2, after: "0020" },
+      keepAlive: { reply: "none", max: 1, marker: { at: 3, mask: "F0", value: "20" } }
+    },
+    "keepAlive.marker.value"
+  ],
+  [
+    "a part of ours that does not begin as it must",
+    { ...good, header: [part({ when: "4C5249" })] },
+    "header[0].fresh"
+  ]
 ]
 
 function part(change: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -233,8 +233,12 @@ function taggedParts(
 ): Source {
   const prefixes = new Set(subfields.map(({ prefix }) => prefix))
   const first = subfields[0]?.part?.["prefix"]
+  // Here the length of a tag counts bytes, whatever the value is made of.
+  const inBytes = subfields.every(({ part }) =>
+    (part?.["prefix"] as Source)?.["counts"] === "bytes"
+  )
   const encoding = { ASCII: "ascii", EBCDIC: "ebcdic", BCD: "bcd", Binary: "binary" }[String(enc)]
-  if (prefixes.size !== 1 || first === undefined || encoding === undefined) {
+  if (prefixes.size !== 1 || !inBytes || encoding === undefined) {
     reader.fault(path, "its tags are not carried over: kept as one value")
     return {}
   }

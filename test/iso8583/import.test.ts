@@ -325,6 +325,28 @@ describe("a moov specification", () => {
     ]))
   })
 
+  it.each([["BCD"], ["HexToASCII"]])(
+    "keeps tags whose lengths count no bytes as one value",
+    (enc) => {
+      const tagged = {
+        type: "Composite",
+        length: 99,
+        prefix: "ASCII.LL",
+        tag: { length: 2, enc: "ASCII" },
+        subfields: {
+          "01": { type: "String", length: 9, enc: "ASCII", prefix: "ASCII.LL" },
+          "02": { type: enc === "BCD" ? "String" : "Binary", length: 9, enc, prefix: "ASCII.LL" }
+        }
+      }
+      const made = importMoov({ name: "x", fields: { ...moov.fields, "48": tagged } }, "x")
+      expect(made.notes).toContainEqual({
+        path: "fields.48",
+        problem: "its tags are not carried over: kept as one value"
+      })
+      expect(compiled(made.source).layout.access("48.02")).toBeUndefined()
+    }
+  )
+
   it("lists what could not be carried over", () => {
     const problems = notes.map(({ path, problem }) => `${path} ${problem}`)
     expect(problems).toContain("fields.60 String, ROT13, ASCII.LL cannot be carried over")

@@ -145,10 +145,11 @@ export interface CipherCacheLimits {
 }
 
 /**
- * About 2 KiB of native memory and 0.5 KiB of heap an open cipher: 20,000 of them fit a worker that
+ * Keys: those of 60,000 terminals, a MAC key and a PIN key each, and the two before a rotation.
+ * Ciphers: about 2 KiB of native memory and 0.5 KiB of heap each; 20,000 of them fit a worker that
  * serves 10,000 terminals with a MAC key and a PIN key each.
  */
-export const defaultCacheLimits: CipherCacheLimits = { maxKeys: 65_536, maxCiphers: 20_480 }
+export const defaultCacheLimits: CipherCacheLimits = { maxKeys: 240_000, maxCiphers: 20_480 }
 
 /** Keys by handle and their live ciphers. One for each thread; not shared. */
 export class CipherCache {

@@ -11,6 +11,7 @@ import type { BreakerConfig, SwitchConfig, UpstreamConfig } from "../domain/conf
 import { type KeyPurpose, SecurityModule } from "../domain/ports/security-module.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import type { Transport } from "../domain/ports/transport.ts"
+import { defaultCacheLimits } from "../security/cipher-cache.ts"
 import { hsmModuleLayer } from "../security/hsm-module.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
 import { SecurityRefused } from "../security/security-fault.ts"
@@ -31,9 +32,6 @@ const breakerConfig: BreakerConfig = {
   probesToClose: 3,
   technicalCodes: []
 }
-
-/** A handle for each working key of 60,000 terminals, three each. */
-const maxKeys = 180_000
 
 export function securityModuleLayer(
   { hsm, test }: SwitchConfig["keyStore"],
@@ -58,7 +56,7 @@ export function securityModuleLayer(
       },
       timers,
       keyBlock,
-      maxKeys
+      maxKeys: defaultCacheLimits.maxKeys
     })
   }))
 }

@@ -3,6 +3,7 @@
 import fc from "fast-check"
 import { createDecipheriv } from "node:crypto"
 import { describe, expect, it } from "vitest"
+import { limits } from "../../src/config/limits.ts"
 import type { KeyHandle } from "../../src/domain/brand.ts"
 import { CipherCache } from "../../src/security/cipher-cache.ts"
 import { isFault } from "../../src/security/security-fault.ts"
@@ -86,5 +87,18 @@ describe("the cache", () => {
     cache.put(1 as KeyHandle, keyOf(2))
     expect(hex(cache.apply(1 as KeyHandle, "tdesDecrypt", block))).toBe(plain(keyOf(2)))
     expect(cache.put(2 as KeyHandle, keyOf(2))).toBe(false)
+  })
+})
+
+describe("a cache without limits of its own", () => {
+  it("knows two MAC keys and two PIN keys of each terminal that a listener may hold", () => {
+    const cache = new CipherCache()
+    const key = new Uint8Array(8)
+    let refused = 0
+    for (let handle = 1; handle <= 4 * limits.maxSessions.most; handle++) {
+      if (!cache.put(handle as KeyHandle, key)) refused++
+    }
+    expect(refused).toBe(0)
+    expect(cache.put(0 as KeyHandle, key)).toBe(false)
   })
 })

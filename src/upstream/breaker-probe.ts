@@ -9,7 +9,7 @@ import type { TimeShape } from "../domain/ports/time.ts"
 import type { Breaker, Outcome } from "./breaker.ts"
 import type { ManagementEnd } from "./link-host.ts"
 
-/** Pause before another echo when the last one could not be judged. */
+/** Pause before another look when an echo could not be sent or not be judged. */
 const againMs = 1000
 
 const outcomes: Readonly<Record<ManagementEnd, Outcome>> = {
@@ -38,21 +38,26 @@ export class BreakerProbe {
   }
 
   consider(): void {
-    const { canEcho, echo, time, timers } = this.#services
+    const { canEcho, echo, time } = this.#services
     const breaker = this.#services.breaker()
     this.#timer?.cancel()
     this.#timer = undefined
+    if (breaker.state !== "open" && breaker.state !== "half-open") return
     const waitMs = (breaker.dueMs ?? 0) - time.monotonicMs()
-    if (waitMs > 0) {
-      this.#timer = timers.after(waitMs, () => this.consider())
-      return
-    }
-    if (!canEcho() || !breaker.echoWanted(time.monotonicMs())) return
+    if (waitMs > 0) return this.#later(waitMs)
+    // A peer that begins to read again tells nobody here.
+    if (!canEcho()) return this.#later(againMs)
+    if (!breaker.echoWanted(time.monotonicMs())) return
     const permit = breaker.echoSent()
     echo((how) => {
       const outcome = outcomes[how]
       breaker.echoEnded(permit, outcome, time.monotonicMs())
-      if (outcome === "void") this.#timer = timers.after(againMs, () => this.consider())
+      if (outcome === "void") this.#later(againMs)
     })
+  }
+
+  #later(delayMs: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#services.timers.after(delayMs, () => this.consider())
   }
 }

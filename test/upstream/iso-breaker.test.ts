@@ -152,6 +152,21 @@ describe("the breaker of an upstream", () => {
     expect(station.status.breaker).toBe("closed")
   })
 
+  it("finds its way back when the peer reads again long after the open time was over", () => {
+    const station = new Station()
+    tripByCode(station, "96", 20)
+    const peer = station.peer()
+    peer.stuckBytes = 2 << 20
+    // Whatever leaves next shows that nothing is read there.
+    peer.say({ mti: "0800", 70: "301", 11: "000001" })
+    station.time.pass(20_000)
+    expect(station.status.breaker).toBe("open")
+    peer.stuckBytes = 0
+    peer.handler!.onDrain()
+    station.time.pass(2000)
+    expect(station.status.breaker).toBe("half-open")
+  })
+
   it("says nothing about an upstream that nobody has reached yet", () => {
     const station = new Station({ links: [{ host: "127.0.0.1", port: 9 }] }, {}, undefined, {
       9: "silent"

@@ -79,11 +79,14 @@ export class TurnWriter {
   }
 
   /**
-   * Queues one frame, which is ours from now on: it is wiped when it has left (I6). Returns its
-   * sequence number (from 1); 0 when the writer is closed.
+   * Queues one frame, which is ours from now on: it is wiped when it has left, or never will (I6).
+   * Returns its sequence number (from 1); 0 when the writer is closed.
    */
   send(frame: Uint8Array): number {
-    if (this.#closed) return 0
+    if (this.#closed) {
+      frame.fill(0)
+      return 0
+    }
     this.#frames.push(frame)
     this.#queuedBytes += frame.length
     this.#sent++
@@ -125,6 +128,7 @@ export class TurnWriter {
   /** The connection is gone: what is queued stays unwritten, and later frames are refused. */
   close(): void {
     this.#closed = true
+    for (const frame of this.#frames) frame.fill(0)
     this.#frames = []
     this.#queuedBytes = 0
   }

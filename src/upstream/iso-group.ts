@@ -283,7 +283,10 @@ export class IsoGroup implements ControlledGroup, Tower {
     const { advice, link } = flight.plan
     const frame = this.#framing.encode(this.#framing.requestHeader(), body)
     const sequence = frame === undefined ? 0 : link.send(frame)
-    if (sequence === 0) return false
+    if (sequence === 0) {
+      frame?.fill(0)
+      return false
+    }
     flight.sequence = sequence
     if (flight.plan.pin !== undefined) {
       body.fill(0)

@@ -131,6 +131,19 @@ describe("a turn writer", () => {
     expect(Buffer.concat(frames)).toEqual(Buffer.alloc(6))
   })
 
+  it("leaves nothing of frames behind that never left", () => {
+    const time = new ManualTime()
+    const wire = new Wire()
+    const writer = new TurnFlush(time.shape).writer(wire, 1000, { onSlow: () => {} })
+    const [queued, late] = [Buffer.from("one"), Buffer.from("two")]
+    writer.send(queued)
+    writer.close()
+    expect(writer.send(late)).toBe(0)
+    time.endTurn()
+    expect(wire.writes).toEqual([])
+    expect(Buffer.concat([queued, late])).toEqual(Buffer.alloc(6))
+  })
+
   it("carries every byte once and in order for any mixture of frames and turns", () => {
     fc.assert(
       fc.property(

@@ -74,7 +74,11 @@ export const metricDefinitions = {
   upstream_window: gauge("Requests that may be in flight.", "upstream"),
   upstream_sent_total: counter("Messages handed to a link.", "upstream", "kind"),
   upstream_ended_total: counter("How written messages ended.", "upstream", "how"),
-  upstream_unmatched_total: counter("Answers to nothing that was asked.", "upstream", "what"),
+  upstream_unmatched_total: counter(
+    "Messages that ended nothing: late, duplicate, unmatched, malformed, wrong-mac.",
+    "upstream",
+    "what"
+  ),
   upstream_late_total: counter("Answers after their end was declared.", "upstream"),
   breaker_state: gauge("0 closed, 1 half-open, 2 open, 3 forced.", "upstream"),
   breaker_transitions_total: counter("Changes of a breaker's state.", "upstream", "to"),

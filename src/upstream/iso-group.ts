@@ -366,8 +366,9 @@ export class IsoGroup implements ControlledGroup, Tower {
     const isManagement = answer.mti.charAt(1) === "8"
     if (this.#seal === undefined || isManagement) return this.#correlate(answer)
     this.#seal.verify(answer, (right) => {
-      if (right) this.#correlate(answer)
-      else this.#services.meter.stray(this.name, "malformed")
+      if (right) return this.#correlate(answer)
+      answer.bytes.fill(0)
+      this.#services.meter.stray(this.name, "wrong-mac")
     })
   }
 

@@ -20,15 +20,18 @@ export interface BatchQuery {
 
 export type BatchRecord = Counted & { readonly stan: Stan; readonly version: number }
 
+/** How many closes of a terminal are looked at: one and its repeats. */
+export const mostCloses = 8
+
 export interface BatchBooksShape {
   /** What is stored of a batch, in any order. */
   readonly rows: (
     query: BatchQuery
   ) => Effect.Effect<ReadonlyArray<BatchRecord>, LedgerUnavailable>
-  /** When this terminal closed a batch last; undefined when it never did. */
-  readonly lastClose: (
+  /** When this terminal closed a batch, the last few times; the last one first. */
+  readonly closes: (
     terminal: TerminalId
-  ) => Effect.Effect<number | undefined, LedgerUnavailable>
+  ) => Effect.Effect<ReadonlyArray<number>, LedgerUnavailable>
 }
 
 export class BatchBooks
@@ -51,13 +54,14 @@ export const postgresBooksLayer = Layer.effect(
         Effect.mapError(unavailable)
       )
     },
-    lastClose: (terminal) =>
-      sql<{ ms: number | null }>`
-        SELECT (extract(epoch FROM max(closed_at)) * 1000)::float8 AS ms FROM batches
-        WHERE terminal = ${terminal}`.pipe(
-        Effect.map(([row]) => row?.ms ?? undefined),
-        Effect.mapError(unavailable)
-      )
+    closes: (terminal) =>
+      sql<{ ms: number }>`
+        SELECT (extract(epoch FROM closed_at) * 1000)::float8 AS ms FROM batches
+        WHERE terminal = ${terminal} ORDER BY closed_at DESC LIMIT ${mostCloses}::float8::int4`
+        .pipe(
+          Effect.map((rows) => rows.map(({ ms }) => ms)),
+          Effect.mapError(unavailable)
+        )
   }))
 )
 

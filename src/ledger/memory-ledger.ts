@@ -13,7 +13,7 @@ import {
   LedgerUnavailable,
   type LedgerWritten
 } from "../domain/ports/ledger.ts"
-import { BatchBooks } from "./batch-books.ts"
+import { BatchBooks, mostCloses } from "./batch-books.ts"
 import { ledgerTables, rowsByTable, type TableName } from "./batch-statement.ts"
 
 type Rows = { readonly [E in LedgerEntry as E["table"]]: E["row"] }
@@ -185,10 +185,10 @@ export function makeMemoryLedger(): {
           )
         )
       ),
-    lastClose: (terminal) =>
+    closes: (terminal) =>
       called(Effect.sync(() => {
         const closes = ledger.rows("batches").filter((row) => row.terminal === terminal)
-        return closes.length === 0 ? undefined : Math.max(...closes.map((row) => row.closedMs))
+        return closes.map((row) => row.closedMs).sort((a, b) => b - a).slice(0, mostCloses)
       }))
   })
   return { store, ledger, books }

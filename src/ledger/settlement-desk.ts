@@ -5,7 +5,7 @@
  */
 
 import { Effect, FiberSet, type Scope, Semaphore } from "effect"
-import { compareUpload } from "../domain/batch-totals.ts"
+import { addBatch, closeBatch, compareUpload, isBalanced } from "../domain/batch-totals.ts"
 import type { MerchantId, TerminalId, TransactionId } from "../domain/brand.ts"
 import {
   type BatchRow,
@@ -20,9 +20,9 @@ import type { DecidedDoubts } from "../domain/ports/transactions.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { makeTransactionIds } from "../domain/uuid.ts"
 import type { Message, Values } from "../iso8583/message.ts"
-import type { BatchBooks, BatchQuery, BatchRecord } from "./batch-books.ts"
+import { BatchBooks, type BatchRecord } from "./batch-books.ts"
 import { readDeclared } from "./declared-totals.ts"
-import { batchRecords, lastClose, settle } from "./settlement.ts"
+import { batchRecords } from "./settlement.ts"
 import { readUploaded } from "./uploaded-details.ts"
 import { Uploads } from "./uploads.ts"
 
@@ -127,27 +127,35 @@ const commit = (
     )
   )
 
-/** Which records the batch has: by its number, or all since the last close. */
-const queryOf = Effect.fnUntraced(function*(
+/**
+ * The records of a batch: those of its number, or all since the last close. When there are none
+ * since and that does not fit, what was closed last is meant once more: the answer to that close
+ * got lost, or its details follow.
+ */
+const recordsOf = Effect.fnUntraced(function*(
   room: Room,
   { batch, terminal }: SettlementRequest,
-  { closedMs }: Lacking
+  lacking: Lacking,
+  fits: (records: ReadonlyArray<BatchRecord>) => boolean
 ) {
   const earliest = room.time.wallMs() - oldestMs
-  const since = batch === undefined ? yield* lastClose(terminal) : undefined
-  const query: BatchQuery = {
-    terminal,
-    batch,
-    sinceMs: Math.max(earliest, since ?? earliest, batch === undefined ? closedMs : earliest)
+  const since = (sinceMs: number) => batchRecords({ terminal, batch, sinceMs }, lacking.records)
+  if (batch !== undefined) return yield* since(earliest)
+  const books = yield* BatchBooks
+  const closes = [...lacking.closesMs, ...yield* books.closes(terminal)]
+  for (const closedMs of closes.sort((a, b) => b - a)) {
+    if (closedMs < earliest) break
+    const records = yield* since(closedMs)
+    if (records.length > 0 || fits(records)) return records
   }
-  return query
+  return yield* since(earliest)
 })
 
 /** What PostgreSQL may not have yet of a terminal. */
 interface Lacking {
   readonly records: ReadonlyArray<TransactionRecord>
-  /** Its last close among them; 0 when there is none. */
-  readonly closedMs: number
+  /** When it closed a batch, of closes among them. */
+  readonly closesMs: ReadonlyArray<number>
 }
 
 /**
@@ -162,13 +170,15 @@ function lackingOf(
     return Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
   }
   const records: Array<TransactionRecord> = []
-  let closedMs = 0
+  const closesMs: Array<number> = []
   for (const { entry } of journal.feedAfter(journal.feedMark(), mayBeBehind)) {
     if (entry.table === "transactions" && entry.row.terminal === terminal) records.push(entry.row)
-    if (entry.table === "batches" && entry.row.terminal === terminal) closedMs = entry.row.closedMs
+    if (entry.table === "batches" && entry.row.terminal === terminal) {
+      closesMs.push(entry.row.closedMs)
+    }
   }
   records.push(...held(terminal))
-  return Effect.succeed({ records, closedMs })
+  return Effect.succeed({ records, closesMs })
 }
 
 const close = (room: Room, request: SettlementRequest): Worked =>
@@ -176,8 +186,10 @@ const close = (room: Room, request: SettlementRequest): Worked =>
     const declared = readDeclared(request.message)
     if (declared === undefined) return unreadable
     const lacking = yield* lackingOf(room, request.terminal)
-    const query = yield* queryOf(room, request, lacking)
-    const result = yield* settle(query, declared.totals, lacking.records, declared.halves)
+    const { halves, totals } = declared
+    const isEmptyRight = () => isBalanced(totals, addBatch([]), halves)
+    const records = yield* recordsOf(room, request, lacking, isEmptyRight)
+    const result = closeBatch(totals, records, halves)
     const closedMs = room.time.wallMs()
     const row: BatchRow = {
       id: room.nextId(closedMs),
@@ -186,7 +198,7 @@ const close = (room: Room, request: SettlementRequest): Worked =>
       batch: request.batch ?? "",
       closedMs,
       balanced: result.balanced,
-      declared: declared.totals,
+      declared: totals,
       counted: result.counted
     }
     const answer = declared.answer(result.counted, result.balanced)
@@ -205,8 +217,7 @@ const upload = (room: Room, request: SettlementRequest): Worked =>
       return yield* raise(room, request, [unread])
     }
     const lacking = yield* lackingOf(room, terminal)
-    const query = yield* queryOf(room, request, lacking)
-    const records = yield* batchRecords(query, lacking.records)
+    const records = yield* recordsOf(room, request, lacking, () => false)
     if (said.what === "end") return yield* ended(room, request, said.count, records)
     const { details } = said
     const stans = new Set(details.map(({ stan }) => stan))
@@ -262,7 +273,10 @@ interface Found {
   readonly detail: string
 }
 
-/** Accepted in any case: what the terminal sent is its word, and a human compares. */
+/**
+ * Accepted in any case: what the terminal sent is its word, and a human compares. Trace numbers
+ * come round again, so without batches the day tells what is raised anew from what is repeated.
+ */
 const raise = (
   room: Room,
   { batch = "", terminal }: SettlementRequest,
@@ -271,10 +285,13 @@ const raise = (
   if (found.length === 0) return Effect.succeed(accepted)
   const atMs = room.time.wallMs()
   const rows = found.map(({ detail, name }): ExceptionRow => ({
-    id: `${terminal}:${batch}:${name}`,
+    id: `${terminal}:${batch === "" ? dateOf(atMs) : batch}:${name}`,
     reason: "batch-upload",
     detail: `terminal ${terminal}, batch ${batch}: ${detail}`,
     atMs
   }))
   return commit(room, rows.map((row) => ({ table: "exceptions", row })), accepted)
 }
+
+/** In UTC. */
+const dateOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10)

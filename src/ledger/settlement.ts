@@ -4,9 +4,6 @@
  */
 
 import { Effect } from "effect"
-import { type BatchClose, closeBatch } from "../domain/batch-totals.ts"
-import type { TerminalId } from "../domain/brand.ts"
-import type { BatchTotals } from "../domain/ports/journal.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { BatchBooks, type BatchQuery, type BatchRecord } from "./batch-books.ts"
@@ -33,18 +30,3 @@ export const batchRecords = (
     }
     return [...newest.values()].sort((a, b) => a.id < b.id ? -1 : 1)
   })
-
-/** When this terminal closed a batch last; undefined when it never did. */
-export const lastClose = (
-  terminal: TerminalId
-): Effect.Effect<number | undefined, LedgerUnavailable, BatchBooks> =>
-  Effect.flatMap(BatchBooks, (books) => books.lastClose(terminal))
-
-/** Compares the totals that a terminal declares with ours, and decides deliveries in doubt. */
-export const settle = (
-  query: BatchQuery,
-  declared: BatchTotals,
-  held: ReadonlyArray<TransactionRecord>,
-  halves = true
-): Effect.Effect<BatchClose, LedgerUnavailable, BatchBooks> =>
-  Effect.map(batchRecords(query, held), (records) => closeBatch(declared, records, halves))

@@ -3,6 +3,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import type { DecidedDoubts } from "../../src/domain/ports/transactions.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
@@ -33,20 +34,22 @@ const own = (n: number, changes: Partial<TransactionRecord> = {}): TransactionRe
   return sale(n, { terminal: "T0000001" as never, day: today, amount: 1000, times, ...changes })
 }
 
+const store = (entries: ReadonlyArray<LedgerEntry>) =>
+  server.run(
+    Effect.flatMap(LedgerStore, (ledger) => ledger.write(entries)).pipe(
+      Effect.provide(postgresStoreLayer({
+        node: "n1",
+        timeoutMs: 10_000,
+        partitionMissing: () => undefined
+      }))
+    )
+  )
+
 beforeAll(async () => {
   await server.start()
-  const store = postgresStoreLayer({
-    node: "n1",
-    timeoutMs: 10_000,
-    partitionMissing: () => undefined
-  })
   const rows = [own(1), own(2), own(3, { kind: "refund", amount: 300 })]
-  await server.run(Effect.andThen(
-    ensureSchema(true),
-    Effect.flatMap(LedgerStore, (ledger) => ledger.write(rows.map(entry))).pipe(
-      Effect.provide(store)
-    )
-  ))
+  await server.run(ensureSchema(true))
+  await store(rows.map(entry))
   held.push(own(4, { state: "delivery-unconfirmed", amount: 50 }))
 })
 afterAll(() => server.stop())
@@ -136,6 +139,45 @@ describe("the settlement desk", () => {
     expect(decisions.at(-1)).toMatchObject({ undelivered: [idOf(4)] })
     const wrong = await ask({ batch: undefined, fields: { ...fields, "88": "1" } })
     expect(wrong.answer).toMatchObject({ response1987: "95", values: { "66": "2" } })
+  })
+
+  it("without batches takes a repeat of a close, and its upload, for what was closed last", async () => {
+    const here = { terminal: "T0000005" as never, batch: undefined }
+    held.push(
+      own(40, { terminal: here.terminal, amount: 500 }),
+      own(41, { terminal: here.terminal, amount: 70 })
+    )
+    const close = (debits: number, debit: number): Words => ({
+      ...here,
+      fields: { "74": "0", "76": String(debits), "86": "0", "88": String(debit) }
+    })
+    const upload = (stan: string, amount: string): Words => ({
+      kind: "batch-upload",
+      ...here,
+      fields: { stan, amount }
+    })
+    const told: Array<Awaited<ReturnType<typeof ask>>> = []
+    for (
+      const words of [
+        close(2, 571),
+        close(2, 571),
+        upload("000040", "500"),
+        upload("000041", "71"),
+        close(2, 570),
+        close(2, 570),
+        close(0, 0)
+      ]
+    ) {
+      const each = await ask(words)
+      told.push(each)
+      await store(each.feed)
+    }
+    const codes = told.map(({ answer }) => answer.response1987)
+    expect(codes).toEqual(["95", "95", "00", "00", "00", "00", "00"])
+    expect(told[1]?.answer.values).toMatchObject({ "76": "0000000002", "88": "0000000000000570" })
+    expect(told[2]?.feed).toEqual([])
+    const date = new Date().toISOString().slice(0, 10)
+    expect(told[3]?.feed).toMatchObject([{ row: { id: `T0000005:${date}:000041:amount` } }])
   })
 
   it("counts what is on its way to PostgreSQL, and says come again while that is too much", async () => {

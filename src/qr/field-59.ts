@@ -67,22 +67,6 @@ export function writeField59(entries: ReadonlyArray<Entry59>): string {
   }).join("")
 }
 
-/** The customer's pay code in a request. */
-export function payCodeOf(text: string): string | undefined {
-  return valueIn59(text, "A3")
-}
-
-/** The wallet's payment voucher number in an answer, which a void or refund must carry. */
-export function voucherOf(text: string): string | undefined {
-  return valueIn59(text, "A4")
-}
-
-/** The bytes of an EF tag; undefined for other tags and where the value is not hex. */
-export function hexBytes(entry: Entry59): Buffer | undefined {
-  if (!entry.tag.startsWith("EF") || !/^(?:[0-9A-Fa-f]{2})*$/.test(entry.value)) return undefined
-  return Buffer.from(entry.value, "hex")
-}
-
 const digit0 = 0x30
 const letterA = 0x41
 const letterE = 0x45

@@ -5,7 +5,7 @@
  * audit entry too.
  */
 
-import { type KeyAttributes, unwrapKeyBlock, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
+import { type KeyAttributes, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
 import { type AesCheckForm, isCheckValueOf, keyCheckValue } from "./key-check.ts"
 import { type KeyKind, type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
@@ -151,22 +151,6 @@ export function exportBlock(
     ? fault("key-unknown")
     : rewrapped(store, entry, protectionKey, context.random)
   return { audit: auditOf("export", name, context, result, entry), result }
-}
-
-/** Opens an exported block and brings it into another store. Faults as `unwrapKeyBlock`. */
-export function importBlock(
-  store: KeyStore,
-  name: string,
-  block: string,
-  protection: Uint8Array,
-  context: KeyCommandContext
-): KeyCommandResult<KeyChange> {
-  return changed("import", name, context, () => {
-    if (!dual(context)) return fault("dual-control")
-    const opened = unwrapKeyBlock(protection, block)
-    if (isFault(opened)) return opened
-    return added(store, name, opened.attributes, opened.key, context.random)
-  })
 }
 
 /**

@@ -37,7 +37,6 @@ const meanings = {
   "pin-digits": "the PIN holds something else than digits, or its filler is wrong",
   "pin-format": "the block's control nibble names another PIN block format",
   "pin-pan": "the card number is not 12 to 19 digits, or too short for the block",
-  "pin-account": "the PIN block was made for another card number",
   "pin-translation": "the PIN table forbids this translation",
   "pin-environment": "PIN translation in software needs a declared test environment",
   // --- derived keys

@@ -30,7 +30,6 @@ const wrongTarget: Refusal = { error: "11" }
 /** Error codes by the fault of the function that refused. */
 const errorCodes: Readonly<Record<string, string>> = {
   "pin-digits": "20",
-  "pin-account": "20",
   "length-unfit": "20",
   "pin-pan": "22",
   "pin-format": "20",

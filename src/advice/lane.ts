@@ -52,6 +52,10 @@ const reasonCodes: Readonly<Record<string, string>> = {
 interface Chain {
   record: AdviceRecord
   timer: Timer | undefined
+  /** When it was opened, on the monotonic clock: a wall clock that is set ahead ages nobody. */
+  readonly bornMs: number
+  /** What came of the last attempt that said anything, for people. */
+  last: string
 }
 
 export class Lane {
@@ -82,9 +86,12 @@ export class Lane {
     const record = Number(opened.stan) === 0
       ? { ...opened, stan: this.#services.upstreams.adviceStan(this.#upstream) }
       : opened
-    const chain: Chain = { record, timer: undefined }
+    const { time } = this.#services
+    const bornMs = time.monotonicMs() - Math.max(0, time.wallMs() - record.createdMs)
+    const last = record.lastResponse ?? "no answer"
+    const chain: Chain = { record, timer: undefined, bornMs, last }
     this.#chains.set(record.transaction, chain)
-    const waitMs = record.nextMs - this.#services.time.wallMs()
+    const waitMs = record.nextMs - time.wallMs()
     if (waitMs <= 0) this.#offer(chain)
     else this.#after(chain, Math.min(waitMs, this.#config.maxMs))
   }
@@ -120,8 +127,12 @@ export class Lane {
   #send(chain: Chain): boolean {
     const { journal, meter, sealing, time, upstreams } = this.#services
     const { record } = chain
-    if (time.wallMs() - record.createdMs > this.#config.expireAfterMs) {
-      this.#exhaust(chain, `no acknowledgement after ${record.attempts} attempts`)
+    if (time.monotonicMs() - chain.bornMs > this.#config.expireAfterMs) {
+      const { last } = chain
+      this.#exhaust(
+        chain,
+        `no acknowledgement after ${record.attempts} attempts, the last: ${last}`
+      )
       return true
     }
     const transaction = journal.get("transactions", record.transaction)
@@ -155,13 +166,15 @@ export class Lane {
 
   #answered(chain: Chain, ending: Ending): void {
     if (ending._tag === "answered") {
-      chain.record = { ...chain.record, lastResponse: ending.answer.response }
+      chain.last = ending.answer.response
+      chain.record = { ...chain.record, lastResponse: chain.last }
       if (ending.answer.approved) {
         this.#end(chain, { record: { ...chain.record, state: "acknowledged" } })
         this.resume()
         return
       }
     }
+    if (ending._tag === "invalid") chain.last = ending.detail
     if (ending._tag === "unwritten") {
       chain.record = { ...chain.record, attempts: Math.max(0, chain.record.attempts - 1) }
     }

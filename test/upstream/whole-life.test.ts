@@ -266,6 +266,37 @@ describe("a sale in doubt", () => {
     over.mockRestore()
   })
 
+  it("is not given up because the wall clock was set forward (K1, rule 11)", () => {
+    const house = new House()
+    house.ask()
+    house.station.time.pass(5100)
+    house.answer(1, house.heard(1, "0420")[0]!, { 39: "96" })
+    house.station.time.wall += 366 * 86_400_000
+    house.station.time.pass(2000)
+    expect([house.states, house.chains]).toEqual([["reversing"], 1])
+    house.answer(1, house.heard(1, "0421")[0]!, { 39: "00" })
+    expect([house.states, house.chains]).toEqual([["reversed"], 0])
+  })
+
+  it("is handed to people with what stands in its way", () => {
+    const advice = { ...upstreamConfig.advice, expireAfterMs: 60_000 }
+    const house = new House([bank("a", 1, { advice })])
+    house.ask()
+    house.station.time.pass(5100)
+    for (let second = 0; second < 90; second++) {
+      house.station.time.pass(1000)
+      for (const mti of ["0420", "0421"]) {
+        for (const each of house.heard(1, mti)) house.answer(1, each, { 39: "96" })
+      }
+    }
+    expect(house.journal.fed).toContainEqual(
+      expect.objectContaining({
+        table: "exceptions",
+        row: expect.objectContaining({ detail: expect.stringMatching(/attempts, the last: 96$/) })
+      })
+    )
+  })
+
   it("hears the late approval and tells nobody (U7)", () => {
     const house = new House()
     const asker = house.ask()

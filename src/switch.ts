@@ -59,7 +59,7 @@ import {
   underVersion
 } from "./switch/production.ts"
 import { withSnapshot } from "./switch/registry.ts"
-import { securityModuleLayer, upstreamKeys } from "./switch/security-module.ts"
+import { securityModuleLayer, tellLackingKeys, upstreamKeys } from "./switch/security-module.ts"
 import { sessionHooks } from "./switch/session-hooks.ts"
 import { version } from "./switch/version.ts"
 import { transactionsLayer } from "./transaction/transactions.ts"
@@ -145,6 +145,7 @@ export const runSwitch = (run: SwitchRun) =>
       const current = yield* CurrentConfig
       const whole = withSnapshot(yield* Journal, loaded)
       current.set(underVersion(whole, (yield* RouteControl).current().version))
+      yield* tellLackingKeys(whole.terminals, loaded.config.keyStore, prepared)
       const office = yield* BackOffice
       yield* startRegistry(whole)
       if (run.journalLost) office.audit(journalLostEntry)

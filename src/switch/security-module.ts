@@ -9,16 +9,20 @@ import { Timers } from "../actor/timers.ts"
 import type { KeyHandle } from "../domain/brand.ts"
 import type { BreakerConfig, SwitchConfig, UpstreamConfig } from "../domain/config.ts"
 import { type KeyPurpose, SecurityModule } from "../domain/ports/security-module.ts"
+import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import type { Transport } from "../domain/ports/transport.ts"
+import { Observatory } from "../observe/observatory.ts"
 import { defaultCacheLimits } from "../security/cipher-cache.ts"
 import { hsmModuleLayer } from "../security/hsm-module.ts"
+import { attributesOf } from "../security/key-block.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
 import { SecurityRefused } from "../security/security-fault.ts"
 import { softwareModuleLayer } from "../security/software-module.ts"
 import { Breaker } from "../upstream/breaker.ts"
 import type { PinZone } from "../upstream/pin-translation.ts"
 import type { UpstreamKeys } from "../upstream/upstreams.ts"
+import type { Prepared } from "./production.ts"
 
 /** A module that fails half of its commands is left alone for a while, then probed. */
 const breakerConfig: BreakerConfig = {
@@ -68,6 +72,45 @@ function currentBlocks(keys: ReadonlyArray<StoredKey>): (name: string) => string
   )
   return (name) => blocks.get(name)
 }
+
+export interface LackingKey {
+  readonly key: string
+  /** The first terminal that names it, and how many do. */
+  readonly terminal: string
+  terminals: number
+}
+
+/** Master keys and base keys of terminals that are not there, or are keys for something else. */
+export function lackingKeys(
+  terminals: ReadonlyArray<TerminalProfile>,
+  keys: ReadonlyArray<StoredKey>
+): ReadonlyArray<LackingKey> {
+  const block = currentBlocks(keys)
+  const lacking = new Map<string, LackingKey>()
+  const look = (terminal: string, usage: string, key: string | undefined) => {
+    if (key === undefined || attributesOf(block(key) ?? "").usage === usage) return
+    const entry = lacking.get(`${usage} ${key}`)
+    if (entry === undefined) lacking.set(`${usage} ${key}`, { key, terminal, terminals: 1 })
+    else entry.terminals++
+  }
+  for (const { baseKey, masterKey, terminal } of terminals) {
+    look(terminal, "K0", masterKey)
+    look(terminal, "B0", baseKey)
+  }
+  return [...lacking.values()]
+}
+
+/** A start with such keys goes on: the other terminals can work. */
+export const tellLackingKeys = Effect.fnUntraced(function*(
+  terminals: ReadonlyArray<TerminalProfile>,
+  { hsm }: SwitchConfig["keyStore"],
+  { hsmKeys = [], store }: Pick<Prepared, "hsmKeys" | "store">
+) {
+  const { lines } = yield* Observatory
+  for (const lacking of lackingKeys(terminals, hsm === undefined ? store.keys : hsmKeys)) {
+    lines.write("warn", "terminal-key-missing", { ...lacking })
+  }
+})
 
 /** The MAC keys and zone PIN keys of the upstreams, installed in the module. */
 export const upstreamKeys = Effect.fnUntraced(function*(

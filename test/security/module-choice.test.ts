@@ -4,8 +4,10 @@ import { Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
 import type { SwitchConfig, UpstreamConfig } from "../../src/domain/config.ts"
 import { SecurityModule } from "../../src/domain/ports/security-module.ts"
-import { securityModuleLayer, upstreamKeys } from "../../src/switch/security-module.ts"
+import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
+import { lackingKeys, securityModuleLayer, upstreamKeys } from "../../src/switch/security-module.ts"
 import { built } from "../actor/built.ts"
+import { profile } from "../transaction/stage.ts"
 import { upstreamConfig } from "../upstream/station.ts"
 import { demoStore } from "./demo-store.ts"
 import { hsmRig, machine } from "./hsm-rig.ts"
@@ -49,6 +51,29 @@ describe("the keys that upstreams share with us", () => {
     expect(await keysOf({ macKey: "nobody" })).toBe("nobody: key-unknown")
     expect(await keysOf({ macKey: "zpk-demo" })).toBe("zpk-demo: key-usage")
     expect(await keysOf({ pin: { key: "tmk-demo", format: 0 } })).toBe("tmk-demo: key-usage")
+  })
+})
+
+describe("the keys that terminals name", () => {
+  const terminal = (name: string, more: Partial<TerminalProfile>): TerminalProfile => ({
+    ...profile,
+    terminal: name as TerminalProfile["terminal"],
+    ...more
+  })
+
+  it("are told when they are not there or not for this work, each once", () => {
+    const terminals = [
+      terminal("T1", { masterKey: "tmk-demo" }),
+      terminal("T2", { masterKey: "tmk-dmeo" }),
+      terminal("T3", { masterKey: "tmk-dmeo" }),
+      terminal("T4", { baseKey: "bdk-demo-tdes" }),
+      terminal("T5", { baseKey: "tmk-demo" }),
+      terminal("T6", {})
+    ]
+    expect(lackingKeys(terminals, store.keys)).toEqual([
+      { key: "tmk-dmeo", terminal: "T2", terminals: 2 },
+      { key: "tmk-demo", terminal: "T5", terminals: 1 }
+    ])
   })
 })
 

@@ -14,7 +14,7 @@ import {
   LedgerUnavailable
 } from "../domain/ports/ledger.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
-import { contradictingRow, refusedRow } from "./exception-rows.ts"
+import { contradictingRow, lostJournalRow, refusedRow } from "./exception-rows.ts"
 import { leastRows } from "./feed-progress.ts"
 import { besideMark, HeldMarks, type Marks } from "./held-marks.ts"
 
@@ -240,8 +240,21 @@ export class BatchWriting {
   get checkStart(): Effect.Effect<void> {
     return Effect.flatMap(
       this.#patiently<Marks, never>(this.#services.store.marks),
-      (held) => this.#makeGood(this.marks.lossesAtStart(held), 0)
+      (held) => {
+        const losses = this.marks.lossesAtStart(held)
+        const beyond = this.marks.beyondJournal(held)
+        return Effect.flatMap(
+          beyond === undefined ? Effect.succeed(0) : this.#journalLost(beyond),
+          (more) => this.#makeGood(losses + more, 0)
+        )
+      }
     )
+  }
+
+  /** Found when PostgreSQL was away at the start, or was not asked. */
+  #journalLost(beyond: number): Effect.Effect<number> {
+    const row = lostJournalRow(beyond, this.#services.time.wallMs())
+    return Effect.andThen(Effect.logError(row.detail), this.#raise([row], 0))
   }
 
   /** Asks whether PostgreSQL still holds all that it confirmed, and writes again what it lost. */

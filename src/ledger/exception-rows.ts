@@ -35,5 +35,17 @@ export function contradictingRow(conflict: string, atMs: number): ExceptionRow {
   }
 }
 
+/** PostgreSQL has the feed up to `beyond`, and the journal never came that far. */
+export function lostJournalRow(beyond: number, atMs: number): ExceptionRow {
+  return {
+    id: `journal-lost:${beyond}`,
+    reason: "journal-lost",
+    detail: `PostgreSQL has ${beyond} rows of this node's feed, and its journal never came that ` +
+      "far: it is another one or an older copy. What was in flight may be in nobody's books but " +
+      "the upstreams': reconcile the day with each of them",
+    atMs
+  }
+}
+
 /** Control characters as escapes, so that PostgreSQL takes them. */
 const printable = (text: string): string => JSON.stringify(text).slice(1, -1)

@@ -30,6 +30,8 @@ interface Kept {
 
 export class HeldMarks {
   readonly #journal: JournalShape
+  /** How far the journal's feed went when this process opened it. */
+  readonly #known: number
   readonly #confirmed = new Map<number, number>()
   /** Losses that were noticed and are not made good yet. */
   #owed = 0
@@ -37,6 +39,7 @@ export class HeldMarks {
 
   constructor(journal: JournalShape) {
     this.#journal = journal
+    this.#known = journal.feedMark() + journal.health().feedPending
   }
 
   /** As of now: what a statement that is sent now must find. */
@@ -79,16 +82,21 @@ export class HeldMarks {
     return lacking ? this.#owe() : 0
   }
 
+  /**
+   * At the start of a process: how far PostgreSQL has the feed of this node, when that is further
+   * than its journal ever came. Then this is another journal, or an older copy.
+   */
+  beyondJournal(held: Marks): number | undefined {
+    const highest = highestOf(held)
+    return highest > this.#known ? highest : undefined
+  }
+
   /** At the start of a process: does PostgreSQL hold what the journal remembers as confirmed? */
   lossesAtStart(held: Marks): number {
     for (const [lane, sequence] of held) this.#confirmed.set(lane, sequence)
     // Written by this file alone.
     const kept = this.#journal.get("state", key) as Kept | undefined
-    if (kept === undefined) {
-      const lanes = [...held].filter(([lane]) => lane < besideLanes)
-      const highest = Math.max(0, ...lanes.map(([, sequence]) => sequence))
-      return highest < this.#journal.feedMark() ? this.#owe() : 0
-    }
+    if (kept === undefined) return highestOf(held) < this.#journal.feedMark() ? this.#owe() : 0
     const lacking = Object.entries(kept.marks).some(([lane, sequence]) =>
       (held.get(Number(lane)) ?? 0) < sequence
     )
@@ -115,4 +123,10 @@ export class HeldMarks {
     this.remember()
     return 1
   }
+}
+
+/** Of the feed, not of what goes beside it. */
+function highestOf(held: Marks): number {
+  const lanes = [...held].filter(([lane]) => lane < besideLanes)
+  return Math.max(0, ...lanes.map(([, sequence]) => sequence))
 }

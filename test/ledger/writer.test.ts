@@ -219,6 +219,34 @@ describe("the ledger writer", () => {
       20
     ))
 
+  it("tells people when PostgreSQL has more of the feed than the journal ever had, once", async () => {
+    const before = (store: LedgerStore["Service"]) =>
+      store.write(sales(1, 900), { lane: 1, sequence: 50 })
+    const lost = await play(
+      ({ ledger, journal }) =>
+        Effect.gen(function*() {
+          journal.append(sales(20))
+          yield* empty(journal)
+          return ledger.rows("exceptions")
+        }),
+      new MemoryJournal(),
+      before
+    )
+    expect(lost).toMatchObject([{ id: "journal-lost:50", reason: "journal-lost" }])
+    const own = new MemoryJournal()
+    own.append(sales(50))
+    const right = await play(
+      ({ ledger, journal }) =>
+        Effect.gen(function*() {
+          yield* empty(journal)
+          return ledger.rows("exceptions")
+        }),
+      own,
+      before
+    )
+    expect(right).toEqual([])
+  })
+
   it("writes again after a restart what a fail-over behind its back may have lost", async () => {
     const journal = new MemoryJournal()
     const { ledger, store } = makeMemoryLedger()

@@ -265,6 +265,11 @@ export class CompiledDialect implements Dialect {
     return this.#paths.get(role)
   }
 
+  digitsOf(role: Role): number | undefined {
+    const fixed = this.semantics.roles[role][0]?.shape.fixed ?? -1
+    return fixed < 0 ? undefined : fixed
+  }
+
   get mtiLength(): number {
     return mtiBytes(this.#parts.mtiEncoding)
   }

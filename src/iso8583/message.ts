@@ -80,6 +80,8 @@ export interface OriginalFacts {
   readonly batch?: string
   /** MMDDhhmmss of field 7, where the dialect has it. */
   readonly transmissionTime?: string
+  /** YYYYMMDDhhmmss of field 12, as the terminal wrote it or when it was sent. */
+  readonly localTime?: string
   readonly rrn?: string
   readonly authCode?: string
   readonly acquirer?: string
@@ -197,6 +199,11 @@ export interface Dialect {
   ) => Buffer | { readonly path: string; readonly problem: string }
   /** Path of the field that plays a role, for building: the first the dialect lists. */
   readonly pathOf: (role: Role) => string | undefined
+  /**
+   * Digits of the field that plays a role, where its length is fixed: a local time may be hhmmss,
+   * YYMMDDhhmmss or YYYYMMDDhhmmss, a date MMDD, YYMMDD or YYYYMMDD. Absent: those of 1987.
+   */
+  readonly digitsOf?: (role: Role) => number | undefined
   /** What makes a repeat a repeat (design rule 9). */
   readonly transactionKey: (message: Message) => string
   /** Is this the repeat form of a request (MTI x2x1, x4x1)? */

@@ -22,6 +22,15 @@ export function amountOf(message: Message): number | undefined | "wrong" {
   return /^\d+$/.test(text) && Number.isSafeInteger(amount) ? amount : "wrong"
 }
 
+/** MMDDhhmmss, where the terminal wrote both date and time. */
+export function localTimeOf(message: Message): string | undefined {
+  const time = message.role("localTime")
+  // From 1993 on it has the date in it.
+  if (time === undefined || time.length > 6) return time?.slice(-10)
+  const date = message.role("localDate")
+  return date === undefined ? undefined : date.slice(-4) + time
+}
+
 /**
  * Card number, expiry and card sequence. Track 2 is `PAN D YYMM …` (ISO/IEC 7813), and is read
  * where it has to fill a gap; where it is enciphered its expiry may be no digits.

@@ -30,6 +30,7 @@ const factNames = [
   "condition",
   "batch",
   "transmissionTime",
+  "localTime",
   "rrn",
   "authCode",
   "acquirer",

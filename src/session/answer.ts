@@ -10,7 +10,7 @@ import { managementKinds } from "../domain/kind.ts"
 import type { Asker, PreparedAnswer, Verdict } from "../domain/ports/transactions.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { hasMac } from "../iso8583/mac-place.ts"
-import type { Message, Role, Values } from "../iso8583/message.ts"
+import type { Dialect, Message, Role, Values } from "../iso8583/message.ts"
 import { ValueList } from "../iso8583/value-list.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
@@ -185,11 +185,20 @@ function addOwn(
   set("merchant", message.role("merchant"))
   set("rrn", record?.rrn ?? record?.upstreamRrn ?? message.role("rrn"))
   set("authCode", record?.authCode)
-  if (record !== undefined) set("settlementDate", record.day.slice(5, 7) + record.day.slice(8, 10))
+  if (record !== undefined) {
+    const { day } = record
+    const digits = day.slice(0, 4) + day.slice(5, 7) + day.slice(8, 10)
+    set("settlementDate", lastOf(dialect, "settlementDate", 4, digits))
+  }
   if (record?.approvedAmount !== undefined) {
     set("amount", String(record.approvedAmount).padStart(12, "0"))
   }
   const stamp = session.localStamp()
-  set("localDate", message.role("localDate") ?? stamp.slice(0, 4))
-  set("localTime", message.role("localTime") ?? stamp.slice(4))
+  set("localDate", message.role("localDate") ?? stamp.slice(4, 8))
+  set("localTime", message.role("localTime") ?? lastOf(dialect, "localTime", 6, stamp))
+}
+
+/** Of a day or a time as many digits as its field has: without the year, or its century. */
+function lastOf(dialect: Dialect, role: Role, usual: number, text: string): string {
+  return text.slice(-(dialect.digitsOf?.(role) ?? usual))
 }

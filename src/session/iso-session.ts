@@ -415,9 +415,11 @@ export class IsoSession extends Line<Arrival> {
     return push === undefined ? {} : { [pushPath]: pushText(push) }
   }
 
+  /** YYYYMMDDhhmmss */
   localStamp(): string {
     const { local, time } = this.room.house
-    return local.stamp(time.wallMs())
+    const wallMs = time.wallMs()
+    return local.at(wallMs).date.slice(0, 4) + local.stamp(wallMs)
   }
 
   countRefusal(failure: FailureCode): void {

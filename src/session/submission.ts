@@ -12,7 +12,7 @@ import { followOnKinds } from "../domain/kind.ts"
 import type { PinUnder } from "../domain/ports/security-module.ts"
 import type { Submission } from "../domain/ports/transactions.ts"
 import type { Message } from "../iso8583/message.ts"
-import { amountOf, cardOf, present } from "../iso8583/request-facts.ts"
+import { amountOf, cardOf, localTimeOf, present } from "../iso8583/request-facts.ts"
 import { recogniseCode } from "../qr/pay-code.ts"
 import type { Spoken } from "./arrival.ts"
 
@@ -91,13 +91,6 @@ export function schemeOf(channel: Channel, payCode: string | undefined): Scheme 
   if (!channel.startsWith("qr-")) return "card"
   if (payCode === undefined) return "generic-qr"
   return recogniseCode(payCode, true)?.scheme ?? "generic-qr"
-}
-
-/** MMDDhhmmss, where the terminal wrote both date and time. */
-function localTimeOf(message: Message): string | undefined {
-  const date = message.role("localDate")
-  const time = message.role("localTime")
-  return date === undefined || time === undefined ? undefined : date.slice(-4) + time
 }
 
 /** Every reference that the message carries; a dialect without original data carries fewer. */

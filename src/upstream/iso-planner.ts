@@ -73,7 +73,8 @@ export class IsoPlanner {
     if (message === undefined || mapping === undefined) return "untranslatable"
     const pin = pinWork(request, mapping, this.#zone, this.dialect)
     if (typeof pin === "string") return pin
-    const values = stamp(this.#paths, this.#stamps(stan, this.#services.rrns.take()), message)
+    const stamps = this.#stamps(stan, this.#services.rrns.take())
+    const values = stamp(this.#paths, stamps, message, mapping.from === mapping.to)
     // Its place, until it has been translated.
     if (pin !== undefined) values.set(pin.path, new Uint8Array(pin.length))
     if (original !== undefined) values.take(this.dialect.refer(this.#original(original, facts)))
@@ -111,7 +112,7 @@ export class IsoPlanner {
     const facts = this.#original(advice.record, advice.facts)
     const stamps = this.#stamps(advice.stan, facts.rrn ?? "")
     const composed = reversal.compose(facts, advice.reason)
-    const values = stamp(this.#paths, stamps, undefined)
+    const values = stamp(this.#paths, stamps, undefined, true)
     values.take(composed)
     const repeat = advice.attempt > 0 ? reversal.repeatMti : undefined
     const mti = repeat ?? reversal.mti
@@ -140,13 +141,16 @@ export class IsoPlanner {
   ): { readonly mti: string; readonly body: Buffer } | undefined {
     const form = this.dialect.form(kind)
     if (form === undefined) return undefined
-    const { transmissionTime } = this.#paths
+    const { localTime, timeDigits, transmissionTime } = this.#paths
+    const { local, utc, year } = this.#stamps(stan, "")
     const values = {
       ...form.values,
       [this.#paths.stan]: stan,
-      ...(transmissionTime === undefined
+      ...(transmissionTime === undefined ? {} : { [transmissionTime]: utc }),
+      // From 1993 on every message says when, with its date.
+      ...(localTime === undefined || timeDigits <= 6
         ? {}
-        : { [transmissionTime]: this.#services.utc.stamp(this.#services.time.wallMs()) })
+        : { [localTime]: (year + local).slice(-timeDigits) })
     }
     const body = this.#complete(form.mti, values)
     return body === undefined ? undefined : { mti: form.mti, body }
@@ -170,7 +174,8 @@ export class IsoPlanner {
 
   #original(record: TransactionRecord, facts: SealedFacts): OriginalFacts {
     const sentMs = record.times.forwardedMs ?? record.times.receivedMs
-    const sentTime = this.#services.local.stamp(sentMs)
+    const { local } = this.#services
+    const sentTime = local.at(sentMs).date.slice(0, 4) + local.stamp(sentMs)
     return originalFacts(record, facts, this.dialect, this.#config.acquirerId, sentTime)
   }
 
@@ -182,6 +187,7 @@ export class IsoPlanner {
       rrn,
       utc: utc.stamp(wallMs),
       local: local.stamp(wallMs),
+      year: local.at(wallMs).date.slice(0, 4),
       acquirer: this.#config.acquirerId
     }
   }

@@ -7,6 +7,7 @@
 import type { Stan } from "../domain/brand.ts"
 import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
 import type { Dialect, Message, OriginalFacts, Role } from "../iso8583/message.ts"
+import { localTimeOf } from "../iso8583/request-facts.ts"
 import { ValueList } from "../iso8583/value-list.ts"
 
 export interface StampPaths {
@@ -14,6 +15,8 @@ export interface StampPaths {
   readonly rrn: string | undefined
   readonly transmissionTime: string | undefined
   readonly localTime: string | undefined
+  /** Of hhmmss, YYMMDDhhmmss or YYYYMMDDhhmmss. */
+  readonly timeDigits: number
   readonly localDate: string | undefined
   readonly acquirer: string | undefined
 }
@@ -26,6 +29,7 @@ export interface Stamps {
   readonly utc: string
   /** MMDDhhmmss, local time of the switch: fields 12 and 13. */
   readonly local: string
+  readonly year: string
   readonly acquirer: string
 }
 
@@ -36,16 +40,21 @@ export function stampPaths(dialect: Dialect): StampPaths {
     rrn: path("rrn"),
     transmissionTime: path("transmissionTime"),
     localTime: path("localTime"),
+    timeDigits: dialect.digitsOf?.("localTime") ?? 6,
     localDate: path("localDate"),
     acquirer: path("acquirer")
   }
 }
 
-/** `source` is the terminal's message, whose own local time and date stay as they are. */
+/**
+ * `source` is the terminal's message, whose own local time and date win. `within`: they cross as
+ * they are, because the upstream speaks the same dialect.
+ */
 export function stamp(
   paths: StampPaths,
   stamps: Stamps,
-  source: Message | undefined
+  source: Message | undefined,
+  within: boolean
 ): ValueList {
   const values = new ValueList()
   values.set(paths.stan, stamps.stan)
@@ -54,11 +63,14 @@ export function stamp(
   if (paths.acquirer !== undefined && stamps.acquirer !== "") {
     values.set(paths.acquirer, stamps.acquirer)
   }
-  if (paths.localTime !== undefined && source?.role("localTime") === undefined) {
-    values.set(paths.localTime, stamps.local.slice(4))
+  const local = within || source === undefined
+    ? stamps.local
+    : localTimeOf(source) ?? stamps.local
+  if (paths.localTime !== undefined && !(within && source?.role("localTime") !== undefined)) {
+    values.set(paths.localTime, (stamps.year + local).slice(-paths.timeDigits))
   }
-  if (paths.localDate !== undefined && source?.role("localDate") === undefined) {
-    values.set(paths.localDate, stamps.local.slice(0, 4))
+  if (paths.localDate !== undefined && !(within && source?.role("localDate") !== undefined)) {
+    values.set(paths.localDate, local.slice(0, 4))
   }
   return values
 }
@@ -69,17 +81,19 @@ export function originalFacts(
   facts: SealedFacts,
   dialect: Dialect,
   acquirer: string,
-  /** MMDDhhmmss, local: when it was sent, for dialects whose field 7 does not say. */
+  /** YYYYMMDDhhmmss, local: when it was sent, for what the message itself did not say. */
   sentTime: string
 ): OriginalFacts {
   const { amount, authCode, batch, currency, entryMode } = record
+  const year = sentTime.slice(0, 4)
   const rrn = record.upstreamRrn ?? record.rrn
   return {
     kind: record.kind,
     mti: dialect.form(record.kind)?.mti ?? record.mti,
     stan: record.upstreamStan ?? record.stan,
     processingCode: record.processingCode,
-    transmissionTime: record.upstreamTime ?? sentTime,
+    transmissionTime: record.upstreamTime ?? sentTime.slice(4),
+    localTime: record.localTime === undefined ? sentTime : year + record.localTime,
     terminal: record.terminal,
     merchant: record.merchant,
     ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0") }),

@@ -3,6 +3,9 @@
 import { describe, expect, it } from "vitest"
 import type { BusinessDay, Rrn, Stan } from "../../src/domain/brand.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { ownValues } from "../../src/session/answer.ts"
+import type { IsoSession } from "../../src/session/iso-session.ts"
+import { dialect } from "../iso8583/shipped.ts"
 import { encode } from "../upstream/fake-dialect.ts"
 import { message, reversal, sale, signOn } from "./messages.ts"
 import { Place, profile } from "./place.ts"
@@ -277,4 +280,16 @@ it("reads a body that is JSON of nothing as unreadable", () => {
   caller.bytes(Buffer.concat([Buffer.from([0, body.length]), body]))
   place.settle()
   expect(caller.heard).toEqual([])
+})
+
+it.each([
+  ["iso87-ascii", "0200", "1126", "081501"],
+  ["iso93-ascii", "1200", "261126", "261127081501"],
+  ["iso2003-ascii", "2200", "20261126", "20261127081501"]
+])("says days and times as long as the fields of %s", (name, mti, day, time) => {
+  const spoken = dialect(name)
+  const asked = spoken.salvage(spoken.build(mti, { "11": "1" }))!
+  const session = { localStamp: () => "20261127081501" } as IsoSession
+  const values = ownValues(session, asked, "00", record)
+  expect([values.get("15"), values.get("12")]).toEqual([day, time])
 })

@@ -201,6 +201,8 @@ export class HsmClient {
   #finish(ask: Ask, fields: string | SecurityFault): void {
     if (ask.isOver) return
     ask.isOver = true
+    // One that never left is overwritten here.
+    ask.body.fill(0)
     ask.expires?.cancel()
     this.#queue.delete(ask)
     ask.done(fields)

@@ -2,7 +2,8 @@
  * One connection to a host-command security module: commands out, answers matched to them by their
  * header. What holds: an answer goes only to the command whose header it carries; an answer that
  * nobody waits for, or half an answer at the end, ends the connection and all that is on it; a
- * header whose command timed out is not used again while its answer may still come.
+ * header whose command timed out is not used again while its answer may still come; commands, which
+ * carry messages and card numbers, are overwritten when they have left or never will (I6).
  */
 
 import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
@@ -11,6 +12,7 @@ import { maxHsmFrameBytes } from "./hsm-command.ts"
 
 /** A command on its way; `answered` gets what stands behind the header, or undefined: nothing. */
 export interface HsmCall {
+  /** Overwritten once it is sent. */
   readonly body: Buffer
   readonly answered: (body: Uint8Array | undefined) => void
 }
@@ -66,6 +68,7 @@ export class HsmLink implements ConnectionHandler {
     const header = this.#header()
     const frame = this.#framing.encode(Buffer.from(header, "latin1"), call.body)
     if (frame === undefined) return false
+    call.body.fill(0)
     this.#pending.set(header, call)
     this.#headers.set(call, header)
     this.#out.push(frame)
@@ -102,6 +105,7 @@ export class HsmLink implements ConnectionHandler {
     this.#pending.clear()
     this.#headers.clear()
     this.#abandoned.clear()
+    for (const frame of this.#out) frame.fill(0)
     this.#out = []
     this.#closed()
     for (const call of calls) call.answered(undefined)
@@ -111,7 +115,9 @@ export class HsmLink implements ConnectionHandler {
     const frames = this.#out
     this.#out = []
     if (this.#isClosed || frames.length === 0) return
-    this.#connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames))
+    const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames)
+    if (frames.length > 1) { for (const frame of frames) frame.fill(0) }
+    this.#connection.write(bytes, () => void bytes.fill(0))
   }
 
   #take(header: Uint8Array, body: Uint8Array): void {

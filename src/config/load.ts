@@ -50,6 +50,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const files = new NamedFiles(dirname(file))
   const framings = yield* loadFramings(settings, files, fault)
   const dialects = yield* loadDialects(settings, files, fault)
+  checkSignOns(settings, dialects, fault)
   const mappings = yield* loadMappings(settings, dialects, files, fault)
   const parameters = yield* loadParameters(settings, files, fault)
   const terminals = settings.registry === "database"
@@ -114,6 +115,19 @@ const loadDialects = Effect.fnUntraced(
     return dialects
   }
 )
+
+function checkSignOns(
+  { upstreams }: Settings,
+  dialects: ReadonlyMap<string, Dialect>,
+  fault: Fault
+): void {
+  for (const [index, { dialect, kind, signOn }] of upstreams.entries()) {
+    const spoken = kind === "iso8583" && signOn ? dialects.get(dialect) : undefined
+    if (spoken === undefined || spoken.form("sign-on") !== undefined) continue
+    const why = `${dialect} has no sign-on: say signOn: false, or no link comes up`
+    fault(`upstreams[${index}].signOn`, why)
+  }
+}
 
 /** One for every pair of a listener's and an upstream's dialect, or a fault. */
 const loadMappings = Effect.fnUntraced(function*(

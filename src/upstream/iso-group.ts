@@ -401,6 +401,8 @@ export class IsoGroup implements ControlledGroup, Tower {
   #echo(ended: (how: ManagementEnd) => void): void {
     const link = this.#pick(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
     if (typeof link === "string") return ended("gone")
+    // That a link stands is all that can be asked where the dialect has no echo.
+    if (this.#planner.dialect.form("echo") === undefined) return ended("accepted")
     this.#manage(link, "echo", this.#config.breaker.slowMs, ended)
   }
 

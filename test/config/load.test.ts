@@ -144,6 +144,23 @@ describe("faults", () => {
     }))
 })
 
+describe("an upstream", () => {
+  it.live("signs on only where its dialect has a sign-on", () =>
+    Effect.gen(function*() {
+      const shipped = readFileSync(join(bundledFolder, "dialects", "iso87-ascii.yaml"), "utf8")
+      const mute = shipped.replace(/^ {2}- \{ kind: sign-on, .*$/m, "")
+      const text = small.replace("links:", "dialect: mute\n    links:")
+        .replace("port: 8583", "port: 8583, dialect: mute")
+      const files = { "terminals.csv": terminals, "dialects/mute.yaml": mute }
+      expect(yield* faults(written("mute", { "a.yaml": text, ...files }))).toEqual([
+        "mute/a.yaml:4: upstreams[0].signOn: mute has no sign-on: say signOn: false, or no link " +
+        "comes up"
+      ])
+      const quiet = text.replace("links:", "signOn: false\n    links:")
+      yield* load(written("quiet", { "a.yaml": quiet, ...files }))
+    }))
+})
+
 describe("certificates", () => {
   const corpus = join(import.meta.dirname, "..", "corpus", "tls")
   const withTls = (key: string, certificate: string) =>

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { highestStan } from "../../src/upstream/stan-allocator.ts"
+import { fakeDialect } from "./fake-dialect.ts"
 import { links, record, Station } from "./station.ts"
 
 function tripByCode(station: Station, code: string, count: number): void {
@@ -165,6 +166,16 @@ describe("the breaker of an upstream", () => {
     peer.handler!.onDrain()
     station.time.pass(2000)
     expect(station.status.breaker).toBe("half-open")
+  })
+
+  it("asks customers where the dialect has no echo", () => {
+    const station = new Station({}, {}, fakeDialect({ forms: [] }))
+    tripByCode(station, "96", 20)
+    station.time.pass(5100)
+    expect(station.peer().of("0800")).toEqual([])
+    expect(station.status.breaker).toBe("half-open")
+    station.answer(station.send())
+    expect(station.status.breaker).toBe("closed")
   })
 
   it("says nothing about an upstream that nobody has reached yet", () => {

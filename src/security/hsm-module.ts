@@ -17,6 +17,8 @@ import {
 } from "../domain/ports/security-module.ts"
 import { Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
+import { aesCounter } from "./dukpt-aes.ts"
+import { tdesCounter } from "./dukpt-tdes.ts"
 import { type HsmBreaker, HsmClient, type HsmClientOptions, type HsmTimers } from "./hsm-client.ts"
 import {
   checkValueOf,
@@ -167,7 +169,8 @@ class HsmKeys {
       return fault("key-usage")
     }
     const aes = base.algorithm === "A"
-    if (serial.length !== (aes ? 12 : 10)) return fault("ksn-format")
+    const counter = aes ? aesCounter(serial) : tdesCounter(serial)
+    if (isFault(counter)) return counter
     const name = `pin dukpt ${this.#lastHandle + 1}`
     const attributes = workingAttributes("pin", aes ? "aes" : "tdes", 16)
     return this.#hold({ name, block, purpose: "pin", attributes, serial, holders: 1 })

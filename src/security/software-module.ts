@@ -84,6 +84,7 @@ export function failureOf(refusal: SecurityFault): FailureCode {
   const { code } = refusal
   if (code.startsWith("pin-") || code === "length-unfit") return "pin-refused"
   if (code.startsWith("hsm-")) return "hsm-unavailable"
+  if (code === "ksn-format" || code === "counter-range") return "message-format"
   return code === "cache-full" ? "overloaded" : "key-missing"
 }
 

@@ -264,7 +264,11 @@ describe.each(made)("the $place module", ({ place, make }) => {
     expect(await translated(from, to, [format, 3], sealed as Uint8Array)).toBe("key-missing")
     expect(one.derive("bdk-none", hex(serial), "pin")).toBe("key-missing")
     expect(one.derive("tmk-demo", hex(serial), "pin")).toBe("key-missing")
-    expect(one.derive(base, hex("00"), "pin")).toBe("key-missing")
+    // The message is wrong, not the key: to sign on again would help no terminal.
+    expect(one.derive(base, hex("00"), "pin")).toBe("message-format")
+    const never = hex(serial)
+    never.fill(0, never.length - 2)
+    expect(one.derive(base, never, "pin")).toBe("message-format")
   })
 
   const shapes: ReadonlyArray<readonly [WorkingKeyShape, string]> = [

@@ -85,9 +85,11 @@ function nextLine(hidden: boolean): Promise<string | undefined> {
   })
 }
 
-/** `pointsman … | head` closes our output early, which is no failure. */
+/** Who closes our outputs early, as `pointsman … | head` does, is no failure of ours. */
 export function tolerateClosedOutput(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
-  })
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error
+    })
+  }
 }

@@ -1,5 +1,7 @@
 /** Help, wrong usage and exit codes, of the real program. */
 
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
@@ -106,6 +108,15 @@ describe("the process", () => {
     const bad = await pointsmanProcess(["decode", "--dialect", "cup-pos", "-"], "0800")
     expect(bad.exit).toBe(1)
     expect(bad.talk).toMatch(/^message-format: mti at byte 2 of 2: expected/)
+  })
+
+  it("goes on when nobody reads what it says", async () => {
+    const child = spawn(process.execPath, [join(root, "src", "main.ts"), "chekc"], {
+      stdio: ["ignore", "ignore", "pipe"]
+    })
+    child.stderr.destroy()
+    const [exit] = await once(child, "close") as [number]
+    expect(exit).toBe(2)
   })
 
   it("tells a switch that does not run in one line; the environment's fault", async () => {

@@ -25,8 +25,9 @@ import { BackOffice } from "./back-office.ts"
 import { keepBusinessDay } from "./business-day-in-force.ts"
 import { readInLab } from "./message-lab.ts"
 
-/** Field 41 travels padded with spaces to this length. */
+/** Fields 41 and 42 travel padded with spaces to these lengths. */
 const terminalIdLength = 8
+const merchantIdLength = 15
 
 export interface SwitchControls {
   readonly loaded: () => LoadedConfig
@@ -136,11 +137,12 @@ const away: Unavailable = {
   advice: "PostgreSQL does not answer; ask again when it is back"
 }
 
-/** As people type it; a terminal is kept with its padding. */
-function questionOf({ id, terminal, ...rest }: TransactionQuery) {
+/** As people type it; terminals and merchants are kept with their padding. */
+function questionOf({ id, merchant, terminal, ...rest }: TransactionQuery) {
   return {
     ...rest,
     ...(terminal === undefined ? {} : { terminal: terminal.padEnd(terminalIdLength) }),
+    ...(merchant === undefined ? {} : { merchant: merchant.padEnd(merchantIdLength) }),
     ...(id === undefined ? {} : { id: id as TransactionId })
   }
 }

@@ -99,7 +99,7 @@ it("the estate is in PostgreSQL, and follows an import", async () => {
   const shipped = readFileSync(join(dirname(running.config), "terminals.csv"), "utf8")
   writeFileSync(
     file,
-    `${shipped}\nNEW00001,M00000000000099,New shop,iso,sign-on,5411,,no,4,,,no,\n`
+    `${shipped}\nNEW00001,M99,New shop,iso,sign-on,5411,,no,4,,,no,\n`
   )
   const bad = join(running.folder, "bad.csv")
   writeFileSync(bad, "terminal,merchant,window\nT1,M1,0\n,M3,4\n")
@@ -111,6 +111,18 @@ it("the estate is in PostgreSQL, and follows an import", async () => {
   ])
   expect((await running.ask("reload")).out).toContain("terminals.NEW00001")
   await eventually(async () => await rows("terminals") === terminals.length + 1, "the new one")
+}, 60_000)
+
+it("a transaction is found by its merchant, as people write it", async () => {
+  const caller = await Caller.to(running, "ascii-terminals")
+  const merchant = "M99".padEnd(15)
+  await caller.signOn("NEW00001", merchant)
+  expect((await caller.sell("NEW00001", merchant, "000002", 100)).text("39")).toBe("00")
+  caller.close()
+  await eventually(async () => {
+    const { out } = await running.ask("transactions", "--merchant", "M99", "--format", "json")
+    return out.includes("NEW00001")
+  }, "the sale is found")
 }, 60_000)
 
 it("an export that breaks off is on record: what went before it is gone", async () => {

@@ -67,7 +67,7 @@ export function stamp(
     ? stamps.local
     : localTimeOf(source) ?? stamps.local
   if (paths.localTime !== undefined && !(within && source?.role("localTime") !== undefined)) {
-    values.set(paths.localTime, (stamps.year + local).slice(-paths.timeDigits))
+    values.set(paths.localTime, dated(local, stamps.year + stamps.local).slice(-paths.timeDigits))
   }
   if (paths.localDate !== undefined && !(within && source?.role("localDate") !== undefined)) {
     values.set(paths.localDate, local.slice(0, 4))
@@ -85,7 +85,7 @@ export function originalFacts(
   sentTime: string
 ): OriginalFacts {
   const { amount, authCode, batch, currency, entryMode } = record
-  const year = sentTime.slice(0, 4)
+  const { localTime = sentTime.slice(4) } = record
   const rrn = record.upstreamRrn ?? record.rrn
   return {
     kind: record.kind,
@@ -93,7 +93,7 @@ export function originalFacts(
     stan: record.upstreamStan ?? record.stan,
     processingCode: record.processingCode,
     transmissionTime: record.upstreamTime ?? sentTime.slice(4),
-    localTime: record.localTime === undefined ? sentTime : year + record.localTime,
+    localTime: dated(localTime, sentTime),
     terminal: record.terminal,
     merchant: record.merchant,
     ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0") }),
@@ -107,4 +107,12 @@ export function originalFacts(
     ...(facts.expiry === undefined ? {} : { expiry: facts.expiry }),
     ...(facts.cardSequence === undefined ? {} : { cardSequence: facts.cardSequence })
   }
+}
+
+/** A time without its year (MMDDhhmmss), in the year in which it is nearest to YYYYMMDDhhmmss. */
+function dated(time: string, ours: string): string {
+  const year = Number(ours.slice(0, 4))
+  const monthsAhead = Number(time.slice(0, 2)) - Number(ours.slice(4, 6))
+  if (monthsAhead > 6) return year - 1 + time
+  return (monthsAhead < -6 ? year + 1 : year) + time
 }

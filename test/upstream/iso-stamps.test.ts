@@ -82,6 +82,20 @@ describe("a terminal's own time", () => {
     expect(longer.get("12")).toBe("261231101112")
   })
 
+  it("is of the year in which it is nearest to ours", () => {
+    const longer = stampPaths(dialect("iso93-ascii"))
+    const at = (year: string, local: string, of: string, day: string) => {
+      const asked = cup.patch(sale, { set: { "12": of, "13": day } })
+      const source = read(cup, asked.toString("hex"))
+      return stamp(longer, { ...stamps, year, local }, source, false).get("12")
+    }
+    expect(at("2027", "0101000002", "235958", "1231")).toBe("261231235958")
+    expect(at("2026", "1231235959", "000001", "0101")).toBe("270101000001")
+    const late = { ...record, localTime: "1231235958" }
+    const facts = originalFacts(late, {}, dialect("iso93-ascii"), "", "20270101000002")
+    expect(facts.localTime).toBe("20261231235958")
+  })
+
   it("stays as it stands within its dialect", () => {
     const own = stamp(stampPaths(cup), stamps, read(cup, timed.toString("hex")), true)
     expect([own.get("12"), own.get("13")]).toEqual([undefined, undefined])

@@ -6,6 +6,7 @@
  */
 
 import type { RouteConfig } from "../domain/config.ts"
+import { followOnKinds, managementKinds } from "../domain/kind.ts"
 import type { RouteDecision, RouteFacts } from "../domain/ports/router.ts"
 import {
   anyCard,
@@ -115,12 +116,19 @@ function checkTargets(
 }
 
 function checkConditions(when: RouteConfig["when"], fault: Fault): void {
-  const { between, maxAmount, minAmount } = when
+  const { between, kinds = [], maxAmount, minAmount } = when
   for (const [name, values] of Object.entries(when)) {
     if (Array.isArray(values) && values.length === 0) {
       fault(`when.${name}`, "an empty list matches nothing; leave the condition out")
     }
   }
+  kinds.forEach((kind, place) => {
+    const at = `when.kinds[${place}]`
+    if (managementKinds.has(kind)) fault(at, `the switch answers ${kind} itself`)
+    else if (followOnKinds.has(kind)) {
+      fault(at, `a ${kind} goes where its original went, whatever the routes say`)
+    }
+  })
   for (const [name, amount] of Object.entries({ minAmount, maxAmount })) {
     if (amount !== undefined && !(Number.isSafeInteger(amount) && amount >= 0)) {
       fault(`when.${name}`, "an amount is a whole number of minor units, not negative")
@@ -186,6 +194,7 @@ function makeTable(
       const steps: Array<RouteStep> = []
       let won = false
       for (const { range, value } of members) {
+        if (steps.some(({ route }) => route === value.name)) continue
         const outcome: RouteStep["outcome"] = won
           ? "later"
           : failing(value.conditions, facts) ?? "matched"

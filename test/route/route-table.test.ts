@@ -33,6 +33,19 @@ function faults(...routes: ReadonlyArray<RouteConfig>): ReadonlyArray<RouteFault
   return "length" in table ? table : []
 }
 
+describe("a route of kinds that nobody routes", () => {
+  it("is refused: they go where their original went", () => {
+    expect(faults(route("voids", { kinds: ["sale", "void"] }, "a"))).toEqual([{
+      path: "routes[0].when.kinds[1]",
+      problem: "a void goes where its original went, whatever the routes say"
+    }])
+    expect(faults(route("own", { kinds: ["echo"] }, "a"))).toEqual([{
+      path: "routes[0].when.kinds[0]",
+      problem: "the switch answers echo itself"
+    }])
+  })
+})
+
 describe("a route table", () => {
   it("G3 lets the longest BIN win, wherever it is listed", () => {
     const table = compile(
@@ -72,7 +85,7 @@ describe("a route table", () => {
   it("decides by channel, kind, merchant, group, currency, amount and time of day", () => {
     const table = compile(
       route("codes", { channels: ["qr-customer"] }, "wallet"),
-      route("refunds", { kinds: ["refund"] }, "a"),
+      route("balances", { kinds: ["balance"] }, "a"),
       route("one-shop", { merchants: ["M00000000000009"] }, "a", "b"),
       route("hotels", { groups: ["hotels"] }, "b"),
       route("dollars", { currencies: ["840"] }, "b", "c"),
@@ -82,7 +95,7 @@ describe("a route table", () => {
     )
     const found = (changes: Parameters<typeof sale>[0]) => table.decide(sale(changes)).route
     expect(found({ channel: "qr-customer", digits: "134650000000000000" })).toBe("codes")
-    expect(found({ kind: "refund" })).toBe("refunds")
+    expect(found({ kind: "balance" })).toBe("balances")
     expect(found({ merchant: "M00000000000009" as MerchantId })).toBe("one-shop")
     expect(found({ group: "hotels" })).toBe("hotels")
     expect(found({ currency: "840" })).toBe("dollars")
@@ -188,6 +201,14 @@ describe("an explanation", () => {
       "route unionpay leads to a, then c (configuration 7)"
     ])
     expect(lines.join()).not.toContain("6221")
+  })
+
+  it("names a route once, by the longest of its BINs that match", () => {
+    const table = compile(route("unionpay", { bins: ["62", "622155"] }, "a"))
+    expect(explanationLines(table.explain(sale()))).toEqual([
+      "→ unionpay (6 digits): matches",
+      "route unionpay leads to a (configuration 7)"
+    ])
   })
 })
 

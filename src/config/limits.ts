@@ -152,9 +152,9 @@ export const limits = {
   inquiryEveryMs: limit(500, 3 * seconds, minutes, "wallets slow down who asks more often"),
   inquiryGiveUpMs: limit(
     seconds,
-    60 * seconds,
+    25 * seconds,
     10 * minutes,
-    "a cashier does not wait longer for a customer's password"
+    "a cashier does not wait longer for a customer's password; a request ends with timeoutMs anyway"
   ),
   undoNotBeforeMs: limit(
     0,

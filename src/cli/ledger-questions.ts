@@ -29,11 +29,14 @@ export async function askLedger<A>(
   if (result._tag === "Success") return result.success
   const failure = result.failure as { readonly advice?: string; readonly reason?: string }
   const reason = failure.reason ?? "unknown"
-  // 42P01: there is no such table.
-  const why = reason.endsWith("42P01")
-    ? noTables
-    : `PostgreSQL does not answer (${reason})`
-  throw new Refusal(3, failure.advice ?? why)
+  throw new Refusal(3, failure.advice ?? told(reason))
+}
+
+/** In words; 42P01: there is no such table, 42501: this login may not. */
+function told(reason: string): string {
+  if (reason.endsWith("42P01")) return noTables
+  if (reason.endsWith("42501")) return "PostgreSQL does not allow that to the login of ledger.url"
+  return `PostgreSQL does not answer (${reason})`
 }
 
 export const dayParameter = (name: string, about: string): Parameter => ({

@@ -160,7 +160,8 @@ function makeHealth(
       return feed.pending
     },
     get oldestFeedMs() {
-      return feed.oldestMs === undefined ? undefined : time.wallMs() - feed.oldestMs
+      // The clock may have been set back since.
+      return feed.oldestMs === undefined ? undefined : Math.max(0, time.wallMs() - feed.oldestMs)
     },
     get commitP50Ms() {
       return committer.latencies.percentileMs(0.5)

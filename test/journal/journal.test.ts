@@ -237,6 +237,8 @@ describe("old groups", () => {
     }
     expect([...levels]).toEqual(["open", "alarm", "full"])
     expect(journal.health().oldestFeedMs).toBeGreaterThanOrEqual(0)
+    time.wall -= 3_600_000
+    expect(journal.health().oldestFeedMs).toBe(0)
     const last = journal.health().feedPending
     journal.feedWritten(last, last)
     time.pass(3000)

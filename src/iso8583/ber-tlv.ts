@@ -37,6 +37,8 @@ const maxTagBytes = 4
 export type TagShapes = (tag: string) => { readonly shape: FieldShape; readonly known: boolean }
 
 export class BerTlv implements Composite {
+  /** EMV's own tags hold card numbers and tracks. */
+  readonly guards = true
   readonly #shapes: TagShapes
   /** The tags there may be, as numbers; undefined: any. */
   readonly #allowed: ReadonlySet<number> | undefined

@@ -19,6 +19,7 @@ import { measure } from "./conformity.ts"
 import type { BuildFault } from "./fault.ts"
 import type { FieldShape } from "./field.ts"
 import { hexValues } from "./length-prefix.ts"
+import { isGuarded } from "./mask.ts"
 import { byHead, type Change, endOf, partBytes } from "./part-changes.ts"
 import { partAt, partReader, place } from "./part-place.ts"
 
@@ -28,11 +29,13 @@ export interface InnerBitmap {
 }
 
 export class BitmappedParts implements Composite {
+  readonly guards: boolean
   readonly #bitmap: InnerBitmap
   /** By bit; 0 is not used. */
   readonly #shapes: ReadonlyArray<FieldShape | undefined>
 
   constructor(bitmap: InnerBitmap, shapes: ReadonlyArray<FieldShape | undefined>) {
+    this.guards = shapes.some((shape) => shape !== undefined && isGuarded(shape))
     this.#bitmap = bitmap
     this.#shapes = shapes
   }

@@ -37,6 +37,8 @@ export interface StructureFault {
 export type PartValues = ReadonlyMap<string, string | Uint8Array | undefined>
 
 export interface Composite {
+  /** Some part of it is masked: a value that does not follow the layout may hold it anywhere. */
+  readonly guards: boolean
   /** Offset of the first byte that breaks the layout, or -1. Allocates nothing. */
   readonly check: (bytes: Uint8Array, start: number, end: number) => number
   /** Why `check` gave an offset. */

@@ -37,6 +37,7 @@ export interface Leaf {
   readonly length: number
   readonly known: boolean
   readonly depth: number
+  /** They say all of it. */
   readonly hasParts: boolean
 }
 
@@ -88,17 +89,21 @@ export function leaves(message: Message): ReadonlyArray<Leaf> {
     const [start, end] = [index[at + 1]!, index[at + 2]!]
     const entry = dialect.layout.entries[field]!
     const shape = shapeIn(entry, bytes, 0, index, message.mtiNumber)
-    const parts = shape.composite?.parts(bytes, start, end) ?? []
+    const { composite } = shape
+    const parts = composite?.parts(bytes, start, end) ?? []
+    // What its parts do not say, the whole does.
+    const strays = shape.lenient && composite !== undefined &&
+      composite.check(bytes, start, end) >= 0
     found.push({
       path: String(field),
       shape,
-      mask: shape.mask,
+      mask: strays && shape.mask === "none" && composite.guards ? "hidden" : shape.mask,
       text: textOf(shape, bytes, start, end),
       offset: start,
       length: end - start,
       known: entry.known,
       depth: 0,
-      hasParts: parts.length > 0
+      hasParts: parts.length > 0 && !strays
     })
     addParts(found, parts, String(field), 1, guardOf(shape, parts))
   }

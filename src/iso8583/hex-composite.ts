@@ -18,10 +18,12 @@ const ebcdicHexValues = Int8Array.from(
 const scratch = scratchBuffer(32_768)
 
 export class HexComposite implements Composite {
+  readonly guards: boolean
   readonly #inner: Composite
   readonly #values: Int8Array
 
   constructor(inner: Composite, ebcdic: boolean) {
+    this.guards = inner.guards
     this.#inner = inner
     this.#values = ebcdic ? ebcdicHexValues : hexValues
   }

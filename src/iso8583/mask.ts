@@ -5,10 +5,18 @@
 
 import { maskPan, maskText } from "../domain/pan.ts"
 import { maskPayCode } from "../qr/pay-code.ts"
+import type { Composite } from "./composite.ts"
 
 export const masks = ["none", "pan", "track", "code", "hidden"] as const
 /** pan: first six, last four; track: its PAN so, the rest gone; code: a pay code; hidden: all. */
 export type Mask = typeof masks[number]
+
+/** Is it masked, or may a part of it be? */
+export function isGuarded(
+  { composite, mask }: { readonly mask: Mask; readonly composite: Composite | undefined }
+): boolean {
+  return mask !== "none" || composite?.guards === true
+}
 
 /** Never shows a byte of a hidden value, nor its ends. */
 export function masked(mask: Mask, text: string): string {

@@ -18,11 +18,13 @@ import { measure } from "./conformity.ts"
 import type { BuildFault } from "./fault.ts"
 import { digitsOf } from "./field-size.ts"
 import { type FieldShape, textOf } from "./field.ts"
+import { isGuarded } from "./mask.ts"
 import { byHead, endOf, partBytes } from "./part-changes.ts"
 import { partAt, partReader, place } from "./part-place.ts"
 
 /** Parts of packed digits, cut from their text. */
 export class DigitParts implements Composite {
+  readonly guards: boolean
   readonly #shapes: ReadonlyArray<FieldShape>
   readonly #ids: ReadonlyArray<string>
   /** Offset in digits of each part, and the end of the last. */
@@ -36,6 +38,7 @@ export class DigitParts implements Composite {
     short: boolean,
     whole: () => FieldShape
   ) {
+    this.guards = shapes.some(isGuarded)
     this.#ids = ids
     this.#shapes = shapes
     this.#short = short
@@ -124,11 +127,13 @@ export class DigitParts implements Composite {
 
 /** Parts of bytes, each a field of its own. */
 export class ByteParts implements Composite {
+  readonly guards: boolean
   readonly #shapes: ReadonlyArray<FieldShape>
   readonly #ids: ReadonlyArray<string>
   readonly #short: boolean
 
   constructor(ids: ReadonlyArray<string>, shapes: ReadonlyArray<FieldShape>, short: boolean) {
+    this.guards = shapes.some(isGuarded)
     this.#ids = ids
     this.#shapes = shapes
     this.#short = short

@@ -28,6 +28,7 @@ import {
   readPrefix,
   writePrefix
 } from "./length-prefix.ts"
+import { isGuarded } from "./mask.ts"
 import {
   type Change,
   filling,
@@ -69,10 +70,12 @@ interface KnownTag {
 const found = { tagAt: 0, start: 0, end: 0 }
 
 export class TagParts implements Composite {
+  readonly guards: boolean
   readonly #form: TagForm
   readonly #known: ReadonlyArray<KnownTag>
 
   constructor(form: TagForm) {
+    this.guards = [...form.known.values()].some(isGuarded)
     this.#form = form
     this.#known = [...form.known].flatMap(([tag, shape]) => {
       const bytes = this.#tagBytes(tag)

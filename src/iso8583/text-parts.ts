@@ -24,6 +24,8 @@ export interface TextForm {
 }
 
 export class TextParts implements Composite {
+  /** The whole is what is masked. */
+  readonly guards = false
   readonly #form: TextForm
   readonly #whole: () => FieldShape
 

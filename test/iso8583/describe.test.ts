@@ -9,6 +9,7 @@ import { convert, diff } from "../../src/iso8583/compare.ts"
 import { describe as rowsOf, printable } from "../../src/iso8583/describe.ts"
 import { doctor } from "../../src/iso8583/doctor.ts"
 import { documentOf, encodeDocument } from "../../src/iso8583/document.ts"
+import type { Values } from "../../src/iso8583/message.ts"
 import { captured, dialect, mapping, read } from "./shipped.ts"
 
 const cup = dialect("cup-pos")
@@ -52,6 +53,26 @@ describe("rows", () => {
     expect(rowsOfOdd.find((row) => row.path === "55.DF7F")?.note).toContain("unknown")
     expect(rowsOfOdd.find((row) => row.path === "55.57")?.value).toBe("623501*********0069=****")
     expect(rowsOfOdd.find((row) => row.path === "55")?.value).toBe("")
+  })
+
+  it("show all of a value that its parts do not say, and nothing where parts are masked", () => {
+    const shown = (spoken: typeof cup, values: Values, field: string) => {
+      const body = spoken.build("0200", { "3": "0", "11": "1", "41": "T1", ...values })
+      return rowsOf(read(spoken, body.toString("hex")))
+        .flatMap((row) => row.path.split(".")[0] === field ? [`${row.path} ${row.value}`] : [])
+    }
+    const batch = (text: string) => shown(cup, { "42": "M1", "60": text }, "60")
+    expect(batch("22000105")).toEqual(["60 ", "60.1 22", "60.2 000105"])
+    expect(batch("220001059")).toEqual(["60 220001059", "60.1 22", "60.2 000105"])
+    const nac = dialect("pos-nac")
+    // Table 16 is the verification value, 123: behind a head that is none of the layout.
+    const table = Buffer.from("00053136313233", "hex")
+    const tables = (...pieces: ReadonlyArray<string>) => {
+      const all = Buffer.concat([...pieces.map((each) => Buffer.from(each, "hex")), table])
+      return shown(nac, { "4": "100", "24": "1", "63": all }, "63")
+    }
+    expect(tables()).toEqual(["63 ", "63.16 ****"])
+    expect(tables("0099")).toEqual(["63 ****"])
   })
 
   it("bring no control character to a terminal", () => {

@@ -11,25 +11,31 @@ interface Taken {
 export class FeedProgress {
   readonly #taken: Array<Taken> = []
   #cursor = 0
+  #inFlight = 0
 
   /** Sequence of the last entry that was taken; the next batch begins after it. */
   get cursor(): number {
     return this.#cursor
   }
 
+  /** Batches that are not written; those written behind one of them wait, and are not counted. */
   get inFlight(): number {
-    return this.#taken.length
+    return this.#inFlight
   }
 
   take(to: number): void {
     this.#taken.push({ to, written: false })
+    this.#inFlight++
     this.#cursor = to
   }
 
   /** Everything up to the result is written; undefined when an earlier batch is still under way. */
   written(to: number): number | undefined {
     const found = this.#taken.find((each) => each.to === to)
-    if (found !== undefined) found.written = true
+    if (found !== undefined) {
+      found.written = true
+      this.#inFlight--
+    }
     let end: number | undefined
     while (this.#taken[0]?.written === true) end = this.#taken.shift()?.to
     return end

@@ -57,7 +57,21 @@ export function decodeMessagePack(
 export function encodeMessagePack(
   value: MessagePackValue | Readonly<Record<string, MessagePackValue>>
 ): Uint8Array {
-  return packr.pack(value)
+  return packr.pack(whole(value))
+}
+
+/** Integers stay integers: those above 32 bits the packer would write as floating-point numbers. */
+function whole(value: unknown): unknown {
+  if (typeof value === "number") {
+    const wide = value > 0xffff_ffff || value < -0x8000_0000
+    return wide && Number.isSafeInteger(value) ? BigInt(value) : value
+  }
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
+  if (Array.isArray(value)) return value.map(whole)
+  const pairs: Iterable<readonly [unknown, unknown]> = value instanceof Map
+    ? value
+    : Object.entries(value)
+  return new Map(Array.from(pairs, ([key, each]) => [key, whole(each)]))
 }
 
 /** Pairs of all maps in the value; its depth is bounded by the scan. */

@@ -19,6 +19,49 @@ function nested(depth: number): Buffer {
   return Buffer.concat([maps, Buffer.from([0xc0])])
 }
 
+describe("what we send", () => {
+  it("has integers where its schema says so, also those that take more than 32 bits", () => {
+    const bytes = encodeMessagePack({
+      timeMs: 1_795_770_693_250,
+      amount: 999_999_999_999,
+      small: 7
+    })
+    assert.equal(
+      Buffer.from(bytes).toString("hex"),
+      Buffer.concat([
+        Buffer.from([0x83, 0xa6]),
+        Buffer.from("timeMs"),
+        Buffer.from([0xd3]),
+        bigBytes(1_795_770_693_250n),
+        Buffer.from([0xa6]),
+        Buffer.from("amount"),
+        Buffer.from([0xd3]),
+        bigBytes(999_999_999_999n),
+        Buffer.from([0xa5]),
+        Buffer.from("small"),
+        Buffer.from([7])
+      ]).toString("hex")
+    )
+  })
+
+  it("comes back as it was, whatever its size", () => {
+    for (const value of [0, -1, 2 ** 32, -(2 ** 40), Number.MAX_SAFE_INTEGER, 0.5]) {
+      for (const whole of [new Map([["n", value]]), new Map([["m", new Map([["n", value]])]])]) {
+        assert.deepEqual(decodeMessagePack(encodeMessagePack(whole), limits), {
+          _tag: "value",
+          value: whole
+        })
+      }
+    }
+  })
+})
+
+function bigBytes(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(value)
+  return bytes
+}
+
 describe("the scan", () => {
   it("refuses a map nested a thousand deep", () => {
     assert.equal(fault(nested(1000)), "too-deep")

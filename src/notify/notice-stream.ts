@@ -29,7 +29,7 @@ export interface StreamHouse {
   readonly timers: TimersShape
   readonly flush: TurnFlush
   readonly wallMs: () => number
-  readonly ended: (reason: EndReason) => void
+  readonly ended: (reason: EndReason, stream: NoticeStream) => void
 }
 
 interface Notice {
@@ -47,6 +47,7 @@ export class NoticeStream implements ConnectionHandler {
   #open = 0
   #timer: Timer
   #reason: EndReason | undefined
+  #draining = false
 
   constructor(house: StreamHouse, connection: Connection) {
     this.#house = house
@@ -110,7 +111,7 @@ export class NoticeStream implements ConnectionHandler {
   }
 
   #answer(number: number, end: NoticeEnd): void {
-    if (--this.#open === streamWindow - 1) this.#connection.resume()
+    if (--this.#open === streamWindow - 1 && !this.#draining) this.#connection.resume()
     if (this.#reason !== undefined) return
     const why = end._tag === "accepted" ? end.what : end._tag === "refused" ? "refused" : "busy"
     const map = encodeMessagePack({ n: number, end: end._tag, why })
@@ -120,13 +121,31 @@ export class NoticeStream implements ConnectionHandler {
     this.#writer.send(frame)
   }
 
+  /** Takes nothing more; what was taken is still answered. */
+  drain(): void {
+    this.#draining = true
+    this.#connection.pause()
+  }
+
+  /** The end of the switch: a wallet that stays connected must not keep it from ending. */
+  leave(): void {
+    if (!this.#over("draining")) return
+    this.#connection.leave()
+  }
+
   #end(reason: EndReason): void {
-    if (this.#reason !== undefined) return
+    if (!this.#over(reason)) return
+    this.#connection.destroy()
+  }
+
+  /** False when it was over before. */
+  #over(reason: EndReason): boolean {
+    if (this.#reason !== undefined) return false
     this.#reason = reason
     this.#timer.cancel()
-    this.#house.ended(reason)
+    this.#house.ended(reason, this)
     this.#writer.flush()
-    this.#connection.destroy()
+    return true
   }
 
   onDrain(): void {
@@ -143,7 +162,7 @@ export class NoticeStream implements ConnectionHandler {
     this.#timer.cancel()
     if (this.#reason !== undefined) return
     this.#reason = how === "ended" ? "peer-closed" : "peer-reset"
-    this.#house.ended(this.#reason)
+    this.#house.ended(this.#reason, this)
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The notification station: webhooks over HTTP and streams over TCP lead into one intake. Ends with
- * its scope: listeners close first, what is under way is finished.
+ * its scope: listeners close first, what is under way is finished, then the streams are left.
  */
 
 import { Effect, Layer } from "effect"
@@ -55,7 +55,8 @@ export const notificationsLayer = (options: NotificationsOptions) =>
       pushLifetimeMs: options.pushLifetimeMs
     })
     // Registered first, so run last: after the listeners below have closed.
-    yield* Effect.addFinalizer(() => finished(intake, options.drainMs))
+    const streams = new Set<NoticeStream>()
+    yield* Effect.addFinalizer(() => finished(intake, streams, options.drainMs))
     const http = yield* Http
     if (options.public.accounts.length > 0 || options.payPages) {
       yield* http.serve(
@@ -72,22 +73,28 @@ export const notificationsLayer = (options: NotificationsOptions) =>
         })
       )
     }
-    for (const config of options.listeners) yield* listen(config, intake, options)
+    for (const config of options.listeners) yield* listen(config, intake, streams, options)
   }))
 
 const listen = Effect.fnUntraced(
-  function*(config: ListenerConfig, intake: Intake, options: NotificationsOptions) {
+  function*(
+    config: ListenerConfig,
+    intake: Intake,
+    streams: Set<NoticeStream>,
+    options: NotificationsOptions
+  ) {
     const time = yield* Time
     const transport = yield* Transport
-    let streams = 0
+    const own = new Set<NoticeStream>()
     const house: StreamHouse = {
       config,
       intake,
       timers: yield* Timers,
       flush: new TurnFlush(time),
       wallMs: () => time.wallMs(),
-      ended: (reason) => {
-        streams--
+      ended: (reason, stream) => {
+        own.delete(stream)
+        streams.delete(stream)
         options.meter.streamEnded(config.name, reason)
       }
     }
@@ -95,20 +102,26 @@ const listen = Effect.fnUntraced(
     yield* transport.listen(
       { name, host, port, backlog: 128, ...(tls === undefined ? {} : { tls }) },
       (connection) => {
-        if (streams >= config.maxSessions) {
+        if (own.size >= config.maxSessions) {
           options.meter.streamEnded(config.name, "too-many-sessions")
           return undefined
         }
-        streams++
-        return new NoticeStream(house, connection)
+        const stream = new NoticeStream(house, connection)
+        own.add(stream)
+        streams.add(stream)
+        return stream
       }
     )
+    yield* Effect.addFinalizer(() => Effect.sync(() => own.forEach((stream) => stream.drain())))
   }
 )
 
 /** What is under way is brought to its end; what is not by then, the scheme sends again. */
-const finished = Effect.fnUntraced(function*(intake: Intake, drainMs: number) {
-  for (let waitedMs = 0; intake.underWay > 0 && waitedMs < drainMs; waitedMs += drainPollMs) {
-    yield* Effect.sleep(drainPollMs)
+const finished = Effect.fnUntraced(
+  function*(intake: Intake, streams: ReadonlySet<NoticeStream>, drainMs: number) {
+    for (let waitedMs = 0; intake.underWay > 0 && waitedMs < drainMs; waitedMs += drainPollMs) {
+      yield* Effect.sleep(drainPollMs)
+    }
+    for (const stream of streams) stream.leave()
   }
-})
+)

@@ -65,13 +65,15 @@ describe("recovery (P1, P2, P3)", () => {
 
   it("lets a batch close decide such a doubt, either way, once", () => {
     const before = new Stage()
-    for (let asked = 0; asked < 2; asked++) {
-      before.ask()
-      before.journal.sync()
-      before.answer("00")
-    }
+    before.ask()
+    before.ask()
+    before.journal.sync()
+    const answer = { approved: true, response: "00", response1987: "00" }
+    for (const { end } of before.upstreams.flights) end({ _tag: "answered", answer })
     const after = restart(before)
     after.recover()
+    const doubts = after.records.map(({ state }) => state)
+    expect(doubts).toEqual(["delivery-unconfirmed", "delivery-unconfirmed"])
     const [had, never] = after.records.map(({ id }) => id)
     after.desk.outcomes.decide({ delivered: [had!], undelivered: [never!] })
     after.journal.sync()

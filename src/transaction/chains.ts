@@ -171,8 +171,8 @@ export class Chains {
   }
 
   /**
-   * An answer after its end was declared is never delivered. When it approved, a chain must exist
-   * or have ended well; where neither can be, a human hears of it.
+   * An answer after its end was declared is never delivered. When it approved, and no chain goes on
+   * any more, a human hears of it: the reversal may have overtaken it at the upstream.
    */
   #late(id: TransactionId, answer: UpstreamAnswer): void {
     const record = this.#room.journal.get("transactions", id)

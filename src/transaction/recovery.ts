@@ -9,7 +9,7 @@ import type { AdviceRecord } from "../domain/advice.ts"
 import type { TransactionId } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
-import { step, type TransactionRecord, type TransactionState } from "../domain/transaction.ts"
+import { step, type TransactionRecord } from "../domain/transaction.ts"
 import { madeMs } from "../domain/uuid.ts"
 import { changed } from "./chains.ts"
 import type { Desk } from "./desk.ts"
@@ -77,7 +77,8 @@ function read({ journal }: Room, { chains, floor }: Desk) {
   const newest = StanMarks.read(journal)
   const windows = journal.survey(lookedAt, rememberedFields, (seen) => {
     records++
-    if (isInDoubt(seen.state)) inDoubt.push(seen.id)
+    // No outcome: the upstream may have approved.
+    if (seen.state === "forwarded") inDoubt.push(seen.id)
     const { original, upstream, upstreamStan, walletReference } = seen
     if (walletReference !== undefined) floor.refer(walletReference, seen.id)
     if (original !== undefined && journal.has("advices", seen.id)) chains.hold(original)
@@ -127,11 +128,6 @@ function readSome({ journal }: Room, { chains, floor }: Desk): () => boolean {
   }
 }
 
-/** Forwarded, and no outcome: the upstream may have approved. */
-function isInDoubt(state: TransactionState): boolean {
-  return state === "forwarded" || state === "routed"
-}
-
 /** Whether it had been sent before the restart is unknown, so it goes on as a repeat. */
 function again(advice: AdviceRecord): AdviceRecord {
   return { ...advice, attempts: Math.max(1, advice.attempts) }
@@ -145,9 +141,8 @@ function found({ journal }: Room, id: TransactionId): TransactionRecord {
 
 function reverse(room: Room, desk: Desk, id: TransactionId): Owed {
   const record = found(room, id)
-  const state = record.state === "routed" ? step("routed", "forwarded") : record.state
-  const timedOut = changed({ ...record, state }, {
-    state: step(state, "timed-out"),
+  const timedOut = changed(record, {
+    state: step(record.state, "timed-out"),
     approved: false,
     failure: "restarted",
     times: { ...record.times, timedOutMs: room.time.wallMs() }

@@ -15,6 +15,7 @@ import { compileMapping, identityMapping } from "../iso8583/compile-mapping.ts"
 import { compileDialect } from "../iso8583/compile.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect } from "../iso8583/message.ts"
+import { unsaidInReversals } from "../iso8583/reversal.ts"
 import { checkCertificates } from "./certificates.ts"
 import { ConfigInvalid, inOrder } from "./config-invalid.ts"
 import type { ConfigFault, LoadedConfig } from "./loaded.ts"
@@ -50,7 +51,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const files = new NamedFiles(dirname(file))
   const framings = yield* loadFramings(settings, files, fault)
   const dialects = yield* loadDialects(settings, files, fault)
-  checkSignOns(settings, dialects, fault)
+  checkSpoken(settings, dialects, fault)
   const mappings = yield* loadMappings(settings, dialects, files, fault)
   const parameters = yield* loadParameters(settings, files, fault)
   const terminals = settings.registry === "database"
@@ -116,16 +117,23 @@ const loadDialects = Effect.fnUntraced(
   }
 )
 
-function checkSignOns(
+/** What the switch says of its own accord must be sayable in the upstream's dialect. */
+function checkSpoken(
   { upstreams }: Settings,
   dialects: ReadonlyMap<string, Dialect>,
   fault: Fault
 ): void {
   for (const [index, { dialect, kind, signOn }] of upstreams.entries()) {
-    const spoken = kind === "iso8583" && signOn ? dialects.get(dialect) : undefined
-    if (spoken === undefined || spoken.form("sign-on") !== undefined) continue
-    const why = `${dialect} has no sign-on: say signOn: false, or no link comes up`
-    fault(`upstreams[${index}].signOn`, why)
+    const spoken = kind === "iso8583" ? dialects.get(dialect) : undefined
+    if (spoken === undefined) continue
+    if (signOn && spoken.form("sign-on") === undefined) {
+      const why = `${dialect} has no sign-on: say signOn: false, or no link comes up`
+      fault(`upstreams[${index}].signOn`, why)
+    }
+    for (const unsaid of unsaidInReversals(spoken)) {
+      const why = `${dialect} cannot reverse: ${unsaid}, which its reversal.values do not give`
+      fault(`upstreams[${index}].dialect`, why)
+    }
   }
 }
 

@@ -72,6 +72,8 @@ export interface OriginalFacts {
   readonly processingCode?: string
   readonly amount?: string
   readonly currency?: string
+  /** Decimal places of the currency: one digit. */
+  readonly exponent?: string
   readonly pan?: string
   readonly expiry?: string
   readonly cardSequence?: string

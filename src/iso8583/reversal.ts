@@ -13,6 +13,7 @@
  */
 
 import type { Kind } from "../domain/kind.ts"
+import type { CompiledDialect } from "./dialect.ts"
 import type { Layout } from "./layout.ts"
 import type { Dialect, MessageForm, OriginalFacts, Values } from "./message.ts"
 import { own, type Source, type SourceReader } from "./source-reader.ts"
@@ -23,6 +24,7 @@ const factNames = [
   "processingCode",
   "amount",
   "currency",
+  "exponent",
   "pan",
   "expiry",
   "cardSequence",
@@ -37,6 +39,29 @@ const factNames = [
   "terminal",
   "merchant"
 ] as const satisfies ReadonlyArray<keyof OriginalFacts>
+
+/** What the switch gives to every reversal, whatever the dialect's file says. */
+const stamped = ["stan", "rrn", "transmissionTime", "localTime", "localDate", "acquirer"] as const
+
+/**
+ * Fields that the dialect's reversals must carry and that neither its file nor the switch gives:
+ * no upstream would take such a reversal.
+ */
+export function unsaidInReversals(spoken: Dialect): ReadonlyArray<string> {
+  const dialect = spoken as CompiledDialect
+  const { compose, mti, repeatMti = mti } = dialect.reversal
+  const facts = { ...Object.fromEntries(factNames.map((name) => [name, "0"])), kind: "sale" }
+  const given = new Set([
+    ...Object.keys(compose(facts as unknown as OriginalFacts, "98")),
+    ...stamped.map((role) => dialect.pathOf(role) ?? ""),
+    ...(dialect.mac?.fields ?? []).map(String)
+  ].map((path) => Number.parseInt(path, 10)))
+  return [...new Set([mti, repeatMti])].flatMap((type) =>
+    (dialect.mandatory.get(type) ?? [])
+      .filter((field) => !given.has(field))
+      .map((field) => `${type} must carry field ${field}`)
+  )
+}
 
 type Teller = (original: OriginalFacts, reason: string) => string | undefined
 

@@ -9,6 +9,7 @@ import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
 import type { Dialect, Message, OriginalFacts, Role } from "../iso8583/message.ts"
 import { localTimeOf } from "../iso8583/request-facts.ts"
 import { ValueList } from "../iso8583/value-list.ts"
+import { currencyExponent } from "../qr/currency-exponent.ts"
 
 export interface StampPaths {
   readonly stan: string
@@ -97,7 +98,9 @@ export function originalFacts(
     terminal: record.terminal,
     merchant: record.merchant,
     ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0") }),
-    ...(currency === undefined ? {} : { currency }),
+    ...(currency === undefined
+      ? {}
+      : { currency, exponent: String(currencyExponent(currency)) }),
     ...(batch === undefined ? {} : { batch }),
     ...(entryMode === undefined ? {} : { entryMode }),
     ...(rrn === undefined ? {} : { rrn }),

@@ -13,6 +13,8 @@ import { diffConfig } from "../../src/config/changes.ts"
 import { loadConfig } from "../../src/config/load.ts"
 import { bundledFolder } from "../../src/config/named-files.ts"
 import { resolveSecret } from "../../src/config/secrets.ts"
+import { unsaidInReversals } from "../../src/iso8583/reversal.ts"
+import { dialect } from "../iso8583/shipped.ts"
 import { small } from "./settings.ts"
 
 let folder = ""
@@ -159,6 +161,29 @@ describe("an upstream", () => {
       const quiet = text.replace("links:", "signOn: false\n    links:")
       yield* load(written("quiet", { "a.yaml": quiet, ...files }))
     }))
+})
+
+describe("an upstream's reversals", () => {
+  it.live("give every field that they must carry", () =>
+    Effect.gen(function*() {
+      const shipped = readFileSync(join(bundledFolder, "dialects", "iso87-ascii.yaml"), "utf8")
+      const vague = shipped.replace(/^ {4}"90\.\d": .*\n/gm, "")
+      const text = small.replace("links:", "dialect: vague\n    links:")
+        .replace("port: 8583", "port: 8583, dialect: vague")
+      const files = { "terminals.csv": terminals, "dialects/vague.yaml": vague }
+      const unsaid = (mti: string) =>
+        `vague/a.yaml:5: upstreams[0].dialect: vague cannot reverse: ${mti} must carry field 90, ` +
+        "which its reversal.values do not give"
+      expect(yield* faults(written("vague", { "a.yaml": text, ...files }))).toEqual([
+        unsaid("0420"),
+        unsaid("0421")
+      ])
+    }))
+
+  it.each(["iso87-binary", "iso93-ascii", "iso2003-ascii", "pos-nac", "cup-interbank"])(
+    "of %s do",
+    (name) => expect(unsaidInReversals(dialect(name))).toEqual([])
+  )
 })
 
 describe("certificates", () => {

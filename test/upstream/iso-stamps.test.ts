@@ -59,6 +59,15 @@ describe.each(names)("%s", (name) => {
     if (times[name] !== undefined) expect(original).toBe(times[name].slice(0, -4) + "1450")
     expect(message.role("amount")).toBe("000000001000")
   })
+
+  it.each([["156", "2"], ["392", "0"], ["414", "3"]])(
+    "says how many places an amount in %s has, where its amounts say so",
+    (currency, places) => {
+      const facts = originalFacts({ ...record, currency }, {}, spoken, "", "20261127081451")
+      const { "4.2": exponent } = spoken.reversal.compose(facts, "98")
+      expect(exponent).toBe(name === "iso2003-ascii" ? places : undefined)
+    }
+  )
 })
 
 describe("a terminal's own time", () => {

@@ -8,6 +8,7 @@ import type { JournalHealth } from "../domain/ports/journal.ts"
 import type { UpstreamStatus } from "../domain/ports/upstream.ts"
 import type { Metrics } from "./metrics.ts"
 import type { ObservatoryShape } from "./observatory.ts"
+import { breakerNumbers } from "./station-meters.ts"
 
 /** What is looked at; handed in by the wiring. */
 export interface Watched {
@@ -45,18 +46,25 @@ export function watchStations(
       metrics.sessions.of(sessionStates[state] ?? state).set(count)
     }
     metrics.config_version.of().set(watched.configVersion())
+    metrics.certificate_expiry_seconds.clear()
     for (const [name, endsMs] of watched.certificates()) {
       metrics.certificate_expiry_seconds.of(name).set((endsMs - watched.wallMs()) / 1000)
     }
   })
 }
 
+/** A reload may have removed one: what it showed last would stay, and its alerts with it. */
 function showUpstreams(metrics: Metrics, status: ReadonlyArray<UpstreamStatus>): void {
-  for (const { inFlight, links, name, window } of status) {
-    metrics.upstream_inflight.of(name).set(inFlight)
-    metrics.upstream_window.of(name).set(window)
+  const { breaker_state, upstream_inflight, upstream_up, upstream_window } = metrics
+  for (const family of [breaker_state, upstream_inflight, upstream_up, upstream_window]) {
+    family.clear()
+  }
+  for (const { breaker, inFlight, links, name, window } of status) {
+    breaker_state.of(name).set(breakerNumbers[breaker])
+    upstream_inflight.of(name).set(inFlight)
+    upstream_window.of(name).set(window)
     for (const { index, state } of links) {
-      metrics.upstream_up.of(name, String(index)).set(state === "up" ? 1 : 0)
+      upstream_up.of(name, String(index)).set(state === "up" ? 1 : 0)
     }
   }
 }
@@ -88,6 +96,8 @@ function showAdvices(
       oldestMs: Math.min(known.oldestMs, createdMs)
     })
   }
+  metrics.advices_pending.clear()
+  metrics.advice_age_seconds.clear()
   for (const [upstream, { count, oldestMs }] of chains) {
     metrics.advices_pending.of(upstream).set(count)
     metrics.advice_age_seconds.of(upstream).set((wallMs - oldestMs) / 1000)

@@ -6,10 +6,12 @@
 import type { EndReason } from "../domain/end-reasons.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import type { Kind } from "../domain/kind.ts"
+import type { UpstreamStatus } from "../domain/ports/upstream.ts"
 import type { LogLines } from "./log-lines.ts"
 import type { Metrics } from "./metrics.ts"
 
-const breakerNumbers: Readonly<Record<string, number>> = {
+/** What the metric says of each state. */
+export const breakerNumbers: Readonly<Record<UpstreamStatus["breaker"], number>> = {
   closed: 0,
   "half-open": 1,
   open: 2,
@@ -78,8 +80,8 @@ export function upstreamMeter(metrics: Metrics, lines: LogLines) {
       if (what === "late") metrics.upstream_late_total.of(upstream).add()
       else metrics.upstream_unmatched_total.of(upstream, what).add()
     },
-    breaker: (upstream: string, from: string, to: string): void => {
-      metrics.breaker_state.of(upstream).set(breakerNumbers[to] ?? 0)
+    breaker: (upstream: string, from: string, to: UpstreamStatus["breaker"]): void => {
+      metrics.breaker_state.of(upstream).set(breakerNumbers[to])
       metrics.breaker_transitions_total.of(upstream, to).add()
       lines.write(to === "closed" ? "info" : "warn", "breaker-moved", { upstream, from, to })
     },

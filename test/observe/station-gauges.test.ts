@@ -40,3 +40,31 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
   pending = []
   expect(scrape()).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 0\n")
 })
+
+it("forgets an upstream that a reload removed, and shows breakers that never moved", () => {
+  const metrics = makeMetrics()
+  const updates: Array<() => void> = []
+  let upstreams = [goodUpstream, { ...goodUpstream, name: "retired", breaker: "open" as const }]
+  let pending = [{ upstream: "retired", createdMs: 1000, state: "pending" } as AdviceRecord]
+  watchStations({ metrics, onScrape: (update) => void updates.push(update) }, {
+    journal: () => goodJournal,
+    upstreams: () => upstreams,
+    advices: () => pending,
+    sessions: () => ({}),
+    configVersion: () => 1,
+    certificates: () => new Map(),
+    wallMs: () => 10_000
+  })
+  const scrape = () => {
+    for (const update of updates) update()
+    return prometheusText(metrics)
+  }
+  const before = scrape()
+  expect(before).toContain("pointsman_breaker_state{upstream=\"acquirer\"} 0\n")
+  expect(before).toContain("pointsman_breaker_state{upstream=\"retired\"} 2\n")
+  upstreams = [goodUpstream]
+  // Its chain outlives it.
+  expect(scrape()).toContain("pointsman_advices_pending{upstream=\"retired\"} 1\n")
+  pending = []
+  expect(scrape()).not.toContain("retired")
+})

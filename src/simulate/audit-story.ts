@@ -8,6 +8,8 @@ export interface Case {
   readonly entry: TerminalEntry
   readonly record: SwitchRecord | undefined
   readonly executions: ReadonlyArray<UpstreamEntry>
+  /** What the switch takes for the original of a follow-on. */
+  readonly original: SwitchRecord | undefined
 }
 
 /** A violation with everything that is known of its transaction. */

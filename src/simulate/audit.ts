@@ -122,7 +122,8 @@ export function audit(books: Books): AuditReport {
     const executions = executionsOf(record, upstreams)
     for (const execution of executions) asked.add(execution)
     if (entry.outcome === "approved") approved++
-    const each = { entry, record, executions }
+    const original = record?.original === undefined ? undefined : records.get(record.original)
+    const each = { entry, record, executions, original }
     cases.push(each)
     judge(each, books, violations)
   }
@@ -198,6 +199,7 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
       if (books.settled === true) told("unfinished", "still open")
       break
   }
+  sameRequest(each, told)
   sameMoney(each, standing, told)
   if (record !== undefined && entry.outcome === "approved" && entry.reversal === "none") {
     if (record.approved !== true) told("differs", "the switch's record is not approved")
@@ -211,6 +213,31 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
 }
 
 type Told = (kind: ViolationKind, what: string) => void
+
+/** What an upstream executed is what the terminal asked for, and the record tells of the same. */
+function sameRequest({ entry, executions, original, record }: Case, told: Told): void {
+  for (const execution of executions) {
+    // A wallet has a name of its own for the merchant, and refunds what is voided.
+    const names = execution.reference === record?.upstreamStan
+      ? ["amount", "currency", "kind", "merchant"] as const
+      : ["amount", "currency"] as const
+    for (const name of names) {
+      const [asked, done] = [entry[name], execution[name]]
+      if (asked !== undefined && done !== undefined && asked !== done) {
+        told("differs", `the terminal asked for ${name} ${asked}, and ${done} was executed`)
+      }
+    }
+  }
+  if (record !== undefined && record.kind !== entry.kind) {
+    told("differs", "the switch's record is of another kind")
+  }
+  if (entry.original !== undefined && original !== undefined && original.stan !== entry.original) {
+    told("differs", `follows ${original.stan}, and its terminal named ${entry.original}`)
+  }
+  if (record?.approved === true && entry.outcome === "declined") {
+    told("differs", "the switch's record is approved")
+  }
+}
 
 /** What the terminal heard is what stands upstream: amount, reference. */
 function sameMoney(

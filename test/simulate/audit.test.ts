@@ -107,6 +107,11 @@ describe("the table permits", () => {
       journal: [recorded({ ...refusal, state: "reversing" })],
       chains: new Set(["id-1"])
     }],
+    ["a wallet that knows the merchant by its own name, and refunds what is voided", {
+      terminals: [asked({ kind: "void" })],
+      upstreams: [executed({ kind: "refund", merchant: "1900000109", reference: "W1" })],
+      journal: [recorded({ kind: "void", walletReference: "W1" })]
+    }],
     ["a close that is booked, more than once where its answer was lost", {
       closes: { told: [closed], rows: [closed, { ...closed, terminal: "T0000001 " }] }
     }],
@@ -127,6 +132,63 @@ describe("the table permits", () => {
 
 describe("the table forbids", () => {
   const forbidden: ReadonlyArray<readonly [string, string, Partial<Books>]> = [
+    ["a refund that is executed as a sale", "differs", {
+      terminals: [asked({ kind: "refund" })],
+      upstreams: [executed()],
+      journal: [recorded({ kind: "refund" })]
+    }],
+    ["a refund that is booked as a sale", "differs", {
+      terminals: [asked({ kind: "refund" })],
+      upstreams: [executed({ kind: "refund" })],
+      journal: [recorded()]
+    }],
+    ["money for another merchant", "differs", {
+      terminals: [asked()],
+      upstreams: [executed({ merchant: "M2" })],
+      journal: [recorded()]
+    }],
+    ["another amount upstream, though it was reversed", "differs", {
+      terminals: [asked({ outcome: "refused" })],
+      upstreams: [executed({ amount: 10_000, reversed: true })],
+      journal: [recorded({ approved: false, state: "reversed" })]
+    }],
+    ["another currency upstream", "differs", {
+      terminals: [asked()],
+      upstreams: [executed({ currency: "840" })],
+      journal: [recorded()]
+    }],
+    ["declined, and booked as approved", "differs", {
+      terminals: [asked({ outcome: "declined" })],
+      upstreams: [executed({ decision: "declined" })],
+      journal: [recorded()]
+    }],
+    ["a follow-on that is booked on another original", "differs", {
+      terminals: [
+        asked({ stan: "000001" }),
+        asked({ stan: "000002" }),
+        asked({ stan: "000003", kind: "refund", original: "000002" })
+      ],
+      upstreams: [
+        executed({ reference: "000901" }),
+        executed({ reference: "000902" }),
+        executed({ reference: "000903", kind: "refund" })
+      ],
+      journal: [
+        recorded({ stan: "000001" as Stan, upstreamStan: "000901" as Stan }),
+        recorded({
+          id: "id-2" as TransactionId,
+          stan: "000002" as Stan,
+          upstreamStan: "000902" as Stan
+        }),
+        recorded({
+          id: "id-3" as TransactionId,
+          stan: "000003" as Stan,
+          upstreamStan: "000903" as Stan,
+          kind: "refund",
+          original: "id-1" as TransactionId
+        })
+      ]
+    }],
     ["approved, and no upstream has it", "lost", {
       terminals: [asked()],
       journal: [recorded()]

@@ -11,7 +11,7 @@ import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
 import type { Deframer, Framing } from "../frame/framing.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
-import { type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
+import { lastFour, type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
 import type { Issuer } from "./issuer.ts"
 import type { MacKey } from "./mac-key.ts"
 import { isRightChip } from "./test-chip.ts"
@@ -253,19 +253,21 @@ export class Acquirer {
     this.#answer(line, header, message, "00", {}, this.temper.delayMs)
   }
 
-  /** A reversal names the terminal and the amount of what it reverses. */
+  /** A reversal names the terminal, the amount and the reference of what it reverses. */
   #compare(reference: string, message: Message): void {
     const { book, name, onWrong } = this.#options
     const entry = book.entries.get(upstreamKey({ upstream: name, reference }))
     if (entry === undefined) return
     const terminal = (message.role("terminal") ?? entry.terminal).trim()
     const amount = Number(message.role("amount") ?? entry.amount)
-    if (terminal === entry.terminal && (entry.amount === undefined || amount === entry.amount)) {
-      return
-    }
+    const rrn = message.role("rrn") ?? entry.rrn
+    if (
+      terminal === entry.terminal && rrn === entry.rrn &&
+      (entry.amount === undefined || amount === entry.amount)
+    ) return
     onWrong?.(
-      `the reversal of ${name} ${reference} is for ${terminal} ${amount}, ` +
-        `its original for ${entry.terminal} ${entry.amount}`
+      `the reversal of ${name} ${reference} is for ${terminal} ${amount} under ${rrn}, ` +
+        `its original for ${entry.terminal} ${entry.amount} under ${entry.rrn}`
     )
   }
 
@@ -367,6 +369,7 @@ export class Acquirer {
     const rrn = message.role("rrn")
     const amount = message.role("amount")
     const currency = message.role("currency")
+    const original = message.role("originalStan")
     // A reversal that overtook its original has already said that it must not stand.
     const early = book.early.has(`${name}|${reference}`)
     return book.execute({
@@ -382,6 +385,8 @@ export class Acquirer {
       reversals: 0,
       repeats: 0,
       marksRepeats: dialect.reversal.repeatMti !== undefined,
+      ...lastFour(message.role("pan")),
+      ...(original === undefined ? {} : { original }),
       ...(mood === "partial" ? { approvedAmount: half(amount) } : {}),
       ...(rrn === undefined ? {} : { rrn }),
       ...(amount === undefined ? {} : { amount: Number(amount) }),

@@ -219,13 +219,17 @@ function sameRequest({ entry, executions, original, record }: Case, told: Told):
   for (const execution of executions) {
     // A wallet has a name of its own for the merchant, and refunds what is voided.
     const names = execution.reference === record?.upstreamStan
-      ? ["amount", "currency", "kind", "merchant"] as const
+      ? ["amount", "card", "currency", "kind", "merchant"] as const
       : ["amount", "currency"] as const
     for (const name of names) {
       const [asked, done] = [entry[name], execution[name]]
       if (asked !== undefined && done !== undefined && asked !== done) {
         told("differs", `the terminal asked for ${name} ${asked}, and ${done} was executed`)
       }
+    }
+    const [named, meant] = [execution.original, original?.upstreamStan]
+    if (named !== undefined && meant !== undefined && named !== meant) {
+      told("differs", `its upstream was told that it follows ${named}, and it follows ${meant}`)
     }
   }
   if (record !== undefined && record.kind !== entry.kind) {

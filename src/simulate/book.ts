@@ -20,6 +20,8 @@ export interface TerminalEntry {
   readonly currency?: string
   /** STAN of the original, for follow-ons. */
   readonly original?: string
+  /** The last four digits of the card. */
+  readonly card?: string
   readonly startedMs: number
   outcome: TerminalOutcome
   response?: string
@@ -48,6 +50,10 @@ export interface UpstreamEntry {
   readonly kind: Kind
   readonly amount?: number
   readonly currency?: string
+  /** The reference under which a follow-on names its original. */
+  readonly original?: string
+  /** The last four digits of the card. */
+  readonly card?: string
   /** What it approved, where that is not what was asked for. */
   readonly approvedAmount?: number
   /** Its dialect marks repeats, so that only the first reversal may come without the mark. */
@@ -67,6 +73,11 @@ export interface UpstreamEntry {
  * the words of ISO 8583:1987, which China UnionPay shares.
  */
 export const issuerDeclines: ReadonlySet<string> = new Set(["05", "51", "54", "55", "61"])
+
+/** As much of a card number as a book may hold. */
+export function lastFour(pan: string | undefined): { readonly card?: string } {
+  return pan === undefined ? {} : { card: pan.slice(-4) }
+}
 
 export type BookLine =
   | { readonly event: "asked"; readonly entry: TerminalEntry }

@@ -9,7 +9,7 @@ import { type Kind, reversibleKinds } from "../domain/kind.ts"
 import type { RandomShape } from "../domain/ports/time.ts"
 import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
 import { BatchTally } from "./batch-tally.ts"
-import type { HeardAnswer, TerminalEntry } from "./book.ts"
+import { type HeardAnswer, lastFour, type TerminalEntry } from "./book.ts"
 import type { TerminalSecurity } from "./terminal-keys.ts"
 import { testCards, testPin, wrongPin } from "./test-cards.ts"
 import { cardSequence, chipValues } from "./test-chip.ts"
@@ -214,7 +214,8 @@ export class TerminalSpeech {
       reversal: "none",
       ...(batch === undefined ? {} : { batch }),
       ...(amount === undefined ? {} : { amount, currency }),
-      ...(past === undefined ? {} : { original: past.facts.stan })
+      ...(past === undefined ? {} : { original: past.facts.stan }),
+      ...lastFour(what === "pay-code" ? undefined : pan)
     }
     if (past !== undefined) past.used = true
     const body = dialect.build(mti, values, keys !== undefined)

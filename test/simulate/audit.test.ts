@@ -152,6 +152,29 @@ describe("the table forbids", () => {
       upstreams: [executed({ amount: 10_000, reversed: true })],
       journal: [recorded({ approved: false, state: "reversed" })]
     }],
+    ["another card upstream", "differs", {
+      terminals: [asked({ card: "1111" })],
+      upstreams: [executed({ card: "4444" })],
+      journal: [recorded()]
+    }],
+    ["a follow-on whose upstream is told of another original", "differs", {
+      terminals: [
+        asked({ stan: "000001" }),
+        asked({ kind: "refund", original: "000001" })
+      ],
+      upstreams: [
+        executed({ reference: "000901" }),
+        executed({ kind: "refund", original: "000001" })
+      ],
+      journal: [
+        recorded({
+          id: "id-2" as TransactionId,
+          stan: "000001" as Stan,
+          upstreamStan: "000901" as Stan
+        }),
+        recorded({ kind: "refund", original: "id-2" as TransactionId })
+      ]
+    }],
     ["another currency upstream", "differs", {
       terminals: [asked()],
       upstreams: [executed({ currency: "840" })],

@@ -240,6 +240,13 @@ export class World {
     for (const counter of this.counters) counter.more(epilogueQuestions, calmCounter)
     const quiet = this.passUntil(events.nowMs + quietWithinMs, () => this.#isQuiet())
     if (!quiet) this.#found("unfinished", this.#whatIsLeft(), this.#whoIsLeft())
+    for (const { breaker, links, name } of this.#switch?.running?.upstreams() ?? []) {
+      const down = links.filter(({ state }) => state !== "up").length
+      if (breaker === "open" || down > 0) {
+        const how = `breaker ${breaker}, ${down} of ${links.length} links not up`
+        this.#found("unfinished", `${name} has not healed long after the storm (I7): ${how}`)
+      }
+    }
     // The first ones may have met what the storm left of their connections.
     const last = new Map<string, TerminalEntry>()
     for (const entry of this.terminalBook.entries.values()) {

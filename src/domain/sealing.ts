@@ -55,7 +55,8 @@ export function makeSealing(vault: VaultShape): Sealing {
     seal: (facts) => {
       const end = flatten(facts)
       const sealed = end < 0 ? sealPacked(facts) : vault.seal(work.subarray(0, end))
-      work.fill(0, 0, Math.max(end, 0))
+      // What did not fit has been written in part.
+      work.fill(0, 0, end < 0 ? work.length : end)
       return sealed
     },
     open: (sealed) => {

@@ -98,7 +98,7 @@ export interface TransactionRecord {
   readonly panMask?: string
   /** Keyed token of the card number, where tokens are switched on: 32 hex digits. */
   readonly panToken?: string
-  /** Vault cipher text: MessagePack of {@link SealedFacts}. */
+  /** Vault cipher text of {@link SealedFacts}, in the form of `domain/sealing.ts`. */
   readonly sealed?: Uint8Array
 
   readonly route?: string

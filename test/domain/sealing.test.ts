@@ -50,6 +50,20 @@ describe("sealed facts", () => {
     )
   })
 
+  it("leave nothing in the memory they were sealed in, nor when they do not fit it (I6)", () => {
+    let work: ArrayBufferLike | undefined
+    const watched = makeSealing({
+      ...glass,
+      seal: (clear) => {
+        work ??= clear.buffer
+        return Buffer.from(clear)
+      }
+    })
+    watched.seal({ pan: "4012345678909" })
+    watched.seal({ pan: "4012345678909", answer: new Uint8Array(5000) })
+    expect(Buffer.from(work!).includes("4012345678909")).toBe(false)
+  })
+
   it("of an earlier version still open", () => {
     const earlier = pack(["4012345678909", "2912", null, Buffer.of(7, 8)])
     expect(sealing.open(earlier)).toEqual({

@@ -34,8 +34,13 @@ const levels: Readonly<Record<EffectLevel.LogLevel, LogLevel>> = {
   None: "debug"
 }
 
+/** Places of a stack that are told. */
+const toldFrames = 5
+
+/** Of a defect also where it happened: nobody else can tell whoever mends it. */
 function fieldsOf(part: object): LogFields {
-  return part instanceof Error
-    ? { error: part.name, message: part.message }
-    : part as LogFields
+  if (!(part instanceof Error)) return part as LogFields
+  const places = part.stack?.match(/^ +at .+$/gm) ?? []
+  const at = places.slice(0, toldFrames).map((place) => place.trim().slice("at ".length))
+  return { error: part.name, message: part.message, at }
 }

@@ -153,7 +153,7 @@ export class TerminalSpeech {
 
   /** `wanted` is in minor units; without it every question has another amount. */
   ask(what: TerminalKind, wallMs: number, wanted?: number): Question {
-    const { dialect, keys, merchant, terminal } = this.#options
+    const { cards = testCards, dialect, keys, merchant, terminal } = this.#options
     const kind = what === "pay-code" ? "sale" : what
     const past = this.#originalFor(what)
     if (past === "missing") return this.ask("sale", wallMs, wanted)
@@ -162,7 +162,6 @@ export class TerminalSpeech {
     const serial = keys?.next() ?? {}
     const form = dialect.form(kind)
     const card = past?.facts.pan ?? this.#options.random.next()
-    const cards = this.#options.cards ?? testCards
     const pan = typeof card === "string" ? card : cards[Math.floor(card * cards.length)]!
     const pin = pinKinds.has(what) ? this.#pinFor(pan) : undefined
     const isChip = chipKinds.has(what) && this.#isChip()
@@ -215,7 +214,7 @@ export class TerminalSpeech {
       ...(batch === undefined ? {} : { batch }),
       ...(amount === undefined ? {} : { amount, currency }),
       ...(past === undefined ? {} : { original: past.facts.stan }),
-      ...lastFour(what === "pay-code" ? undefined : pan)
+      ...lastFour(facts.pan)
     }
     if (past !== undefined) past.used = true
     const body = dialect.build(mti, values, keys !== undefined)

@@ -24,11 +24,15 @@ it.live("shows the process, the build and what its owners bring", () =>
       expect(text).toMatch(/pointsman_event_loop_delay_seconds\{quantile="0.99"\} \d/)
       lines.write("info", "direct")
       yield* Effect.logInfo("through-effect", { a: 1 })
-      while (!readFileSync(file, "utf8").includes("through-effect")) yield* Effect.sleep(5)
-      const events = readFileSync(file, "utf8").trim().split("\n").map((line) =>
-        (JSON.parse(line) as { event: string }).event
+      yield* Effect.logError("a defect", new TypeError("of ours"))
+      while (!readFileSync(file, "utf8").includes("of ours")) yield* Effect.sleep(5)
+      const written = readFileSync(file, "utf8").trim().split("\n").map((line) =>
+        JSON.parse(line) as Record<string, unknown>
       )
-      expect(events).toEqual(["direct", "through-effect"])
+      expect(written.map(({ event }) => event)).toEqual(["direct", "through-effect", "a defect"])
+      const [, , defect] = written
+      expect(defect).toMatchObject({ error: "TypeError", message: "of ours" })
+      expect(String(defect!["at"])).toContain("observatory.test.ts")
     }).pipe(
       Effect.provide(
         observatoryLayer({

@@ -165,7 +165,9 @@ export const routes: ReadonlyArray<Route> = [
   ) => {
     const hex = body["hex"]
     const read = typeof hex === "string" ? lab.decode(hex) : undefined
-    return read === undefined ? refusal(400, "hex: expected up to 8,192 bytes") : jsonAnswer(read)
+    return read === undefined
+      ? refusal(400, "hex: expected two digits a byte, and up to 8,192 bytes")
+      : jsonAnswer(read)
   }),
 
   act(

@@ -158,7 +158,7 @@ async function imported(call: Call): Promise<0> {
   // Whole or not at all: a reload in between reads the old file.
   const beside = `${terminalsFile}.new`
   try {
-    writeFileSync(beside, text)
+    writeFileSync(beside, text, { flush: true })
     renameSync(beside, terminalsFile)
   } catch {
     await note(call, "failed", detail)

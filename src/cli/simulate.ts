@@ -95,7 +95,7 @@ async function one(call: Call, plan: WorldPlan): Promise<0 | 1> {
   const sum = emptySum()
   addResult(sum, result)
   const exit = told(call, sum, seconds())
-  if (call.format === "text") call.streams.out(`hash          ${result.hash}\n`)
+  if (call.format === "text") call.streams.raw(`hash          ${result.hash}\n`)
   if (exit === 1 && call.yes("shrink")) {
     const small = shrinkPlan(
       plan,

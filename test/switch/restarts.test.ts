@@ -6,6 +6,8 @@ import type { ChildProcess } from "node:child_process"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { maskText } from "../../src/domain/pan.ts"
+import { appendAudit, type AuditEntry, auditHash } from "../../src/ledger/audit-log.ts"
 import { visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { machine } from "../ledger/machine.ts"
 import { Caller, eventually, RunningSwitch } from "./running.ts"
@@ -32,7 +34,7 @@ const edit = (path: string, change: (text: string) => string) =>
   writeFileSync(path, change(readFileSync(path, "utf8")))
 
 const queried = async <A>(
-  query: (sql: PgClient.PgClient) => Effect.Effect<A, unknown>
+  query: (sql: PgClient.PgClient) => Effect.Effect<A, unknown, PgClient.PgClient>
 ): Promise<A> => {
   const { config } = await running.loaded()
   const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machine))
@@ -124,6 +126,33 @@ it("a transaction is found by its merchant, as people write it", async () => {
     return out.includes("NEW00001")
   }, "the sale is found")
 }, 60_000)
+
+it(
+  "the head of the audit log is told as it is, also with a run of digits like a card",
+  async () => {
+    const [last] = await queried((sql) =>
+      sql<{ sequence: number; hash: string }>`SELECT sequence::float8 AS sequence, hash
+      FROM audit_log ORDER BY sequence DESC LIMIT 1`
+    )
+    const found = Array.from({ length: 10_000 }, (_, each): AuditEntry => ({
+      atMs: 0,
+      actor: "ann",
+      origin: "test",
+      action: "note",
+      target: "",
+      outcome: "done",
+      detail: String(each)
+    })).find((entry) => {
+      const hash = auditHash(last!.sequence + 1, last!.hash, entry)
+      return maskText(hash) !== hash
+    })
+    const { hash } = await queried(() => appendAudit(found!))
+    expect((await running.verb("audit", "verify")).out).toContain(`head ${hash}\n`)
+    const json = await running.verb("audit", "verify", "--format", "json")
+    expect(JSON.parse(json.out)).toMatchObject({ lastHash: hash })
+  },
+  60_000
+)
 
 it("an export that breaks off is on record: what went before it is gone", async () => {
   await queried((sql) =>

@@ -77,7 +77,8 @@ export const verb: Verb = {
       flags: { config: configFlag },
       examples: [["estate export > terminals.csv", "to edit and import again"]],
       run: async (call) => {
-        call.streams.out(terminalsText(await registered(call)))
+        // As it is: merchants have numbers as long as a card's, and an import takes this back.
+        call.streams.raw(terminalsText(await registered(call)))
         return 0
       }
     },

@@ -90,6 +90,13 @@ describe("estate", () => {
     expect([none.exit, none.talk]).toEqual([1, "pointsman: nobody: not registered\n"])
   })
 
+  it("leaves as it came, also a merchant whose number passes for a card's", async () => {
+    const config = file("estate.yaml", small)
+    file("terminals.csv", "terminal,merchant\nT1,898310148160003\n")
+    const { out } = await pointsman(["estate", "export", "--config", config])
+    expect(out).toContain("T1,898310148160003,")
+  })
+
   it("checks a file line by line before it takes the old one's place", async () => {
     const config = file("estate.yaml", small)
     const bad = file("new.csv", "terminal,merchant\nT1,M1\nT123456789,M1\n")

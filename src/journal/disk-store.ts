@@ -74,10 +74,10 @@ const open = Effect.fnUntraced(function*(
   const fault = exists ? yield* attempt(storeFile, () => fileFault(storeFile)) : undefined
   if (fault !== undefined) return yield* refuse(fault, storeFile)
   const fileBytes = Math.ceil(Math.max(minimumBytes, maxBytes) * 4 / 3 / 65536) * 65536
-  // LMDB ends the process when it finds no room for its first pages.
+  // LMDB ends the process when it finds no room for its first pages. Some file systems do not say.
   const needed = fileBytes - size + (exists ? 0 : ringBytesFor(maxBytes))
-  const { bavail, bsize } = yield* attempt(path, () => statfsSync(path))
-  if (needed > bavail * bsize) return yield* refuse("no-space", path)
+  const { bavail, blocks, bsize } = yield* attempt(path, () => statfsSync(path))
+  if (blocks > 0 && needed > bavail * bsize) return yield* refuse("no-space", path)
   const database = yield* Effect.acquireRelease(
     attempt(path, () => openSettled(storeFile, { mapSize: fileBytes })),
     (opened) => Effect.promise(() => opened.close())

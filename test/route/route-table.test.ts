@@ -105,6 +105,27 @@ describe("a route table", () => {
     expect(found({ minuteOfDay: 6 * 60 })).toBe("all")
   })
 
+  it("takes a time of day from its first minute to before its last, up to midnight", () => {
+    const table = compile(
+      route("day", { between: "08:30-17:45" }, "a"),
+      route("late", { between: "23:15-24:00" }, "b")
+    )
+    const at = (hour: number, minute: number) =>
+      table.decide(sale({ minuteOfDay: hour * 60 + minute })).route
+    expect([at(8, 29), at(8, 30), at(17, 44), at(17, 45)]).toEqual([
+      undefined,
+      "day",
+      "day",
+      undefined
+    ])
+    expect([at(23, 14), at(23, 15), at(23, 59), at(0, 0)]).toEqual([
+      undefined,
+      "late",
+      "late",
+      undefined
+    ])
+  })
+
   it("meets no condition on amounts with a message that has none", () => {
     const table = compile(
       route("low", { maxAmount: 100 }, "a"),
@@ -146,6 +167,39 @@ describe("a route table is refused when", () => {
       .toMatchObject([{ path: "routes[1]" }])
     expect(faults(route("night", { between: "22:00-23:00" }, "b"), route("all", {}, "a")))
       .toEqual([])
+  })
+
+  it("a route stands behind one that takes at least its amounts and its hours, and else not", () => {
+    const hidden = (first: RouteConfig["when"], second: RouteConfig["when"]) =>
+      faults(route("first", first, "a"), route("second", second, "b")).length > 0
+    expect(hidden({ minAmount: 100 }, { minAmount: 100 })).toBe(true)
+    expect(hidden({ minAmount: 100 }, { minAmount: 99 })).toBe(false)
+    expect(hidden({ minAmount: 100 }, { kinds: ["sale"] })).toBe(false)
+    expect(hidden({ maxAmount: 100 }, { maxAmount: 100 })).toBe(true)
+    expect(hidden({ maxAmount: 100 }, { maxAmount: 101 })).toBe(false)
+    expect(hidden({ maxAmount: 100 }, { kinds: ["sale"] })).toBe(false)
+    expect(hidden({ between: "08:00-18:00" }, { between: "08:00-18:00" })).toBe(true)
+    expect(hidden({ between: "22:00-06:00" }, { between: "23:00-05:30" })).toBe(true)
+    expect(hidden({ between: "08:00-18:00" }, { between: "07:59-18:00" })).toBe(false)
+    expect(hidden({ between: "08:00-18:00" }, { between: "08:00-18:01" })).toBe(false)
+    expect(hidden({ between: "08:00-18:00" }, { kinds: ["sale"] })).toBe(false)
+    expect(hidden({ kinds: ["sale", "preauth"] }, { kinds: ["sale"] })).toBe(true)
+    expect(hidden({ kinds: ["sale"] }, { kinds: ["sale", "preauth"] })).toBe(false)
+  })
+
+  it.each(["24:00-01:00", "00:00-24:01", "08:00-08:00", "8:00-9:00"])(
+    "its hours are %s, which are none",
+    (between) => {
+      expect(faults(route("hours", { between }, "a")).map(({ path }) => path)).toEqual([
+        "routes[0].when.between"
+      ])
+    }
+  )
+
+  it("its amounts leave none between them, but not for a single one", () => {
+    const told = (minAmount: number, maxAmount: number) =>
+      faults(route("amounts", { minAmount, maxAmount }, "a")).length
+    expect([told(100, 99), told(100, 100)]).toEqual([1, 0])
   })
 
   it("it leads nowhere, to an unknown upstream, or twice to the same (G4)", () => {

@@ -6,7 +6,7 @@
 
 import { type Channel, channels } from "../domain/channel.ts"
 import { type Kind, kinds } from "../domain/kind.ts"
-import type { WorkingKeyShape } from "../domain/ports/security-module.ts"
+import type { MacAlgorithm, WorkingKeyShape } from "../domain/ports/security-module.ts"
 import { type Condition, conditionFrom, type Demand, demandsFrom } from "./condition.ts"
 import { bytesOf } from "./field-size.ts"
 import type { Access, Layout } from "./layout.ts"
@@ -83,16 +83,17 @@ export function semanticsFrom(reader: SourceReader, source: Source, layout: Layo
     return []
   })
   if (key.length === 0) reader.fault("key", "is missing")
+  const mac = macFrom(reader, source, layout)
   return {
     roles: rolesRead,
     kindOf: kindTable.kindOf,
     form: kindTable.form,
     channel: channelsFrom(reader, source, layout),
     key,
-    keyDownload: keyDownloadFrom(reader, source, layout),
+    keyDownload: keyDownloadFrom(reader, source, layout, mac),
     approvals: new Set(reader.texts(own(source, "approvals") ?? "00", "approvals")),
     partialApprovals: new Set(reader.texts(own(source, "partialApprovals"), "partialApprovals")),
-    mac: macFrom(reader, source, layout),
+    mac,
     toOwn,
     to1987
   }
@@ -212,22 +213,28 @@ function channelsFrom(
   }
 }
 
-const workingKeyShapes: ReadonlyArray<WorkingKeyShape> = [
-  "cup-24",
-  "cup-40",
-  "cup-56",
-  "cup-57-sm4",
-  "cup-60",
-  "cup-84",
-  "iso87-single",
-  "iso87-double"
-]
+const single: ReadonlyArray<MacAlgorithm["name"]> = ["cup-ecb", "cup-cbc", "x9.9"]
+const double: ReadonlyArray<MacAlgorithm["name"]> = ["cup-ecb", "cup-cbc", "x9.19"]
+
+/** The MACs that can be made with the MAC key that each shape brings. */
+export const shapeMacs: Readonly<Record<WorkingKeyShape, ReadonlyArray<MacAlgorithm["name"]>>> = {
+  "cup-24": single,
+  "cup-40": single,
+  "cup-56": ["cup-ecb"],
+  "cup-57-sm4": ["cup-ecb-sm4", "sm4-cbc"],
+  "cup-60": single,
+  "cup-84": ["cup-ecb"],
+  "iso87-single": single,
+  "iso87-double": double
+}
+const workingKeyShapes = Object.keys(shapeMacs) as Array<WorkingKeyShape>
 const downloadKeys: ReadonlySet<string> = new Set(["mti", "by", "path", "shapes"])
 
 function keyDownloadFrom(
   reader: SourceReader,
   source: Source,
-  layout: Layout
+  layout: Layout,
+  mac: MacRule | undefined
 ): Semantics["keyDownload"] {
   const value = own(source, "keyDownload")
   if (value === undefined) return () => undefined
@@ -245,7 +252,11 @@ function keyDownloadFrom(
   const shapes = new Map<string, WorkingKeyShape>()
   for (const code of Object.keys(list)) {
     const shape = reader.oneOf(list, code, "keyDownload.shapes", workingKeyShapes)
-    if (shape !== undefined) shapes.set(code, shape)
+    if (shape === undefined) continue
+    shapes.set(code, shape)
+    if (mac === undefined || shapeMacs[shape].includes(mac.algorithm.name)) continue
+    const place = join("keyDownload.shapes", code)
+    reader.fault(place, `${shape} brings no MAC key for ${mac.algorithm.name}`)
   }
   return (message) => {
     if (!types.has(message.mti)) return undefined

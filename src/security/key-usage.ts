@@ -92,6 +92,6 @@ export function workingAttributes(
 function macUsage(algorithm: BlockAlgorithm, length: number): string {
   if (algorithm === "aes") return "M6"
   if (algorithm === "sm4" || length === 8) return "M1"
-  // The China UnionPay forms take 24 bytes; algorithm 3 has no such key.
+  // China UnionPay's ECB takes 24 bytes; algorithm 3 has no such key.
   return length === 16 ? "M3" : "M0"
 }

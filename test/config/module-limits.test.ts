@@ -30,7 +30,10 @@ async function faultsOf(
   const source = readFileSync(join(root, "config", "dialects", `${dialect}.yaml`), "utf8")
   const text = algorithm === undefined
     ? source
-    : source.replace(/algorithm: \{ name: [a-z0-9.-]+ \}/, `algorithm: ${algorithm}`)
+    : source.replace(/^keyDownload:\n(?: .*\n)+/m, "").replace(
+      /algorithm: \{ name: [a-z0-9.-]+ \}/,
+      `algorithm: ${algorithm}`
+    )
   writeFileSync(
     join(folder, "dialects", "ours.yaml"),
     text.replace(/^dialect: .*$/m, "dialect: ours")

@@ -61,6 +61,26 @@ describe("a dialect", () => {
   })
 
   it.each([
+    ["x9.19", "iso87-single", ["iso87-double"]],
+    ["x9.19", "cup-40", []],
+    ["x9.19", "cup-84", []],
+    ["x9.9", "iso87-double", ["iso87-single", "cup-24"]],
+    ["cup-ecb", "cup-57-sm4", ["cup-24", "cup-40", "cup-56", "cup-60", "cup-84"]],
+    ["cup-cbc", "cup-84", ["cup-24", "iso87-double"]],
+    ["cup-ecb-sm4", "cup-40", ["cup-57-sm4"]]
+  ])("with MACs by %s, and key downloads as %s", (name, wrong, fitting) => {
+    const shapes = Object.fromEntries([wrong, ...fitting].map((shape, at) => [`00${at}`, shape]))
+    const change = {
+      fields: { ...right.fields, 64: { type: "b", length: 8 } },
+      mac: { field: 64, algorithm: { name } },
+      keyDownload: { mti: "0200", by: "3", path: "44", shapes }
+    }
+    expect(faultsOf(change)).toEqual([
+      `keyDownload.shapes.000: ${wrong} brings no MAC key for ${name}`
+    ])
+  })
+
+  it.each([
     [{ "3": "00" }, "kinds[0].when.3: 00 never is its value, which has 6 characters"],
     [{ "60.2": "22" }, "kinds[0].when.60.2: 22 never is its value, which has 6 characters"],
     [

@@ -12,6 +12,7 @@ import {
   type WorkingKeyShape
 } from "../../src/domain/ports/security-module.ts"
 import { Random } from "../../src/domain/ports/time.ts"
+import { shapeMacs } from "../../src/iso8583/semantics.ts"
 import { CipherCache } from "../../src/security/cipher-cache.ts"
 import type { ClearKeys } from "../../src/security/key-download.ts"
 import { readDownload } from "../../src/security/key-download.ts"
@@ -172,6 +173,32 @@ describe("working keys", () => {
       }
       expect(codes).toEqual(["key-missing", "key-missing", "key-missing", "key-missing"])
     }))
+})
+
+describe("the MAC key of a download", () => {
+  const names: ReadonlyArray<MacAlgorithm["name"]> = [
+    "cup-ecb",
+    "cup-ecb-sm4",
+    "cup-cbc",
+    "x9.9",
+    "x9.19",
+    "aes-cmac",
+    "hmac-sha256",
+    "hmac-sm3",
+    "sm4-cbc"
+  ]
+  it.effect.each(Object.keys(shapeMacs) as Array<WorkingKeyShape>)(
+    "of shape %s makes the MACs that dialects may have beside it, and no others",
+    (shape) =>
+      Effect.gen(function*() {
+        const one = module()
+        const master = shape === "cup-57-sm4" ? "tmk-demo-sm4" : "tmk-demo"
+        const { blocks } = yield* one.issueWorkingKeys(master, shape)
+        const key = one.install(blocks.mac!, "mac") as KeyHandle
+        const made = names.filter((name) => macOf(one, key, { name }, hex("00")) !== undefined)
+        expect(made).toEqual(names.filter((name) => shapeMacs[shape].includes(name)))
+      })
+  )
 })
 
 describe("PINs", () => {

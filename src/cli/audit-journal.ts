@@ -14,7 +14,8 @@ export interface JournalSide {
   readonly unannounced: ReadonlySet<string>
 }
 
-export const journalSide = (path: string) =>
+/** Of the same span of time as PostgreSQL's side: terminals' windows reach further back. */
+export const journalSide = (path: string, fromMs: number, toMs: number) =>
   Effect.gen(function*() {
     const records: Array<SwitchRecord> = []
     const chains = new Set<string>()
@@ -24,7 +25,11 @@ export const journalSide = (path: string) =>
     yield* Stream.runForEach(exportJournal(path), ({ key, row, table }) =>
       Effect.sync(() => {
         // Rows of these tables are what the journal's port says.
-        if (table === "transactions") records.push(row as TransactionRecord)
+        if (table === "transactions") {
+          const record = row as TransactionRecord
+          const { receivedMs } = record.times
+          if (receivedMs >= fromMs && receivedMs <= toMs) records.push(record)
+        }
         if (table === "advices") chains.add(key)
         if (table === "pushes") unannounced.add((row as PushRecord).transaction)
       }))

@@ -21,7 +21,7 @@ import { askLedger } from "./ledger-questions.ts"
 import { runProgram } from "./machine.ts"
 import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 
-/** Rows are looked for this long before the first and after the last question in the books. */
+/** What is looked at began this long before the first to after the last question in the books. */
 const marginMs = 3_600_000
 
 export const verb: Action = {
@@ -71,14 +71,11 @@ async function run(call: Call): Promise<0 | 1> {
     ...terminals.map(({ startedMs }) => startedMs),
     ...Array.from(payments.entries.values(), ({ paidMs }) => paidMs)
   ]
-  const fromMs = times.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY)
-  const toMs = times.reduce((most, each) => Math.max(most, each), 0)
   const known = times.length > 0
-  const ledger = await askLedger(
-    call,
-    ledgerSide(known ? fromMs - marginMs : 0, known ? toMs + marginMs : farFutureMs)
-  )
-  const journal = await runProgram(journalSide(config.journal.path))
+  const fromMs = known ? times.reduce((least, each) => Math.min(least, each)) - marginMs : 0
+  const toMs = known ? times.reduce((most, each) => Math.max(most, each)) + marginMs : farFutureMs
+  const ledger = await askLedger(call, ledgerSide(fromMs, toMs))
+  const journal = await runProgram(journalSide(config.journal.path, fromMs, toMs))
   const report = audit({
     terminals,
     upstreams,

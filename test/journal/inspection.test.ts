@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
+import { journalSide } from "../../src/cli/audit-journal.ts"
 import { exportJournal, inspectJournal, verifyJournal } from "../../src/journal/inspection.ts"
 import { logFileName } from "../../src/journal/log-file.ts"
 import { storeFileName } from "../../src/journal/settled-groups.ts"
@@ -35,6 +36,13 @@ it("sees at least what was acknowledged, masked, beside the writer", async () =>
     expect(verified.faults).toEqual([])
     expect(verified.records).toBeGreaterThanOrEqual(2 * last)
     expect(rows.filter(({ table }) => table === "feed").length).toBeGreaterThan(last)
+    // An audit compares the same span of time on both sides.
+    const of = (fromMs: number, toMs: number) =>
+      Effect.runPromise(journalSide(folder, fromMs, toMs))
+    expect((await of(0, Number.MAX_VALUE)).records.length).toBeGreaterThan(last)
+    const [first] = (await of(0, Number.MAX_VALUE)).records
+    const { receivedMs } = first!.times
+    expect((await of(receivedMs, receivedMs)).records).toEqual([first])
     expect(rows[0]!.row).toMatchObject({ panMask: "621700******0003", sealed: "120 bytes" })
     expect(await writer.line()).toMatch(/^\d+$/)
   } finally {

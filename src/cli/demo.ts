@@ -75,17 +75,21 @@ async function run(call: Call): Promise<0 | 1> {
   }
   const upstreams = startUpstreams(common, book)
   if (!await board.isReady(startSeconds)) throw new Refusal(3, "no acquirer came up in time")
-  const fleets = startFleets(call, common, book)
+  const soundboxes = startSoundboxes(common, book)
+  const fleets = [...startFleets(call, common, book), soundboxes]
   say("Ctrl-C drains and compares the books")
   await watch(call, board, fleets, () => wanted && !switching.isEnded())
   say("\nterminals finish what they have open")
-  const told = await endAll(fleets)
+  const told = await endAll(fleets.filter((fleet) => fleet !== soundboxes))
   const rests = await board.comesToRest(restSeconds)
   if (!rests) say(`something is still pending after ${restSeconds} s; the books say what`)
   const acquirers = await endAll(upstreams)
+  // They hear of the last payments: the next demo's would tell of them, and its books know of none.
+  await pause(1)
+  const heard = await endAll([soundboxes])
   switching.stop()
   const { code } = await switching.ended
-  for (const line of [...told, ...acquirers]) call.streams.out(line)
+  for (const line of [...told, ...heard, ...acquirers]) call.streams.out(line)
   const names = ["cup", "iso", "devices", "acquirer", "unionpay", "wallet"].map(book)
   const verdict = await startVerb(["audit", "--settled", ...common, ...names]).ended
   call.streams.out(verdict.output)
@@ -129,15 +133,16 @@ function startFleets(
     )
   return [
     fleet("terminals", "cup", "sale=8,void=1,balance=1,pay-code=2"),
-    fleet("ascii-terminals", "iso", "sale=8,void=1,refund=0.5,preauth=1,completion=1"),
-    startVerb(
-      ["devices", "--count", String(devices), "--report", "1"].concat(
-        ["--book", book("devices")],
-        common
-      ),
-      { quiet: true }
-    )
+    fleet("ascii-terminals", "iso", "sale=8,void=1,refund=0.5,preauth=1,completion=1")
   ]
+}
+
+function startSoundboxes(
+  common: ReadonlyArray<string>,
+  book: (name: string) => string
+): RunningVerb {
+  const words = ["devices", "--count", String(devices), "--report", "1", "--book", book("devices")]
+  return startVerb([...words, ...common], { quiet: true })
 }
 
 /** The live line, once a second, until Ctrl-C or the end that was asked for. */

@@ -124,7 +124,7 @@ const admin = record({
 
 const publicHttp = record({
   host: defaulted(host, "127.0.0.1", "Address of the public HTTP listener."),
-  port: defaulted(port, 8081, "Webhooks of the wallets, and the pay page."),
+  port: defaulted(port, 8081, "Webhooks of wallets, and pay pages; 1,000 connections at once."),
   url: optional(
     text("an http or https URL without a path", /^https?:\/\/[A-Za-z0-9.:_-]{1,200}$/),
     "Under which customers' phones reach it, for codes on screens; absent: its host and port."

@@ -13,12 +13,17 @@ export interface ServeOptions {
   readonly host: string
   readonly port: number
   readonly maxBodyBytes: number
+  readonly maxConnections?: number
+  readonly declined?: () => void
 }
 
 export type HttpHandler = (
   request: HttpRequest,
   respond: (response: HttpResponse) => void
 ) => void
+
+/** Schemes and operators keep a few open; each costs a file descriptor that a terminal may need. */
+export const maxConnections = 1000
 
 /** Header and body of a request must be here in this time; wallets give five seconds in all. */
 const requestTimeoutMs = 10_000
@@ -31,11 +36,13 @@ export function createHttpServer(options: ServeOptions, handle: HttpHandler): Se
     maxHeaderSize: 16_384,
     noDelay: true
   }
-  return createServer(limits, (incoming, outgoing) => {
+  const server = createServer(limits, (incoming, outgoing) => {
     const declared = Number(incoming.headers["content-length"] ?? 0)
     if (declared > options.maxBodyBytes) refuse(incoming, outgoing)
     else collect(incoming, outgoing, options.maxBodyBytes, handle)
   })
+  server.maxConnections = options.maxConnections ?? maxConnections
+  return server.on("drop", () => options.declined?.())
 }
 
 function collect(

@@ -33,6 +33,7 @@ export interface NotificationsOptions {
   readonly pushLifetimeMs: number
   readonly drainMs: number
   readonly meter: NoticeMeter & {
+    readonly declined: () => void
     readonly streamEnded: (listener: string, reason: EndReason) => void
   }
 }
@@ -64,7 +65,8 @@ export const notificationsLayer = (options: NotificationsOptions) =>
           name: "public",
           host: options.public.host,
           port: options.public.port,
-          maxBodyBytes: maxNoticeBytes
+          maxBodyBytes: maxNoticeBytes,
+          declined: options.meter.declined
         },
         makeWebhooks(options.public.accounts, intake, {
           order: (number) => journal.get("orders", number),

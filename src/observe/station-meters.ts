@@ -149,6 +149,8 @@ export function noticeMeter(metrics: Metrics, lines: LogLines) {
       }
     },
     pushed: (milliseconds: number): void => pushed.record(milliseconds / 1000),
+    /** A connection to the public listener for which there was no room. */
+    declined: (): void => metrics.shed_total.of("public-connections").add(),
     streamEnded: (listener: string, reason: EndReason): void =>
       lines.write("info", "stream-ended", { listener, reason })
   }

@@ -112,6 +112,28 @@ describe("an HTTP server", () => {
     chunked.destroy()
   })
 
+  it("closes whoever comes when there is no room, and goes on with those who are there", async () => {
+    let declined = 0
+    const http = machine()
+    const serve = http.get(Http).serve({
+      name: "public",
+      host: "127.0.0.1",
+      port: 0,
+      maxBodyBytes: 1000,
+      maxConnections: 2,
+      declined: () => declined++
+    }, (_, respond) => respond(respondWith(200, "success")))
+    const { port } = await Effect.runPromise(Scope.provide(serve, http.scope))
+    const kept = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")]
+    open.push(() => kept.forEach((socket) => socket.destroy()))
+    await Promise.all(kept.map((socket) => once(socket, "connect")))
+    expect(await call(http, port)).toMatchObject({ _tag: "doubt" })
+    expect(declined).toBe(1)
+    kept[1]!.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    const [heard] = await once(kept[1]!, "data") as [Buffer]
+    expect(heard.toString()).toMatch(/^HTTP\/1.1 200/)
+  })
+
   it("hears nothing of a request that breaks off", async () => {
     let handed = 0
     const { port } = await serving(() => handed++)

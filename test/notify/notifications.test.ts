@@ -48,6 +48,7 @@ it("answers what a stream brought before the drain, reads no more of it, and lea
       meter: {
         notice: () => {},
         pushed: () => {},
+        declined: () => {},
         streamEnded: (_, reason) => void ends.push(reason)
       }
     }).pipe(

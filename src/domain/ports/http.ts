@@ -47,6 +47,10 @@ export interface HttpShape {
       readonly host: string
       readonly port: number
       readonly maxBodyBytes: number
+      /** Connections at once; further ones are closed unheard. */
+      readonly maxConnections?: number
+      /** Hears of each that was closed so. */
+      readonly declined?: () => void
     },
     handle: (request: HttpRequest, respond: (response: HttpResponse) => void) => void
   ) => Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>

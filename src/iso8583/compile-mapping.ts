@@ -351,6 +351,10 @@ export function identityMapping(dialect: Dialect): Mapping {
     )
   )
   for (const field of spoken.mac?.fields ?? []) setBit(withheld, field)
+  // Some hosts say track data again: an answer is stored, and they never may be (I6).
+  spoken.layout.entries.forEach((entry, field) => {
+    if (entry?.shape.neverStored === true) setBit(withheld, field)
+  })
   const amount = spoken.semantics.roles.amount[0]?.field
   const paths = spoken.layout.entries.map((_, field) => String(field))
   return {

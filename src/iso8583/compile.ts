@@ -66,7 +66,7 @@ export function compileDialect(
   const mtiEncoding = reader.oneOf(mti, "encoding", "mti", mtiEncodings) ?? "ascii"
   const bitmap = bitmapFrom(reader, file)
   const layout = layoutFrom(reader, file, bitmap)
-  const echo = fieldsFrom(reader, layout, own(file, "echo"), "echo")
+  const echo = echoFrom(reader, layout, own(file, "echo"), "echo")
   const messages = messagesFrom(reader, file, layout, echo)
   checkTypes(reader, file, messages)
   const semantics = semanticsFrom(reader, file, layout)
@@ -262,11 +262,24 @@ function messagesFrom(
     const echoed = own(rule, "echo")
     const list = echoed === undefined
       ? echo
-      : fieldsFrom(reader, layout, echoed, `${path}.echo`)
+      : echoFrom(reader, layout, echoed, `${path}.echo`)
     responses.set(mti, { mti: response, echo: bitsOf(list) })
   }
   if (rules.every((rule) => rule === undefined)) reader.fault("messages", "has no message")
   return { rules, responses, mandatory, names }
+}
+
+/** Answers are stored, so what never may be is not echoed. */
+function echoFrom(
+  reader: SourceReader,
+  layout: Layout,
+  value: unknown,
+  path: string
+): ReadonlyArray<number> {
+  const fields = fieldsFrom(reader, layout, value, path)
+  const secret = fields.find((field) => layout.entries[field]!.shape.neverStored)
+  if (secret !== undefined) reader.fault(path, `${secret} may never be stored, and answers are`)
+  return fields
 }
 
 /** What is made, answered or looked for must be a message of the dialect. */

@@ -142,6 +142,13 @@ describe("one dialect with itself", () => {
     }
   })
 
+  it("leaves behind what a host says again and nobody may store", () => {
+    const values = { "11": "1", "35": "6235013452200000069=2611", "38": "A1B2C3", "39": "00" }
+    const secrets = { "45": "B6235013452200000069^", "52": "FF0C47F016D61C79" }
+    const answer = read(iso, iso.build("0210", { ...values, ...secrets }).toString("hex"))
+    expect(identityMapping(iso).back(answer).paths).toEqual(["38"])
+  })
+
   it("brings back what a response would not echo", () => {
     const sale = read(cup, captured["mac-c"]!)
     const answer = cup.respond(sale, "00", { "38": "123456", "37": "000000000012" }, true)

@@ -109,6 +109,13 @@ describe("a dialect", () => {
     )
   })
 
+  it("that echoes what may never be stored", () => {
+    const fields = { ...right.fields, 35: { type: "z", length: 9, neverStored: true } }
+    expect(faultsOf({ fields, echo: [3, 35] })).toEqual([
+      "echo: 35 may never be stored, and answers are"
+    ])
+  })
+
   it("whose definition for all other fields is wrong, which is said once", () => {
     expect(faultsOf({ otherwise: { type: "ans" } })).toEqual([
       "otherwise: needs a length, a prefix or rest"

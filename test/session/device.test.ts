@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import type { TerminalId, TransactionId } from "../../src/domain/brand.ts"
+import type { TransactionsShape } from "../../src/domain/ports/transactions.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { deviceNotices, fits, proofInput } from "../../src/qr/device-schema.ts"
 import { frameLimits } from "../../src/qr/messagepack-scan.ts"
@@ -185,6 +186,85 @@ describe("a device", () => {
     }])
     device.say({ ...show, currency: "840" })
     expect(device.of("refused")).toMatchObject([{ failure: "kind-forbidden", stan: "000042" }])
+  })
+
+  it("has so many sales under way as its window says, and room again when one is answered", () => {
+    const profiles = [profile("Q0000001", { identity: "hello", window: 2 })]
+    const place = new Place({ ...options, profiles })
+    const device = new Device(place)
+    device.hello()
+    const sell = (stan: string) =>
+      device.say({ type: "sale", stan, amount: 1, currency: "156", code: "134567890123456789" })
+    for (const stan of ["000001", "000002", "000003"]) sell(stan)
+    device.say({ type: "show", stan: "000004", amount: 1, currency: "156" })
+    const busy = { failure: "session-busy" }
+    expect(device.of("refused")).toMatchObject([
+      { ...busy, stan: "000003" },
+      { ...busy, stan: "000004" }
+    ])
+    place.submitted[0]!.answer({ record: { id: transaction, amount: 1 } as TransactionRecord })
+    place.settle()
+    for (const stan of ["000005", "000006"]) sell(stan)
+    expect(place.submitted.map(({ submission: { stan } }) => stan)).toEqual([
+      "000001",
+      "000002",
+      "000005"
+    ])
+  })
+
+  it("is held to its merchant's rate, with sales as with codes to show", () => {
+    const settings = { perMerchant: { perSecond: 1, burst: 2 } }
+    const place = new Place({ ...options, settings })
+    const device = new Device(place)
+    device.hello()
+    for (let often = 0; often < 3; often++) {
+      device.say({ type: "show", stan: `00000${often}`, amount: 1, currency: "156" })
+    }
+    expect(device.of("code")).toHaveLength(2)
+    expect(device.of("refused")).toMatchObject([{ failure: "overloaded", stan: "000002" }])
+  })
+
+  it("asks again for what is known though its window is full, and hears why no code is there", () => {
+    const taken: Array<string> = []
+    const early: Array<string> = []
+    const transactions: TransactionsShape = {
+      submit: ({ stan }) => void taken.push(stan),
+      inFlight: () => 0,
+      drain: () => {},
+      knows: (_, key) => taken.some((stan) => key.includes(stan)),
+      refusedEarly: (_, code) => void early.push(code),
+      openOrder: (_, done) => done("overloaded"),
+      book: () => ({ _tag: "known" }),
+      recent: () => [],
+      decide: () => {}
+    }
+    const profiles = [profile("Q0000001", { identity: "hello", window: 1 })]
+    const place = new Place({ ...options, profiles, transactions })
+    const device = new Device(place)
+    device.hello()
+    for (const stan of ["000001", "000002"]) {
+      device.say({ type: "show", stan, amount: 1, currency: "156" })
+    }
+    expect(device.of("refused").map(({ failure }) => failure)).toEqual(["overloaded", "overloaded"])
+    for (const stan of ["000003", "000003", "000004"]) {
+      device.say({ type: "sale", stan, amount: 1, currency: "156", code: "134567890123456789" })
+    }
+    expect([taken, early]).toEqual([["000003", "000003"], ["session-busy"]])
+    expect(device.of("refused")[2]).toMatchObject({ failure: "session-busy", stan: "000004" })
+  })
+
+  it("hears nothing of what it asked before another took its place, and nor does the other", () => {
+    const place = new Place(options)
+    const [first, second] = [new Device(place), new Device(place)]
+    first.hello()
+    const code = "134567890123456789"
+    first.say({ type: "sale", stan: "000001", amount: 1, currency: "156", code })
+    second.hello()
+    const [asked] = place.submitted
+    asked!.answer({ record: { id: transaction, amount: 1 } as TransactionRecord })
+    place.settle()
+    expect(asked!.live).toBe(false)
+    expect([first, second].map((device) => device.of("result"))).toEqual([[], []])
   })
 
   it("says only what the published schema says", () => {

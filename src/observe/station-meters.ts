@@ -145,7 +145,7 @@ export function noticeMeter(metrics: Metrics, lines: LogLines) {
     notice: (account: string, end: string): void => {
       metrics.notifications_total.of(account, end).add()
       if (end.startsWith("notification-")) {
-        lines.write("warn", "notification-refused", { account, reason: end })
+        lines.writeSeldom("warn", "notification-refused", { account, reason: end })
       }
     },
     pushed: (milliseconds: number): void => pushed.record(milliseconds / 1000),

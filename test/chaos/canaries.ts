@@ -6,6 +6,7 @@
  * the caller can see by what it finds of the masks.
  */
 
+import { Effect } from "effect"
 import {
   closeSync,
   existsSync,
@@ -18,6 +19,8 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
+import { retainRows } from "../../src/ledger/aged-rows.ts"
+import { retain } from "../../src/ledger/retention.ts"
 import { Counter } from "../e2e/counter.ts"
 import { Host } from "../e2e/host.ts"
 import { makeSite, type Site } from "../e2e/site.ts"
@@ -127,11 +130,11 @@ export async function plantCanaries(transactions: number): Promise<Harvest> {
   }
 }
 
-/** Every row of the ledger as `retain` writes it, beside the running switch. */
+/** Every row of the ledger as `retain` writes it, of today too, beside the running switch. */
 async function exported(site: Site): Promise<string> {
   const folder = join(site.folder, "archive")
-  const run = site.run(["retain", "2099-01-01", "--folder", folder])
-  await run.ended
+  const query = { beforeDay: "2099-01-01", folder, drop: false }
+  await site.asked(Effect.andThen(retain(query), retainRows(query)))
   return readdirSync(folder)
     .map((name) => gunzipSync(readFileSync(join(folder, name))).toString())
     .join("")

@@ -98,8 +98,13 @@ export class Site {
     return join(this.folder, `${name}.book`)
   }
 
-  /** Rows of the site's PostgreSQL, whether it runs or not. */
-  async rows<Row extends object>(statement: string): Promise<ReadonlyArray<Row>> {
+  /** Rows of the site's PostgreSQL. */
+  rows<Row extends object>(statement: string): Promise<ReadonlyArray<Row>> {
+    return this.asked(Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<Row>(statement)))
+  }
+
+  /** Asks the site's PostgreSQL, whether it runs or not. */
+  asked<A>(question: Effect.Effect<A, unknown, PgClient.PgClient>): Promise<A> {
     const database = visitorDatabaseLayer({
       dataPath: this.postgresPath,
       port: 0,
@@ -110,7 +115,6 @@ export class Site {
       migrate: "refuse",
       required: true
     }).pipe(Layer.provide(machine))
-    const question = Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<Row>(statement))
     return Effect.runPromise(Effect.provide(question, database))
   }
 

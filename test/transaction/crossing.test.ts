@@ -187,6 +187,27 @@ describe("a follow-on of the oldest that the window holds", () => {
   })
 })
 
+describe("the body of an answer", () => {
+  it("is wiped once everybody who asked has a copy, and not before (I6)", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    const first = new FakeAsker()
+    const prepared = first.prepare({ approved: true, response1987: "00" })
+    first.prepare = () => prepared
+    const second = new SealingAsker()
+    stage.desk.submit(submission, first)
+    stage.desk.submit(submission, second)
+    stage.journal.sync()
+    stage.answer("00")
+    stage.journal.sync()
+    expect(first.delivered).toEqual(["answer 00"])
+    expect(prepared.body.some((byte) => byte !== 0)).toBe(true)
+    second.seal()
+    expect(second.delivered).toEqual(["answer 00"])
+    expect(prepared.body.every((byte) => byte === 0)).toBe(true)
+  })
+})
+
 describe("a void", () => {
   it("that names less than its original, and is reversed, leaves all of it to the next one", () => {
     const stage = new Stage()

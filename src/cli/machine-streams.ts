@@ -31,8 +31,10 @@ export const machineStreams: Streams = {
     return Buffer.concat(chunks)
   },
   ask: async (question, hidden) => {
+    // The echo is off before anybody can begin to type.
+    const answer = nextLine(hidden)
     process.stderr.write(question)
-    const line = await nextLine(hidden)
+    const line = await answer
     if (line === undefined) throw new Refusal(2, "standard input ended before it was answered")
     return line
   },

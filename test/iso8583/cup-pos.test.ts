@@ -200,25 +200,32 @@ describe("what is made", () => {
     expect(message.text("11")).toBe("999999")
   })
 
+  const sold = {
+    kind: "sale",
+    mti: "0200",
+    stan: "000317",
+    processingCode: "000000",
+    amount: "000000000058",
+    transmissionTime: "1126134400",
+    terminal: "65465423",
+    merchant: "941130659999925"
+  } as const
+
   it("reverses with field 61, the reason and the original STAN, and has no repeat", () => {
-    const values = cup.reversal.compose({
-      kind: "sale",
-      mti: "0200",
-      stan: "000317",
-      processingCode: "000000",
-      amount: "000000000058",
-      batch: "000105",
-      transmissionTime: "1126134400",
-      terminal: "65465423",
-      merchant: "941130659999925"
-    }, "98")
+    const values = cup.reversal.compose({ ...sold, batch: "000105" }, "98")
     const message = read(cup, cup.build(cup.reversal.mti, values, true).toString("hex"))
     expect(cup.reversal.repeatMti).toBeUndefined()
     expect(message.kind()).toBe("reversal")
     expect(message.text("11")).toBe("000317")
     expect(message.text("39")).toBe("98")
-    expect(message.text("60")).toBe("22000105")
+    expect(message.text("60")).toBe("22000105000")
     expect(message.text("61")).toBe("0001050003171126")
+  })
+
+  it("reverses what had no batch with one of zeros", () => {
+    const values = cup.reversal.compose(sold, "98")
+    const message = read(cup, cup.build(cup.reversal.mti, values, true).toString("hex"))
+    expect([message.text("60"), message.text("61")]).toEqual(["22000000000", "0000000003171126"])
   })
 
   it("has a form for each kind it knows, which is of that kind", () => {

@@ -126,8 +126,25 @@ describe("1987 to China UnionPay", () => {
     const back = mapping(iso, cup).forward(sale, { "11": "000001", "60.2": "000009" }, true)
     const message = read(cup, bytes(back))
     expect(message.kind()).toBe("sale")
-    expect(message.text("60")).toBe("22000009")
+    expect(message.text("60")).toBe("22000009000")
     expect(message.text("35")).toBe("6235013452200000069=26112207788010000")
+  })
+
+  it("says a batch of zeros for a terminal that has none", () => {
+    const sale = read(
+      iso,
+      iso.build("0200", {
+        "2": "6235013452200000069",
+        "3": "000000",
+        "4": "000000000556",
+        "11": "000003",
+        "41": "ASCI0001",
+        "42": "MERCHANT0000002",
+        "49": "156"
+      }).toString("hex")
+    )
+    const there = read(cup, bytes(mapping(iso, cup).forward(sale, { "11": "000777" }, false)))
+    expect(there.text("60")).toBe("22000000000")
   })
 })
 

@@ -97,8 +97,10 @@ function isStanding({ approved, kind, state }: Counted): boolean {
 const isForeign = ({ panMask, scheme }: Counted): boolean =>
   scheme === "card" && panMask !== undefined && !panMask.startsWith("62")
 
-/** Adds up a batch; a void takes its original out, or counts as credit when that is elsewhere. */
-export function addBatch(records: ReadonlyArray<Counted>): BatchTotals {
+/** What of a batch its totals count; a void takes its original out, or is a credit of its own. */
+function linesOf<R extends Counted>(
+  records: ReadonlyArray<R>
+): ReadonlyArray<readonly [side: "debit" | "credit", record: R]> {
   const standing = records.filter(isStanding)
   const ids = new Set<TransactionId>(standing.map(({ id }) => id))
   const voided = new Set(
@@ -106,21 +108,23 @@ export function addBatch(records: ReadonlyArray<Counted>): BatchTotals {
       voidKinds.has(kind) && original !== undefined ? [original] : []
     )
   )
-  const domestic = { debit: 0, debits: 0, credit: 0, credits: 0 }
-  const foreign = { debit: 0, debits: 0, credit: 0, credits: 0 }
-  for (const record of standing) {
-    if (voided.has(record.id)) continue
-    const sums = isForeign(record) ? foreign : domestic
-    const amount = record.approvedAmount ?? record.amount ?? 0
+  return standing.flatMap((record): Array<readonly ["debit" | "credit", R]> => {
+    if (voided.has(record.id)) return []
     const lateVoid = voidKinds.has(record.kind) && record.original !== undefined &&
       !ids.has(record.original)
-    if (debitKinds.has(record.kind)) {
-      sums.debit += amount
-      sums.debits++
-    } else if (creditKinds.has(record.kind) || lateVoid) {
-      sums.credit += amount
-      sums.credits++
-    }
+    if (debitKinds.has(record.kind)) return [["debit", record]]
+    return creditKinds.has(record.kind) || lateVoid ? [["credit", record]] : []
+  })
+}
+
+/** Adds up a batch. */
+export function addBatch(records: ReadonlyArray<Counted>): BatchTotals {
+  const domestic = { debit: 0, debits: 0, credit: 0, credits: 0 }
+  const foreign = { debit: 0, debits: 0, credit: 0, credits: 0 }
+  for (const [side, record] of linesOf(records)) {
+    const sums = isForeign(record) ? foreign : domestic
+    sums[side] += record.approvedAmount ?? record.amount ?? 0
+    sums[`${side}s`]++
   }
   return { domestic, foreign }
 }
@@ -191,7 +195,7 @@ export interface UploadComparison {
   readonly unknown: ReadonlyArray<UploadedDetail>
   /** Both have it, with another amount or another card. */
   readonly differing: ReadonlyArray<TransactionId>
-  /** We hold it as approved and the terminal does not have it. */
+  /** Our totals count it, or its delivery is in doubt, and the terminal does not have it. */
   readonly missing: ReadonlyArray<TransactionId>
 }
 
@@ -210,7 +214,13 @@ export function compareUpload(
     else if (differs(detail, record)) differing.push(record.id)
     byStan.delete(detail.stan)
   }
-  return { unknown, differing, missing: [...byStan.values()].map(({ id }) => id) }
+  // Of a sale and its void neither is uploaded, nor is what has no place in the totals.
+  const left = [...byStan.values()]
+  const counted = new Set(linesOf(left).map(([, { id }]) => id))
+  const missing = left.filter(({ id, kind, state }) =>
+    counted.has(id) || (state === "delivery-unconfirmed" && !voidKinds.has(kind))
+  )
+  return { unknown, differing, missing: missing.map(({ id }) => id) }
 }
 
 function differs({ amount, card }: UploadedDetail, record: Counted): boolean {

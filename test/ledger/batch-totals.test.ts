@@ -111,4 +111,28 @@ describe("a batch", () => {
       missing: [idOf(3)]
     })
   })
+  it("misses nothing that no terminal uploads", () => {
+    const sold = sale(1, { amount: 100 })
+    const voided = sale(2, { amount: 100, kind: "void", original: idOf(1) })
+    const others = [
+      sale(3, { kind: "balance" }),
+      sale(4, { amount: 500, kind: "preauth" }),
+      sale(5, { amount: 500, kind: "preauth-cancel", original: idOf(4) })
+    ]
+    expect(compareUpload([], [sold, voided, ...others]).missing).toEqual([])
+    // The terminal has the sale, and so not its void.
+    const held = [{ stan: "000001", amount: 100 }]
+    expect(compareUpload(held, [sold, voided, ...others]).missing).toEqual([idOf(2)])
+  })
+
+  it("takes a void in doubt for heard where its sale was left out too", () => {
+    const sold = sale(1, { amount: 100 })
+    const state = "delivery-unconfirmed"
+    const voided = sale(2, { amount: 100, kind: "void", original: idOf(1), state })
+    expect(compareUpload([], [sold, voided]).missing).toEqual([])
+    expect(compareUpload([{ stan: "000001", amount: 100 }], [sold, voided]).missing).toEqual([
+      idOf(2)
+    ])
+    expect(compareUpload([], [sale(3, { amount: 1, state })]).missing).toEqual([idOf(3)])
+  })
 })

@@ -106,8 +106,21 @@ export const deviceNotices = {
     code: { is: "text", most: 512 },
     expiresMs: { is: "integer", least: 0, most: Number.MAX_SAFE_INTEGER }
   },
-  /** Besides these, the body of the push: text, numbers and flags by name. */
-  push: { sequence, transaction: { is: "text", most: 36 } },
+  push: {
+    sequence,
+    transaction: { is: "text", most: 36 },
+    event: { is: "one-of", values: ["paid"] },
+    scheme: { is: "one-of", values: codeSchemes },
+    amount,
+    currency,
+    /** The wallet's number of the payment. */
+    payment: { is: "text", most: 64 },
+    paidMs: { is: "integer", least: 0, most: Number.MAX_SAFE_INTEGER },
+    /** As `code` named it; none where a printed code was paid. */
+    order: { is: "text", most: 64, optional: true },
+    /** Who paid, masked. */
+    payer: { is: "text", most: 64, optional: true }
+  },
   refused: {
     failure: { is: "text", most: 32 },
     response: { is: "text", most: 2 },

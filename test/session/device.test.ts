@@ -77,7 +77,16 @@ const terminal = "Q0000001" as TerminalId
 const transaction = "0190aaaa-0000-7000-8000-000000000000" as TransactionId
 
 function pushed(place: Place, amount: number, lifetimeMs = 60_000) {
-  const prepared = place.push.prepare(terminal, transaction, { amount, paid: true }, lifetimeMs)
+  const body = {
+    event: "paid",
+    transaction,
+    scheme: "generic-qr",
+    amount,
+    currency: "156",
+    payment: "p1",
+    paidMs: 1_790_000_000_000
+  }
+  const prepared = place.push.prepare(terminal, transaction, body, lifetimeMs)
   place.journal.commit(prepared.writes, [], prepared.send)
   place.settle()
   return prepared.record
@@ -276,6 +285,9 @@ describe("a device", () => {
     pushed(place, 100)
     for (const each of device.heard()) {
       const rules = deviceNotices[each["type"] as keyof typeof deviceNotices]
+      expect(Object.keys(rules)).toEqual(
+        expect.arrayContaining(Object.keys(each).filter((name) => name !== "type"))
+      )
       for (const [name, rule] of Object.entries(rules)) {
         const value = each[name]
         if (value === undefined) expect(rule).toHaveProperty("optional")
@@ -316,7 +328,7 @@ describe("a push", () => {
     device.hello()
     pushed(place, 3)
     expect(device.of("push")).toMatchObject([
-      { sequence: 1, amount: 1, paid: true, transaction },
+      { sequence: 1, amount: 1, event: "paid", transaction },
       { sequence: 2, amount: 2 },
       { sequence: 3, amount: 3 }
     ])

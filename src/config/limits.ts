@@ -1,7 +1,7 @@
 /**
  * Every limit that a configuration file may move, by name: what holds when the file says nothing,
  * how far it may be moved, and why it is where it is. What is not in the file has its maximum
- * beside the code that keeps it. `test/config/limits.test.ts` asserts how they relate.
+ * beside the code that keeps it. `test/config/switch-shape.test.ts` asserts how they relate.
  */
 
 export interface Limit {

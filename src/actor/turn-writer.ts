@@ -1,6 +1,6 @@
 /**
  * Write-coalescing: the frames that are queued for one connection in a turn of the event loop leave
- * in one write, and one deferred task per turn serves all connections. What must hold: frames leave
+ * in one write, and one task at the turn's end serves all connections. What must hold: frames leave
  * whole and in the order queued; a frame is *written* only when the socket of a standing connection
  * took it (design rule 1), never while it is queued here, and the sequence numbers tell which is
  * which; what waits for a peer that does not read is counted, and somebody is told.
@@ -25,12 +25,12 @@ export interface WriterListener {
 
 /** One for each station: its writers share one deferred task. */
 export class TurnFlush {
-  readonly #defer: (task: () => void) => void
+  readonly #atTurnEnd: (task: () => void) => void
   #waiting: Array<TurnWriter> = []
   #scheduled = false
 
-  constructor(time: { readonly defer: (task: () => void) => void }) {
-    this.#defer = time.defer
+  constructor(time: { readonly atTurnEnd: (task: () => void) => void }) {
+    this.#atTurnEnd = time.atTurnEnd
   }
 
   writer(connection: Connection, maxPendingBytes: number, listener: WriterListener): TurnWriter {
@@ -42,7 +42,7 @@ export class TurnFlush {
     this.#waiting.push(writer)
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#defer(() => this.#run())
+    this.#atTurnEnd(() => this.#run())
   }
 
   #run(): void {

@@ -113,7 +113,7 @@ export class Pool {
     this.#queue.push(job)
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#time.defer(() => {
+    this.#time.atTurnEnd(() => {
       this.#scheduled = false
       this.#flush()
     })

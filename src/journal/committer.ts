@@ -155,7 +155,7 @@ export class Committer {
       if (!this.#writing) this.#flush()
     }
     const late = buggify("group-flushed-late", 0.1)
-    this.#time.defer(late ? () => this.#time.defer(flush) : flush)
+    this.#time.atTurnEnd(late ? () => this.#time.defer(flush) : flush)
   }
 
   #add(writes: ReadonlyArray<JournalWrite>, feed: ReadonlyArray<LedgerEntry>): void {

@@ -5,23 +5,22 @@
 
 import { Layer } from "effect"
 import { Random, Time } from "../domain/ports/time.ts"
+import { Turn } from "./turn.ts"
 
-/**
- * The machine's clocks. `defer` is `setImmediate`: Node runs it after the turn's sockets were read,
- * which is what the port promises.
- */
-export const MachineTime: Layer.Layer<Time> = Layer.sync(Time, () =>
-  Time.of({
+/** The machine's clocks, and the turns of its event loop. */
+export const MachineTime: Layer.Layer<Time> = Layer.sync(Time, () => {
+  const turn = new Turn(setImmediate)
+  return Time.of({
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
-    defer: (task) => {
-      setImmediate(task)
-    },
+    defer: (task) => turn.defer(task),
+    atTurnEnd: (task) => turn.atEnd(task),
     every: (periodMs, task) => {
       const interval = setInterval(task, periodMs)
       return () => clearInterval(interval)
     }
-  }))
+  })
+})
 
 /** Random bytes fetched at once, because a fetch costs more than the bytes. */
 const poolBytes = 4096

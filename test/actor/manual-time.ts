@@ -7,6 +7,7 @@ export class ManualTime {
   now = 1000
   wall = 1_700_000_000_000
   #deferred: Array<() => void> = []
+  #ends: Array<() => void> = []
   #periodic = new Set<{ readonly periodMs: number; readonly task: () => void; due: number }>()
 
   readonly layer: Layer.Layer<Time> = Layer.sync(Time, () => Time.of(this.shape))
@@ -17,6 +18,9 @@ export class ManualTime {
     defer: (task: () => void): void => {
       this.#deferred.push(task)
     },
+    atTurnEnd: (task: () => void): void => {
+      this.#ends.push(task)
+    },
     every: (periodMs: number, task: () => void): () => void => {
       const entry = { periodMs, task, due: this.now + periodMs }
       this.#periodic.add(entry)
@@ -24,16 +28,21 @@ export class ManualTime {
     }
   }
 
-  /** Runs what was deferred up to now, once. */
+  /** Runs what was deferred up to now, and what waits for the end, once. */
   endTurn(): void {
     const tasks = this.#deferred
+    const ends = this.#ends
     this.#deferred = []
     for (const task of tasks) task()
+    for (const task of ends) task()
+    this.#ends = []
   }
 
   /** Ends turns until nothing is deferred any more, at most `limit` of them. */
   settle(limit = 1000): void {
-    for (let turn = 0; turn < limit && this.#deferred.length > 0; turn++) this.endTurn()
+    for (let turn = 0; turn < limit && this.#deferred.length + this.#ends.length > 0; turn++) {
+      this.endTurn()
+    }
   }
 
   /** Lets time pass in steps of a tick, with a turn after each. */

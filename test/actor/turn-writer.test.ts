@@ -50,7 +50,7 @@ describe("a turn writer", () => {
     let deferred = 0
     const tasks: Array<() => void> = []
     const house = new TurnFlush({
-      defer: (task) => {
+      atTurnEnd: (task) => {
         deferred++
         tasks.push(task)
       }

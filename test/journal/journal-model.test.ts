@@ -144,6 +144,7 @@ class World {
       monotonicMs,
       wallMs,
       defer: (task) => defer(living(task)),
+      atTurnEnd: (task) => defer(living(task)),
       every: (periodMs, task) => every(periodMs, living(task))
     })
     const layer = journalLayer({ mode: "strict", unsafe: false, onFailed: () => {} }).pipe(

@@ -12,7 +12,7 @@ it("has broken before what waits for the end of that turn counts as written (N4,
   const client = connect((server.address() as AddressInfo).port, "127.0.0.1")
   const [socket] = await once(server, "connection") as [Socket]
   const connection = new SocketConnection(1, socket, "", undefined)
-  const flush = new TurnFlush({ defer: (task) => void setImmediate(task) })
+  const flush = new TurnFlush({ atTurnEnd: (task) => void setImmediate(task) })
   const written: Array<number> = []
   const writer = flush.writer(connection, 1000, {
     onWritten: (sequence) => written.push(sequence),

@@ -12,6 +12,12 @@ export interface TimeShape {
   readonly wallMs: () => number
   /** Runs `task` once, after the current turn has read its sockets. */
   readonly defer: (task: () => void) => void
+  /**
+   * Runs `task` once, at the end of the current turn: after what was deferred, and still in this
+   * turn when something deferred asks for it. For who gathers what a turn brings and hands it on in
+   * one piece. A task must not ask for itself again before it was handed something new.
+   */
+  readonly atTurnEnd: (task: () => void) => void
   /** Runs `task` every `periodMs` until the returned function is called. */
   readonly every: (periodMs: number, task: () => void) => () => void
 }

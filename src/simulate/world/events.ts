@@ -144,6 +144,7 @@ export function worldTime(events: WorldEvents, owner: Incarnation, wall: WallClo
     monotonicMs: () => events.nowMs,
     wallMs: () => Math.floor(events.nowMs) + wall.offsetMs,
     defer: (task) => events.after(owner, 0, task),
+    atTurnEnd: (task) => events.after(owner, 0, task),
     every: (periodMs, task) => events.every(owner, periodMs, task)
   }
 }

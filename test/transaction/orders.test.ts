@@ -118,6 +118,118 @@ describe("a notice", () => {
   })
 })
 
+describe("the record of a payment, field by field", () => {
+  const paid = {
+    version: 1,
+    state: "answered",
+    kind: "sale",
+    scheme: "wechat",
+    day: "2026-11-26",
+    key: "qr|wechat|4200001",
+    fingerprint: "digest of 100|156|qr|wechat|4200001",
+    terminal: profile.terminal,
+    merchant: profile.merchant,
+    // Nobody's session asked for it, and no message.
+    session: 0,
+    mti: "",
+    processingCode: "",
+    stan: "000000",
+    amount: 100,
+    currency: "156",
+    walletReference: "4200001",
+    configVersion: 7,
+    response: "00",
+    approved: true
+  }
+
+  it("of an order on a screen: as it was opened, and as it is paid", () => {
+    const stage = new Stage()
+    const opened = order(stage)
+    const waiting = {
+      order: "018bcfe5680070008000000000000000",
+      transaction: "018bcfe5-6800-7000-8000-000000000000",
+      terminal: profile.terminal,
+      merchant: profile.merchant,
+      scheme: "wechat",
+      channel: "qr-screen",
+      amount: 100,
+      currency: "156",
+      createdMs: stage.time.wall,
+      expiresMs: stage.time.wall + 60_000,
+      state: "waiting"
+    }
+    expect(opened).toStrictEqual(waiting)
+    expect(stage.journal.fed).toEqual([{ table: "orders", row: waiting }])
+    stage.time.hold(5_000)
+    const booking = stage.orders.book(notice({ order: opened.order }))
+    const record = {
+      ...paid,
+      id: opened.transaction,
+      channel: "qr-screen",
+      times: { receivedMs: 1_700_000_000_001, answeredMs: stage.time.wall }
+    }
+    const rows = [
+      { table: "orders", row: { ...waiting, state: "paid" } },
+      { table: "transactions", row: record }
+    ]
+    expect(booking).toStrictEqual({
+      _tag: "booked",
+      record,
+      writes: [
+        { table: "orders", key: opened.order, value: { ...waiting, state: "paid" } },
+        { table: "transactions", key: opened.transaction, value: record }
+      ],
+      feed: rows
+    })
+    expect(stage.counted).toEqual(["ended answered"])
+  })
+
+  it("of a counter's printed code: begun by its notice alone", () => {
+    const stage = new Stage()
+    stage.time.hold(5_000)
+    const booking = stage.orders.book(notice({ counter: "counter-1" }))
+    const record = {
+      ...paid,
+      id: "018bcfe5-7b88-7000-8000-000000000000",
+      channel: "qr-printed",
+      times: { receivedMs: 1_700_000_000_001, answeredMs: stage.time.wall }
+    }
+    expect(booking).toStrictEqual({
+      _tag: "booked",
+      record,
+      writes: [{ table: "transactions", key: record.id, value: record }],
+      feed: [{ table: "transactions", row: record }]
+    })
+  })
+
+  it("that fits nothing: an exception that says all a human needs to find it", () => {
+    const stage = new Stage()
+    expect(stage.orders.book(notice({ order: "o1", counter: "c9" }))).toStrictEqual({
+      _tag: "exception",
+      reason: "notification-unmatched",
+      feed: [{
+        table: "exceptions",
+        row: {
+          id: "wechat:n1:notification-unmatched",
+          reason: "notification-unmatched",
+          detail: "paid 100 156 order o1 counter c9 payment 4200001",
+          atMs: stage.time.wall
+        }
+      }]
+    })
+    expect(stage.counted).toEqual(["exception notification-unmatched"])
+  })
+
+  it("of an order that nobody paid: closed, in the journal and for PostgreSQL", () => {
+    const stage = new Stage()
+    const opened = order(stage)
+    stage.time.pass(80_000, 1_000)
+    const closed = { ...opened, state: "closed" }
+    expect(stage.journal.get("orders", opened.order)).toStrictEqual(closed)
+    expect(stage.journal.fed.slice(1)).toStrictEqual([{ table: "orders", row: closed }])
+  })
+})
+
 describe("orders that nobody pays", () => {
   const states = (stage: Stage) => {
     const count = { waiting: 0, paid: 0, closed: 0 }

@@ -29,6 +29,7 @@ import type {
   LedgerEntry,
   TerminalWindows
 } from "../../src/domain/ports/journal.ts"
+import type { RouteFacts } from "../../src/domain/ports/router.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
 import type { Asker, Submission, Verdict } from "../../src/domain/ports/transactions.ts"
 import type {
@@ -182,6 +183,11 @@ export class FakeUpstreams {
   readonly secured: Array<(failure?: FailureCode) => void> = []
   readonly flights: Array<Flight> = []
   readonly late: Array<(id: string, answer: UpstreamAnswer) => void> = []
+  /** By what a request can be found again at its upstream. */
+  names = (stan: Stan): Partial<Reservation> => ({
+    rrn: `R${stan}` as Rrn,
+    walletReference: `order ${stan}`
+  })
   /** Where numbers go on after a restart. */
   readonly continued = new Map<string, Stan>()
   #stan = 0
@@ -204,8 +210,7 @@ export class FakeUpstreams {
         upstream,
         link: 0,
         stan,
-        rrn: `R${stan}` as Rrn,
-        walletReference: `order ${stan}`,
+        ...this.names(stan),
         ...(this.translating.has(upstream)
           ? { secure: (done) => void this.secured.push(done) }
           : {}),
@@ -246,7 +251,7 @@ export class FakeAdvices {
       kind,
       upstream,
       reason,
-      stan: "900000" as Stan,
+      stan: "000900" as Stan,
       attempts: 0,
       createdMs: 0,
       nextMs: 0,
@@ -321,6 +326,9 @@ export class Stage {
   readonly counted: Array<string> = []
   readonly terminals = new Map<string, TerminalProfile>([[profile.terminal, profile]])
   candidates: ReadonlyArray<string> = ["a", "b"]
+  route: string | undefined = "r"
+  /** What the router was asked. */
+  readonly routed: Array<RouteFacts> = []
   readonly room: Room
   readonly desk: Desk
   readonly orders: Orders
@@ -341,7 +349,10 @@ export class Stage {
       timers,
       journal,
       router: {
-        decide: () => ({ route: "r", candidates: this.candidates, configVersion: 7 })
+        decide: (facts) => {
+          this.routed.push(facts)
+          return { route: this.route, candidates: this.candidates, configVersion: 7 }
+        }
       },
       upstreams: this.upstreams.shape,
       advices: this.advices.shape,

@@ -84,6 +84,8 @@ export class FollowOns {
     const currency = life.record.currency ?? original.currency
     life.record = {
       ...life.record,
+      // Its message names no wallet: it brings no code along.
+      scheme: original.scheme,
       original: original.id,
       amount: life.record.amount ?? allowance,
       ...(currency === undefined ? {} : { currency })

@@ -125,8 +125,10 @@ export class Orders {
 
   /** A pay code that a terminal presented: its wallet upstream asks for the end by itself. */
   #paidAttempt(notification: NotificationRecord, attempt: TransactionRecord): Booking {
-    const { amount, approved, state } = attempt
-    if (amount !== notification.amount) return this.#unfit(notification, "amount-differs")
+    const { amount, approved, currency, state } = attempt
+    if (amount !== notification.amount || currency !== notification.currency) {
+      return this.#unfit(notification, "amount-differs")
+    }
     const open = state === "forwarded" || state === "routed" || state === "reversing"
     return open || approved === true
       ? { _tag: "known" }

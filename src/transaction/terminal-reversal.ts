@@ -40,7 +40,7 @@ export class TerminalReversals {
       times: { ...accepted.times, answeredMs: time.wallMs() },
       ...(original === undefined
         ? { failure: "original-unknown" as const }
-        : { original: original.id })
+        : { original: original.id, scheme: original.scheme })
     })
     const prepared = asker.prepare({ ...verdict, record: routed })
     const record = { ...routed, sealed: sealing.seal({ answer: prepared.body }) }

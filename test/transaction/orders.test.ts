@@ -1,6 +1,7 @@
 /** QR payments: one payment is one transaction, on the right terminal, or a human's work. */
 
 import { describe, expect, it } from "vitest"
+import type { Stan } from "../../src/domain/brand.ts"
 import type { NotificationRecord, OrderRecord } from "../../src/domain/order.ts"
 import { maxOrders } from "../../src/transaction/orders.ts"
 import { profile, Stage } from "./stage.ts"
@@ -109,6 +110,11 @@ describe("a notice", () => {
     const stage = new Stage()
     stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))
     expect(stage.orders.book(notice({ order: "order 000001" }))._tag).toBe("known")
+    for (const other of [{ amount: 99 }, { currency: "344" }]) {
+      expect(stage.orders.book(notice({ order: "order 000001", ...other }))).toMatchObject({
+        reason: "amount-differs"
+      })
+    }
     stage.journal.sync()
     stage.answer("05")
     stage.journal.sync()
@@ -227,6 +233,21 @@ describe("the record of a payment, field by field", () => {
     const closed = { ...opened, state: "closed" }
     expect(stage.journal.get("orders", opened.order)).toStrictEqual(closed)
     expect(stage.journal.fed.slice(1)).toStrictEqual([{ table: "orders", row: closed }])
+  })
+})
+
+describe("a pay code's follow-ons", () => {
+  it("are of its wallet, though a void, refund or reversal brings no code along", () => {
+    const stage = new Stage()
+    const wallet = { channel: "qr-customer", scheme: "wechat" } as const
+    stage.approved(stage.sale({ ...wallet, payCode: "134567890123456789" }))
+    const original = { stan: "000001" }
+    const bare = { channel: "qr-customer", scheme: "generic-qr", original } as const
+    stage.approved(stage.sale({ ...bare, kind: "refund", amount: 40 }))
+    stage.ask(stage.sale({ ...bare, kind: "reversal", stan: "000002" as Stan }))
+    stage.journal.sync()
+    const booked = stage.records.map(({ kind, scheme }) => `${kind} ${scheme}`)
+    expect(booked).toEqual(["sale wechat", "refund wechat", "reversal wechat"])
   })
 })
 

@@ -55,6 +55,7 @@ export const metricDefinitions = {
   answers_total: counter("Answers handed to a live socket, or to nobody.", "result"),
 
   notifications_total: counter("QR notices by what became of them.", "account", "result"),
+  notification_streams_closed_total: counter("Streams of notices ended, by why.", "reason"),
   notification_push_seconds: histogram("Last byte of a notice to its push handed over."),
   pushes_total: counter("Pushes to terminals.", "result"),
 

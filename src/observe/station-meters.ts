@@ -19,7 +19,7 @@ export const breakerNumbers: Readonly<Record<UpstreamStatus["breaker"], number>>
   "forced-closed": 3
 }
 
-/** Ends of sessions that an operator need not hear of one by one. */
+/** Ends of sessions and streams that an operator need not hear of one by one. */
 const quiet: ReadonlySet<EndReason> = new Set<EndReason>([
   "peer-closed",
   "peer-reset",
@@ -151,7 +151,9 @@ export function noticeMeter(metrics: Metrics, lines: LogLines) {
     pushed: (milliseconds: number): void => pushed.record(milliseconds / 1000),
     /** A connection to the public listener for which there was no room. */
     declined: (): void => metrics.shed_total.of("public-connections").add(),
-    streamEnded: (listener: string, reason: EndReason): void =>
-      lines.write("info", "stream-ended", { listener, reason })
+    streamEnded: (listener: string, reason: EndReason): void => {
+      metrics.notification_streams_closed_total.of(reason).add()
+      if (!quiet.has(reason)) lines.writeSeldom("info", "stream-ended", { listener, reason })
+    }
   }
 }

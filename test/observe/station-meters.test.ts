@@ -5,7 +5,7 @@ import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { noticeMeter } from "../../src/observe/station-meters.ts"
 
-it("forged notices are told of seldom, and counted each", () => {
+function makeMeter() {
   const metrics = makeMetrics()
   let written = ""
   const lines = new LogLines({
@@ -18,15 +18,32 @@ it("forged notices are told of seldom, and counted each", () => {
     least: "info",
     dropped: () => {}
   })
-  const meter = noticeMeter(metrics, lines)
+  const events = () => written.split("\n").filter(Boolean).map((line) => JSON.parse(line) as object)
+  return { events, meter: noticeMeter(metrics, lines), metrics }
+}
+
+it("forged notices are told of seldom, and counted each", () => {
+  const { events, meter, metrics } = makeMeter()
   for (let turn = 0; turn < 100; turn++) {
     meter.notice("shop", "notification-forged")
   }
   meter.notice("shop", "notification-stale")
-  const events = written.trim().split("\n").map((line) => JSON.parse(line) as object)
-  expect(events).toMatchObject([
+  expect(events()).toMatchObject([
     { event: "notification-refused", account: "shop", reason: "notification-forged" },
     { event: "notification-refused", account: "shop", reason: "notification-stale" }
   ])
   expect(metrics.notifications_total.of("shop", "notification-forged").value).toBe(100)
+})
+
+it("streams that end are told of seldom, those that only came and went never, and counted each", () => {
+  const { events, meter, metrics } = makeMeter()
+  for (let turn = 0; turn < 100; turn++) {
+    meter.streamEnded("notices", "peer-closed")
+    meter.streamEnded("notices", "frame-too-long")
+  }
+  expect(events()).toMatchObject([
+    { event: "stream-ended", listener: "notices", reason: "frame-too-long" }
+  ])
+  const { notification_streams_closed_total: closed } = metrics
+  expect([closed.of("peer-closed").value, closed.of("frame-too-long").value]).toEqual([100, 100])
 })

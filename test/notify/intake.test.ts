@@ -21,6 +21,32 @@ describe("a genuine notice", () => {
     expect(tables).toEqual(expect.arrayContaining(["notifications", "transactions", "pushes"]))
   })
 
+  it("is told to its terminal with all that the scheme said of it, and nothing made up", () => {
+    const rig = new IntakeRig()
+    rig.take("plain")
+    rig.take("full", { id: "wechat:n2", payment: "4200002", order: "o1", payerMask: "pa***er" })
+    const plain = {
+      event: "paid",
+      transaction: rig.stage.records[0]!.id,
+      scheme: "wechat",
+      amount: 100,
+      currency: "156",
+      payment: "4200001",
+      paidMs: 1_700_000_000_000
+    }
+    const full = {
+      ...plain,
+      transaction: rig.stage.records[1]!.id,
+      payment: "4200002",
+      order: "o1",
+      payer: "pa***er"
+    }
+    const pushes = rig.stage.journal.fed.flatMap((entry) =>
+      entry.table === "pushes" ? [entry.row.body] : []
+    )
+    expect(pushes).toStrictEqual([plain, full])
+  })
+
   it("tells how long it took from its arrival to its push", () => {
     const rig = new IntakeRig()
     rig.arrive("first")
@@ -40,6 +66,10 @@ describe("a genuine notice", () => {
     rig.stage.journal.sync()
     expect(rig.told).toEqual(["first: booked", "push T0000001 4200001", "second: known"])
     expect([rig.transactions, rig.intake.underWay]).toEqual([1, 0])
+    // PostgreSQL has every notice that came, whatever it meant.
+    const notices = rig.stage.journal.fed.filter(({ table }) => table === "notifications")
+    expect(notices).toHaveLength(2)
+    expect(rig.counted).toEqual(["demo booked", "pushed after 0 ms", "demo known"])
   })
 
   it("that comes again while the first is being written waits for it, and adds nothing", () => {
@@ -76,8 +106,11 @@ describe("a genuine notice", () => {
     expect(rig.told).toEqual([])
     rig.stage.journal.sync()
     expect(rig.told).toEqual(["stray: exception"])
-    const exception = rig.stage.journal.fed.find(({ table }) => table === "exceptions")
-    expect(JSON.stringify(exception)).toContain("notification-unmatched")
+    expect(rig.stage.journal.fed).toMatchObject([
+      { table: "notifications", row: { id: "wechat:n1" } },
+      { table: "exceptions", row: { reason: "notification-unmatched" } }
+    ])
+    expect(rig.counted).toEqual(["demo exception"])
     expect(rig.transactions).toBe(0)
   })
 
@@ -113,6 +146,7 @@ describe("a notice that is turned away", () => {
     for (let count = 0; count < maxUnderWay; count++) rig.intake.take(job, () => {})
     rig.arrive("one more")
     expect(rig.told).toEqual(["one more: later"])
+    expect(rig.counted).toEqual(["demo later"])
     expect(rig.verifying).toHaveLength(maxUnderWay)
     expect(rig.intake.underWay).toBe(maxUnderWay)
     rig.verified("forged")

@@ -154,6 +154,51 @@ describe("a stream of notices", () => {
   })
 })
 
+describe("a stream that the switch drains", () => {
+  it("is not read again, though its window has room, and hears all it is owed before it is left", () => {
+    const rig = new Rig()
+    for (let n = 1; n <= streamWindow; n++) rig.caller.bytes(notice(n))
+    rig.stream.drain()
+    rig.jobs[0]!.end({ _tag: "accepted", what: "booked" })
+    expect([rig.caller.paused, rig.caller.fate]).toEqual([true, "open"])
+    rig.stream.leave()
+    expect([rig.caller.fate, rig.ends]).toEqual(["ended", ["draining"]])
+    expect(rig.heard()).toEqual([[1, "accepted", "booked"]])
+    rig.stream.leave()
+    rig.time.pass(20_000, 100)
+    expect(rig.ends).toEqual(["draining"])
+  })
+
+  it("is paused though it had room", () => {
+    const rig = new Rig()
+    rig.caller.bytes(notice(1))
+    rig.stream.drain()
+    expect(rig.caller.paused).toBe(true)
+  })
+})
+
+describe("a stream whose peer says no more", () => {
+  it("hears in this turn what it was owed, and is ended", () => {
+    const rig = new Rig()
+    rig.caller.bytes(notice(1))
+    rig.jobs[0]!.end({ _tag: "accepted", what: "booked" })
+    rig.stream.onEnd()
+    expect(rig.caller.raw.length).toBeGreaterThan(0)
+    expect([rig.caller.fate, rig.ends]).toEqual(["ended", []])
+    rig.caller.close("ended")
+    expect(rig.ends).toEqual(["peer-closed"])
+  })
+
+  it("and is gone hears nothing more", () => {
+    const rig = new Rig()
+    rig.caller.bytes(notice(1))
+    rig.caller.close("reset")
+    rig.jobs[0]!.end({ _tag: "accepted", what: "booked" })
+    rig.time.pass(20_000, 100)
+    expect([rig.caller.raw.length, rig.ends]).toEqual([0, ["peer-reset"]])
+  })
+})
+
 describe("a stream that is not read", () => {
   it("is not blamed for a frame that it could not go on with, until it can", () => {
     const rig = new Rig()
@@ -173,6 +218,11 @@ describe("a stream ends", () => {
     ["frame-empty", "destroyed", (rig) => rig.caller.bytes(Buffer.alloc(4))],
     ["frame-too-long", "destroyed", (rig) => rig.caller.bytes(Buffer.from([0, 0, 0x10, 1]))],
     ["frame-too-long", "destroyed", (rig) => rig.caller.bytes(Buffer.alloc(4, 0xff))],
+    ["frame-incomplete", "destroyed", (rig) => {
+      // As long as may be, and not there in time: it was waited for.
+      rig.caller.bytes(Buffer.from([0, 0, 0x10, 0]))
+      rig.time.pass(600)
+    }],
     ["frame-incomplete", "destroyed", (rig) => {
       rig.caller.bytes(notice(1).subarray(0, 9))
       rig.time.pass(600)

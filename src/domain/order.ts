@@ -32,11 +32,18 @@ export interface NotificationRecord {
   readonly order?: string
   /** The counter whose printed code was scanned, where the notice names one. */
   readonly counter?: string
-  readonly event: "paid" | "refunded" | "closed"
+  /** Our number of the refund, where the notice speaks of one and names it. */
+  readonly refund?: string
+  /**
+   * A refund is over in one of three ways: made; closed, and the shop keeps the money; abnormal,
+   * when the payer cannot be reached by it and a person must send it another way.
+   */
+  readonly event: "paid" | "refunded" | "refund-closed" | "refund-abnormal" | "closed"
   readonly amount: number
   readonly currency: string
   readonly merchantAccount: string
   readonly payerMask?: string
+  /** When the wallet says that it happened. */
   readonly paidMs: number
   readonly receivedMs: number
 }

@@ -140,7 +140,8 @@ const columns = {
     "merchantAccount",
     "payerMask",
     "paidMs",
-    "receivedMs"
+    "receivedMs",
+    "refund"
   ],
   pushes: [
     "terminal",

@@ -70,6 +70,7 @@ function recordOf(
     scheme: "alipay",
     payment,
     ...present("order", valueOf(form, "out_trade_no")),
+    ...present("refund", event === "refunded" ? valueOf(form, "out_biz_no") : undefined),
     ...present("counter", valueOf(form, "passback_params", 128)),
     ...present("payerMask", maskPayer(payer)),
     event,

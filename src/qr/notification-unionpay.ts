@@ -61,12 +61,14 @@ function recordOf(
   if (!successes.has(form.get("respCode")) || event === undefined) return undefined
   if (query === undefined || amount === undefined || !/^\d{1,12}$/.test(amount)) return undefined
   if (currency === undefined || !/^\d{3}$/.test(currency) || paidMs === undefined) return undefined
+  // A refund or void has an order number of its own; a reversal goes by that of its original.
+  const numbered = event === "refunded" && form.get("txnType") !== "99" ? "refund" : "order"
   const payment = event === "paid" ? query : valueOf(form, "origQryId") ?? query
   return {
     id: `unionpay:${query}`,
     scheme: "unionpay-qr",
     payment,
-    ...present("order", valueOf(form, "orderId")),
+    ...present(numbered, valueOf(form, "orderId")),
     ...present("counter", valueOf(form, "reqReserved", 128)),
     ...present("payerMask", maskPayer(valueOf(form, "accNo"))),
     event,

@@ -71,9 +71,7 @@ export function verifyWechat(
   }
   const notification = event === "TRANSACTION.SUCCESS"
     ? paid(id, facts, account, job.nowMs)
-    : event === "REFUND.SUCCESS"
-    ? refunded(id, facts, account, job.nowMs)
-    : undefined
+    : refund(id, event, textOf(envelope, "create_time"), facts, account, job.nowMs)
   return notification === undefined
     ? refused("notification-format", "facts")
     : { _tag: "genuine", notification }
@@ -154,8 +152,17 @@ function paid(
   }
 }
 
-function refunded(
+/** Ends of a refund, by the state in its facts; the event is `REFUND.` and that state. */
+const refundEvents: ReadonlyMap<string | undefined, NotificationRecord["event"]> = new Map([
+  ["SUCCESS", "refunded"],
+  ["CLOSED", "refund-closed"],
+  ["ABNORMAL", "refund-abnormal"]
+])
+
+function refund(
   id: string,
+  eventType: string,
+  createdAt: string | undefined,
   facts: Fields,
   account: NotificationAccount,
   receivedMs: number
@@ -164,15 +171,20 @@ function refunded(
   const payment = textOf(facts, "transaction_id")
   const amount = countOf(sums, "refund")
   const currency = currencies.get(textOf(sums, "currency") ?? "CNY")
-  const paidMs = Date.parse(textOf(facts, "success_time") ?? "")
-  if (textOf(facts, "refund_status") !== "SUCCESS" || Number.isNaN(paidMs)) return undefined
+  const state = textOf(facts, "refund_status")
+  const event = refundEvents.get(state)
+  // Only a refund that was made has a time of its own.
+  const paidMs = Date.parse(textOf(facts, "success_time") ?? createdAt ?? "")
+  if (event === undefined || eventType !== `REFUND.${state}`) return undefined
+  if (Number.isNaN(paidMs)) return undefined
   if (payment === undefined || amount === undefined || currency === undefined) return undefined
   return {
     id: `wechat:${id}`,
     scheme: "wechat",
     payment,
     ...present("order", textOf(facts, "out_trade_no")),
-    event: "refunded",
+    ...present("refund", textOf(facts, "out_refund_no")),
+    event,
     amount,
     currency,
     merchantAccount: account.merchantId,

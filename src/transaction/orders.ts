@@ -97,8 +97,7 @@ export class Orders {
   book(notification: NotificationRecord): Booking {
     // An order that the wallet closed ends here by its own deadline.
     if (notification.event === "closed") return { _tag: "known" }
-    // A refund names the payment that it gives back, which is mostly in the books.
-    if (notification.event !== "paid") return this.#unfit(notification, notification.event)
+    if (notification.event !== "paid") return this.#refund(notification)
     if (this.#payments.has(paymentKey(notification.scheme, notification.payment))) {
       return { _tag: "known" }
     }
@@ -106,7 +105,7 @@ export class Orders {
       ? undefined
       : this.#room.journal.get("orders", notification.order)
     if (order !== undefined) return this.#paidOrder(notification, order)
-    const attempt = this.#attempt(notification)
+    const attempt = this.#attempt(notification.order)
     if (attempt !== undefined) return this.#paidAttempt(notification, attempt)
     const profile = notification.counter === undefined
       ? undefined
@@ -118,29 +117,36 @@ export class Orders {
     return this.#paidCounter(notification, profile)
   }
 
-  #attempt({ order }: NotificationRecord): TransactionRecord | undefined {
-    const id = order === undefined ? undefined : this.#desk.floor.byReference(order)
+  /** What we asked a wallet for under this number. */
+  #attempt(number: string | undefined): TransactionRecord | undefined {
+    const id = number === undefined ? undefined : this.#desk.floor.byReference(number)
     return id === undefined ? undefined : this.#desk.originals.current(id)
   }
 
   /** A pay code that a terminal presented: its wallet upstream asks for the end by itself. */
   #paidAttempt(notification: NotificationRecord, attempt: TransactionRecord): Booking {
-    const { amount, approved, currency, state } = attempt
-    if (amount !== notification.amount || currency !== notification.currency) {
-      return this.#unfit(notification, "amount-differs")
-    }
-    const open = state === "forwarded" || state === "routed" || state === "reversing"
-    return open || approved === true
+    if (!isSameMoney(attempt, notification)) return this.#unfit(notification, "amount-differs")
+    return stands(attempt)
       ? { _tag: "known" }
       : this.#unfit(notification, "paid-after-end")
+  }
+
+  /**
+   * A refund that we asked for is booked by what the wallet answers. Any other, and one that did
+   * not get to its payer, is a human's, though the payment that it names is mostly in the books.
+   */
+  #refund(notification: NotificationRecord): Booking {
+    const { event, refund } = notification
+    const attempt = this.#attempt(refund)
+    const expected = event === "refunded" && attempt !== undefined && stands(attempt) &&
+      isSameMoney(attempt, notification)
+    return expected ? { _tag: "known" } : this.#unfit(notification, event, attempt?.id)
   }
 
   #paidOrder(notification: NotificationRecord, order: OrderRecord): Booking {
     if (order.state === "closed") return this.#unfit(notification, "paid-after-close")
     if (order.state === "paid") return this.#unfit(notification, "order-paid-twice")
-    if (order.amount !== notification.amount || order.currency !== notification.currency) {
-      return this.#unfit(notification, "amount-differs")
-    }
+    if (!isSameMoney(order, notification)) return this.#unfit(notification, "amount-differs")
     const { terminal, merchant, channel, transaction } = order
     const paid: OrderRecord = { ...order, state: "paid" }
     this.#waiting--
@@ -203,14 +209,18 @@ export class Orders {
     }
   }
 
-  #unfit(notification: NotificationRecord, reason: string): Booking {
+  /** `transaction`: what of our books it speaks of. */
+  #unfit(notification: NotificationRecord, reason: string, transaction?: TransactionId): Booking {
     this.#room.meter.exception(reason)
+    const { amount, counter, currency, event, id, order, payment, refund, scheme } = notification
     const row: ExceptionRow = {
-      id: `${notification.id}:${reason}`,
+      // Of a refund once, however many notices speak of its end.
+      id: `${refund === undefined ? id : `${scheme}:${refund}`}:${reason}`,
+      ...(transaction === undefined ? {} : { transaction }),
       reason,
-      detail: `${notification.event} ${notification.amount} ${notification.currency} ` +
-        `order ${notification.order ?? "-"} counter ${notification.counter ?? "-"} ` +
-        `payment ${notification.payment}`,
+      detail: `${event} ${amount} ${currency} order ${order ?? "-"} ` +
+        (refund === undefined ? "" : `refund ${refund} `) +
+        `counter ${counter ?? "-"} payment ${payment}`,
       atMs: this.#room.time.wallMs()
     }
     return { _tag: "exception", reason, feed: [{ table: "exceptions", row }] }
@@ -265,6 +275,20 @@ export class Orders {
     }
     return count
   }
+}
+
+interface Money {
+  readonly amount?: number
+  readonly currency?: string
+}
+
+function isSameMoney(ours: Money, theirs: Money): boolean {
+  return ours.amount === theirs.amount && ours.currency === theirs.currency
+}
+
+/** Is it done, or may it still be? */
+function stands({ approved, state }: TransactionRecord): boolean {
+  return approved === true || state === "forwarded" || state === "routed" || state === "reversing"
 }
 
 function paymentKey(scheme: string, payment: string): string {

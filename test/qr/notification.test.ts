@@ -88,6 +88,7 @@ describe("WeChat Pay", () => {
     const sealed = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
     const body = Buffer.from(JSON.stringify({
       id: "EV-1",
+      create_time: "2026-09-21T22:13:25+08:00",
       event_type: draft.event ?? "TRANSACTION.SUCCESS",
       resource: {
         algorithm: "AEAD_AES_256_GCM",
@@ -125,17 +126,41 @@ describe("WeChat Pay", () => {
     })
   })
 
-  it("gives a refund", () => {
+  it("gives a refund and what it has come to, also when the money does not arrive", () => {
     const plain = {
       mchid: "1900000001",
       transaction_id: "4200001",
       out_trade_no: "T1",
-      refund_status: "SUCCESS",
-      success_time: "2026-09-21T22:13:20+08:00",
+      out_refund_no: "R1",
       amount: { total: 100, refund: 40 }
     }
-    const refund = record(verdict(wechat, ...notice({ event: "REFUND.SUCCESS", plain })))
-    expect([refund.event, refund.amount, refund.payment]).toEqual(["refunded", 40, "4200001"])
+    const cases = [
+      ["SUCCESS", "refunded", { success_time: "2026-09-21T22:13:20+08:00" }],
+      ["ABNORMAL", "refund-abnormal", {}],
+      ["CLOSED", "refund-closed", {}]
+    ] as const
+    for (const [status, event, more] of cases) {
+      const facts = { ...plain, ...more, refund_status: status }
+      const refund = record(verdict(wechat, ...notice({ event: `REFUND.${status}`, plain: facts })))
+      expect(refund).toEqual({
+        id: "wechat:EV-1",
+        scheme: "wechat",
+        payment: "4200001",
+        order: "T1",
+        refund: "R1",
+        event,
+        amount: 40,
+        currency: "156",
+        merchantAccount: "1900000001",
+        // What never succeeded has no time of its own but that of its notice.
+        paidMs: Date.parse(status === "SUCCESS" ? "2026-09-21T14:13:20Z" : "2026-09-21T14:13:25Z"),
+        receivedMs: nowMs
+      })
+    }
+    const other = { ...plain, refund_status: "CLOSED" }
+    expect(why(verdict(wechat, ...notice({ event: "REFUND.ABNORMAL", plain: other })))).toBe(
+      "notification-format facts"
+    )
   })
 
   it("refuses by name what is forged, stale or not understood", () => {
@@ -354,8 +379,14 @@ describe("Alipay", () => {
       paidMs: Date.parse("2026-09-21T14:13:20Z"),
       payerMask: "208***234"
     })
-    const refund = { ...paid, refund_fee: "2.30", gmt_refund: "2026-09-22 08:00:00.123" }
+    const refund = {
+      ...paid,
+      refund_fee: "2.30",
+      gmt_refund: "2026-09-22 08:00:00.123",
+      out_biz_no: "R3"
+    }
     expect(record(verdict(alipay, {}, signed(refund)))).toMatchObject({
+      refund: "R3",
       event: "refunded",
       amount: 230
     })
@@ -424,12 +455,15 @@ describe("UnionPay", () => {
       paidMs: Date.parse("2026-09-21T14:13:20Z"),
       payerMask: "621***485"
     })
-    const refund = { ...paid, txnType: "04", queryId: "2", origQryId: paid.queryId }
-    expect(record(verdict(unionpay, {}, signed(refund)))).toMatchObject({
+    const refund = { ...paid, txnType: "04", orderId: "R5", queryId: "2", origQryId: paid.queryId }
+    const given = record(verdict(unionpay, {}, signed(refund)))
+    expect(given).toMatchObject({
       id: "unionpay:2",
       payment: paid.queryId,
+      refund: "R5",
       event: "refunded"
     })
+    expect(given).not.toHaveProperty("order")
   })
 
   it("is refused by name", () => {

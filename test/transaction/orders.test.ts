@@ -106,6 +106,58 @@ describe("a notice", () => {
     expect(stage.orders.book(refund)).toMatchObject({ _tag: "exception", reason: "refunded" })
   })
 
+  it("of a refund that we asked for is known, unless it says other than our books", () => {
+    const stage = new Stage()
+    const code = { channel: "qr-customer", payCode: "134567890123456789" } as const
+    stage.approved(stage.sale(code))
+    const original = { stan: "000001" }
+    stage.approved(stage.sale({ channel: "qr-customer", kind: "refund", amount: 40, original }))
+    const { id } = stage.records.find(({ kind }) => kind === "refund")!
+    const told = (change: Partial<NotificationRecord>) =>
+      stage.orders.book(
+        notice({
+          id: "wechat:r1",
+          event: "refunded",
+          refund: "order 000002",
+          amount: 40,
+          ...change
+        })
+      )
+    expect(told({})).toEqual({ _tag: "known" })
+    expect(told({ amount: 41 })).toMatchObject({ _tag: "exception", reason: "refunded" })
+    expect(told({ refund: "order 000009" })).toMatchObject({ reason: "refunded" })
+    for (const event of ["refund-abnormal", "refund-closed"] as const) {
+      expect(told({ event, order: "order 000001", id: "wechat:r2" })).toStrictEqual({
+        _tag: "exception",
+        reason: event,
+        feed: [{
+          table: "exceptions",
+          row: {
+            // One for each end of a refund, however many notices speak of it.
+            id: `wechat:order 000002:${event}`,
+            transaction: id,
+            reason: event,
+            detail: `${event} 40 156 order order 000001 refund order 000002 ` +
+              "counter - payment 4200001",
+            atMs: stage.time.wall
+          }
+        }]
+      })
+    }
+  })
+
+  it("of a refund that we were told is none is a human's when the wallet made it", () => {
+    const stage = new Stage()
+    stage.approved(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))
+    const original = { stan: "000001" }
+    stage.ask(stage.sale({ channel: "qr-customer", kind: "refund", amount: 40, original }))
+    stage.journal.sync()
+    stage.answer("05")
+    stage.journal.sync()
+    const made = { event: "refunded", refund: "order 000002", amount: 40 } as const
+    expect(stage.orders.book(notice(made))).toMatchObject({ reason: "refunded" })
+  })
+
   it("about a pay code waits for the wallet's own answer, and alarms when that was no", () => {
     const stage = new Stage()
     stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))

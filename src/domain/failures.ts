@@ -186,13 +186,13 @@ const rows = {
   ],
   "restarted": [
     "the switch ended before the answer came",
-    "",
+    "68",
     "perhaps",
     "a reversal is on its way"
   ],
   "undeliverable": [
     "approved, and no live socket took the answer",
-    "",
+    "68",
     "yes",
     "a reversal is on its way"
   ],

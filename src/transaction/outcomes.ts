@@ -221,20 +221,28 @@ export class Outcomes {
     })
   }
 
-  /**
-   * A repeat of something that has ended: the stored answer, sealed under the current key. An
-   * approval that was taken back since is none any more, and is not told as one.
-   */
+  /** A repeat of something that has ended. */
   repeat(record: TransactionRecord, asker: Asker): void {
-    const { answer } = record.approved === true && !stands.has(record.state)
-      ? { answer: undefined }
-      : this.#room.sealing.open(record.sealed)
-    asker.repeat(answer ?? new Uint8Array(0)).deliver((live) => {
+    this.#told(record, asker).deliver((live) => {
       // While the answer was sealed, the terminal may have taken the approval back.
       const now = live && record.approved === true ? this.#stands(record.id) : undefined
       if (now?.state === "delivery-unconfirmed") this.#confirm(now)
       else if (now !== undefined) this.#delivered(now)
     })
+  }
+
+  /**
+   * The stored answer, sealed under the current key. An approval that was taken back since is none
+   * any more, and what a restart left in doubt has no answer: both hear why nothing came of it.
+   */
+  #told(record: TransactionRecord, asker: Asker): PreparedAnswer {
+    const { approved, failure, sealed, state } = record
+    const takenBack = approved === true && !stands.has(state)
+    const answer = takenBack ? undefined : this.#room.sealing.open(sealed).answer
+    if (answer !== undefined || failure === undefined) {
+      return asker.repeat(answer ?? new Uint8Array(0))
+    }
+    return asker.prepare({ approved: false, response1987: failures[failure].response, failure })
   }
 
   /** The record as it is now, unless it was taken back. */

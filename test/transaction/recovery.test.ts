@@ -33,6 +33,19 @@ describe("recovery (P1, P2, P3)", () => {
     expect(after.advices.started).toHaveLength(1)
   })
 
+  it("P1: tells who repeats what was in flight that it is declined, not that it is a copy", () => {
+    const before = new Stage()
+    const submission = before.sale()
+    before.ask(submission)
+    before.journal.sync()
+    const after = restart(before)
+    after.recover()
+    const { delivered, verdict } = after.ask(submission)
+    expect(verdict).toMatchObject({ approved: false, response1987: "68", failure: "restarted" })
+    expect(delivered).toEqual(["answer 68"])
+    expect(after.upstreams.flights).toEqual([])
+  })
+
   it("P2: marks an approval whose delivery is unknown, and gives it to who repeats", () => {
     const before = new Stage()
     const submission = before.sale()

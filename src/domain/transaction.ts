@@ -37,7 +37,7 @@ export const transitions: Readonly<Record<TransactionState, ReadonlyArray<Transa
   recorded: ["reversing", "exception"],
   refused: ["recorded", "exception"],
   "timed-out": ["reversing", "exception"],
-  reversing: ["reversed", "exception"],
+  reversing: ["reversed", "answered", "exception"],
   reversed: ["recorded", "exception"],
   "delivery-unconfirmed": ["answered", "reversing", "recorded", "exception"],
   exception: ["reversing", "reversed", "recorded"]

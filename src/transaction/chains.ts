@@ -51,12 +51,65 @@ export class Chains {
     this.#originals.set(original, (this.#originals.get(original) ?? 0) + 1)
   }
 
-  /** It does not any more: an original that fell out of the window meanwhile is removed. */
-  letGo(original: TransactionId, writes: Array<JournalWrite>): void {
+  /**
+   * It does not any more: an original that fell out of the window meanwhile is removed. Returned is
+   * the chain that waited for it, to {@link begin} once the follow-on's end is on disk.
+   */
+  letGo(original: TransactionId, writes: Array<JournalWrite>): AdviceRecord | undefined {
     const count = (this.#originals.get(original) ?? 0) - 1
     if (count > 0) this.#originals.set(original, count)
     else this.#originals.delete(original)
     if (!this.isOwing(original)) writes.push(...this.#floor.released(original))
+    return count > 0 ? undefined : this.#room.journal.get("advices", original)
+  }
+
+  /**
+   * A chain that is on disk goes out; but not while a follow-on of its transaction may still undo
+   * it, or both would. What that took is not taken back again.
+   */
+  begin(advice: AdviceRecord): void {
+    const { transaction } = advice
+    if (this.#originals.has(transaction)) return
+    const record = this.#room.journal.get("transactions", transaction)
+    if (record === undefined || (record.taken ?? 0) === 0) this.#room.advices.start(advice)
+    else if (isGivenBack(record)) this.#forestalled(advice, this.#stands(record))
+    else this.#forestalled(advice, this.#raiseRest(record, String(advice.reason)))
+  }
+
+  /** The chain is over before anything of it was sent. */
+  #forestalled(advice: AdviceRecord, { feed, record, writes }: Omit<Opened, "start">): void {
+    const state = record.state === "exception" ? "exhausted" : "acknowledged"
+    this.#room.upstreams.adviceOver(advice.upstream, advice.stan)
+    this.#over({ ...advice, state }, record, [...writes], [...feed])
+  }
+
+  /** Whatever waited for this chain may go on once its end is on disk. */
+  #over(
+    advice: AdviceRecord,
+    record: TransactionRecord | undefined,
+    writes: Array<JournalWrite>,
+    feed: Array<LedgerEntry>
+  ): void {
+    writes.push({ table: "advices", key: advice.transaction, value: undefined })
+    feed.push({ table: "advices", row: advice })
+    const waiting = record?.original === undefined
+      ? undefined
+      : this.letGo(record.original, writes)
+    this.#room.journal.commit(writes, feed, (failure) => {
+      if (failure !== undefined || waiting === undefined) return
+      if (advice.state === "acknowledged") this.begin(waiting)
+      else this.#handOn(waiting, advice)
+    })
+  }
+
+  /** As it was before it was to be reversed: what gave it back is in the books beside it. */
+  #stands(record: TransactionRecord): Omit<Opened, "start"> {
+    const standing = changed(record, { state: step(record.state, "answered") })
+    return {
+      record: standing,
+      writes: [this.#floor.settled(standing)],
+      feed: [{ table: "transactions", row: standing }]
+    }
   }
 
   /**
@@ -83,21 +136,25 @@ export class Chains {
         ...this.#floor.stanMarks.writes(upstream, advice.stan)
       ],
       feed: [{ table: "transactions", row: reversing }, { table: "advices", row: advice }],
-      start: () => this.#room.advices.start(advice)
+      start: () => this.begin(advice)
     }
   }
 
   /**
    * What is owed for an approval that is taken back; undefined: nothing, because all of it was
-   * given back. While a follow-on may still fail, its original is reversed as if there were none.
+   * given back. While a follow-on is under way, the chain waits for its end.
    */
   takeBack(record: TransactionRecord, reason: AdviceRecord["reason"]): Opened | undefined {
-    const { amount = 0, approvedAmount = amount, id, kind, taken = 0 } = record
+    const { id, taken = 0 } = record
     if (taken === 0 || this.#originals.has(id)) return this.owe(record, reason)
-    if (taken >= approvedAmount) return undefined
-    const detail =
-      `${kind} of ${approvedAmount} is taken back, and ${taken} of it had been given back`
-    return this.raise(record, String(reason), detail)
+    return isGivenBack(record) ? undefined : this.#raiseRest(record, String(reason))
+  }
+
+  #raiseRest(record: TransactionRecord, reason: string): Opened {
+    const { kind, taken } = record
+    const approved = approvedOf(record)
+    const detail = `${kind} of ${approved} is taken back, and ${taken} of it had been given back`
+    return this.raise(record, reason, detail)
   }
 
   /** Hands a transaction to a human: it stays in the ledger as an exception until resolved. */
@@ -131,10 +188,8 @@ export class Chains {
   /** The chain is over: the transaction and the chain change in one commit. */
   #ended(end: AdviceEnd): void {
     const { record: advice } = end
-    const writes: Array<JournalWrite> = [
-      { table: "advices", key: advice.transaction, value: undefined }
-    ]
-    const feed: Array<LedgerEntry> = [{ table: "advices", row: advice }]
+    const writes: Array<JournalWrite> = []
+    const feed: Array<LedgerEntry> = []
     if (end.exception !== undefined) {
       this.#room.meter.exception(end.exception.reason)
       feed.push({ table: "exceptions", row: end.exception })
@@ -151,8 +206,15 @@ export class Chains {
       if (acknowledged) this.#giveBack(ended, writes, feed)
       this.#room.meter.ended(ended)
     }
-    if (record?.original !== undefined) this.letGo(record.original, writes)
-    this.#room.journal.commit(writes, feed, () => {})
+    this.#over(advice, record, writes, feed)
+  }
+
+  /** Nobody knows what the follow-on did: people see to its original together with it. */
+  #handOn(waiting: AdviceRecord, followOn: AdviceRecord): void {
+    const original = this.#room.journal.get("transactions", waiting.transaction)
+    if (original === undefined) return
+    const detail = `to be taken back, and its follow-on ${followOn.transaction} is in doubt`
+    this.#forestalled(waiting, this.raise(original, String(waiting.reason), detail))
   }
 
   /** A follow-on that was reversed gives back what it had taken from its original. */
@@ -184,6 +246,14 @@ export class Chains {
       { table: "exceptions", row: this.#exception(id, "late-approval", detail) }
     ], () => {})
   }
+}
+
+function approvedOf({ amount = 0, approvedAmount = amount }: TransactionRecord): number {
+  return approvedAmount
+}
+
+function isGivenBack(record: TransactionRecord): boolean {
+  return (record.taken ?? 0) >= approvedOf(record)
 }
 
 /** The next version of a record. */

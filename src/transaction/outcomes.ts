@@ -135,12 +135,15 @@ export class Outcomes {
       ? [{ table: "transactions", row: record }]
       : [...opened.feed]
     if (!record.approved && opened === undefined) this.#giveBack(life, writes, feed)
-    if (life.original !== undefined) this.#chains.letGo(life.original.id, writes)
+    const waiting = life.original === undefined
+      ? undefined
+      : this.#chains.letGo(life.original.id, writes)
     this.#room.journal.commit(writes, feed, (failure) => {
       if (failure !== undefined) return
       this.#floor.leave(life)
       this.#room.meter.ended(record)
       opened?.start()
+      if (waiting !== undefined) this.#chains.begin(waiting)
       this.#tell(life, record, prepared, delivers)
     })
   }

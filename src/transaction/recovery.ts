@@ -60,7 +60,7 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
     ...inDoubt.map((id) => () => reverse(room, desk, id)),
     ...unconfirmed.map((id) => () => unconfirm(room, desk, id))
   ])
-  beside(room, desk, startSome(room, chains))
+  beside(room, desk, startSome(room, desk, chains))
   beside(room, desk, readSome(room, desk))
   return {
     records,
@@ -105,12 +105,16 @@ function beside({ time }: Room, desk: Desk, some: () => boolean): void {
 }
 
 /** Goes on with the chains of earlier runs. */
-function startSome({ advices, journal }: Room, ids: ReadonlyArray<TransactionId>): () => boolean {
+function startSome(
+  { journal }: Room,
+  { chains }: Desk,
+  ids: ReadonlyArray<TransactionId>
+): () => boolean {
   let next = 0
   return () => {
     for (const id of ids.slice(next, next += chainsAtOnce)) {
       const advice = journal.get("advices", id)
-      if (advice !== undefined) advices.start(again(advice))
+      if (advice !== undefined) chains.begin(again(advice))
     }
     return next >= ids.length
   }

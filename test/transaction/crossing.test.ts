@@ -122,20 +122,17 @@ describe("a reversal of what follow-ons gave back", () => {
     expect(stage.records.find(({ stan }) => stan === submission.stan)?.state).toBe("exception")
   })
 
-  it("opens its chain when the void was refused, or may still be", () => {
+  it("opens its chain when the void was refused", () => {
     const stage = new Stage()
-    const [first, second] = [stage.sale(), stage.sale()]
-    for (const submission of [first, second]) stage.approved(submission)
-    stage.ask(stage.sale({ kind: "void", original: { stan: first.stan } }))
+    const submission = stage.sale()
+    stage.approved(submission)
+    stage.ask(stage.sale({ kind: "void", original: { stan: submission.stan } }))
     stage.journal.sync()
     stage.answer("05")
     stage.journal.sync()
-    stage.ask(reversalOf(stage, first.stan))
-    stage.ask(stage.sale({ kind: "void", original: { stan: second.stan } }))
+    stage.ask(reversalOf(stage, submission.stan))
     stage.journal.sync()
-    stage.ask(reversalOf(stage, second.stan))
-    stage.journal.sync()
-    expect(stage.advices.started).toHaveLength(2)
+    expect(stage.advices.started).toHaveLength(1)
   })
 
   it("is not owed for want of delivery either", () => {
@@ -221,5 +218,132 @@ describe("a void", () => {
     end(stage, "acknowledged")
     const again = stage.approved(stage.sale({ kind: "void", original }))
     expect(again.delivered).toEqual(["answer 00"])
+  })
+})
+
+describe("a reversal while a void of the same sale is under way", () => {
+  /** A sale, its void in flight, and the reversal that is acknowledged meanwhile. */
+  function crossed() {
+    const stage = new Stage()
+    const submission = stage.sale()
+    stage.approved(submission)
+    const [sold] = stage.records
+    stage.ask(stage.sale({ kind: "void", original: { stan: submission.stan } }))
+    stage.journal.sync()
+    const reversal = stage.ask(reversalOf(stage, submission.stan))
+    stage.journal.sync()
+    expect(reversal.delivered).toEqual(["answer 00"])
+    expect(stage.advices.started).toEqual([])
+    const state = (of: Stage) => of.journal.get("transactions", sold!.id)?.state
+    expect(state(stage)).toBe("reversing")
+    return { stage, sold: sold!, submission, state }
+  }
+
+  const reversed = (stage: Stage) => stage.advices.started.map(({ transaction }) => transaction)
+
+  it("leaves it to the void, which the upstream approves", () => {
+    const { sold, stage, state, submission } = crossed()
+    stage.answer("00")
+    stage.journal.sync()
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    expect([...stage.journal.keys("advices")]).toEqual([])
+    expect(state(stage)).toBe("answered")
+    expect(stage.journal.get("transactions", sold.id)?.taken).toBe(100)
+    const again = stage.ask(stage.sale({ kind: "void", original: { stan: submission.stan } }))
+    expect(again.verdict?.failure).toBe("original-state")
+  })
+
+  it("goes out when the upstream declines the void, and not before that is on disk", () => {
+    const { sold, stage, state } = crossed()
+    stage.answer("05")
+    expect(stage.advices.started).toEqual([])
+    stage.journal.sync()
+    expect(reversed(stage)).toEqual([sold.id])
+    end(stage, "acknowledged")
+    expect(state(stage)).toBe("reversed")
+  })
+
+  it("waits for the end of the void's own reversal when nobody knows what came of it", () => {
+    const { sold, stage, state } = crossed()
+    stage.last.end({ _tag: "timed-out" })
+    stage.journal.sync()
+    expect(reversed(stage)).not.toContain(sold.id)
+    expect(stage.advices.started).toHaveLength(1)
+    end(stage, "acknowledged")
+    expect(reversed(stage)[1]).toBe(sold.id)
+    end(stage, "acknowledged")
+    expect(state(stage)).toBe("reversed")
+  })
+
+  it("is people's together with the void whose own reversal nobody acknowledged", () => {
+    const { sold, stage, state } = crossed()
+    stage.last.end({ _tag: "timed-out" })
+    stage.journal.sync()
+    end(stage, "exhausted")
+    stage.journal.sync()
+    expect(stage.advices.started).toHaveLength(1)
+    expect(state(stage)).toBe("exception")
+    expect(stage.journal.fed).toContainEqual({
+      table: "exceptions",
+      row: expect.objectContaining({ transaction: sold.id, reason: "terminal-reversal" })
+    })
+  })
+
+  it("gives the rest to people when a refund of a part is approved", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    stage.approved(submission)
+    stage.ask(refund(stage, submission.stan, 40))
+    stage.journal.sync()
+    stage.ask(reversalOf(stage, submission.stan))
+    stage.journal.sync()
+    stage.answer("00")
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    expect(stage.records[0]?.state).toBe("exception")
+    expect(stage.counted).toContain("exception terminal-reversal")
+  })
+
+  it("waits across a restart, and goes out when the void was undone", () => {
+    const { sold, stage: before, state } = crossed()
+    const stage = new Stage(before.journal)
+    stage.recover()
+    expect(stage.advices.started).toHaveLength(1)
+    expect(reversed(stage)).not.toContain(sold.id)
+    end(stage, "acknowledged")
+    expect(reversed(stage)[1]).toBe(sold.id)
+    expect(state(stage)).toBe("reversing")
+  })
+
+  it("is left to a void that a restart found approved", () => {
+    const { stage: before, state } = crossed()
+    // On disk, and the process ended before it did anything about it.
+    before.answer("00")
+    const stage = new Stage(before.journal)
+    stage.recover()
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    expect([...stage.journal.keys("advices")]).toEqual([])
+    expect(state(stage)).toBe("answered")
+  })
+
+  it("lets go of what its transaction followed itself, when that was given back", () => {
+    const stage = new Stage()
+    const preauth = stage.sale({ kind: "preauth" })
+    stage.approved(preauth)
+    const completion = stage.sale({ kind: "completion", original: { stan: preauth.stan } })
+    stage.approved(completion)
+    stage.ask(stage.sale({ kind: "completion-void", original: { stan: completion.stan } }))
+    stage.journal.sync()
+    stage.ask(reversalOf(stage, completion.stan))
+    stage.ask(reversalOf(stage, preauth.stan))
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    stage.answer("00")
+    for (let turn = 0; turn < 3; turn++) stage.journal.sync()
+    expect([...stage.journal.keys("advices")]).toEqual([])
+    expect(stage.records.map(({ state }) => state).slice(0, 3))
+      .toEqual(["answered", "answered", "answered"])
   })
 })

@@ -44,6 +44,12 @@ export interface AdminFaces {
     /** False: that terminal has no session. */
     readonly close: (terminal: string) => boolean
   }
+  readonly serials: {
+    /** DUKPT devices by their terminals. */
+    readonly list: (terminal: string | undefined, limit: number) => ReadonlyArray<Row>
+    /** False: that terminal has no device. */
+    readonly forget: (terminal: string) => Effect.Effect<boolean, Unavailable>
+  }
   readonly upstreams: {
     readonly list: () => ReadonlyArray<Row>
     /** False: no such upstream, or no such link. */
@@ -71,7 +77,7 @@ export interface AdminFaces {
   readonly drain: Effect.Effect<void>
 }
 
-/** PostgreSQL is away and the question needs it; `advice` says so in one line. */
+/** PostgreSQL or the journal is away and the question needs it; `advice` says so in one line. */
 export interface Unavailable {
   readonly _tag: string
   readonly advice?: string

@@ -102,6 +102,23 @@ export const routes: ReadonlyArray<Route> = [
   ),
 
   get(
+    "/api/serials",
+    "The DUKPT device of each terminal, and how far it has counted; `terminal`, `limit`.",
+    ({ serials }, { query }) =>
+      limited(query, (limit) => jsonAnswer(serials.list(query.get("terminal") ?? undefined, limit)))
+  ),
+  act(
+    "/api/serials/:terminal/forget",
+    "The terminal was given other keys: it begins with any device, from any counter.",
+    ({ serials }, { names }) =>
+      orAway(
+        serials.forget(names.get("terminal")!).pipe(
+          Effect.map((found) => done(found, "that terminal has no DUKPT device"))
+        )
+      )
+  ),
+
+  get(
     "/api/upstreams",
     "Links, breakers, windows.",
     ({ upstreams }) => jsonAnswer(upstreams.list())

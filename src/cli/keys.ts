@@ -19,6 +19,7 @@ import {
 import { type KeyKindName, keyKinds } from "../security/key-kind.ts"
 import { isFault } from "../security/security-fault.ts"
 import { audited, auditRefusal, type OpenedStore, openedStore, writeStore } from "./key-store.ts"
+import { adminFlag, askSwitch, limitFlag, rowsOf } from "./running-switch.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, type Flag, type Parameter, Refusal, type Verb } from "./verb.ts"
 
@@ -196,6 +197,26 @@ async function listed(call: Call): Promise<0> {
   return 0
 }
 
+async function serials(call: Call): Promise<0> {
+  const query = new URLSearchParams({ limit: String(call.number("limit")) })
+  const one = call.text("terminal")
+  if (one !== undefined) query.set("terminal", one)
+  writeRows(call, rowsOf(await askSwitch(call, "GET", `/api/serials?${query}`)), [
+    ["terminal", "terminal"],
+    ["base key", "baseKey"],
+    ["device", "device"],
+    ["highest counter", "highest"]
+  ])
+  return 0
+}
+
+async function forgottenSerial(call: Call): Promise<0> {
+  const [terminal] = call.parameters
+  await askSwitch(call, "POST", `/api/serials/${encodeURIComponent(terminal!)}/forget`)
+  call.streams.say(`${terminal}: its next message says which device it has`)
+  return 0
+}
+
 const config = { config: configFlag }
 const dual = { ...config, officers: officersFlag }
 const checkValue: Flag = { type: "text", value: "<hex>", about: "check value it must have" }
@@ -203,7 +224,7 @@ const checkValue: Flag = { type: "text", value: "<hex>", about: "check value it 
 export const verb: Verb = {
   about:
     "The key store. Whatever makes, changes or gives away a key needs two officers, and every " +
-    "use is in an audit log.",
+    "use is in an audit log. And the DUKPT devices of a running switch's terminals.",
   actions: {
     list: {
       about: "Lists keys by name, version, use and check value.",
@@ -251,6 +272,24 @@ export const verb: Verb = {
         "for a peer"
       ]],
       run: exported
+    },
+    serials: {
+      about: "Lists which DUKPT device speaks for each terminal of a running switch.",
+      parameters: [],
+      flags: {
+        admin: adminFlag,
+        terminal: { type: "text", value: "<id>", about: "only this terminal" },
+        limit: limitFlag
+      },
+      examples: [["keys serials --terminal 65465423", "how far has it counted?"]],
+      run: serials
+    },
+    "forget-serial": {
+      about: "Lets a terminal that was given new DUKPT keys begin with another device.",
+      parameters: [{ name: "terminal", about: "terminal id", presence: "one" }],
+      flags: { admin: adminFlag },
+      examples: [["keys forget-serial 65465423", "it came back from the key injection"]],
+      run: forgottenSerial
     },
     rotate: {
       about: "Makes a new version of a key, which a switch uses from its next start on.",

@@ -261,14 +261,15 @@ function maker(
   const wallMs = services.time.wallMs()
   const firstBatch = Math.floor(wallMs / batchEveryMs) % 1_000_000
   // Without batches the numbers themselves go on: one a second is more than a terminal uses.
-  const lastStan = dialect.pathOf("batch") === undefined ? Math.floor(wallMs / 1000) % 1_000_000 : 0
+  const seconds = Math.floor(wallMs / 1000)
+  const lastStan = dialect.pathOf("batch") === undefined ? seconds % 1_000_000 : 0
   const fleetKeys: FleetKeys = {
     dialect,
     store,
     cache: new CipherCache(),
     counts: fleet.keys,
     random: services.random,
-    lastCount: Math.floor(wallMs / batchEveryMs) % 1_000_000
+    lastCount: seconds
   }
   return (profile, index) => {
     const keys = keysOf(profile, index, fleetKeys)

@@ -100,6 +100,18 @@ const rows = {
     "never",
     "look for forged identity"
   ],
+  "serial-used": [
+    "the message's DUKPT counter was used before, or is older than those that were",
+    "94",
+    "never",
+    "look for replayed traffic; when the terminal has new keys: keys forget-serial"
+  ],
+  "serial-foreign": [
+    "the message's DUKPT device is not the terminal's",
+    "97",
+    "never",
+    "look for forged identity; when the terminal has new keys: keys forget-serial"
+  ],
   "not-signed-on": [
     "the terminal must sign in first",
     "77",

@@ -13,6 +13,7 @@ import type {
   JournalTable,
   JournalTables,
   LedgerEntry,
+  SerialState,
   TerminalState
 } from "../domain/ports/journal.ts"
 import type { StateTimes, TransactionRecord } from "../domain/transaction.ts"
@@ -29,7 +30,8 @@ export const tableNames = [
   "terminals",
   "state",
   "exceptions",
-  "batches"
+  "batches",
+  "serials"
 ] as const satisfies ReadonlyArray<Exclude<JournalTable, "feed"> | LedgerEntry["table"]>
 
 export type TableName = typeof tableNames[number]
@@ -46,6 +48,7 @@ interface Rows {
   readonly terminals: TerminalState
   readonly exceptions: ExceptionRow
   readonly batches: BatchRow
+  readonly serials: SerialState
 }
 
 const times = [
@@ -164,7 +167,8 @@ const columns = {
     "balanced",
     "declared",
     "counted"
-  ]
+  ],
+  serials: ["baseKey", "device", "highest", "seen"]
 } as const satisfies { readonly [T in ColumnTable]: ReadonlyArray<keyof Rows[T]> }
 
 /** Fails to compile when a record has a field that its columns leave out. */

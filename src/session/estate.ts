@@ -8,7 +8,7 @@ import { invariant } from "../domain/invariant.ts"
 import { type TerminalProfile, Terminals } from "../domain/ports/terminals.ts"
 
 /** Field 41 travels padded with spaces to this length. */
-const terminalIdLength = 8
+export const terminalIdLength = 8
 
 export interface EstateControlShape {
   /** From the next message on. */

@@ -21,6 +21,7 @@ import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { Message, Values } from "../iso8583/message.ts"
 import type { Owners } from "./binding.ts"
 import type { EndedSessions } from "./ended-sessions.ts"
+import type { KeySerials } from "./key-serials.ts"
 import type { Keyring, StoredKeys } from "./keyring.ts"
 import type { Pushes, PushMeter } from "./pushes.ts"
 import type { ReadingRoom } from "./reading-room.ts"
@@ -67,9 +68,16 @@ export interface SessionMeter extends PushMeter {
   readonly unanswerable: (listener: string) => void
 }
 
+export type Imposture =
+  | "terminal-foreign"
+  | "terminal-unknown"
+  | "mac-wrong"
+  | "serial-used"
+  | "serial-foreign"
+
 /** What an auditor must be able to read: somebody spoke as whom they are not. */
 export interface AuditEvent {
-  readonly what: "terminal-foreign" | "terminal-unknown" | "mac-wrong" | "key-download"
+  readonly what: Imposture | "key-download"
   readonly listener: string
   readonly remote: string
   readonly terminal: string
@@ -116,6 +124,7 @@ export interface SessionHouseShape {
   readonly flush: TurnFlush
   readonly owners: Owners
   readonly keys: Keyring
+  readonly serials: KeySerials
   readonly ends: EndedSessions
   readonly pushes: Pushes
   readonly addresses: Map<string, number>

@@ -7,14 +7,16 @@
 
 import type { FailureCode } from "../domain/failures.ts"
 import { type Kind, managementKinds } from "../domain/kind.ts"
-import type { TransactionsShape } from "../domain/ports/transactions.ts"
+import type { PinUnder } from "../domain/ports/security-module.ts"
+import type { Submission, TransactionsShape } from "../domain/ports/transactions.ts"
 import { Ask } from "./answer.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
 import type { SessionHouseShape } from "./house.ts"
 import type { IsoSession } from "./iso-session.ts"
+import type { Standing } from "./key-serials.ts"
 import { Management } from "./management.ts"
-import { pinUnder } from "./message-keys.ts"
+import { derivationOf, hasPin, pinUnder } from "./message-keys.ts"
 import { submissionOf } from "./submission.ts"
 
 /** Owed by whoever sends them: refusing one would only move the doubt. */
@@ -29,6 +31,8 @@ const cheap: ReadonlySet<Kind> = new Set<Kind>(["inquiry", "balance"])
 
 /** Reversals and advices may exceed the window, by this factor and no more. */
 const windowSlack = 4
+
+type SerialFailure = "serial-used" | "serial-foreign"
 
 /** What a terminal may send before it has proven who it is: none of it moves money or tells any. */
 const unproven: ReadonlySet<Kind> = new Set<Kind>([
@@ -57,6 +61,12 @@ export class IsoDesk {
   take(session: IsoSession, spoken: Spoken, macRight: boolean): void {
     const { kind, profile } = spoken
     this.#house.hooks.meter.received(session.listener, kind)
+    const unfit = profile.baseKey === undefined ? undefined : this.#judge(spoken, macRight)
+    if (unfit !== undefined) {
+      session.audit(unfit, spoken.message)
+      session.refuse(spoken, unfit)
+      return
+    }
     const binding = session.seats.take(profile)
     const stranger = this.#identify(session, spoken, binding, macRight)
     if (stranger !== undefined) {
@@ -69,7 +79,57 @@ export class IsoDesk {
       else session.refuse(spoken, "kind-forbidden")
       return
     }
-    this.#submit(session, spoken, binding)
+    this.#submit(session, spoken, binding, macRight)
+  }
+
+  /** The reason why a message under DUKPT is not taken; a right one uses its counter up. */
+  #judge(spoken: Spoken, macRight: boolean): SerialFailure | undefined {
+    const { kind, message, profile: { terminal } } = spoken
+    const derivation = derivationOf(spoken)
+    if (derivation === undefined) return undefined
+    const { serials } = this.#house
+    if (macRight) {
+      const standing = serials.believe(terminal, derivation)
+      // Nothing came after it: it may be a repeat of what the switch answers itself.
+      if (standing === "latest" && managementKinds.has(kind)) return undefined
+      return this.#refusal(spoken, standing, true)
+    }
+    // Without a MAC the PIN has to prove the number, and what has neither is not under it.
+    if (managementKinds.has(kind) || !hasPin(message)) return undefined
+    return this.#refusal(spoken, serials.standing(terminal, derivation), true)
+  }
+
+  /**
+   * A repeat is for the transaction station, which does nothing twice. Reversals often stand under
+   * the number of their original, and what is owed is said until it is taken.
+   */
+  #refusal(
+    { kind, message, profile }: Spoken,
+    standing: Standing,
+    mayRepeat: boolean
+  ): SerialFailure | undefined {
+    if (standing === "fresh") return undefined
+    if (standing === "foreign") return "serial-foreign"
+    if (standing !== "behind" && neverRefusedEarly.has(kind)) return undefined
+    const repeats = mayRepeat &&
+      this.#transactions.knows(profile.terminal, message.dialect.transactionKey(message))
+    return repeats ? undefined : "serial-used"
+  }
+
+  /** What the PIN of a message without MAC has to prove. */
+  #provedBy(
+    session: IsoSession,
+    spoken: Spoken,
+    pin: PinUnder | undefined
+  ): Submission["proved"] {
+    if (pin === undefined || !("serial" in pin)) return undefined
+    return () => {
+      const standing = this.#house.serials.believe(spoken.profile.terminal, pin)
+      // By now the station knows the message itself.
+      const unfit = this.#refusal(spoken, standing, false)
+      if (unfit !== undefined) session.audit(unfit, spoken.message)
+      return unfit
+    }
   }
 
   /** By the profile's rule (rule 8): the reason why this terminal may not say this yet. */
@@ -100,7 +160,7 @@ export class IsoDesk {
     return binding.proven || unproven.has(kind) ? undefined : "not-signed-on"
   }
 
-  #submit(session: IsoSession, spoken: Spoken, binding: Binding): void {
+  #submit(session: IsoSession, spoken: Spoken, binding: Binding, macRight: boolean): void {
     const refusal = this.#pressure(session, spoken, binding)
     if (refusal !== undefined) {
       const key = spoken.message.dialect.transactionKey(spoken.message)
@@ -113,7 +173,8 @@ export class IsoDesk {
     }
     const { keys, time } = this.#house
     const pin = pinUnder(spoken, keys, time.monotonicMs())
-    const submission = submissionOf(spoken, binding.generation, pin)
+    const proved = macRight ? undefined : this.#provedBy(session, spoken, pin)
+    const submission = submissionOf(spoken, binding.generation, pin, proved)
     if (typeof submission === "string") {
       session.refuse(spoken, submission)
       return

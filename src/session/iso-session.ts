@@ -18,6 +18,7 @@ import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { compose, ownValues, wantsMac } from "./answer.ts"
 import { Arrival, type Spoken } from "./arrival.ts"
 import type { Binding } from "./binding.ts"
+import type { Imposture } from "./house.ts"
 import type { IsoDesk } from "./iso-desk.ts"
 import { Line } from "./line.ts"
 import { type ListenerRoom, mailboxCapacity } from "./listener-room.ts"
@@ -426,7 +427,7 @@ export class IsoSession extends Line<Arrival> {
     this.room.house.hooks.meter.refused(this.listener, failure)
   }
 
-  audit(what: "terminal-foreign" | "terminal-unknown" | "mac-wrong", message: Message): void {
+  audit(what: Imposture, message: Message): void {
     this.room.audit(what, this.remote, message.role("terminal"), message.role("merchant"))
   }
 

@@ -6,6 +6,7 @@
  */
 
 import type { PinUnder } from "../domain/ports/security-module.ts"
+import type { Message } from "../iso8583/message.ts"
 import type { Spoken } from "./arrival.ts"
 import type { Keyring } from "./keyring.ts"
 
@@ -24,11 +25,15 @@ export function derivationOf({ message, profile }: Spoken): Derivation | undefin
   return { baseKey, serial: Buffer.from(serial, "hex") }
 }
 
+export function hasPin(message: Message): boolean {
+  const path = message.dialect.pathOf("pinBlock")
+  return path !== undefined && message.raw(path) !== undefined
+}
+
 /** The key of the message's PIN block; undefined without a block, and without a key. */
 export function pinUnder(spoken: Spoken, keys: Keyring, nowMs: number): PinUnder | undefined {
   const { arrival, message, profile } = spoken
-  const path = message.dialect.pathOf("pinBlock")
-  if (path === undefined || message.raw(path) === undefined) return undefined
+  if (!hasPin(message)) return undefined
   const format = profile.pinFormat ?? 0
   const derivation = derivationOf(spoken)
   if (derivation !== undefined) return { format, ...derivation }

@@ -5,7 +5,9 @@
 
 import { Context } from "effect"
 import type { TerminalId } from "../domain/brand.ts"
+import type { FailureCode } from "../domain/failures.ts"
 import type { EndedSession } from "./ended-sessions.ts"
+import { terminalIdLength } from "./estate.ts"
 import type { SeenLine, SessionHouseShape, SessionState } from "./house.ts"
 
 export interface SessionRow {
@@ -22,6 +24,13 @@ export interface SessionRow {
   readonly pendingBytes: number
 }
 
+export interface SerialRow {
+  readonly terminal: string
+  readonly baseKey: string
+  readonly device: string
+  readonly highest: number
+}
+
 export interface SessionsViewShape {
   /** At most `limit` rows, listener by listener, oldest first. */
   readonly list: (limit: number) => ReadonlyArray<SessionRow>
@@ -33,6 +42,13 @@ export interface SessionsViewShape {
   /** The last ends, oldest first. */
   readonly closed: () => ReadonlyArray<EndedSession>
   readonly listeners: () => ReadonlyArray<{ readonly name: string; readonly port: number }>
+  /** The DUKPT devices of terminals, and how far they have counted; of all, or of one. */
+  readonly serials: (limit: number, terminal?: string) => ReadonlyArray<SerialRow>
+  /** Lets a terminal begin with another device; false: it has none. `done` when it is durable. */
+  readonly forgetSerial: (
+    terminal: string,
+    done: (failure: FailureCode | undefined) => void
+  ) => boolean
   /** Ends the session that owns the terminal, with the reason `operator`; false: it has none. */
   readonly disconnect: (terminal: string) => boolean
 }
@@ -68,12 +84,33 @@ export function sessionsView(house: SessionHouseShape): SessionsViewShape {
     },
     closed: () => house.ends.all(),
     listeners: () => [...house.rooms].map(({ name, port }) => ({ name, port })),
+    serials: (limit, terminal) => {
+      const rows: Array<SerialRow> = []
+      for (const [key, { baseKey, device, highest }] of serialsOf(house, terminal)) {
+        if (rows.length >= limit) break
+        rows.push({ terminal: key, baseKey, device, highest })
+      }
+      return rows
+    },
+    forgetSerial: (terminal, done) => house.serials.forget(idOf(terminal), done),
     disconnect: (terminal) => {
       const line = lineOf(terminal)
       line?.end("operator")
       return line !== undefined
     }
   })
+}
+
+/** As field 41 has it, of a terminal that is registered or was. */
+function idOf(terminal: string): TerminalId {
+  return terminal.padEnd(terminalIdLength) as TerminalId
+}
+
+function serialsOf({ serials }: SessionHouseShape, terminal: string | undefined) {
+  if (terminal === undefined) return serials.all()
+  const id = idOf(terminal)
+  const state = serials.find(id)
+  return state === undefined ? [] : [[id, state] as const]
 }
 
 function* linesOf(house: SessionHouseShape): Generator<SeenLine> {

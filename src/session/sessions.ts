@@ -34,6 +34,7 @@ import {
 } from "./house.ts"
 import { IsoDesk } from "./iso-desk.ts"
 import { IsoSession } from "./iso-session.ts"
+import { KeySerials } from "./key-serials.ts"
 import { Keyring } from "./keyring.ts"
 import { ListenerRoom, type RoomLine } from "./listener-room.ts"
 import { Pushes } from "./pushes.ts"
@@ -98,6 +99,7 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
     flush: new TurnFlush(time),
     owners: new Owners(),
     keys,
+    serials: new KeySerials(journal),
     ends: new EndedSessions(),
     pushes: new Pushes(time, timers, journal, keys, settings.pushRepeatMs, hooks.meter),
     addresses: new Map(),

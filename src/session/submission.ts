@@ -16,11 +16,15 @@ import { amountOf, cardOf, localTimeOf, present } from "../iso8583/request-facts
 import { recogniseCode } from "../qr/pay-code.ts"
 import type { Spoken } from "./arrival.ts"
 
-/** `session` is the generation that asks; `pin` the key of the PIN block, if there is one. */
+/**
+ * `session` is the generation that asks; `pin` the key of the PIN block, if there is one; `proved`
+ * waits for that PIN.
+ */
 export function submissionOf(
   spoken: Spoken,
   session: number,
-  pin: PinUnder | undefined
+  pin: PinUnder | undefined,
+  proved?: Submission["proved"]
 ): Submission | FailureCode {
   const { arrival, kind, message, profile } = spoken
   const { dialect } = message
@@ -66,6 +70,7 @@ export function submissionOf(
   if (payCode !== undefined) made.payCode = payCode
   if (arrival.atRest !== undefined) made.atRest = arrival.atRest
   if (pin !== undefined) made.pin = pin
+  if (proved !== undefined) made.proved = proved
   const original = followOnKinds.has(kind) ? originalOf(message) : undefined
   if (original !== undefined) made.original = original
   return made

@@ -26,6 +26,9 @@ const baseName = 0x12345678n
 /** Set bits that a counter may have: beyond, numbers are skipped (X9.24-1 A.2, X9.24-3 6.2). */
 const mostBits = { tdes: 10, aes: 16 } as const
 
+/** A little below 2^21: a terminal that begins here has counters left. */
+const tdesCounts = 2_000_000
+
 const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
 
 export interface DukptOptions {
@@ -53,7 +56,7 @@ export class DukptKeys implements TerminalSecurity {
     this.#options = options
     this.#isAes = options.base.attributes.algorithm === "A"
     this.#counts = options.counts ?? noKeyCounts()
-    this.#count = options.lastCount ?? 0
+    this.#count = (options.lastCount ?? 0) % (this.#isAes ? 2 ** 32 : tdesCounts)
   }
 
   next(): Values {

@@ -11,7 +11,7 @@ import type { BackOfficeShape } from "./back-office.ts"
 export const operator = "operator"
 
 export function auditedFaces(faces: AdminFaces, audit: BackOfficeShape["audit"]): AdminFaces {
-  const { exceptions, sessions, upstreams } = faces
+  const { exceptions, serials, sessions, upstreams } = faces
   const note = (action: string, target: string, done: boolean, detail = ""): boolean => {
     const outcome = done ? "done" : "refused"
     audit({ actor: operator, origin: "admin", action, target, outcome, detail })
@@ -22,6 +22,11 @@ export function auditedFaces(faces: AdminFaces, audit: BackOfficeShape["audit"])
     sessions: {
       ...sessions,
       close: (terminal) => note("session.close", terminal, sessions.close(terminal))
+    },
+    serials: {
+      ...serials,
+      forget: (terminal) =>
+        Effect.map(serials.forget(terminal), (done) => note("serial.forget", terminal, done))
     },
     upstreams: {
       ...upstreams,

@@ -77,6 +77,10 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
       }
     },
     sessions: sessionFace(sessions),
+    serials: {
+      list: (terminal, limit) => sessions.serials(limit, terminal),
+      forget: (terminal) => forgetSerial(sessions, terminal)
+    },
     upstreams: {
       list: () => upstreams.status(),
       force: (upstream, to) => control.force(upstream, to),
@@ -130,6 +134,21 @@ function sessionFace(sessions: SessionsViewShape): AdminFaces["sessions"] {
       ).slice(-limit).toReversed(),
     close: (terminal) => sessions.disconnect(terminal)
   }
+}
+
+/** True once it is durable; no question of that terminal comes before it. */
+const forgetSerial = (sessions: SessionsViewShape, terminal: string) =>
+  Effect.callback<boolean, Unavailable>((resume) => {
+    const found = sessions.forgetSerial(
+      terminal,
+      (failure) => resume(failure === undefined ? Effect.succeed(true) : Effect.fail(unwritten))
+    )
+    if (!found) resume(Effect.succeed(false))
+  })
+
+const unwritten: Unavailable = {
+  _tag: "JournalFailed",
+  advice: "the journal takes nothing: restart the switch, and ask again"
 }
 
 const away: Unavailable = {

@@ -84,7 +84,9 @@ export class Forwarding {
     unwritten.add(life)
     secure((failure) => {
       unwritten.delete(life)
-      const refusal = failure ?? (life.reversedByTerminal ? "upstream-down" : undefined)
+      // The first translation has proved what there is to prove.
+      const refusal = failure ?? (life.remembered ? undefined : life.submission.proved?.()) ??
+        (life.reversedByTerminal ? "upstream-down" : undefined)
       if (refusal === undefined) return this.#commit(life, reservation)
       reservation.release()
       this.#refused(life, refusal)

@@ -61,6 +61,18 @@ export function makeFaces(change: Partial<AdminFaces> = {}) {
         return terminal === "T1"
       }
     },
+    serials: {
+      list: (terminal) => [{
+        terminal: terminal ?? "T1      ",
+        baseKey: "bdk-demo",
+        device: "FFFF 9876 5400 00E0 0000",
+        highest: 40
+      }],
+      forget: (terminal) => {
+        calls.push(`forget ${terminal}`)
+        return Effect.succeed(terminal === "T1")
+      }
+    },
     upstreams: {
       list: () => [goodUpstream],
       force: (name, to) => {

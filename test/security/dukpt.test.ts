@@ -16,6 +16,7 @@ import {
   tdesInitialKey,
   tdesTransactionKey
 } from "../../src/security/dukpt-tdes.ts"
+import { keySerialOf } from "../../src/security/key-serial.ts"
 import { makeMac } from "../../src/security/mac.ts"
 import { sealPinBlock } from "../../src/security/pin-block.ts"
 import { fault, isFault } from "../../src/security/security-fault.ts"
@@ -71,6 +72,17 @@ describe("triple DES DUKPT", () => {
     expect(tdesDukptKey(base, Buffer.alloc(12), "pin")).toBe(fault("ksn-format"))
     expect(tdesDukptKey(base.subarray(0, 8), ksn("E00001"), "pin")).toBe(fault("key-length"))
     expect(tdesTransactionKey(base.subarray(0, 8), ksn("E00001"))).toBe(fault("key-length"))
+  })
+})
+
+describe("a key serial number", () => {
+  it("is its device and its count", () => {
+    expect(keySerialOf(hex("FFFF9876543210FFFFFF")))
+      .toEqual({ device: "FFFF 9876 5432 10E0 0000", counter: 0x1fffff })
+    expect(keySerialOf(hex("123456789012345600000001")))
+      .toEqual({ device: "1234 5678 9012 3456 0000 0000", counter: 1 })
+    expect(keySerialOf(hex("1234567890123456FFFF0000"))?.counter).toBe(0xffff0000)
+    expect(keySerialOf(hex("1234567890123456"))).toBeUndefined()
   })
 })
 

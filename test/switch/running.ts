@@ -196,12 +196,13 @@ export class Caller {
   }
 
   /** Says it, and gives the next answer. */
-  async ask(mti: string, values: Values): Promise<Message> {
-    const frame = this.#framing.encode(
-      this.#framing.requestHeader(),
-      this.dialect.build(mti, values)
-    )
-    this.#socket.write(frame!)
+  ask(mti: string, values: Values): Promise<Message> {
+    return this.say(this.dialect.build(mti, values))
+  }
+
+  /** The same for a body that is ready. */
+  async say(body: Uint8Array): Promise<Message> {
+    this.#socket.write(this.#framing.encode(this.#framing.requestHeader(), body)!)
     for (let round = 0; round < 200 && this.#heard.length === 0; round++) {
       await Promise.race([
         new Promise<void>((resolve) => this.#wake = resolve),
@@ -209,7 +210,7 @@ export class Caller {
       ])
     }
     const answer = this.#heard.shift()
-    if (answer === undefined) throw new Error(`no answer to ${mti}`)
+    if (answer === undefined) throw new Error("no answer")
     return answer
   }
 

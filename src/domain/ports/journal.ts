@@ -27,6 +27,8 @@ export interface JournalTables {
   readonly pushes: PushRecord
   /** Key: terminal id. Wrapped working keys, high-water mark of (batch, STAN), push sequence. */
   readonly terminals: TerminalState
+  /** Key: terminal id. The DUKPT device that speaks for it, and the counters it has used. */
+  readonly serials: SerialState
   /** Key: ledger sequence, zero-padded to 16 digits. Rows that PostgreSQL may not have. */
   readonly feed: LedgerEntry
   /** Small singletons: business day, configuration version, registry snapshot, node identity. */
@@ -42,6 +44,17 @@ export interface TerminalState {
   readonly batch: string
   readonly highStan: string
   readonly pushSequence: number
+}
+
+export interface SerialState {
+  /** Name of the base key in the key store. */
+  readonly baseKey: string
+  /** The serial number of the device's initial key: hex in fours, with a counter of zero. */
+  readonly device: string
+  /** The highest counter of a message that was right. */
+  readonly highest: number
+  /** 32 bits, the lowest for `highest`, the next for the counter before it: it was used. */
+  readonly seen: number
 }
 
 /** One row for PostgreSQL: table and full content. Versions only move forward. */

@@ -52,6 +52,11 @@ export interface Submission {
   readonly atRest?: AtRest
   /** The key of the message's PIN block; absent: it has none, or its terminal has no key. */
   readonly pin?: PinUnder
+  /**
+   * To be called once the PIN was translated, and so found right: the serial number that its key
+   * comes from is used from now on, or the reason why it may not be. Absent: nothing is to prove.
+   */
+  readonly proved?: () => FailureCode | undefined
   /** References to the original of a follow-on. */
   readonly original?: {
     readonly rrn?: string

@@ -1,0 +1,106 @@
+/**
+ * How far the DUKPT counter of each terminal has come, and whose counter it is. The receiver of a
+ * key serial number verifies that its counter has increased (X9.24-1); here it may also be one of
+ * the last that was not used, because messages of two connections overtake each other.
+ * What must hold: a counter is believed once, and only after the message under it was found right,
+ * so that no forger can move it; a terminal keeps the device that it began with until an operator
+ * or another base key says otherwise; what a message leads to is not durable before its counter.
+ */
+
+import type { TerminalId } from "../domain/brand.ts"
+import type { FailureCode } from "../domain/failures.ts"
+import type { JournalShape, SerialState } from "../domain/ports/journal.ts"
+import { type KeySerial, keySerialOf } from "../security/key-serial.ts"
+import type { Derivation } from "./message-keys.ts"
+
+/** Counters below the highest that may still come, the highest included: the bits of `seen`. */
+const windowSize = 32
+
+/**
+ * `fresh`: not used yet. `latest`: the highest one used. `used`: used, and not long ago. `behind`:
+ * too old to tell. `foreign`: of a device that is not the terminal's.
+ */
+export type Standing = "fresh" | "latest" | "used" | "behind" | "foreign"
+
+export class KeySerials {
+  readonly #journal: JournalShape
+  /** One a terminal that has spoken under DUKPT; undefined: it has no device yet. */
+  readonly #states = new Map<TerminalId, SerialState | undefined>()
+
+  constructor(journal: JournalShape) {
+    this.#journal = journal
+  }
+
+  standing(terminal: TerminalId, { baseKey, serial }: Derivation): Standing {
+    const given = keySerialOf(serial)
+    // One that no key can be derived from is refused by name where that is tried.
+    return given === undefined ? "fresh" : standingOf(this.#state(terminal), baseKey, given)
+  }
+
+  /**
+   * The message was right: if its counter is fresh, it is used now. The row goes into the journal's
+   * group before anything that the message leads to, and waits for no sync of its own.
+   */
+  believe(terminal: TerminalId, { baseKey, serial }: Derivation): Standing {
+    const given = keySerialOf(serial)
+    const state = this.#state(terminal)
+    const standing = given === undefined ? "behind" : standingOf(state, baseKey, given)
+    if (given === undefined || standing !== "fresh") return standing
+    const value = state?.baseKey === baseKey ? advanced(state, given.counter) : {
+      baseKey,
+      device: given.device,
+      highest: given.counter,
+      seen: 1
+    }
+    this.#states.set(terminal, value)
+    this.#journal.note([{ table: "serials", key: terminal, value }], [])
+    return standing
+  }
+
+  /** Other keys were injected: the terminal begins anew. False: it has no device. */
+  forget(terminal: TerminalId, done: (failure: FailureCode | undefined) => void): boolean {
+    if (this.#state(terminal) === undefined) return false
+    this.#states.delete(terminal)
+    this.#journal.commit([{ table: "serials", key: terminal, value: undefined }], [], done)
+    return true
+  }
+
+  /** For people. */
+  find(terminal: TerminalId): SerialState | undefined {
+    return this.#journal.get("serials", terminal)
+  }
+
+  all(): Iterable<readonly [terminal: string, state: SerialState]> {
+    return this.#journal.entries("serials")
+  }
+
+  #state(terminal: TerminalId): SerialState | undefined {
+    const state = this.#states.get(terminal)
+    if (state !== undefined || this.#states.has(terminal)) return state
+    const stored = this.find(terminal)
+    this.#states.set(terminal, stored)
+    return stored
+  }
+}
+
+/** Under another base key no old message is right: its counters say nothing. */
+function standingOf(
+  state: SerialState | undefined,
+  baseKey: string,
+  { counter, device }: KeySerial
+): Standing {
+  if (state === undefined || state.baseKey !== baseKey) return "fresh"
+  if (state.device !== device) return "foreign"
+  const behind = state.highest - counter
+  if (behind === 0) return "latest"
+  if (behind >= windowSize) return "behind"
+  return behind < 0 || ((state.seen >>> behind) & 1) === 0 ? "fresh" : "used"
+}
+
+/** With a counter that is fresh. */
+function advanced(state: SerialState, counter: number): SerialState {
+  const ahead = counter - state.highest
+  if (ahead <= 0) return { ...state, seen: (state.seen | (1 << -ahead)) >>> 0 }
+  const seen = ahead >= windowSize ? 1 : ((state.seen << ahead) | 1) >>> 0
+  return { ...state, highest: counter, seen }
+}

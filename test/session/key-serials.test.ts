@@ -1,0 +1,208 @@
+/**
+ * DUKPT's counters (X9.24-1, X9.24-3): each serves one message. What was recorded cannot be played
+ * again, what is repeated is answered all the same, and neither a restart nor a forger moves it.
+ */
+
+import { Effect, Layer } from "effect"
+import { describe, expect, it } from "vitest"
+import type { KeyHandle } from "../../src/domain/brand.ts"
+import { SecurityModule } from "../../src/domain/ports/security-module.ts"
+import { Transactions, type TransactionsShape } from "../../src/domain/ports/transactions.ts"
+import type { Fields } from "../upstream/fake-dialect.ts"
+import type { Caller } from "./caller.ts"
+import { echo, reversal, sale } from "./messages.ts"
+import { Place, type PlaceOptions, profile } from "./place.ts"
+
+const block = "0011223344556677"
+const byMac = profile("T0000001", { identity: "mac", macRequired: true, baseKey: "bdk" })
+const byPin = profile("T0000001", { identity: "sign-on", macRequired: false, baseKey: "bdk" })
+
+/** Device 7 of a key set, X9.24-1: 59 bits, then 21 that count. */
+const serial = (count: number, device = 7): string =>
+  ((0xffff987654n << 40n) + (BigInt(device) << 21n) + BigInt(count)).toString(16).toUpperCase()
+
+const security = Layer.succeed(SecurityModule, {
+  place: "software",
+  install: () => "key-missing",
+  derive: (_, __, use) => (use === "mac-request" ? 501 : 502) as KeyHandle,
+  release: () => {},
+  exportToWorker: () => undefined,
+  makeMac: (_, __, ___, done) => done(undefined),
+  translatePin: (_, done) => done("pin-refused"),
+  issueWorkingKeys: () => Effect.fail("key-missing" as const)
+})
+
+function opened(options: PlaceOptions = {}) {
+  const place = new Place({ profiles: [byMac], security, ...options })
+  const caller = place.connect()
+  const told = (what: Fields, from: Caller = caller): string | undefined => {
+    const before = from.heard.length
+    from.say(what)
+    place.settle()
+    for (const each of place.submitted) if (!each.asked) each.answer()
+    place.settle()
+    return from.heard.slice(before).at(-1)?.["39"]
+  }
+  return { caller, place, told }
+}
+
+const sold = (stan: number, count: number, fields: Fields = {}): Fields =>
+  sale("T0000001", String(stan).padStart(6, "0"), { 53: serial(count), 64: "mac-501", ...fields })
+
+describe("a counter under DUKPT", () => {
+  it("serves one question: what was recorded is refused when it is played again", () => {
+    const { place, told } = opened()
+    expect([told(sold(1, 1)), told(sold(2, 2))]).toEqual(["00", "00"])
+    expect([told(sold(1, 1)), told(sold(2, 2)), told(sold(3, 2))]).toEqual(["94", "94", "94"])
+    expect([place.submitted.length, place.count("refused serial-used")]).toEqual([2, 3])
+    expect(place.audited.map(({ what }) => what)).toEqual(Array(3).fill("serial-used"))
+    expect(told(sold(3, 3))).toBe("00")
+  })
+
+  it("may come late by a little, once, and not by more", () => {
+    const { told } = opened()
+    expect(told(sold(1, 100))).toBe("00")
+    expect([told(sold(2, 69)), told(sold(2, 69))]).toEqual(["00", "94"])
+    expect([told(sold(3, 68)), told(sold(4, 99)), told(sold(5, 99))]).toEqual(["94", "00", "94"])
+    expect([told(sold(6, 2_000)), told(sold(7, 100)), told(sold(8, 1_999))])
+      .toEqual(["00", "94", "00"])
+  })
+
+  it("is not moved by a message whose MAC is wrong", () => {
+    const { told } = opened()
+    expect(told(sold(1, 1))).toBe("00")
+    expect(told(sold(2, 1_000_000, { 64: "mac-7" }))).toBe("A0")
+    expect([told(sold(3, 2)), told(sold(4, 3))]).toEqual(["00", "00"])
+  })
+
+  it("takes no terminal over: who plays a recording from elsewhere proves nothing", () => {
+    const { caller, place, told } = opened()
+    expect([told(sold(1, 1)), told(sold(2, 2))]).toEqual(["00", "00"])
+    expect(told(sold(1, 1), place.connect("10.0.0.9:1"))).toBe("94")
+    expect([place.ends(), told(sold(3, 3))]).toEqual([[], "00"])
+    expect(caller.fate).toBe("open")
+  })
+
+  it("belongs to the device that the terminal began with", () => {
+    const { place, told } = opened()
+    expect(told(sold(1, 1))).toBe("00")
+    expect(told(sold(2, 5, { 53: serial(5, 8) }))).toBe("97")
+    expect(place.count("refused serial-foreign")).toBe(1)
+    place.swap([{ ...byMac, baseKey: "bdk-new" }])
+    expect([told(sold(3, 1, { 53: serial(1, 8) })), told(sold(4, 2))]).toEqual(["00", "97"])
+  })
+
+  it("survives a restart, and goes with what its message made durable", () => {
+    const first = opened()
+    first.told(sold(1, 40))
+    const { told } = opened({ journal: first.place.journal })
+    expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
+  })
+
+  it("begins again when an operator says that the terminal has new keys", async () => {
+    const { place, told } = opened()
+    told(sold(1, 40))
+    expect(place.view.serials(10)).toEqual([
+      { terminal: "T0000001", baseKey: "bdk", device: "FFFF 9876 5400 00E0 0000", highest: 40 }
+    ])
+    const reset = (terminal: string) => {
+      const heard: Array<unknown> = []
+      expect(place.view.forgetSerial(terminal, (failure) => heard.push(failure))).toBe(true)
+      place.settle()
+      return heard
+    }
+    expect(place.view.forgetSerial("T0000009", () => {})).toBe(false)
+    expect(reset("T0000001")).toEqual([undefined])
+    expect(place.view.serials(10)).toEqual([])
+    expect(told(sold(2, 1, { 53: serial(1, 8) }))).toBe("00")
+  })
+})
+
+describe("what is said again under the same serial number", () => {
+  const known = new Set<string>()
+  /** A station that knows what it was asked. */
+  function remembering() {
+    const heard: Array<string> = []
+    const transactions: TransactionsShape = {
+      submit: ({ key }, asker) => {
+        heard.push(key)
+        known.add(key)
+        asker.prepare({ approved: true, response1987: "00" }).deliver(() => {})
+      },
+      inFlight: () => 0,
+      drain: () => {},
+      knows: (_, key) => known.has(key),
+      refusedEarly: () => {},
+      openOrder: () => {},
+      book: () => ({ _tag: "known" }),
+      recent: () => [],
+      decide: () => {}
+    }
+    known.clear()
+    return { ...opened({ transactions: Transactions.of(transactions) }), heard }
+  }
+
+  it("is answered, from the same line and from a new one", () => {
+    const { heard, place, told } = remembering()
+    expect([told(sold(1, 1)), told(sold(2, 2)), told(sold(1, 1)), told(sold(2, 2))])
+      .toEqual(["00", "00", "00", "00"])
+    expect(told(sold(2, 2), place.connect("10.0.0.1:1001"))).toBe("00")
+    expect(heard).toHaveLength(5)
+    known.clear()
+    expect(told(sold(2, 2), place.connect("10.0.0.1:1002"))).toBe("94")
+  })
+
+  it("is taken where it is the reversal of what stood under it", () => {
+    const { heard, told } = remembering()
+    const back = (count: number): Fields =>
+      reversal("T0000001", "000001", { 53: serial(count), 64: "mac-501" })
+    expect([told(sold(1, 1)), told(back(1)), told(back(1))]).toEqual(["00", "00", "00"])
+    told(sold(2, 200))
+    known.clear()
+    // A number as old as that may be anybody's recording, and its STAN another sale's by now.
+    expect([told(back(1)), heard.length]).toEqual(["94", 4])
+  })
+
+  it("is heard where it is the last word to the switch itself", () => {
+    const { told } = remembering()
+    const beat = (count: number) => echo("T0000001", { 53: serial(count), 64: "mac-501" })
+    expect([told(beat(1)), told(beat(1)), told(beat(2)), told(beat(1))])
+      .toEqual(["00", "00", "00", "94"])
+  })
+})
+
+describe("without a MAC the PIN proves the serial number", () => {
+  const asked = (stan: number, count: number): Fields => {
+    const { 64: _, ...rest } = sold(stan, count, { 52: block })
+    return rest
+  }
+
+  function signedOn() {
+    const here = opened({ profiles: [byPin] })
+    here.told({ mti: "0800", 11: "000001", 41: "T0000001", 70: "001" })
+    return here
+  }
+
+  it("counts when the PIN was found right, and not before", () => {
+    const { place, told } = signedOn()
+    expect([told(asked(1, 900_000)), told(asked(2, 1))]).toEqual(["00", "00"])
+    const [, second] = place.submitted
+    expect(second!.submission.proved?.()).toBeUndefined()
+    expect([told(asked(3, 1)), told(asked(4, 2))]).toEqual(["94", "00"])
+    expect(place.submitted).toHaveLength(3)
+  })
+
+  it("counts once, although two questions waited for the same PIN", () => {
+    const { place, told } = signedOn()
+    told(asked(1, 1))
+    told(asked(2, 1))
+    const answers = place.submitted.map(({ submission }) => submission.proved?.())
+    expect(answers).toEqual([undefined, "serial-used"])
+  })
+
+  it("says nothing of a number that nothing stands under", () => {
+    const { told } = signedOn()
+    const { 52: _, ...plain } = asked(1, 5)
+    expect([told(plain), told({ ...plain, 11: "000002" })]).toEqual(["00", "00"])
+  })
+})

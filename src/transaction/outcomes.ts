@@ -206,18 +206,18 @@ export class Outcomes {
     if (!this.#stands(record.id)) return
     const expire = () => {
       this.#floor.graces.delete(record.id)
-      this.reverse(record.id, "undeliverable")
+      this.#takeBack(record.id)
     }
     const grace = this.#room.timers.after(this.#room.settings.deliverGraceMs, expire)
     this.#floor.graces.set(record.id, grace)
   }
 
-  /** Opens a chain for a transaction that had already ended approved. */
-  reverse(id: TransactionRecord["id"], reason: Parameters<Chains["owe"]>[1]): void {
+  /** Opens a chain for an approval that nobody took. */
+  #takeBack(id: TransactionRecord["id"]): void {
     const record = this.#room.journal.get("transactions", id)
     if (record === undefined || this.#chains.has(id)) return
-    const failure = reason === "undeliverable" ? { failure: reason } as const : {}
-    const opened = this.#chains.takeBack({ ...record, ...failure }, reason)
+    const failure = "undeliverable"
+    const opened = this.#chains.takeBack({ ...record, failure }, failure)
     if (opened === undefined) return
     this.#room.journal.commit(opened.writes, opened.feed, (failed) => {
       if (failed === undefined) opened.start()
@@ -262,7 +262,7 @@ export class Outcomes {
     }
     for (const id of undelivered) {
       const record = this.#room.journal.get("transactions", id)
-      if (record?.state === "delivery-unconfirmed") this.reverse(id, "undeliverable")
+      if (record?.state === "delivery-unconfirmed") this.#takeBack(id)
     }
   }
 

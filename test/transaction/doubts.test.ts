@@ -300,6 +300,12 @@ describe("a chain", () => {
     const answer = { approved: true, response: "00", response1987: "00" }
     for (const listener of stage.upstreams.late) listener("unknown", answer)
     expect(exceptions(stage)).toHaveLength(1)
+    expect(stage.counted.slice(-4)).toEqual([
+      "late a false",
+      "late a true",
+      "exception late-approval",
+      "late  true"
+    ])
   })
 
   it("begins when an answer is not one, as when none came", () => {

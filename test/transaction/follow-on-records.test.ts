@@ -108,6 +108,28 @@ describe("the record of a refund, field by field", () => {
     ])
   })
 
+  it("beside another: each takes its own, and the declined one gives back its own alone", () => {
+    const stage = sold(new Stage())
+    forwarded(stage, refund(stage))
+    const first = stage.last
+    forwarded(stage, refund(stage, { stan: "000043" as Stan, amount: 50 }))
+    expect(takenFrom(stage).taken).toBe(90)
+    const answer = { approved: false, response: "05", response1987: "05" }
+    first.end({ _tag: "answered", answer })
+    stage.journal.sync()
+    expect(takenFrom(stage).taken).toBe(50)
+  })
+
+  it("that waited for its PIN takes what is its own beside what went meanwhile", () => {
+    const stage = sold(new Stage())
+    stage.upstreams.translating.add("a")
+    stage.ask(refund(stage))
+    stage.upstreams.translating.clear()
+    forwarded(stage, refund(stage, { stan: "000043" as Stan, amount: 50 }))
+    stage.upstreams.secured[0]!()
+    expect(takenFrom(stage).taken).toBe(90)
+  })
+
   it("after another: each takes its own, and gives back no more than that", () => {
     const stage = sold(new Stage())
     forwarded(stage, refund(stage))
@@ -128,6 +150,18 @@ describe("the record of a refund, field by field", () => {
     expect(takenFrom(stage).taken).toBe(100)
   })
 
+  it("of a sale that was approved for less is bounded by that", () => {
+    const stage = new Stage()
+    forwarded(stage, stage.sale(everything))
+    stage.answer("10", { approved: true, approvedAmount: { minor: 70, currency: "156" } as never })
+    stage.journal.sync()
+    const asker = stage.ask(refund(stage, { amount: 80 }))
+    expect(asker.verdict?.failure).toBe("amount-exceeds")
+    stage.journal.sync()
+    stage.approved(refund(stage, { stan: "000043" as Stan, amount: 70 }))
+    expect(takenFrom(stage).taken).toBe(70)
+  })
+
   it("of a sale without currency has none either, and none is made up", () => {
     const stage = new Stage()
     stage.approved({ ...plain(stage), amount: 100, stan: "000041" as Stan, batch: "000001" })
@@ -144,6 +178,30 @@ describe("the record of a refund, field by field", () => {
     )
     expect(stage.records.map(({ rrn }) => rrn)).toEqual(["R000001", "R000002", "R000003"])
   })
+
+  it("as a void takes the whole, whatever less it says, and no more than there is", () => {
+    const stage = sold(new Stage())
+    const change = { kind: "void", stan: "000043" as Stan } as const
+    const more = stage.ask(refund(stage, { ...change, amount: 120 }))
+    expect(more.verdict?.failure).toBe("amount-exceeds")
+    stage.journal.sync()
+    forwarded(stage, refund(stage, { ...change, stan: "000044" as Stan }))
+    expect(stage.records[2]).toMatchObject({ kind: "void", amount: 40 })
+    expect(takenFrom(stage).taken).toBe(100)
+  })
+
+  for (const [state, taken] of [["acknowledged", 0], ["exhausted", 100]] as const) {
+    it(`as a void in doubt leaves ${taken} taken when its chain is ${state}`, () => {
+      const stage = sold(new Stage())
+      forwarded(stage, refund(stage, { kind: "void", amount: 100 }))
+      stage.last.end({ _tag: "timed-out" })
+      stage.journal.sync()
+      expect(takenFrom(stage).taken).toBe(100)
+      stage.advices.end({ record: { ...stage.advices.started[0]!, state } })
+      // Nobody knows whether the void stands: its sale is not given back a second time.
+      expect(takenFrom(stage).taken).toBe(taken)
+    })
+  }
 
   it("in doubt is a human's: nobody takes a refund back", () => {
     const stage = sold(new Stage())
@@ -191,6 +249,39 @@ describe("the record of a terminal's reversal, field by field", () => {
     ])
     expect(asker.verdict?.approved).toBe(true)
     expect(stage.counted).toEqual(["ended answered", "ended answered"])
+  })
+
+  it("that crosses a decline owes nothing, that crosses a timeout is the reason of its chain", () => {
+    for (
+      const [end, chains] of [
+        ["declined", []],
+        ["timed-out", [{ reason: "terminal-reversal" }]]
+      ] as const
+    ) {
+      const stage = new Stage()
+      const asker = forwarded(stage, stage.sale(everything))
+      stage.ask(reversal(stage))
+      if (end === "declined") stage.answer("05")
+      else stage.last.end({ _tag: end })
+      stage.journal.sync()
+      expect(stage.advices.started).toMatchObject(chains)
+      expect(asker.delivered).toEqual([end === "declined" ? "answer 05" : "answer 68"])
+    }
+  })
+
+  it("of another batch is of another sale", () => {
+    const stage = new Stage()
+    stage.approved(stage.sale(everything))
+    for (const change of [{ batch: "000002" }, { original: { batch: "000002" } }]) {
+      stage.ask({ ...reversal(stage), ...change, key: JSON.stringify(change) })
+      stage.journal.sync()
+    }
+    expect(stage.records.map(({ failure }) => failure)).toEqual([
+      undefined,
+      "original-unknown",
+      "original-unknown"
+    ])
+    expect(stage.advices.started).toEqual([])
   })
 
   it("whose sale nobody knows", () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import type { Stan } from "../../src/domain/brand.ts"
 import { transactionStates, transitions } from "../../src/domain/transaction.ts"
 import { rememberedMs } from "../../src/transaction/turned-away.ts"
-import { Stage } from "./stage.ts"
+import { FakeAsker, Stage } from "./stage.ts"
 
 describe("a sale", () => {
   it("is on disk before it leaves, and its answer is on disk before the terminal hears it", () => {
@@ -75,10 +75,13 @@ describe("a sale", () => {
   it("is refused by the most telling reason when nobody takes it, without a reversal", () => {
     const stage = new Stage()
     stage.upstreams.refusals.set("a", "upstream-down").set("b", "window-full")
-    const asker = stage.ask()
-    stage.journal.sync()
-    expect(asker.delivered).toEqual(["answer 91"])
-    expect(stage.records[0]).toMatchObject({ state: "refused", failure: "window-full" })
+    for (const candidates of [["a", "b"], ["b", "a"]]) {
+      stage.candidates = candidates
+      const asker = stage.ask()
+      stage.journal.sync()
+      expect(asker.delivered).toEqual(["answer 91"])
+      expect(stage.records.at(-1)).toMatchObject({ state: "refused", failure: "window-full" })
+    }
     expect(stage.advices.started).toEqual([])
   })
 
@@ -166,6 +169,7 @@ describe("a repeat", () => {
     stage.answer("00")
     stage.journal.sync()
     expect(stage.upstreams.flights).toHaveLength(1)
+    expect(stage.counted).toContain("duplicate joined")
     expect([first.delivered, second.delivered]).toEqual([["answer 00"], ["answer 00"]])
   })
 
@@ -185,6 +189,12 @@ describe("a repeat", () => {
     stage.approved(submission)
     const again = stage.ask({ ...submission, amount: 999 })
     expect(again.delivered).toEqual(["answer 94"])
+    expect(again.verdict?.approved).toBe(false)
+    expect(stage.counted).toEqual([
+      "ended answered",
+      "duplicate conflicting",
+      "turned away duplicate-conflict"
+    ])
   })
 
   it("of something older than the terminal's newest is refused as stale", () => {
@@ -209,6 +219,34 @@ describe("an approval that no live socket took", () => {
     stage.time.pass(200)
     stage.journal.sync()
     expect(stage.advices.started[0]?.reason).toBe("undeliverable")
+  })
+
+  it("is reversed although the terminal repeats, when that socket is dead as well", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    const asker = stage.ask(submission)
+    asker.live = false
+    stage.journal.sync()
+    stage.answer("00")
+    stage.journal.sync()
+    const again = new FakeAsker()
+    again.live = false
+    stage.desk.submit(submission, again)
+    stage.time.pass(5_100)
+    stage.journal.sync()
+    expect(stage.advices.started).toMatchObject([{ reason: "undeliverable" }])
+  })
+
+  it("is sent to nobody when the disk does not take the reversal", () => {
+    const stage = new Stage()
+    const asker = stage.ask()
+    asker.live = false
+    stage.journal.sync()
+    stage.answer("00")
+    stage.journal.sync()
+    stage.time.pass(5_100)
+    stage.journal.sync("journal-failed")
+    expect(stage.advices.started).toEqual([])
   })
 
   it("is kept when the terminal repeats within the grace", () => {
@@ -362,6 +400,29 @@ describe("admission", () => {
     // Counted from the first: a terminal that goes on asking is not refused for ever.
     stage.time.pass(2000, 1000)
     expect(stage.desk.knows(question.terminal, question.key)).toBe(false)
+  })
+
+  it("takes a reversal whose first copy found no room, whatever that was told", () => {
+    const stage = new Stage()
+    const asking = stage.sale({ kind: "reversal", mti: "0400" })
+    stage.desk.refusedEarly(asking.key, "session-busy")
+    const asker = stage.ask(asking)
+    stage.journal.sync()
+    expect(asker.delivered).toEqual(["answer 00"])
+  })
+
+  it("knows what is in flight and what has ended, each under its own key", () => {
+    const stage = new Stage()
+    const asking = stage.sale()
+    const knows = () => stage.desk.knows(asking.terminal, asking.key)
+    expect(knows()).toBe(false)
+    stage.ask(asking)
+    expect(knows()).toBe(true)
+    stage.journal.sync()
+    stage.answer("00")
+    stage.journal.sync()
+    expect([knows(), stage.desk.floor.byKey.size]).toEqual([true, 0])
+    expect(stage.desk.knows("T0000002", asking.key)).toBe(false)
   })
 
   it("refuses what the profile forbids", () => {

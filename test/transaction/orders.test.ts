@@ -158,6 +158,45 @@ describe("a notice", () => {
     expect(stage.orders.book(notice(made))).toMatchObject({ reason: "refunded" })
   })
 
+  it("that its order was closed is no news: the order ends by its own deadline", () => {
+    const stage = new Stage()
+    expect(stage.orders.book(notice({ event: "closed", order: order(stage).order }))).toEqual({
+      _tag: "known"
+    })
+    expect(stage.counted).toEqual([])
+  })
+
+  it("of a second payment of one order, or in another currency, is a human's", () => {
+    const stage = new Stage()
+    const { order: number } = order(stage)
+    const other = notice({ order: number, currency: "840" })
+    expect(stage.orders.book(other)).toMatchObject({ reason: "amount-differs" })
+    const booking = stage.orders.book(notice({ order: number }))
+    if (booking._tag === "booked") stage.journal.note(booking.writes, booking.feed)
+    const again = notice({ id: "wechat:n2", order: number, payment: "4200002" })
+    expect(stage.orders.book(again)).toMatchObject({ reason: "order-paid-twice" })
+  })
+
+  it("is among its terminal's recent transactions once it is booked", () => {
+    const stage = new Stage()
+    const booking = stage.orders.book(notice({ counter: "counter-1" }))
+    if (booking._tag !== "booked") throw new Error(booking._tag)
+    expect([...stage.desk.floor.ofTerminal(profile.terminal)]).toEqual([booking.record.id])
+  })
+
+  it("about a pay code is known while it is in doubt and when it is paid, never for less", () => {
+    const stage = new Stage()
+    const scanned = { channel: "qr-customer", payCode: "134567890123456789" } as const
+    stage.ask(stage.sale(scanned))
+    stage.journal.sync()
+    stage.last.end({ _tag: "timed-out" })
+    stage.journal.sync()
+    expect(stage.orders.book(notice({ order: "order 000001" }))._tag).toBe("known")
+    stage.approved(stage.sale(scanned))
+    const told = (amount: number) => stage.orders.book(notice({ order: "order 000002", amount }))
+    expect([told(100)._tag, told(99)]).toMatchObject(["known", { reason: "amount-differs" }])
+  })
+
   it("about a pay code waits for the wallet's own answer, and alarms when that was no", () => {
     const stage = new Stage()
     stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))
@@ -276,6 +315,9 @@ describe("the record of a payment, field by field", () => {
       }]
     })
     expect(stage.counted).toEqual(["exception notification-unmatched"])
+    expect(stage.orders.book(notice())).toMatchObject({
+      feed: [{ row: { detail: "paid 100 156 order - counter - payment 4200001" } }]
+    })
   })
 
   it("of an order that nobody paid: closed, in the journal and for PostgreSQL", () => {

@@ -1,10 +1,11 @@
 /** What a restart finds and owes, killed at each step of a transaction's life (P1, P2, P3). */
 
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { TransactionId } from "../../src/domain/brand.ts"
 import { recentPerTerminal } from "../../src/transaction/recent.ts"
-import { chainsAtOnce } from "../../src/transaction/recovery.ts"
-import { Stage } from "./stage.ts"
+import { chainsAtOnce, recover } from "../../src/transaction/recovery.ts"
+import { profile, Stage } from "./stage.ts"
 
 /** A journal as the disk has it: a copy, so that the old process can do it no more harm. */
 function restart(before: Stage): Stage {
@@ -28,7 +29,8 @@ describe("recovery (P1, P2, P3)", () => {
     before.ask()
     before.journal.sync()
     const after = restart(before)
-    after.recover()
+    const found = { records: 1, reversed: 1, unconfirmed: 0, chains: 0 }
+    expect(after.recover()).toMatchObject({ _tag: "Success", value: found })
     expect(after.records[0]).toMatchObject({ state: "reversing", failure: "restarted" })
     expect(after.advices.started).toHaveLength(1)
   })
@@ -53,11 +55,72 @@ describe("recovery (P1, P2, P3)", () => {
     before.journal.sync()
     before.answer("00")
     const after = restart(before)
-    after.recover()
+    const found = { records: 1, reversed: 0, unconfirmed: 1, chains: 0 }
+    expect(after.recover()).toMatchObject({ _tag: "Success", value: found })
     expect(after.records[0]?.state).toBe("delivery-unconfirmed")
     expect(after.advices.started).toEqual([])
     expect(after.ask(submission).delivered).toEqual(["answer 00"])
     expect(after.records[0]?.state).toBe("answered")
+  })
+
+  it("P2: reverses such an approval where the terminal's profile says so", () => {
+    const before = new Stage()
+    before.ask()
+    before.journal.sync()
+    before.answer("00")
+    const after = restart(before)
+    after.terminals.set(profile.terminal, { ...profile, reverseUnconfirmed: true })
+    after.recover()
+    expect(after.records[0]).toMatchObject({ state: "reversing", approved: true })
+    expect(after.advices.started).toMatchObject([{ reason: "undeliverable" }])
+    expect([...after.journal.entries("undelivered")]).toEqual([])
+  })
+
+  it("never stands, and sends nothing, when the disk does not take what it found", () => {
+    const before = new Stage()
+    before.ask()
+    before.journal.sync()
+    const after = restart(before)
+    const fiber = Effect.runFork(recover(after.room, after.desk))
+    after.journal.sync("journal-failed")
+    expect(fiber.pollUnsafe()).toBeUndefined()
+    expect(after.advices.started).toEqual([])
+  })
+
+  it("holds an original for no follow-on that has ended", () => {
+    const before = new Stage()
+    const submission = before.sale()
+    before.approved(submission)
+    before.approved(
+      before.sale({ kind: "refund", amount: 40, original: { stan: submission.stan } })
+    )
+    const after = restart(before)
+    after.recover()
+    expect(after.desk.chains.isOwing(after.records[0]!.id)).toBe(false)
+  })
+
+  it("removes beside the road what lies outside of a window that nobody asks for", () => {
+    const before = new Stage()
+    before.approved()
+    const [record] = before.records
+    for (let count = 1; count <= recentPerTerminal + 5; count++) {
+      const id = `${record!.id.slice(0, -4)}${String(count).padStart(4, "0")}` as TransactionId
+      const value = { ...record!, id, key: `k${count}` }
+      before.journal.note([{ table: "transactions", key: id, value }], [])
+    }
+    const after = restart(before)
+    after.recover()
+    after.time.pass(1_000, 100)
+    expect(after.records).toHaveLength(recentPerTerminal)
+  })
+
+  it("counts on behind the mark on disk where no record has come as far", () => {
+    const before = new Stage()
+    before.approved()
+    before.journal.note([{ table: "state", key: "stan:a", value: "000501" }], [])
+    const after = restart(before)
+    after.recover()
+    expect([...after.upstreams.continued]).toEqual([["a", "000501"]])
   })
 
   it("keeps what a pending chain refers to, as its upstream is asked by it", () => {

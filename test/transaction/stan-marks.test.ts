@@ -23,6 +23,15 @@ describe("marks", () => {
     expect(StanMarks.read(journal).has("b")).toBe(false)
   })
 
+  it("are none for a number that is none, and none of what else the journal keeps", () => {
+    const journal = new FakeJournal()
+    const marks = new StanMarks()
+    expect(marks.writes("gone", stan(0))).toEqual([])
+    journal.note([{ table: "state", key: "node", value: "n1" }], [])
+    journal.note(marks.writes("gone", stan(7)), [])
+    expect([...StanMarks.read(journal)]).toEqual([["gone", "000007"]])
+  })
+
   it("never go back for one that comes late, and go round", () => {
     const marks = new StanMarks()
     expect(marks.writes("a", stan(999_900))).toHaveLength(1)

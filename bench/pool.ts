@@ -62,6 +62,7 @@ function signed(index: number): Buffer {
 
 const module = {
   place: "software",
+  onForgotten: () => () => {},
   exportToWorker: (handle) => keys[handle - 1],
   makeMac: (_handle, _algorithm, _bytes, done) => done(undefined)
 } as Partial<SecurityModuleShape> as SecurityModuleShape

@@ -72,6 +72,7 @@ function compiled(): Dialect {
 function poolOf(keys: ReadonlyArray<Uint8Array>, scope: Scope.Scope): Promise<CodecShape> {
   const module = {
     place: "software",
+    onForgotten: () => () => {},
     exportToWorker: (handle) => keys[handle - 1]
   } as Partial<SecurityModuleShape> as SecurityModuleShape
   const layer = pooledCodecLayer({ accounts: () => undefined, workers: 1, queueFrames: 8192 })

@@ -102,6 +102,10 @@ export function pooledCodecLayer(
         () => Effect.promise(() => pool.close())
       )
       yield* Effect.acquireRelease(
+        Effect.sync(() => module.onForgotten((key) => pool.forget(key))),
+        (stop) => Effect.sync(stop)
+      )
+      yield* Effect.acquireRelease(
         Effect.sync(() => time.every(lookEveryMs, () => pool.look())),
         (stop) => Effect.sync(stop)
       )
@@ -119,10 +123,15 @@ export function pooledCodecLayer(
 
 const benchOf = Effect.fnUntraced(function*({ accounts }: InPlaceOptions) {
   const module = yield* SecurityModule
-  return yield* Effect.acquireRelease(
+  const bench = yield* Effect.acquireRelease(
     Effect.sync(() => new Bench(module, accounts)),
-    (bench) => Effect.sync(() => bench.clear())
+    (made) => Effect.sync(() => made.clear())
   )
+  yield* Effect.acquireRelease(
+    Effect.sync(() => module.onForgotten((key) => bench.forget(key))),
+    (stop) => Effect.sync(stop)
+  )
+  return bench
 })
 
 /** Where work goes. */

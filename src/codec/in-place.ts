@@ -34,6 +34,10 @@ export class Bench {
     this.#cache.clear()
   }
 
+  forget(key: KeyHandle): void {
+    this.#keys.forget(key)
+  }
+
   /**
    * Does the job and settles it: now, or when the security module has answered. False: the codec
    * failed on it, and it was refused.

@@ -1,7 +1,7 @@
 /**
  * Which keys a thread has been given. A key leaves the security module once for each thread that
- * needs it. What must hold: the number is bounded (the oldest goes); keys that the module keeps to
- * itself are used there and nowhere else.
+ * needs it. What must hold: the number is bounded (the oldest goes); what the module forgets is
+ * forgotten here; keys that it keeps to itself are used there and nowhere else.
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
@@ -45,11 +45,13 @@ export class KnownKeys {
     return true
   }
 
+  /** The receiver, if it was given the key, is to overwrite it. */
+  forget(handle: KeyHandle): void {
+    if (this.#known.delete(handle)) this.#receiver.drop(handle)
+  }
+
   #dropOldest(): void {
-    for (const handle of this.#known.keys()) {
-      this.#known.delete(handle)
-      return this.#receiver.drop(handle)
-    }
+    for (const handle of this.#known.keys()) return this.forget(handle)
   }
 }
 
@@ -62,11 +64,19 @@ export class KeyLessons implements KeyReceiver {
     // A key that went and comes back before the batch was sent stays.
     const dropped = this.#drops.indexOf(handle)
     if (dropped === -1) this.#keys.push({ handle, key })
-    else this.#drops.splice(dropped, 1)
+    else {
+      this.#drops.splice(dropped, 1)
+      key.fill(0)
+    }
   }
 
   drop(handle: KeyHandle): void {
     this.#drops.push(handle)
+  }
+
+  /** Is there a key that the thread still has and should not? */
+  get owesDrops(): boolean {
+    return this.#drops.length > 0
   }
 
   /** Everything since the last call. */

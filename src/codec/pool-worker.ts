@@ -2,7 +2,7 @@
  * One worker thread and what it knows. Each thread is a pool of its own, because who holds which
  * keys, and who dies over which batch, must be known. What must hold: at most two batches are in
  * flight, and they end in the order in which they were sent; a thread that failed sends nothing
- * more and says so once, with all its batches.
+ * more and says so once, with all its batches; copies of keys that went over are overwritten here.
  */
 
 import { Piscina } from "piscina"
@@ -116,9 +116,24 @@ export class PoolWorker {
     this.#inFlight.push(batch)
     const transferList = [buffer] as unknown as TransferList
     this.#piscina.run(task, { transferList }).then(
-      (results) => this.#returned(batch, results),
-      () => this.fail("died")
+      (results) => {
+        wipe(task.keys)
+        this.#returned(batch, results)
+      },
+      () => {
+        wipe(task.keys)
+        this.fail("died")
+      }
     )
+  }
+
+  forget(key: KeyHandle): void {
+    this.#keys.forget(key)
+  }
+
+  /** A thread that has nothing to do would keep what it is to forget: it gets an empty batch. */
+  remind(): void {
+    if (this.#keyLessons.owesDrops && this.free && this.inFlight === 0) this.send([])
   }
 
   /** Ends the thread, where it has not ended, and hands back what it had. */
@@ -182,4 +197,8 @@ export class PoolWorker {
     this.#accountLessons = []
     return { dialects, accounts, ...this.#keyLessons.take() }
   }
+}
+
+function wipe(keys: Lessons["keys"]): void {
+  for (const { key } of keys) key.fill(0)
 }

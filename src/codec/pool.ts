@@ -11,6 +11,7 @@
  *                                       worker dies ─► its job(s) alone, one at a time ─► refused
  */
 
+import type { KeyHandle } from "../domain/brand.ts"
 import type { NotificationVerdict } from "../domain/ports/codec.ts"
 import type { TimeShape } from "../domain/ports/time.ts"
 import { ends, ResultReader } from "./batch.ts"
@@ -119,13 +120,19 @@ export class Pool {
     })
   }
 
-  /** Looks for workers that hang, and for places that are empty. */
+  /** Threads that have the key overwrite it after their next batch, or at the next look. */
+  forget(key: KeyHandle): void {
+    for (const worker of this.#workers) worker.forget(key)
+  }
+
+  /** Looks for workers that hang, for places that are empty, and for keys that are to go. */
   look(): void {
     const nowMs = this.#time.monotonicMs()
     const hanging = this.#workers.filter((each) => each.hangs(nowMs, this.#options.hungMs))
     for (const worker of hanging) worker.fail("hung")
     if (this.#workers.length < this.#options.workers && nowMs >= this.#restartDue) this.#replace()
     this.#flush()
+    for (const worker of this.#workers) worker.remind()
   }
 
   async close(): Promise<void> {
@@ -206,7 +213,7 @@ export class Pool {
   #returned(worker: PoolWorker, batch: Batch, results: Int32Array): void {
     worker.alone = false
     const reader = new ResultReader(results)
-    this.#options.meter.batch(batch.jobs.length, "pool")
+    if (batch.jobs.length > 0) this.#options.meter.batch(batch.jobs.length, "pool")
     for (const job of batch.jobs) this.#read(job, reader)
     this.#relieve()
     this.#flush()

@@ -102,6 +102,7 @@ export function hsmModule(options: HsmModuleOptions, client: HsmClient): Securit
       return isFault(handle) ? refused(handle) : handle
     },
     release: (handle) => keys.release(handle),
+    onForgotten: () => () => {},
     exportToWorker: () => undefined,
     makeMac: (handle, algorithm, bytes, done) => {
       const request = keys.macRequest(handle, algorithm, bytes)

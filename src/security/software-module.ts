@@ -65,6 +65,7 @@ export function softwareModule(keys: SoftwareKeys): SecurityModuleShape {
     install: (block, purpose) => orFailure(keys.install(block, purpose)),
     derive: (baseKey, serial, use) => orFailure(keys.derive(baseKey, serial, use)),
     release: (handle) => keys.release(handle),
+    onForgotten: (listener) => keys.onForgotten(listener),
     exportToWorker: (handle, algorithm) => keys.export(handle, algorithm),
     makeMac: (handle, algorithm, bytes, done) => {
       const mac = keys.mac(handle, algorithm, bytes)
@@ -109,6 +110,7 @@ export class SoftwareKeys {
   readonly #onRefused: (refusal: SecurityFault) => void
   readonly #held = new Map<KeyHandle, Held>()
   readonly #handles = new Map<string, KeyHandle>()
+  readonly #forgotten = new Set<(handle: KeyHandle) => void>()
   #lastHandle = 0
 
   constructor(options: SoftwareModuleOptions, random: RandomBytes) {
@@ -162,6 +164,13 @@ export class SoftwareKeys {
     this.#held.delete(handle)
     this.#handles.delete(held.name)
     this.#cache.drop(handle)
+    if (!held.derived) { for (const listener of this.#forgotten) listener(handle) }
+  }
+
+  /** Of keys that were ever given away, the listener hears when they are forgotten. */
+  onForgotten(listener: (handle: KeyHandle) => void): () => void {
+    this.#forgotten.add(listener)
+    return () => void this.#forgotten.delete(listener)
   }
 
   /** A copy, for a worker that makes and verifies MACs; other keys stay here. */

@@ -2,9 +2,10 @@
  * Working keys of terminals, as handles. They are durable and outlive connections and restarts
  * (rule 8): the journal's blocks are installed when a terminal is first heard, and a new download
  * replaces them. What must hold: after a rotation the old keys are accepted for a grace, because
- * the answer that carried the new ones may have been lost, and never after it.
+ * the answer that carried the new ones may have been lost, and never after it: then they are gone.
  */
 
+import type { TimersShape } from "../actor/timers.ts"
 import type { KeyHandle, TerminalId } from "../domain/brand.ts"
 import type { JournalShape, TerminalState } from "../domain/ports/journal.ts"
 import type { SecurityModuleShape } from "../domain/ports/security-module.ts"
@@ -21,6 +22,7 @@ interface Entry {
   current: Keys
   previous: Keys | undefined
   graceEndsMs: number
+  graceEnd: ReturnType<TimersShape["after"]> | undefined
 }
 
 export type StoredKeys = TerminalState["keys"]
@@ -38,6 +40,7 @@ export class Keyring {
   readonly #security: SecurityModuleShape
   readonly #seed: (terminal: TerminalId) => StoredKeys | undefined
   readonly #graceMs: number
+  readonly #after: TimersShape["after"]
   /** One entry a terminal of the estate that has been heard. */
   readonly #entries = new Map<TerminalId, Entry>()
 
@@ -45,12 +48,14 @@ export class Keyring {
     journal: JournalShape,
     security: SecurityModuleShape,
     seed: (terminal: TerminalId) => StoredKeys | undefined,
-    graceMs: number
+    graceMs: number,
+    after: TimersShape["after"]
   ) {
     this.#journal = journal
     this.#security = security
     this.#seed = seed
     this.#graceMs = graceMs
+    this.#after = after
   }
 
   /** The terminal's current MAC key; undefined: it has none yet, or its block is not ours. */
@@ -83,9 +88,10 @@ export class Keyring {
     const entry = this.#entry(terminal)
     const fresh = this.#install(keys)
     if (fresh.mac === entry.current.mac) return
-    this.#release(entry.previous)
+    this.#endGrace(entry)
     entry.previous = entry.current
     entry.graceEndsMs = nowMs + this.#graceMs
+    entry.graceEnd = this.#after(this.#graceMs, () => this.#endGrace(entry))
     entry.current = fresh
   }
 
@@ -94,7 +100,8 @@ export class Keyring {
     if (entry === undefined) {
       const stored = this.state(terminal).keys
       const keys = stored.mac === undefined ? this.#seed(terminal) : stored
-      entry = { current: this.#install(keys ?? {}), previous: undefined, graceEndsMs: 0 }
+      const current = this.#install(keys ?? {})
+      entry = { current, previous: undefined, graceEndsMs: 0, graceEnd: undefined }
       this.#entries.set(terminal, entry)
     }
     return entry
@@ -102,11 +109,14 @@ export class Keyring {
 
   #previous(terminal: TerminalId, nowMs: number): Keys | undefined {
     const entry = this.#entry(terminal)
-    if (entry.previous !== undefined && nowMs >= entry.graceEndsMs) {
-      this.#release(entry.previous)
-      entry.previous = undefined
-    }
+    if (nowMs >= entry.graceEndsMs) this.#endGrace(entry)
     return entry.previous
+  }
+
+  #endGrace(entry: Entry): void {
+    entry.graceEnd?.cancel()
+    this.#release(entry.previous)
+    entry.graceEnd = entry.previous = undefined
   }
 
   #install({ mac, pin }: StoredKeys): Keys {

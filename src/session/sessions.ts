@@ -80,7 +80,8 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
     journal,
     security,
     hooks.seedKeys ?? (() => undefined),
-    settings.keyGraceMs
+    settings.keyGraceMs,
+    timers.after
   )
   const reading = yield* Effect.acquireRelease(
     Effect.sync(() => new ReadingRoom(codec, journal, timers)),

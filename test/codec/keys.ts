@@ -9,6 +9,8 @@ import { isFault } from "../../src/security/security-fault.ts"
 
 export interface TestModule extends SecurityModuleShape {
   readonly exports: Array<KeyHandle>
+  /** The bytes that were given away, to see what becomes of them. */
+  readonly copies: Array<Uint8Array>
   /** Answers of the module that wait, when it is slow. */
   readonly waiting: Array<() => void>
   slow: boolean
@@ -22,19 +24,30 @@ export function testModule(
   const cache = new CipherCache()
   for (const [index, key] of keys.entries()) cache.put(index + 1 as KeyHandle, key)
   const exports: Array<KeyHandle> = []
+  const copies: Array<Uint8Array> = []
   const waiting: Array<() => void> = []
+  const listeners = new Set<(handle: KeyHandle) => void>()
   const module: TestModule = {
     place: kept.size > 0 ? "hsm" : "software",
     exports,
+    copies,
     waiting,
     slow: false,
     install: () => "key-missing",
     derive: () => "key-missing",
-    release: () => {},
+    release: (handle) => {
+      for (const listener of listeners) listener(handle)
+    },
+    onForgotten: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     exportToWorker: (handle) => {
       const key = kept.has(handle) ? undefined : keys[handle - 1]
-      if (key !== undefined) exports.push(handle)
-      return key === undefined ? undefined : Uint8Array.from(key)
+      if (key === undefined) return undefined
+      exports.push(handle)
+      copies.push(Uint8Array.from(key))
+      return copies.at(-1)
     },
     makeMac: (handle, algorithm, bytes, done) => {
       const mac = makeMac(cache, handle, algorithm, bytes)

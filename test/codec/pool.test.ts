@@ -262,6 +262,28 @@ describe("the pool", () => {
     expect(given.filter((key) => key === keyC).length).toBeLessThanOrEqual(3)
   })
 
+  it("lets no thread keep a key that was released, and keeps no copy of one that went over", async () => {
+    const workerFile = new URL("./telling-worker.ts", import.meta.url)
+    const channel = new BroadcastChannel("pointsman-telling-worker")
+    const at = await opened({ workerFile })
+    const forgotten = new Promise<unknown>((resolve) => {
+      channel.addEventListener("message", ({ data }) => {
+        const { drops } = data as { drops: ReadonlyArray<KeyHandle> }
+        if (drops.length > 0) resolve(drops)
+      })
+    })
+    await decodeAll(at, times(enough, () => [cup, saleC(), keyC] as const))
+    expect(at.module.copies).toEqual([new Uint8Array(keys[1]!.length)])
+    // Nothing more is to be done, and still the thread hears of it.
+    at.module.release(keyC)
+    expect(await forgotten).toEqual([keyC])
+    channel.close()
+    expect(at.counts.pool).toBe(enough)
+    const again = await decodeAll(at, times(enough, () => [cup, saleC(), keyC] as const))
+    expect(again[0]).toMatch(/^right/)
+    expect(at.module.exports).toEqual([keyC, keyC])
+  })
+
   it("gives results that outlive their batch", async () => {
     const kept: Array<Decoded> = []
     await new Promise<void>((resolve) => {

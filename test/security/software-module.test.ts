@@ -85,6 +85,25 @@ describe("handles", () => {
     expect(one.install(bytes, "mac")).not.toBe(first)
   })
 
+  it("are told of when their last holder lets go, but those of one DUKPT transaction", () => {
+    const one = module()
+    const forgotten: Array<KeyHandle> = []
+    const end = one.onForgotten((handle) => forgotten.push(handle))
+    const bytes = block("mac", hex("C1A4AE89BAEAB029"))
+    const handle = one.install(bytes, "mac") as KeyHandle
+    one.install(bytes, "mac")
+    one.release(handle)
+    expect(forgotten).toEqual([])
+    one.release(handle)
+    one.release(handle)
+    const serial = hex("FFFF9876543210E00001")
+    one.release(one.derive("bdk-demo-tdes", serial, "mac-request") as KeyHandle)
+    expect(forgotten).toEqual([handle])
+    end()
+    one.release(one.install(bytes, "mac") as KeyHandle)
+    expect(forgotten).toEqual([handle])
+  })
+
   it("are bounded", () => {
     const seen: Array<string> = []
     const one = module({ maxKeys: 2, seen })

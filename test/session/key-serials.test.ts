@@ -26,6 +26,7 @@ const security = Layer.succeed(SecurityModule, {
   install: () => "key-missing",
   derive: (_, __, use) => (use === "mac-request" ? 501 : 502) as KeyHandle,
   release: () => {},
+  onForgotten: () => () => {},
   exportToWorker: () => undefined,
   makeMac: (_, __, ___, done) => done(undefined),
   translatePin: (_, done) => done("pin-refused"),

@@ -71,6 +71,7 @@ describe("the keys that DUKPT derives", () => {
         return handle as KeyHandle
       },
       release: (handle) => void held.splice(held.indexOf(handle), 1),
+      onForgotten: () => () => {},
       exportToWorker: () => undefined,
       makeMac: (_, __, ___, done) => done(undefined),
       translatePin: (_, done) => done("pin-refused"),

@@ -129,6 +129,7 @@ const fakeSecurity = Layer.sync(SecurityModule, () => {
     install: (block) => Number(Buffer.from(block).toString().slice(1)) as KeyHandle,
     derive: () => "mac-wrong",
     release: () => {},
+    onForgotten: () => () => {},
     exportToWorker: () => undefined,
     makeMac: (handle, _, bytes, done) => done(fakeMac(handle, bytes)),
     translatePin: (_, done) => done("mac-wrong"),

@@ -79,8 +79,14 @@ export interface SecurityModuleShape {
   readonly derive: (baseKey: string, serial: Uint8Array, use: DukptUse) => KeyHandle | FailureCode
   readonly release: (handle: KeyHandle) => void
   /**
-   * The clear key of a software module, for a worker's cache only and for this algorithm; undefined
-   * from an HSM, for keys of one DUKPT transaction, and where the key's block forbids the use.
+   * Tells of each handle whose last holder released it: whoever was given its key forgets it. Keys
+   * that are given to nobody are passed over. Returns what ends the telling.
+   */
+  readonly onForgotten: (listener: (handle: KeyHandle) => void) => () => void
+  /**
+   * The clear key of a software module, for a worker's cache only and for this algorithm, in bytes
+   * that the caller overwrites; undefined from an HSM, for keys of one DUKPT transaction, and where
+   * the key's block forbids the use.
    */
   readonly exportToWorker: (handle: KeyHandle, algorithm: MacAlgorithm) => Uint8Array | undefined
   /** 8 bytes (or fewer, as the algorithm says) over `bytes`; undefined when the module failed. */

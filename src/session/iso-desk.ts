@@ -16,7 +16,7 @@ import type { SessionHouseShape } from "./house.ts"
 import type { IsoSession } from "./iso-session.ts"
 import type { Standing } from "./key-serials.ts"
 import { Management } from "./management.ts"
-import { derivationOf, hasPin, pinUnder } from "./message-keys.ts"
+import { type Derivation, derivationOf, hasPin, pinUnder } from "./message-keys.ts"
 import { submissionOf } from "./submission.ts"
 
 /** Owed by whoever sends them: refusing one would only move the doubt. */
@@ -61,7 +61,8 @@ export class IsoDesk {
   take(session: IsoSession, spoken: Spoken, macRight: boolean): void {
     const { kind, profile } = spoken
     this.#house.hooks.meter.received(session.listener, kind)
-    const unfit = profile.baseKey === undefined ? undefined : this.#judge(spoken, macRight)
+    const derivation = profile.baseKey === undefined ? undefined : derivationOf(spoken)
+    const unfit = derivation && this.#judge(spoken, derivation, macRight)
     if (unfit !== undefined) {
       session.audit(unfit, spoken.message)
       session.refuse(spoken, unfit)
@@ -74,6 +75,10 @@ export class IsoDesk {
       session.refuse(spoken, stranger)
       return
     }
+    // Who must sign on first asks the same again.
+    if (derivation !== undefined && macRight) {
+      this.#house.serials.believe(profile.terminal, derivation)
+    }
     if (managementKinds.has(kind)) {
       if (profile.kinds.has(kind)) this.#management.take(session, spoken, binding)
       else session.refuse(spoken, "kind-forbidden")
@@ -82,21 +87,20 @@ export class IsoDesk {
     this.#submit(session, spoken, binding, macRight)
   }
 
-  /** The reason why a message under DUKPT is not taken; a right one uses its counter up. */
-  #judge(spoken: Spoken, macRight: boolean): SerialFailure | undefined {
-    const { kind, message, profile: { terminal } } = spoken
-    const derivation = derivationOf(spoken)
-    if (derivation === undefined) return undefined
-    const { serials } = this.#house
-    if (macRight) {
-      const standing = serials.believe(terminal, derivation)
-      // Nothing came after it: it may be a repeat of what the switch answers itself.
-      if (standing === "latest" && managementKinds.has(kind)) return undefined
-      return this.#refusal(spoken, standing, true)
-    }
+  /** The reason why a message under DUKPT is not taken. */
+  #judge(
+    spoken: Spoken,
+    derivation: Derivation,
+    macRight: boolean
+  ): SerialFailure | undefined {
+    const { kind, message, profile } = spoken
+    const isManagement = managementKinds.has(kind)
     // Without a MAC the PIN has to prove the number, and what has neither is not under it.
-    if (managementKinds.has(kind) || !hasPin(message)) return undefined
-    return this.#refusal(spoken, serials.standing(terminal, derivation), true)
+    if (!macRight && (isManagement || !hasPin(message))) return undefined
+    const standing = this.#house.serials.standing(profile.terminal, derivation)
+    // Nothing came after it: it may be a repeat of what the switch answers itself.
+    if (isManagement && standing === "latest") return undefined
+    return this.#refusal(spoken, standing, true)
   }
 
   /**

@@ -10,7 +10,7 @@ import { SecurityModule } from "../../src/domain/ports/security-module.ts"
 import { Transactions, type TransactionsShape } from "../../src/domain/ports/transactions.ts"
 import type { Fields } from "../upstream/fake-dialect.ts"
 import type { Caller } from "./caller.ts"
-import { echo, reversal, sale } from "./messages.ts"
+import { echo, reversal, sale, signOn } from "./messages.ts"
 import { Place, type PlaceOptions, profile } from "./place.ts"
 
 const block = "0011223344556677"
@@ -74,6 +74,12 @@ describe("a counter under DUKPT", () => {
     expect(told(sold(1, 1))).toBe("00")
     expect(told(sold(2, 1_000_000, { 64: "mac-7" }))).toBe("A0")
     expect([told(sold(3, 2)), told(sold(4, 3))]).toEqual(["00", "00"])
+  })
+
+  it("is not used up by a question that must wait for a sign-on", () => {
+    const { told } = opened({ profiles: [{ ...byMac, identity: "sign-on" }] })
+    expect([told(sold(1, 1)), told(signOn("T0000001"))]).toEqual(["77", "00"])
+    expect([told(sold(1, 1)), told(sold(1, 1))]).toEqual(["00", "94"])
   })
 
   it("takes no terminal over: who plays a recording from elsewhere proves nothing", () => {
@@ -180,7 +186,7 @@ describe("without a MAC the PIN proves the serial number", () => {
 
   function signedOn() {
     const here = opened({ profiles: [byPin] })
-    here.told({ mti: "0800", 11: "000001", 41: "T0000001", 70: "001" })
+    here.told(signOn("T0000001"))
     return here
   }
 

@@ -42,6 +42,32 @@ describe("a sale with a PIN", () => {
     }
   )
 
+  it("proves its serial number once, when it was translated, or is refused by name", () => {
+    const one = stage()
+    const asked: Array<string> = []
+    const proved = (failure?: FailureCode) => () => {
+      asked.push(`after ${one.records.length}`)
+      return failure
+    }
+    one.ask(one.sale({ proved: proved() }))
+    one.upstreams.secured[0]!("pin-refused")
+    one.ask(one.sale({ proved: proved() }))
+    expect(asked).toEqual([])
+    one.upstreams.secured[1]!()
+    expect(asked).toHaveLength(1)
+    one.journal.sync()
+    one.upstreams.translating.add("b")
+    one.last.end({ _tag: "unwritten" })
+    one.upstreams.secured[2]!()
+    one.journal.sync()
+    expect([one.last.upstream, one.last.written, asked.length]).toEqual(["b", true, 1])
+    const refused = one.ask(one.sale({ proved: proved("serial-used") }))
+    one.upstreams.secured[3]!()
+    one.journal.sync()
+    expect(refused.verdict?.failure).toBe("serial-used")
+    expect(one.last).toMatchObject({ released: true, written: false })
+  })
+
   it("that its terminal takes back meanwhile never leaves, and nothing is owed", () => {
     const one = stage()
     const submission = one.sale()

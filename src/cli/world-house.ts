@@ -16,12 +16,14 @@ import { Observatory } from "../observe/observatory.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
+import { unamended } from "../simulate/world/house.ts"
 import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
 import type { Tongues, WalletTongue } from "../simulate/world/residents.ts"
 import { switchLayer } from "../switch.ts"
-import { breakerHand, putInForce, startLine } from "../switch/production.ts"
+import { startLine } from "../switch/production.ts"
 import { makeWorldDatabase } from "./world-database.ts"
 import { makeWorldDisk } from "./world-disk.ts"
+import { amended, operatorHands } from "./world-operator.ts"
 import type { Variants } from "./world-variants.ts"
 import { lookInside } from "./world-view.ts"
 
@@ -36,6 +38,7 @@ export function makeWorldHouse(
   const disk = makeWorldDisk(database.knowsNode)
   const log: Array<string> = []
   const trap: Trap = { next: undefined }
+  let file = unamended
   const boot = Effect.fnUntraced(function*(machine: WorldMachine) {
     const time = Time.of(machine.time)
     const observatory = silentObservatory(machine, story === undefined ? undefined : log)
@@ -45,8 +48,9 @@ export function makeWorldHouse(
       Context.add(Http, Http.of(machine.http)),
       Context.add(Observatory, observatory)
     )
-    let current = { ...loaded, terminals: machine.terminals }
-    const layer = switchLayer({ ...loaded, terminals: machine.terminals }, { store, accounts }, {
+    const usual = { ...loaded, terminals: machine.terminals }
+    const amendment = file
+    const layer = switchLayer(amended(usual, amendment), { store, accounts }, {
       codec: trapped(
         trap,
         inPlaceCodecLayer({ accounts: (name) => accounts.notifications.get(name) })
@@ -55,23 +59,17 @@ export function makeWorldHouse(
       onJournalFailed: () => machine.exit("journal failed")
     }).pipe(Layer.provide(disk.layer), Layer.provide(Layer.succeedContext(ground)))
     const built = yield* Layer.build(layer)
-    const reload = (number: number): string | undefined => {
-      const after = story?.variants.get(number)
-      if (after === undefined || !("config" in after)) return after?.join("; ") ?? "no such variant"
-      const next = { ...after, terminals: machine.terminals }
-      const { refused } = Effect.runSync(Effect.provide(putInForce(current, next), built))
-      if (refused.length > 0) return refused.join("; ")
-      current = next
-      return undefined
-    }
-    const force = yield* Effect.provide(breakerHand, built)
-    return yield* Effect.provide(lookInside(observatory.metrics, { force, reload }), built)
+    const hands = yield* Effect.provide(operatorHands(usual, amendment, () => file, story), built)
+    return yield* Effect.provide(lookInside(observatory.metrics, hands), built)
   }, (effect, machine) =>
     effect.pipe(
       Effect.mapError((failure) => new Error(startLine(failure))),
       Effect.provide(Logger.layer([defectLogger(machine)]))
     ))
   return {
+    amend: (next) => {
+      file = next
+    },
     boot,
     disk: disk.hand,
     database: database.hand,

@@ -7,11 +7,12 @@ import { Upstreams } from "../domain/ports/upstream.ts"
 import type { Metrics } from "../observe/metrics.ts"
 import { SessionsView } from "../session/sessions-view.ts"
 import type { RunningSwitch } from "../simulate/world/house.ts"
+import type { OperatorHands } from "./world-operator.ts"
 
 /** What people do to it is handed in. */
 export const lookInside = Effect.fnUntraced(function*(
   metrics: Metrics,
-  hands: Pick<RunningSwitch, "force" | "reload">
+  hands: OperatorHands
 ) {
   const journal = yield* Journal
   const transactions = yield* Transactions

@@ -9,8 +9,9 @@ import type { TimersShape } from "../actor/timers.ts"
 import type { Kind } from "../domain/kind.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
-import type { Deframer, Framing } from "../frame/framing.ts"
+import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
+import { Line } from "./acquirer-line.ts"
 import { lastFour, type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
 import type { Issuer } from "./issuer.ts"
 import type { MacKey } from "./mac-key.ts"
@@ -154,6 +155,10 @@ export class Acquirer {
     this.temper = options.temper
   }
 
+  get name(): string {
+    return this.#options.name
+  }
+
   get connections(): number {
     return this.#lines.size
   }
@@ -193,11 +198,12 @@ export class Acquirer {
     const form = dialect.form(kind)
     const path = dialect.pathOf("stan")
     if (form === undefined || path === undefined) return
-    const body = dialect.build(form.mti, {
-      ...form.values,
-      [path]: String(++this.#asked).padStart(6, "0")
-    })
-    for (const line of this.#lines) line.send(framing.requestHeader(), body)
+    const stan = String(++this.#asked).padStart(6, "0")
+    const body = dialect.build(form.mti, { ...form.values, [path]: stan })
+    for (const line of this.#lines) {
+      if (kind !== "echo") line.partsAt(kind === "sign-off" ? stan : undefined)
+      line.send(framing.requestHeader(), body)
+    }
   }
 
   /** One connection stands and is not read any more; false: there is none. */
@@ -221,7 +227,11 @@ export class Acquirer {
     }
     if (dialect.isResponse(message)) {
       this.counts.heard++
+      line.heard(message.role("stan"))
       return
+    }
+    if (line.hasParted && !isManagement(message)) {
+      this.#options.onWrong?.(`${this.#options.name} was asked after its sign-off was taken (I9)`)
     }
     const { mac } = this.#options
     if (mac !== undefined && !isManagement(message) && !mac.isRight(message)) {
@@ -457,44 +467,4 @@ function half(amount: string | undefined): number {
 
 function isManagement({ mti }: Message): boolean {
   return mti.charAt(1) === "8"
-}
-
-/** One connection of the switch. */
-export class Line implements ConnectionHandler {
-  readonly connection: Connection
-  readonly #deframer: Deframer
-  readonly #acquirer: Acquirer
-  closed = false
-
-  constructor(connection: Connection, deframer: Deframer, acquirer: Acquirer) {
-    this.connection = connection
-    this.#deframer = deframer
-    this.#acquirer = acquirer
-  }
-
-  send(header: Uint8Array, body: Uint8Array): void {
-    const frame = this.#acquirer.frame(header, body)
-    if (frame !== undefined) this.connection.write(frame)
-  }
-
-  onData(chunk: Buffer): void {
-    const lost = this.#deframer.push(chunk, {
-      onFrame: (header, body) => this.#acquirer.take(this, header, body),
-      onKeepAlive: (reply) => {
-        if (reply !== undefined) this.connection.write(reply)
-      }
-    })
-    if (lost !== undefined) this.connection.destroy()
-  }
-
-  onDrain(): void {}
-
-  onEnd(): void {
-    this.connection.end()
-  }
-
-  onClose(): void {
-    this.closed = true
-    this.#acquirer.gone(this)
-  }
 }

@@ -40,7 +40,7 @@ export type SwitchRecord =
     | "original"
     | "times"
   >
-  & Partial<Pick<TransactionRecord, "day">>
+  & Partial<Pick<TransactionRecord, "configVersion" | "day" | "route">>
 
 export interface Books {
   readonly terminals: Iterable<TerminalEntry>

@@ -19,6 +19,10 @@ export interface TerminalHabits {
   readonly awayMs: number
   /** Per question: sends it twice, on the same connection. */
   readonly stutter: number
+  /** Per question: sends it on a second connection too, at the same moment (N10). */
+  readonly twoLines: number
+  /** Per question: says on its side that nothing more will come, and waits for the answer (N3). */
+  readonly halfClose: number
   /** Per question: reads nothing for `awayMs`, and then what has come meanwhile. */
   readonly slowRead: number
   /** Per question: the customer walks off, and it is reversed before its answer can be there. */
@@ -45,6 +49,8 @@ export const calmHabits: TerminalHabits = {
   powerCut: 0,
   awayMs: 5_000,
   stutter: 0,
+  twoLines: 0,
+  halfClose: 0,
   slowRead: 0,
   pollMs: 0,
   walkOff: 0,

@@ -9,6 +9,16 @@ import type { TerminalBook } from "./book.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalSecurity } from "./terminal-keys.ts"
 
+export type TerminalState =
+  | "off"
+  | "connecting"
+  | "signing-on"
+  | "ready"
+  | "asking"
+  | "reversing"
+  | "closing"
+  | "polling"
+
 export interface TerminalOptions {
   readonly terminal: string
   readonly merchant: string

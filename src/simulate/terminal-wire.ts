@@ -2,7 +2,31 @@
 
 import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
+import type { TerminalOptions } from "./terminal-options.ts"
 import type { Terminal } from "./terminal.ts"
+
+const connectTimeoutMs = 5_000
+
+/** Opens a connection of the terminal's; the function that is returned gives it up. */
+export function dial(
+  { host, localAddress, port, tls, transport }: TerminalOptions,
+  terminal: Terminal,
+  connected: (wire: Wire) => void,
+  failed: () => void
+): () => void {
+  const options = {
+    host,
+    port,
+    timeoutMs: connectTimeoutMs,
+    ...(tls === undefined ? {} : { tls }),
+    ...(localAddress === undefined ? {} : { localAddress })
+  }
+  return transport.connect(options, (connection) => {
+    const wire = new Wire(connection, terminal)
+    connected(wire)
+    return wire
+  }, failed)
+}
 
 /** One connection of the terminal. */
 export class Wire implements ConnectionHandler {
@@ -11,6 +35,8 @@ export class Wire implements ConnectionHandler {
   readonly #terminal: Terminal
   /** The last STAN that was used when the terminal turned away; undefined: it has not. */
   #turnedAt: number | undefined
+  /** What was asked before our side was closed. */
+  #lastStan: string | undefined
 
   constructor(connection: Connection, terminal: Terminal) {
     this.connection = connection
@@ -21,6 +47,12 @@ export class Wire implements ConnectionHandler {
   /** The terminal has turned away; the connection stays until the other side ends it. */
   forget(lastStan: number): void {
     this.#turnedAt = lastStan
+  }
+
+  /** Says nothing more; the answer to this is still to come. */
+  halfClose(stan: string): void {
+    this.#lastStan = stan
+    this.connection.end()
   }
 
   onData(chunk: Buffer): void {
@@ -42,7 +74,8 @@ export class Wire implements ConnectionHandler {
     this.connection.end()
   }
 
-  onClose(): void {
-    if (this.#turnedAt === undefined) this.#terminal.lost(this)
+  onClose(how: "ended" | "reset" | "failed"): void {
+    if (this.#turnedAt !== undefined) return
+    this.#terminal.lost(this, how === "ended" ? this.#lastStan : undefined)
   }
 }

@@ -17,7 +17,7 @@ import type { Dialect, Message } from "../iso8583/message.ts"
 import { issuerDeclines, type TerminalEntry } from "./book.ts"
 import { PushEar } from "./push-ear.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
-import type { TerminalOptions } from "./terminal-options.ts"
+import type { TerminalOptions, TerminalState } from "./terminal-options.ts"
 import {
   heardIn,
   type Question,
@@ -25,19 +25,8 @@ import {
   type TerminalKind,
   TerminalSpeech
 } from "./terminal-speech.ts"
-import { Wire } from "./terminal-wire.ts"
+import { dial, type Wire } from "./terminal-wire.ts"
 
-export type TerminalState =
-  | "off"
-  | "connecting"
-  | "signing-on"
-  | "ready"
-  | "asking"
-  | "reversing"
-  | "closing"
-  | "polling"
-
-const connectTimeoutMs = 5_000
 const reconnectMs = 1_000
 const maxFrameBytes = 8_192
 const heardBodies = 4
@@ -128,6 +117,28 @@ export class Terminal {
     if (this.#open !== undefined) this.#send(this.#open.question.body)
   }
 
+  /** Says nothing more on its connection, where it still waits for an answer. */
+  halfClose(): void {
+    if (this.#open !== undefined) this.#wire?.halfClose(this.#open.entry.stan)
+  }
+
+  /** Sends what is open once more, at once, on a second connection, which is its own from then. */
+  askTwice(): void {
+    const { keys, time } = this.#options
+    const open = this.#open
+    this.#dial((wire) =>
+      time.defer(() => {
+        if (open === undefined || this.#open !== open || this.state !== "asking") {
+          return wire.connection.destroy()
+        }
+        this.#wire?.forget(this.#speech.stan)
+        this.#wire = wire
+        // Where there are keys the MAC proves who asks: another sign-on would change them.
+        if (keys === undefined) this.#send(this.#speech.signOn())
+        this.#send(open.question.body)
+      }), () => {})
+  }
+
   /** The old connection stays open beside the new one until the switch ends it. */
   takeOver(): void {
     const old = this.#wire
@@ -178,30 +189,21 @@ export class Terminal {
   }
 
   #connect(): void {
-    const { host, localAddress, port, tls, transport } = this.#options
     this.state = "connecting"
     this.#wait(undefined)
-    this.#giveUpConnect = transport.connect(
-      {
-        host,
-        port,
-        timeoutMs: connectTimeoutMs,
-        ...(tls === undefined ? {} : { tls }),
-        ...(localAddress === undefined ? {} : { localAddress })
-      },
-      (connection) => {
-        this.#giveUpConnect = undefined
-        const wire = new Wire(connection, this)
-        this.#wire = wire
-        // The connection is not ours to write to before this call has returned.
-        this.#options.time.defer(() => this.#connected(wire))
-        return wire
-      },
-      () => {
-        this.#giveUpConnect = undefined
-        this.#after(this.#jittered(reconnectMs), () => this.#connect())
-      }
-    )
+    this.#giveUpConnect = this.#dial((wire) => {
+      this.#giveUpConnect = undefined
+      this.#wire = wire
+      // The connection is not ours to write to before this call has returned.
+      this.#options.time.defer(() => this.#connected(wire))
+    }, () => {
+      this.#giveUpConnect = undefined
+      this.#after(this.#jittered(reconnectMs), () => this.#connect())
+    })
+  }
+
+  #dial(connected: (wire: Wire) => void, failed: () => void): () => void {
+    return dial(this.#options, this, connected, failed)
   }
 
   #jittered(delayMs: number): number {
@@ -306,6 +308,8 @@ export class Terminal {
     const isWrong = hasMac && random.next() < habits.wrongMac
     this.#send(isWrong ? spoilt(question.body) : question.body)
     if (random.next() < habits.stutter) this.#send(question.body)
+    if (habits.twoLines > 0 && random.next() < habits.twoLines) this.askTwice()
+    if (habits.halfClose > 0 && random.next() < habits.halfClose) this.halfClose()
     if (habits.slowRead > 0 && random.next() < habits.slowRead) this.#readSlowly()
     if (random.next() < habits.powerCut) {
       this.#after(this.#soon(), () => this.cutPower(this.#jittered(habits.awayMs)))
@@ -478,8 +482,12 @@ export class Terminal {
     if (stan > lastStan) this.#options.onWrong?.(`the answer to ${stan} on its older session`)
   }
 
-  lost(wire: Wire): void {
+  /** `owed`: what it had asked last when it half-closed, and the switch ended in good order. */
+  lost(wire: Wire, owed: string | undefined): void {
     if (wire !== this.#wire) return
+    if (this.state === "asking" && this.#open?.entry.stan === owed) {
+      this.#options.onWrong?.(`a good end before the answer to ${owed}`)
+    }
     this.#wire = undefined
     this.state = "off"
     this.#after(this.#jittered(reconnectMs), () => this.#connect())

@@ -202,8 +202,8 @@ const reloadFrom = (path: string) =>
     return report
   })
 
-/** The operator's hand on the upstreams' breakers. */
-export const breakerHand = Effect.map(UpstreamControl, ({ force }) => force)
+/** The operator's hands on the upstreams. */
+export const upstreamHands = Effect.map(UpstreamControl, (hands) => hands)
 
 /** A configuration takes the place of another, whole, or what needs a restart is named. */
 export const putInForce = Effect.fnUntraced(

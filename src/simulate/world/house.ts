@@ -26,6 +26,26 @@ export interface WorldMachine {
   readonly defect: (what: string) => void
 }
 
+/** What an operator writes into the file while the world runs. */
+export interface Amendment {
+  /** One route takes all cards to this upstream alone, in the place of those that there were. */
+  readonly pinned: string | undefined
+  readonly blocked: ReadonlySet<string>
+}
+
+/** The name of that route. */
+export const pinnedRoute = "pinned"
+
+export const unamended: Amendment = { pinned: undefined, blocked: new Set() }
+
+/** The configuration in force, as far as it can change. */
+export interface InForce {
+  readonly version: number
+  readonly amendment: Amendment
+  /** Names of its routes. */
+  readonly routes: ReadonlySet<string>
+}
+
 /** A switch that has started: the books and the counters that the judge reads. */
 export interface RunningSwitch {
   readonly inFlight: () => number
@@ -43,6 +63,11 @@ export interface RunningSwitch {
   readonly count: (metric: string, labels: ReadonlyArray<string>) => number
   /** Puts the configuration in force that the house knows by this number; or why it is refused. */
   readonly reload: (variant: number) => string | undefined
+  readonly inForce: () => InForce
+  /** Puts the file as it now stands in force; or why it is refused. */
+  readonly reread: () => string | undefined
+  /** Takes all links of an upstream out of service gently, or lets them back. */
+  readonly hold: (upstream: string, held: boolean) => void
   /** Announcements that their terminals have not acknowledged. */
   readonly pushesPending: () => number
 }
@@ -88,6 +113,8 @@ export interface WorldDatabase {
 }
 
 export interface WorldHouse {
+  /** The file says this from now on: to the next start, and to whoever reads it again. */
+  readonly amend: (amendment: Amendment) => void
   readonly boot: (machine: WorldMachine) => Effect.Effect<RunningSwitch, unknown, Scope.Scope>
   readonly disk: WorldDisk
   readonly database: WorldDatabase

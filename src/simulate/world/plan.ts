@@ -16,7 +16,7 @@ import { calm, type Weather } from "./network.ts"
 import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 9
+export const worldVersion = 10
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_890_000_000_000
@@ -53,6 +53,10 @@ export interface WorldPlan {
   readonly partitionEveryMs: number
   readonly wallStepEveryMs: number
   readonly stallEveryMs: number
+  /** An upstream signs off; an operator drains one; an operator changes routes and terminals. */
+  readonly signOffEveryMs: number
+  readonly drainEveryMs: number
+  readonly reloadEveryMs: number
   /** How long what was taken away stays away, on average. */
   readonly awayMs: number
   readonly diskSlowMs: number
@@ -91,6 +95,9 @@ export const calmPlan: WorldPlan = {
   partitionEveryMs: 0,
   wallStepEveryMs: 0,
   stallEveryMs: 0,
+  signOffEveryMs: 0,
+  drainEveryMs: 0,
+  reloadEveryMs: 0,
   awayMs: 3_000,
   diskSlowMs: 0,
   rare: 0,
@@ -108,11 +115,15 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   // Luck of its own, so that whoever moves in changes nobody else's rates.
   const more = new Chance(seed, "more")
   const maybeMore = maybeOf(more)
+  const late = new Chance(seed, "late")
+  const maybeLate = maybeOf(late)
   const everyMs = (low: number, high: number): number => Math.round(maybe(low, high))
   const unionPayTerminals = chance.between(1, 6)
   const isoTerminals = chance.between(1, 6)
   const counters = more.happens(0.5) ? more.between(1, 3) : 0
   const terminals = unionPayTerminals + isoTerminals + counters
+  const habits = drawHabits(chance, maybe)
+  const weather = drawWeather(chance, maybe)
   return {
     version: worldVersion,
     seed,
@@ -123,11 +134,14 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     counters,
     questions: Math.max(1, Math.ceil(size.transactions / terminals)),
     habits: {
-      ...drawHabits(chance, maybe),
+      ...habits,
       ...drawMoreHabits(more, maybeMore),
-      walkOff: drawWalkOff(seed)
+      walkOff: drawWalkOff(seed),
+      twoLines: maybeLate(0.005, 0.1),
+      // A frame that stalls half way is given up, and then nothing is owed.
+      halfClose: weather.stall > 0 ? 0 : maybeLate(0.005, 0.1)
     },
-    weather: drawWeather(chance, maybe),
+    weather,
     tempers: [drawTemper(chance, maybe), drawTemper(chance, maybe)],
     wallet: drawWallet(more, maybeMore),
     counter: drawCounter(more, maybeMore),
@@ -145,12 +159,19 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     partitionEveryMs: everyMs(5_000, 60_000),
     wallStepEveryMs: everyMs(20_000, 200_000),
     stallEveryMs: everyMs(5_000, 60_000),
+    signOffEveryMs: Math.round(maybeLate(5_000, 60_000)),
+    drainEveryMs: Math.round(maybeLate(10_000, 120_000)),
+    reloadEveryMs: Math.round(maybeLate(5_000, 60_000)),
     awayMs: chance.between(200, 20_000),
     diskSlowMs: Math.round(maybe(1, 200)),
     rare: maybe(0.001, 0.2),
-    stormMs: 3_600_000
+    stormMs: 3_600_000,
+    ...(late.happens(0.25) ? { epochMs: usualEpochMs - late.between(1_000, wrapWithinMs) } : {})
   }
 }
+
+/** So long before midnight (UTC) the numbers of a first start come to their end in the storm. */
+const wrapWithinMs = 150_000
 
 type Maybe = (low: number, high: number) => number
 

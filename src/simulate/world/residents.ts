@@ -108,7 +108,8 @@ export function profilesOf(
     merchant: merchantOf(terminal) as MerchantId,
     merchantName: "Shop",
     group: unionPay ? "cup" : "iso",
-    identity: "sign-on",
+    // Who asks on two connections proves on both of them who it is.
+    identity: unionPay && plan.habits.twoLines > 0 ? "mac" : "sign-on",
     category: "5411",
     macRequired: unionPay,
     window: 2,
@@ -181,7 +182,13 @@ export function settleTerminals(
       port: tongue.port,
       signsOn: true,
       keys,
-      habits: { ...plan.habits, mix, questions: plan.questions },
+      habits: {
+        ...plan.habits,
+        mix,
+        questions: plan.questions,
+        // What is shared has one connection, and nobody closes it alone.
+        ...(isShared ? { twoLines: 0, halfClose: 0 } : {})
+      },
       transport: isShared ? shared.port() : worldTransport(network, owner),
       time: worldTime(events, owner, residentWall(plan)),
       timers,

@@ -17,6 +17,7 @@ const terminalDeeds = [
   "takes over",
   "reconnects",
   "half-closes",
+  "asks on two connections",
   "stops reading",
   "loses power",
   "vanishes",

@@ -7,7 +7,7 @@ import { goodTemper } from "../acquirer.ts"
 import { goodWallet } from "../wallet.ts"
 import { calmCounter } from "./counter.ts"
 import { calm } from "./network.ts"
-import { calmPlan, type WorldPlan } from "./plan.ts"
+import { calmPlan, usualEpochMs, type WorldPlan } from "./plan.ts"
 import { calmPurse } from "./purse.ts"
 
 type Change = (plan: WorldPlan) => WorldPlan
@@ -36,6 +36,10 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, partitionEveryMs: 0 }),
   (plan) => ({ ...plan, wallStepEveryMs: 0 }),
   (plan) => ({ ...plan, stallEveryMs: 0 }),
+  (plan) => ({ ...plan, signOffEveryMs: 0 }),
+  (plan) => ({ ...plan, drainEveryMs: 0 }),
+  (plan) => ({ ...plan, reloadEveryMs: 0 }),
+  (plan) => ({ ...plan, epochMs: usualEpochMs }),
   (plan) => ({ ...plan, diskSlowMs: 0 }),
   (plan) => ({ ...plan, rare: 0 }),
   (plan) => ({ ...plan, habits: { ...plan.habits, churn: 0, takeover: 0, powerCut: 0 } }),
@@ -43,6 +47,7 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, habits: { ...plan.habits, slowRead: 0, wrongMac: 0, rotateMs: 0 } }),
   (plan) => ({ ...plan, habits: { ...plan.habits, closeAfter: calmPlan.habits.closeAfter } }),
   (plan) => ({ ...plan, habits: { ...plan.habits, stutter: 0, walkOff: 0, mix: { sale: 1 } } }),
+  (plan) => ({ ...plan, habits: { ...plan.habits, twoLines: 0, halfClose: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, split: 0, merge: 0, jitterMs: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, reset: 0, refuse: 0, vanish: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, deaf: 0, stall: 0 } }),

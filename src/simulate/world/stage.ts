@@ -203,7 +203,10 @@ export class Stage {
         terminal.walkOff()
         break
       case "half-closes":
-        connection?.end()
+        terminal.halfClose()
+        break
+      case "asks on two connections":
+        terminal.askTwice()
         break
       case "stops reading":
         connection?.pause()
@@ -363,9 +366,8 @@ export class Stage {
 
   #variant(number: number, step: Deed<"variant">): string | undefined {
     const { how, quietly, refusal, settings } = step
-    const { house, running } = this.#world
-    if (how === "reload" && running === undefined) return "the switch is not running"
-    const found = how === "reload" ? running!.reload(number) : house.check(number)
+    const world = this.#world
+    const found = how === "reload" ? world.reload(number) : world.house.check(number)
     if (refusal === undefined) return found
     if (found === undefined) return "it is taken"
     const told = settings.find(({ value = "" }) => value !== "" && found.includes(value))

@@ -8,7 +8,14 @@ import { goodTemper } from "../acquirer.ts"
 import { goodWallet, type Wallet } from "../wallet.ts"
 import type { Chance } from "./chance.ts"
 import { Incarnation, type WallClock, type WorldEvents } from "./events.ts"
-import type { DatabaseMood, WorldDatabase, WorldDisk } from "./house.ts"
+import {
+  type Amendment,
+  type DatabaseMood,
+  type RunningSwitch,
+  unamended,
+  type WorldDatabase,
+  type WorldDisk
+} from "./house.ts"
 import { calm, type Network } from "./network.ts"
 import type { WorldPlan } from "./plan.ts"
 
@@ -23,11 +30,18 @@ export type FaultKind =
   | "disk-fails"
   | "disk-full"
   | "fail-over"
+  | "sign-off"
+  | "drain"
+  | "reload"
 
 /** The switch as the torment sees it: something that can be ended and held. */
 export interface Victim {
   readonly end: (how: "kill" | "power-cut", awayMs: number) => void
   readonly incarnation: () => Incarnation | undefined
+  /** Undefined while it is away or starts. */
+  readonly running: () => RunningSwitch | undefined
+  /** An operator writes this into its configuration, and has it read. */
+  readonly amend: (amendment: Amendment) => void
 }
 
 export interface Tormented {
@@ -39,6 +53,8 @@ export interface Tormented {
   /** Of the acquirers, in their order, and of the wallet. */
   readonly upstreamPorts: ReadonlyArray<number>
   readonly wallet: Wallet
+  /** Names of everybody who may be blocked. */
+  readonly terminals: ReadonlyArray<string>
   readonly wall: WallClock
   readonly victim: Victim
 }
@@ -64,7 +80,10 @@ export class Torment {
     "disk-slow": 0,
     "disk-fails": 0,
     "disk-full": 0,
-    "fail-over": 0
+    "fail-over": 0,
+    "sign-off": 0,
+    drain: 0,
+    reload: 0
   }
   readonly #plan: WorldPlan
   readonly #chance: Chance
@@ -99,6 +118,9 @@ export class Torment {
     this.#every("disk-full", plan.diskFullEveryMs, (awayMs) => this.#fullDisk(awayMs))
     this.#every("fail-over", plan.failOverEveryMs, () => this.#failOver())
     this.#every("partition", plan.partitionEveryMs, (awayMs) => this.#partition(awayMs))
+    this.#every("sign-off", plan.signOffEveryMs, (awayMs) => this.#signOff(awayMs))
+    this.#every("drain", plan.drainEveryMs, (awayMs) => this.#drain(awayMs))
+    this.#every("reload", plan.reloadEveryMs, () => this.#reload())
     this.#every("wall-step", plan.wallStepEveryMs, () => {
       this.#world.wall.offsetMs += this.#chance.pick([-3_600_000, 3_600_000, -5_000, 5_000])
     })
@@ -112,7 +134,7 @@ export class Torment {
 
   /** The storm is over: everything that was taken away comes back, and nothing breaks any more. */
   end(): void {
-    const { acquirers, database, disk, network, wall, wallet } = this.#world
+    const { acquirers, database, disk, network, victim, wall, wallet } = this.#world
     this.#hand.alive = false
     network.weather = calm
     network.blocked.clear()
@@ -126,7 +148,9 @@ export class Torment {
     for (const acquirer of acquirers) {
       acquirer.temper = goodTemper
       acquirer.nextMoods.length = 0
+      victim.running()?.hold(acquirer.name, false)
     }
+    if (this.#plan.reloadEveryMs > 0) victim.amend(unamended)
   }
 
   #every(kind: FaultKind, meanMs: number, happen: (awayMs: number) => void): void {
@@ -163,6 +187,31 @@ export class Torment {
     const { disk, events } = this.#world
     disk.setFull(true)
     events.after(this.#hand, awayMs, () => disk.setFull(false))
+  }
+
+  /** An upstream takes its leave, and may be back before the switch has left it. */
+  #signOff(awayMs: number): void {
+    const { acquirers, events } = this.#world
+    const acquirer = this.#chance.pick(acquirers)
+    acquirer.manage("sign-off")
+    events.after(this.#hand, awayMs, () => acquirer.manage("sign-on"))
+  }
+
+  /** An operator takes an upstream out of service; a restart forgets that. */
+  #drain(awayMs: number): void {
+    const { acquirers, events, victim } = this.#world
+    const { name } = this.#chance.pick(acquirers)
+    victim.running()?.hold(name, true)
+    events.after(this.#hand, awayMs, () => victim.running()?.hold(name, false))
+  }
+
+  /** An operator sends all cards one way, or lets them go, and blocks some terminals. */
+  #reload(): void {
+    const { acquirers, terminals, victim } = this.#world
+    const chance = this.#chance
+    const pinned = chance.happens(0.5) ? chance.pick(acquirers).name : undefined
+    const blocked = Array.from({ length: chance.between(0, 2) }, () => chance.pick(terminals))
+    victim.amend({ pinned, blocked: new Set(blocked) })
   }
 
   /** One upstream cannot be reached, and what stood to it is cut or goes silent. */

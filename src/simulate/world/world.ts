@@ -18,7 +18,7 @@ import type { Wallet } from "../wallet.ts"
 import { Chance } from "./chance.ts"
 import { calmCounter, type Counter } from "./counter.ts"
 import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
-import type { RunningSwitch, WorldHouse } from "./house.ts"
+import { type Amendment, type RunningSwitch, unamended, type WorldHouse } from "./house.ts"
 import { Network, worldTransport } from "./network.ts"
 import { usualEpochMs, type WorldPlan } from "./plan.ts"
 import type { Purse } from "./purse.ts"
@@ -33,6 +33,7 @@ import {
 } from "./residents.ts"
 import { type FaultKind, Torment } from "./torment.ts"
 import { Trace } from "./trace.ts"
+import { Versions } from "./versions.ts"
 import { Web } from "./web.ts"
 
 /** Virtual time that a world may take to become quiet after the storm. */
@@ -80,6 +81,8 @@ export class World {
   readonly #web: Web
   readonly #tongues: Tongues
   readonly #torment: Torment
+  readonly #versions = new Versions()
+  #file = unamended
   readonly wall: WallClock
   /** Defects that are to happen, and whether the switch is to refuse its disk: by a story alone. */
   readonly expected = { defects: 0, refusals: false }
@@ -150,9 +153,12 @@ export class World {
       upstreamPorts: [...this.acquirerPorts, tongues.wallet.port],
       wallet: this.wallet,
       wall: this.wall,
+      terminals: [...this.terminals, ...this.counters].map(({ name }) => name),
       victim: {
+        amend: (amendment) => this.#amend(amendment),
         end: (how, awayMs) => this.end(how, awayMs),
-        incarnation: () => this.#switch?.incarnation
+        incarnation: () => this.#switch?.incarnation,
+        running: () => this.running
       }
     })
   }
@@ -290,7 +296,7 @@ export class World {
       Scope.provide(scope),
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          if (Exit.isSuccess(exit)) boot.running = exit.value
+          if (Exit.isSuccess(exit)) this.#booted(boot.running = exit.value)
           else if (incarnation.alive) {
             const why = Cause.pretty(exit.cause)
             if (this.expected.refusals) this.refusals.push(why)
@@ -302,6 +308,36 @@ export class World {
       onWorldTime(this.events, incarnation, this.wall)
     )
     Effect.runFork(program)
+  }
+
+  #booted(running: RunningSwitch): void {
+    const inForce = running.inForce()
+    this.#versions.note(inForce)
+    // It was written while the switch started.
+    if (inForce.amendment !== this.#file) this.#reread(running)
+  }
+
+  /** The operator writes the file, and has it read if somebody is there to read it. */
+  #amend(amendment: Amendment): void {
+    this.#file = amendment
+    this.house.amend(amendment)
+    const { running } = this
+    if (running !== undefined) this.#reread(running)
+  }
+
+  /** The configuration that a story knows by this number; or why it is refused. */
+  reload(variant: number): string | undefined {
+    const { running } = this
+    if (running === undefined) return "the switch is not running"
+    const refusal = running.reload(variant)
+    this.#versions.note(running.inForce())
+    return refusal
+  }
+
+  #reread(running: RunningSwitch): void {
+    const refusal = running.reread()
+    if (refusal !== undefined) this.#found("differs", `a reload is refused (I10): ${refusal}`)
+    this.#versions.note(running.inForce())
   }
 
   #nextPauseMs(): number {
@@ -385,6 +421,12 @@ export class World {
       }
     })
     this.#violations.push(...report.violations)
+    for (const record of running.records()) {
+      const fault = this.#versions.faultOf(record)
+      if (fault !== undefined) {
+        this.#found("differs", `${record.id}: ${fault} (I10)`, [recordLine(record)])
+      }
+    }
   }
 
   #found(kind: Violation["kind"], what: string, story: ReadonlyArray<string> = []): void {

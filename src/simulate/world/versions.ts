@@ -1,0 +1,34 @@
+/**
+ * Which configuration was in force under which version, as the operator of the world knows it. What
+ * must hold (I10): a transaction names the version that it was handled under; its route is one that
+ * this version has, and its terminal was not blocked by it.
+ */
+
+import type { SwitchRecord } from "../audit.ts"
+import { type InForce, pinnedRoute } from "./house.ts"
+
+export class Versions {
+  readonly #known = new Map<number, InForce>()
+
+  /** What a version is that was never durable is forgotten with it: then the next one has it. */
+  note(inForce: InForce): void {
+    this.#known.set(inForce.version, inForce)
+  }
+
+  /** What is wrong with it, in words; undefined: nothing. */
+  faultOf({ configVersion = 0, route, terminal, upstream }: SwitchRecord): string | undefined {
+    // Never routed; or paid at a code, and booked whatever is in force by then.
+    if (route === undefined) return undefined
+    const found = this.#known.get(configVersion)
+    if (found === undefined) return `handled under version ${configVersion}, which never was`
+    const { amendment: { blocked, pinned }, routes } = found
+    const under = `under version ${configVersion}`
+    if (blocked.has(terminal)) return `${terminal} is blocked ${under}`
+    // A follow-on goes where its original went.
+    if (route === "original") return undefined
+    if (!routes.has(route)) return `there is no route ${route} ${under}`
+    return route === pinnedRoute && upstream !== undefined && upstream !== pinned
+      ? `route ${route} leads to ${pinned} ${under}, and it went to ${upstream}`
+      : undefined
+  }
+}

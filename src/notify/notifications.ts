@@ -100,9 +100,18 @@ const listen = Effect.fnUntraced(
         options.meter.streamEnded(config.name, reason)
       }
     }
-    const { host, name, port, tls } = config
+    const { balancers, firstMessageMs, host, name, port, tls } = config
     yield* transport.listen(
-      { name, host, port, backlog: 128, ...(tls === undefined ? {} : { tls }) },
+      {
+        name,
+        host,
+        port,
+        backlog: 128,
+        handshakeTimeoutMs: firstMessageMs,
+        refused: (reason) => options.meter.streamEnded(name, reason),
+        ...(tls === undefined ? {} : { tls }),
+        ...(balancers === undefined ? {} : { proxy: { from: balancers } })
+      },
       (connection) => {
         if (own.size >= config.maxSessions) {
           options.meter.streamEnded(config.name, "too-many-sessions")

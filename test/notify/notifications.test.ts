@@ -12,6 +12,7 @@ import { Terminals } from "../../src/domain/ports/terminals.ts"
 import { Transactions } from "../../src/domain/ports/transactions.ts"
 import {
   type Connection,
+  type ListenOptions,
   Transport,
   type TransportShape
 } from "../../src/domain/ports/transport.ts"
@@ -28,9 +29,11 @@ async function stationOf(change: Partial<NotificationsOptions> = {}) {
   const ends: Array<string> = []
   const verdicts: Array<(verdict: NotificationVerdict) => void> = []
   const served: Array<string> = []
+  const listened: Array<ListenOptions> = []
   let accept: Parameters<TransportShape["listen"]>[1] = () => undefined
   const transport = {
-    listen: (_, accepts) => {
+    listen: (options, accepts) => {
+      listened.push(options)
       accept = accepts
       return Effect.succeed({ port: 1 })
     }
@@ -79,6 +82,7 @@ async function stationOf(change: Partial<NotificationsOptions> = {}) {
     ends,
     verdicts,
     served,
+    listened,
     scope,
     connect: () => {
       const caller = new Caller(1, "127.0.0.1:1")
@@ -142,4 +146,14 @@ it("takes as many streams as its listener says, and another when one has gone", 
     "streams draining",
     "streams draining"
   ])
+})
+
+it("lets nobody but its balancers in, and counts whom a handshake or they refuse", async () => {
+  const listeners = [{ ...streams, firstMessageMs: 700, balancers: ["10.0.0.1"] }]
+  const { ends, listened: [options], scope } = await stationOf({ listeners })
+  expect(options).toMatchObject({ proxy: { from: ["10.0.0.1"] }, handshakeTimeoutMs: 700 })
+  options?.refused?.("handshake-failed", "unknown")
+  options?.refused?.("address-refused", "10.0.0.2:1")
+  expect(ends).toEqual(["streams handshake-failed", "streams address-refused"])
+  await Effect.runPromise(Scope.close(scope, Exit.void))
 })

@@ -49,6 +49,9 @@ const reasonCodes: Readonly<Record<string, string>> = {
   operator: "06"
 }
 
+/** Invalid transaction, record not found: acceptance by hosts that never saw the original. */
+const unknownCodes: ReadonlySet<string> = new Set(["12", "25"])
+
 interface Chain {
   record: AdviceRecord
   timer: Timer | undefined
@@ -169,7 +172,8 @@ export class Lane {
       chain.last = ending.answer.response
       chain.record = { ...chain.record, lastResponse: chain.last }
       if (ending.answer.approved) {
-        this.#end(chain, { record: { ...chain.record, state: "acknowledged" } })
+        const unknown = unknownCodes.has(ending.answer.response1987)
+        this.#end(chain, { record: { ...chain.record, state: "acknowledged" }, unknown })
         this.resume()
         return
       }

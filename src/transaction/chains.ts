@@ -16,6 +16,9 @@ import type { Floor } from "./floor.ts"
 import { whole } from "./originals.ts"
 import type { Room } from "./room.ts"
 
+/** Remembered for their late approvals; one that comes later yet is raised for a human. */
+const maxUndone = 16_384
+
 /** Changes that go into one commit, and what to do once they are on disk. */
 export interface Opened {
   readonly record: TransactionRecord
@@ -29,6 +32,8 @@ export class Chains {
   readonly #floor: Floor
   /** Originals that follow-ons in flight and their pending chains speak of, with how many do. */
   readonly #originals = new Map<TransactionId, number>()
+  /** Reversed by upstreams that knew what they undid, oldest first. */
+  readonly #undone = new Set<TransactionId>()
 
   constructor(room: Room, floor: Floor) {
     this.#room = room
@@ -204,9 +209,19 @@ export class Chains {
       writes.push(this.#floor.settled(ended))
       feed.push({ table: "transactions", row: ended })
       if (acknowledged) this.#giveBack(ended, writes, feed)
+      if (acknowledged && end.unknown !== true) this.#remember(record.id)
       this.#room.meter.ended(ended)
     }
     this.#over(advice, record, writes, feed)
+  }
+
+  #remember(undone: TransactionId): void {
+    this.#undone.add(undone)
+    if (this.#undone.size <= maxUndone) return
+    for (const oldest of this.#undone) {
+      this.#undone.delete(oldest)
+      break
+    }
   }
 
   /** Nobody knows what the follow-on did: people see to its original together with it. */
@@ -233,13 +248,14 @@ export class Chains {
   }
 
   /**
-   * An answer after its end was declared is never delivered. When it approved, and no chain goes on
-   * any more, a human hears of it: the reversal may have overtaken it at the upstream.
+   * An answer after its end was declared is never delivered. When it approved, no chain goes on any
+   * more, and its upstream is not known to have undone it, a human hears of it: the reversal may
+   * have overtaken it there.
    */
   #late(id: TransactionId, answer: UpstreamAnswer): void {
     const record = this.#room.journal.get("transactions", id)
     this.#room.meter.late(record?.upstream ?? "", answer.approved)
-    if (record === undefined || !answer.approved || this.has(id)) return
+    if (record === undefined || !answer.approved || this.has(id) || this.#undone.has(id)) return
     const detail = `late approval ${answer.response} after state ${record.state}`
     this.#room.meter.exception("late-approval")
     this.#room.journal.commit([], [

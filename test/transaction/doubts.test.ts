@@ -284,10 +284,22 @@ describe("a chain", () => {
     expect(stage.counted).toContain("exception advice-exhausted")
   })
 
-  it("that is over does not hide a late approval: people hear of it, once it approved", () => {
+  it("that its upstream knew needs nobody to look at a late approval", () => {
     const stage = new Stage()
     doubtful(stage)
     end(stage, { state: "acknowledged" })
+    const answer = { approved: true, response: "00", response1987: "00" }
+    for (const listener of stage.upstreams.late) listener(stage.records[0]!.id, answer)
+    expect(exceptions(stage)).toEqual([])
+    expect(stage.counted).toContain("late a true")
+  })
+
+  it("that its upstream knew nothing of does not hide a late approval: people hear of it", () => {
+    const stage = new Stage()
+    doubtful(stage)
+    const record = { ...stage.advices.started[0]!, state: "acknowledged" } as const
+    stage.advices.end({ record, unknown: true })
+    stage.journal.sync()
     const { id } = stage.records[0]!
     for (const approved of [false, true]) {
       const answer = { approved, response: "00", response1987: "00" }

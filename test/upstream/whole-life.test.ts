@@ -307,6 +307,20 @@ describe("a sale in doubt", () => {
     expect(house.states).toEqual(["reversed"])
   })
 
+  it.each([["00", 0], ["25", 1]])(
+    "whose reversal was accepted with %s shows people %i late approvals",
+    (code, raised) => {
+      const house = new House()
+      house.ask()
+      house.station.time.pass(5100)
+      house.answer(1, house.heard(1, "0420")[0]!, { 39: code })
+      expect(house.states).toEqual(["reversed"])
+      house.answer(1, house.heard(1, "0200")[0]!, { 39: "00" })
+      const exceptions = house.journal.fed.filter(({ table }) => table === "exceptions")
+      expect(exceptions).toHaveLength(raised)
+    }
+  )
+
   it("waits for its upstream to come back, and reverses there (U3)", () => {
     const house = new House()
     house.ask()

@@ -8,6 +8,8 @@ import type { ExceptionRow } from "./journal.ts"
 /** How a chain ended: the upstream accepted it, or it was given up and raised as an exception. */
 export interface AdviceEnd {
   readonly record: AdviceRecord
+  /** The upstream accepted it without knowing what it was to undo: that may still come to it. */
+  readonly unknown?: boolean
   readonly exception?: ExceptionRow
 }
 

@@ -40,11 +40,11 @@ function readSums(
 /** The same totals as parts, each half with its flag; how wide a part is says the dialect. */
 export function writeBatchTotals(
   totals: BatchTotals,
-  flag: keyof typeof batchFlags
+  flagOf: (half: keyof BatchTotals) => keyof typeof batchFlags
 ): ReadonlyArray<readonly [id: string, text: string]> {
   return (["domestic", "foreign"] as const).flatMap((half) => {
     const { credit, credits, debit, debits } = totals[half]
-    const texts = [debit, debits, credit, credits, batchFlags[flag]].map(String)
+    const texts = [debit, debits, credit, credits, batchFlags[flagOf(half)]].map(String)
     return texts.map((text, index) => [String(firstOf[half] + index), text] as const)
   })
 }
@@ -140,7 +140,7 @@ export function isBalanced(
     sumsAgree(declared.foreign, counted.foreign)
 }
 
-const sumsAgree = (a: BatchSums, b: BatchSums): boolean =>
+export const sumsAgree = (a: BatchSums, b: BatchSums): boolean =>
   a.debit === b.debit && a.debits === b.debits && a.credit === b.credit && a.credits === b.credits
 
 export interface BatchClose {

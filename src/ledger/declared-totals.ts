@@ -2,20 +2,26 @@
  * What a terminal declares when it closes its batch, and how it is answered, in the two forms there
  * are.
  *
- *     China UnionPay   the parts of field 48: domestic and foreign sums, answered with flag 1 or 2
+ *     China UnionPay   the parts of field 48: domestic and foreign sums; flag 1 or 2 answers each
  *     1987 style       fields 74 credits, 76 debits, 86 credit amount, 88 debit amount,
  *                      answered with field 66: 1 in balance, 2 out of balance
  */
 
-import { batchFlags, readBatchTotals, sumOf, writeBatchTotals } from "../domain/batch-totals.ts"
-import type { BatchTotals } from "../domain/ports/journal.ts"
+import {
+  batchFlags,
+  readBatchTotals,
+  sumOf,
+  sumsAgree,
+  writeBatchTotals
+} from "../domain/batch-totals.ts"
+import type { BatchSums, BatchTotals } from "../domain/ports/journal.ts"
 import type { Message, Values } from "../iso8583/message.ts"
 
 export interface Declared {
   readonly totals: BatchTotals
   /** Domestic and foreign cards are told apart. */
   readonly halves: boolean
-  readonly answer: (counted: BatchTotals, balanced: boolean) => {
+  readonly answer: (counted: BatchTotals) => {
     readonly response1987: string
     readonly values: Values
   }
@@ -28,32 +34,35 @@ export function readDeclared(message: Pick<Message, "text">): Declared | undefin
     return {
       totals,
       halves: true,
-      // The flag says it; the response code stays the one of an answered close.
-      answer: (counted, balanced) => ({
-        response1987: "00",
-        values: asField48(counted, balanced ? "balanced" : "unbalanced")
-      })
+      // The flags say it; the response code stays the one of an answered close.
+      answer: (counted) => ({ response1987: "00", values: asField48(totals, counted) })
     }
   }
   const numbers = ["74", "76", "86", "88"].map((path) => message.text(path) ?? "")
   if (!numbers.every((text) => /^\d{1,16}$/.test(text))) return undefined
   const [credits = 0, debits = 0, credit = 0, debit = 0] = numbers.map(Number)
   const none = { debit: 0, debits: 0, credit: 0, credits: 0 }
+  const declared = { debit, debits, credit, credits }
   return {
-    totals: { domestic: { debit, debits, credit, credits }, foreign: none },
+    totals: { domestic: declared, foreign: none },
     halves: false,
-    answer: (counted, balanced) => ({
-      response1987: balanced ? "00" : "95",
-      values: { "66": balanced ? batchFlags.balanced : batchFlags.unbalanced, ...ours(counted) }
-    })
+    answer: (counted) => {
+      const flag = flagFor(declared, sumOf(counted))
+      return {
+        response1987: flag === "balanced" ? "00" : "95",
+        values: { "66": batchFlags[flag], ...ours(counted) }
+      }
+    }
   }
 }
 
-/** Values of a close or its answer where the dialect declares the parts of field 48. */
-function asField48(totals: BatchTotals, flag: keyof typeof batchFlags): Values {
-  return Object.fromEntries(
-    writeBatchTotals(totals, flag).map(([id, text]) => [`48.${id}`, text])
-  )
+const flagFor = (declared: BatchSums, counted: BatchSums) =>
+  sumsAgree(declared, counted) ? "balanced" : "unbalanced"
+
+/** Our own totals where the dialect declares the parts of field 48, each half with its flag. */
+function asField48(declared: BatchTotals, counted: BatchTotals): Values {
+  const parts = writeBatchTotals(counted, (half) => flagFor(declared[half], counted[half]))
+  return Object.fromEntries(parts.map(([id, text]) => [`48.${id}`, text]))
 }
 
 /** Our own totals in the fields that the terminal used. */

@@ -201,7 +201,7 @@ const close = (room: Room, request: SettlementRequest): Worked =>
       declared: totals,
       counted: result.counted
     }
-    const answer = declared.answer(result.counted, result.balanced)
+    const answer = declared.answer(result.counted)
     const told = yield* commit(room, [{ table: "batches", row }], answer)
     if (told === answer) room.decided(result)
     return told

@@ -40,7 +40,7 @@ export class BatchTally {
     const totals = this.#totals()
     if (dialect.pathOf("batch") !== undefined) {
       // The flag is the other side's to set.
-      const parts = writeBatchTotals(totals, "asked")
+      const parts = writeBatchTotals(totals, () => "asked")
       return Object.fromEntries(parts.map(([id, text]) => [`48.${id}`, text]))
     }
     const { credit, credits, debit, debits } = sumOf(totals)

@@ -299,9 +299,9 @@ export class TerminalSpeech {
   isBalanced(message: Message): boolean | undefined {
     const response = message.role("response")
     if (response !== "00" && response !== "95") return undefined
-    return this.#options.dialect.pathOf("batch") === undefined
-      ? message.text("66") === "1"
-      : message.text("48")?.[30] === "1"
+    if (this.#options.dialect.pathOf("batch") === undefined) return message.text("66") === "1"
+    const totals = message.text("48")
+    return totals?.[30] === "1" && totals[61] === "1"
   }
 
   /** The batch is closed: a new one, without anything that a follow-on may refer to. */

@@ -26,7 +26,7 @@ describe("field 48 of a batch close", () => {
     const request = messageOf(cup, { "48": text })
     const declared = readDeclared(request)
     expect(declared?.totals).toEqual({ domestic: debit(7, 7), foreign: none })
-    const { response1987, values } = declared!.answer(declared!.totals, true)
+    const { response1987, values } = declared!.answer(declared!.totals)
     const answer = cup.read(cup.respond(request, response1987, values, false)) as Message
     expect(answer.text("48")).toBe(`000000000007007${"0".repeat(15)}1${"0".repeat(30)}1`)
     expect(readDeclared(messageOf(cup, { "48": text.slice(0, 61) }))).toBeUndefined()
@@ -42,9 +42,22 @@ describe("field 48 of a batch close", () => {
     const request = messageOf(other, { "48": `000000070007${"0".repeat(38)}` })
     const declared = readDeclared(request)
     expect(declared?.totals).toEqual({ domestic: debit(7, 7), foreign: none })
-    const { values } = declared!.answer(declared!.totals, false)
+    const { values } = declared!.answer({ domestic: debit(5, 5), foreign: none })
     const answer = other.read(other.respond(request, "00", values, false)) as Message
-    expect(answer.text("48")).toBe(`000000070007${"0".repeat(12)}2${"0".repeat(24)}2`)
+    expect(answer.text("48")).toBe(`000000050005${"0".repeat(12)}2${"0".repeat(24)}1`)
+  })
+
+  it("says of each half by itself whether it is balanced", () => {
+    const declared = readDeclared(messageOf(cup, { "48": text }))!
+    const flags = (domestic: number, foreign: number) => {
+      const { values } = declared.answer({
+        domestic: debit(domestic, 7),
+        foreign: debit(foreign, 0)
+      })
+      return [values["48.5"], values["48.10"]]
+    }
+    expect([flags(7, 0), flags(8, 0), flags(7, 1), flags(8, 1)])
+      .toEqual([["1", "1"], ["2", "1"], ["1", "2"], ["2", "2"]])
   })
 })
 

@@ -123,11 +123,11 @@ describe("the settlement desk", () => {
     expect(decisions.at(-1)).toMatchObject({ delivered: [idOf(4)], undelivered: [] })
   })
 
-  it("tells the terminal our totals when they differ", async () => {
+  it("tells the terminal our totals when they differ, and which half", async () => {
     const { answer, feed } = await ask({
       fields: { "48": `${n62(9999, 3, 300, 1)}0${n62(0, 0, 0, 0)}0` }
     })
-    expect(field48(answer)).toBe(`${n62(2050, 3, 300, 1)}2${n62(0, 0, 0, 0)}2`)
+    expect(field48(answer)).toBe(`${n62(2050, 3, 300, 1)}2${n62(0, 0, 0, 0)}1`)
     expect(feed).toMatchObject([{ table: "batches", row: { balanced: false } }])
   })
 

@@ -14,6 +14,7 @@
 import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from "node:tls"
 import type { TimersShape } from "../actor/timers.ts"
+import type { TimeShape } from "../domain/ports/time.ts"
 import type { Connection, ConnectionHandler, ListenOptions } from "../domain/ports/transport.ts"
 import { maxHeaderBytes, readProxyHeader } from "./proxy-header.ts"
 import { SecureFiles } from "./secure-files.ts"
@@ -30,6 +31,7 @@ const handshakeRecord = 0x16
 const defaultHandshakeMs = 10_000
 
 export interface ListenerHouse {
+  readonly time: Pick<TimeShape, "wallMs">
   readonly timers: TimersShape
   readonly nextId: () => number
   /** For an operator: `text` says what happened to which listener, and `code` why. */
@@ -71,7 +73,7 @@ export class Listener {
 
   /** Reads the TLS files; the code of what is wrong with them. */
   secure(): string | undefined {
-    const read = this.#files?.read()
+    const read = this.#files?.read(this.#house.time.wallMs())
     if (read?._tag === "read") this.#tls?.setSecureContext(read.options)
     return read?._tag === "refused" ? read.code : undefined
   }

@@ -3,6 +3,7 @@
  * a bad file never replaces what works; nothing that is read here reaches a log.
  */
 
+import { X509Certificate } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import { createSecureContext, type SecureContextOptions } from "node:tls"
 import type { TlsOptions } from "../domain/ports/transport.ts"
@@ -22,19 +23,25 @@ export class SecureFiles {
     this.#tls = tls
   }
 
-  /** What the files hold now; `refused` when one is missing or they do not go together. */
-  read(): SecureContextFiles {
+  /**
+   * What the files hold now; `refused` when one is missing, they do not go together, or the
+   * certificate has ended.
+   */
+  read(nowMs: number): SecureContextFiles {
     this.#seen = this.#marks()
     const { authorityFile, certificateFile, keyFile, revocationFile } = this.#tls
     try {
-      const options: SecureContextOptions = {
+      const options = {
         key: readFileSync(keyFile),
         cert: readFileSync(certificateFile),
-        minVersion: "TLSv1.2",
+        minVersion: "TLSv1.2" as const,
         ...(authorityFile === undefined ? {} : { ca: readFileSync(authorityFile) }),
         ...(revocationFile === undefined ? {} : { crl: readFileSync(revocationFile) })
       }
       createSecureContext(options)
+      if (Date.parse(new X509Certificate(options.cert).validTo) <= nowMs) {
+        return { _tag: "refused", code: "CERT_HAS_EXPIRED" }
+      }
       return { _tag: "read", options }
     } catch (cause) {
       return { _tag: "refused", code: codeOf(cause) }

@@ -1,6 +1,7 @@
 /** TLS, client certificates, live certificates, and balancers in front, over real sockets. */
 
 import { Effect, Layer, Scope } from "effect"
+import { X509Certificate } from "node:crypto"
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -227,6 +228,16 @@ describe("live certificates", () => {
     writeFileSync(file("certificate.pem"), "not a certificate")
     time.hold(lookEveryMs)
     expect((await visit()).serial).toBe(second.serial)
+
+    // One that has ended would be refused by every terminal that looks.
+    const now = time.wall
+    time.wall = Date.parse(
+      new X509Certificate(readFileSync(certificate("server").certificateFile)).validTo
+    )
+    put("server")
+    time.hold(lookEveryMs)
+    expect((await visit()).serial).toBe(second.serial)
+    time.wall = now
 
     put("server-next")
     copyFileSync(corpusFile("revoked-one.pem"), file("revoked.pem"))

@@ -65,6 +65,15 @@ describe("log lines", () => {
     expect(written[0]).toContain("\"bytes\":\"3 bytes\"")
   })
 
+  it("mask what is longer than any card number: one may stand in it", () => {
+    const { lines, turn, written } = rig()
+    // Field 42 of ISO 8583:2003 has room for it, and an impostor's is told.
+    lines.write("warn", "audit", { merchant: "000004111111111111111100" })
+    turn()
+    expect(written[0]).not.toContain("4111111111111111")
+    expect(written[0]).toContain("000004**************1100")
+  })
+
   it("come once a second where strangers can cause them, and say how many did not", () => {
     const { later, lines, turn, written } = rig()
     const end = (reason: string) => lines.writeSeldom("info", "session-ended", { reason })

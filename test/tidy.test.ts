@@ -45,6 +45,7 @@ describe("the sources", () => {
   check("open with what they are", () => rules.headers(code))
   check("leave no test running alone", () => rules.focusedTests(tests))
   check("leave nothing for later", () => rules.unfinished(written))
+  check("log events by their names", () => rules.eventNames(src))
   check("hold no control characters", () => rules.controlCharacters(written))
   check("name no machine and no registry", () => rules.machinePaths(written))
   check("have one title a document", () => rules.titles(documents))
@@ -165,6 +166,14 @@ describe("each rule can fail", () => {
     breaks(rules.fileNames, "", "src/actor/timerWheel.ts")
     breaks(rules.fileNames, "", "src/actor/index.ts")
     passes(rules.fileNames, "", "src/actor/timer-wheel.test.ts")
+  })
+
+  it("log events", () => {
+    breaks(rules.eventNames, "Effect.logError(`${name} is away`)")
+    breaks(rules.eventNames, "Effect.logInfo(\"going on without it\")")
+    passes(rules.eventNames, "Effect.logInfo(\"link-down\", { upstream })")
+    passes(rules.eventNames, "Effect.logInfo(\n  \"recovered\",\n  found\n)")
+    passes(rules.eventNames, "Effect.logInfo(event, { listener })")
   })
 
   it("syntax", () => {

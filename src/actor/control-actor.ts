@@ -65,7 +65,7 @@ export class ControlActors extends Context.Service<ControlActors, ControlActorsS
             throw error
           })
         }
-        return Effect.logError(`actor ${name} failed`, error)
+        return Effect.logError("actor-failed", { actor: name }, error)
       }
 
       const spawn = Effect.fnUntraced(function*<M, S, R>(spec: ControlSpec<M, S, R>) {

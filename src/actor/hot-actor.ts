@@ -225,7 +225,7 @@ export class HotActors extends Context.Service<HotActors, HotActorsShape>()(
         wake: sharedDrain(time),
         gone: (cell) => alive.delete(cell),
         report: (name, cause, fate) => {
-          Effect.runForkWith(context)(Effect.logError(`actor ${name} ${fate}`, cause))
+          Effect.runForkWith(context)(Effect.logError("actor-failed", { actor: name, fate }, cause))
           // A broken invariant is not one session's misfortune: it ends the process.
           if (cause instanceof InvariantViolation) throw cause
         }

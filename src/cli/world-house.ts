@@ -118,9 +118,11 @@ function failing(how: "defect" | "invariant", result: Decoded): Decoded {
 function defectLogger({ defect }: WorldMachine) {
   return Logger.make<unknown, void>(({ logLevel, message }) => {
     if (logLevel !== "Error") return
-    const [what, cause] = Array.isArray(message) ? message : [message]
-    if (typeof what !== "string" || !what.startsWith("actor ")) return
-    defect(`${what}: ${cause instanceof Error ? cause.stack ?? cause.message : String(cause)}`)
+    const [event, fields, cause] = Array.isArray(message) ? message : [message]
+    if (event !== "actor-failed") return
+    const { actor } = fields as { readonly actor: string }
+    const why = cause instanceof Error ? cause.stack ?? cause.message : String(cause)
+    defect(`actor ${actor}: ${why}`)
   })
 }
 

@@ -55,12 +55,14 @@ export const journalLayer = (
       const contents = new Contents(log)
       const fault = contents.replay()
       if (fault !== undefined) return yield* refuse(fault.reason, fault.what)
-      yield* Effect.logInfo("journal replayed", {
+      yield* Effect.logInfo("journal-replayed", {
         groups: contents.groups.count,
         records: contents.records,
         ms: Math.round(time.monotonicMs() - startedMs)
       })
-      for (const line of givenUp(options.mode)) yield* Effect.logWarning("given up", line)
+      for (const line of givenUp(options.mode)) {
+        yield* Effect.logWarning("invariant-given-up", { what: line })
+      }
       const opened = openJournal(contents, log, time, options)
       yield* Effect.acquireRelease(
         Effect.sync(() => time.every(noteMs, () => opened.committer.flushNotes())),

@@ -154,7 +154,7 @@ export class BatchWriting {
         this.#missed(reason)
         const sleepMs = pauseMs * (0.5 + this.#services.random.next())
         pauseMs = Math.min(maxPauseMs, pauseMs * 2)
-        return Effect.logWarning(`the ledger is unavailable: ${reason}`).pipe(
+        return Effect.logWarning("ledger-unavailable", { reason }).pipe(
           Effect.when(Effect.succeed(wasConnected)),
           Effect.andThen(Effect.sleep(sleepMs)),
           Effect.andThen(again)
@@ -195,7 +195,7 @@ export class BatchWriting {
     this.counts.conflicts += conflicts.length
     const atMs = this.#services.time.wallMs()
     return Effect.andThen(
-      Effect.logError(`the ledger holds other content for ${conflicts.length} rows`),
+      Effect.logError("ledger-contradicts", { rows: conflicts.length }),
       this.#raise(conflicts.map((each) => contradictingRow(each, atMs)), lane)
     )
   }
@@ -203,7 +203,7 @@ export class BatchWriting {
   #refuse(entry: LedgerEntry, reason: string, lane: number): Effect.Effect<number> {
     this.counts.refusedRows++
     return Effect.andThen(
-      Effect.logError(`the ledger refused a row of ${entry.table}: ${reason}`),
+      Effect.logError("ledger-row-refused", { table: entry.table, reason }),
       this.#raise([refusedRow(entry, reason, this.#services.time.wallMs())], lane)
     )
   }
@@ -224,7 +224,7 @@ export class BatchWriting {
         const [entry] = entries
         if (entries.length === 1 && entry !== undefined) {
           return entry.table === "exceptions"
-            ? Effect.as(Effect.logError(`the ledger refused an exception: ${reason}`), 0)
+            ? Effect.as(Effect.logError("ledger-row-refused", { table: "exceptions", reason }), 0)
             : this.#refuse(entry, reason, lane)
         }
         const middle = entries.length >> 1
@@ -254,7 +254,10 @@ export class BatchWriting {
   /** Found when PostgreSQL was away at the start, or was not asked. */
   #journalLost(beyond: number): Effect.Effect<number> {
     const row = lostJournalRow(beyond, this.#services.time.wallMs())
-    return Effect.andThen(Effect.logError(row.detail), this.#raise([row], 0))
+    return Effect.andThen(
+      Effect.logError("journal-lost", { detail: row.detail }),
+      this.#raise([row], 0)
+    )
   }
 
   /** Asks whether PostgreSQL still holds all that it confirmed, and writes again what it lost. */
@@ -277,7 +280,7 @@ export class BatchWriting {
       let losses = noticed
       while (losses > 0) {
         this.counts.rewinds++
-        yield* Effect.logError("the ledger lost rows that it had confirmed; writing them again")
+        yield* Effect.logError("ledger-lost-rows")
         let more = 0
         more += yield* this.#feedAgain(lane)
         if (this.#raised.length > 0) more += yield* this.#beside(this.#raised.slice(), lane)

@@ -91,8 +91,8 @@ export const embeddedServerLayer = (options: EmbeddedOptions) =>
       yield* keepUp(watch, bringUp, first).pipe(Effect.forkScoped)
       const started = Deferred.await(first)
       yield* options.required ? started : Effect.timeoutOption(started, welcomeMs).pipe(
-        Effect.catchTag("LedgerUnusable", (error) =>
-          Effect.logError(`embedded PostgreSQL: ${error.reason}: ${error.advice}`))
+        Effect.catchTag("LedgerUnusable", ({ advice, reason }) =>
+          Effect.logError("postgres-unusable", { reason, advice }))
       )
       return EmbeddedServer.of({
         port,
@@ -149,9 +149,9 @@ const keepUp = Effect.fnUntraced(function*(
       pauseMs = firstPauseMs
       yield* ended(result.success, watch)
       watch.running = undefined
-      yield* Effect.logError("embedded PostgreSQL ended; starting it again")
+      yield* Effect.logError("postgres-ended")
     } else {
-      yield* Effect.logError(`embedded PostgreSQL does not start: ${result.failure.advice}`)
+      yield* Effect.logError("postgres-not-started", { advice: result.failure.advice })
     }
     yield* Effect.sleep(pauseMs)
     pauseMs = Math.min(maxPauseMs, pauseMs * 2)
@@ -172,7 +172,7 @@ const start = Effect.fnUntraced(function*(home: ServerHome, port: number, durabl
   const orphan = readPidFile(home.cluster)
   if (orphan !== undefined && servesCluster(orphan.pid, home.cluster)) {
     if (orphan.port === port) {
-      yield* Effect.logInfo(`embedded PostgreSQL: adopting process ${orphan.pid}`)
+      yield* Effect.logInfo("postgres-adopted", { pid: orphan.pid })
       const running: Running = { pid: orphan.pid, adopted: true, child: undefined }
       yield* ready(home, running, port)
       return running

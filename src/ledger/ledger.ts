@@ -121,7 +121,7 @@ const upkeep = (options: LedgerOptions, ready: Latch.Latch, meter: Meter) =>
       const result = yield* Effect.result(prepare(options, ready))
       const trouble = result._tag === "Success" ? undefined : wordsOf(result.failure)
       if (trouble !== undefined && trouble !== meter.trouble) {
-        yield* Effect.logError(`the ledger is not ready: ${trouble}`)
+        yield* Effect.logError("ledger-not-ready", { trouble })
       }
       meter.trouble = trouble
     }
@@ -144,7 +144,7 @@ const atStart = Effect.fnUntraced(function*(
         "ledger.url, or set ledger.required to false"
       return options.config.required
         ? Effect.fail(new LedgerUnusable({ reason: "unreachable", advice }))
-        : Effect.logError(`${advice}; going on without it`)
+        : Effect.logError("ledger-not-reached", { advice })
     })
   )
 })

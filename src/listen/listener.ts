@@ -34,8 +34,8 @@ export interface ListenerHouse {
   readonly time: Pick<TimeShape, "wallMs">
   readonly timers: TimersShape
   readonly nextId: () => number
-  /** For an operator: `text` says what happened to which listener, and `code` why. */
-  readonly report: (text: string, code: string) => void
+  /** For an operator: `event` is the name of what happened, and `code` what went wrong. */
+  readonly report: (event: string, listener: string, code: string | undefined) => void
 }
 
 export class Listener {
@@ -82,9 +82,8 @@ export class Listener {
   refresh(): void {
     if (this.#files === undefined || !this.#files.changed()) return
     const code = this.secure()
-    const { name } = this.#options
-    if (code === undefined) this.#house.report(`listener ${name} read its certificates anew`, "")
-    else this.#house.report(`listener ${name} keeps its old certificates`, code)
+    const event = code === undefined ? "certificates-read" : "certificates-refused"
+    this.#house.report(event, this.#options.name, code)
   }
 
   /** Calls back once, with the port or the system's name of what went wrong. */
@@ -217,7 +216,7 @@ export class Listener {
   #faltered(code: string): void {
     if (this.#acceptCode === code) return
     this.#acceptCode = code
-    this.#house.report(`listener ${this.#options.name} cannot accept`, code)
+    this.#house.report("accept-failed", this.#options.name, code)
   }
 }
 

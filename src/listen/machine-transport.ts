@@ -22,9 +22,11 @@ export const MachineTransport: Layer.Layer<Transport, never, Time | Timers> = La
       time,
       timers,
       nextId: () => ++id,
-      report: (text: string, code: string) => {
+      report: (event: string, listener: string, code: string | undefined) => {
         Effect.runForkWith(context)(
-          code === "" ? Effect.logInfo(text) : Effect.logWarning(text, code)
+          code === undefined
+            ? Effect.logInfo(event, { listener })
+            : Effect.logWarning(event, { listener, code })
         )
       }
     }

@@ -60,7 +60,7 @@ export const sessionHouseLayer = (options: SessionHouseOptions) =>
     Effect.gen(function*() {
       const house = yield* makeHouse(options)
       const recovered = house.pushes.recover()
-      if (recovered > 0) yield* Effect.logInfo(`${recovered} pushes wait for their terminals`)
+      if (recovered > 0) yield* Effect.logInfo("pushes-recovered", { pushes: recovered })
       return Context.make(SessionHouse, SessionHouse.of(house)).pipe(
         Context.add(Push, Push.of(house.pushes)),
         Context.add(SessionsView, sessionsView(house))
@@ -116,7 +116,7 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
       const told = Effect.catchDefect(
         effect,
         (cause) =>
-          Effect.logError("the security module failed", cause).pipe(
+          Effect.logError("security-module-failed", cause).pipe(
             Effect.andThen(Effect.fail("hsm-unavailable" as const))
           )
       )

@@ -87,7 +87,7 @@ export const followRegistry = Effect.fnUntraced(
       if (read._tag === "Success") {
         const registry = read.success
         if ("terminals" in registry) return take(registry.terminals)
-        yield* Effect.logWarning("the registry in PostgreSQL is not taken", registry.problems)
+        yield* Effect.logWarning("registry-refused", { problems: registry.problems })
         return
       }
       yield* Effect.sleep(retryMs)

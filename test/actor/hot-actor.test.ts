@@ -31,7 +31,7 @@ beforeEach(() => {
   time = new ManualTime()
   reports = []
   const logger = Logger.make((entry) => {
-    reports.push(String(entry.message))
+    reports.push(JSON.stringify(entry.message))
   })
   house = built(
     HotActors.layer.pipe(
@@ -96,7 +96,12 @@ describe("hot actors", () => {
     time.pass(100)
     expect(heard).toEqual(["a1:1", "a2:2"])
     expect(actors.counts().get("session")).toMatchObject({ defects: 1, restarts: 1, alive: 1 })
-    expect(reports).toEqual(["actor a restarts,Error: a defect"])
+    const [report = ""] = reports
+    expect(JSON.parse(report).slice(0, 2)).toEqual([
+      "actor-failed",
+      { actor: "a", fate: "restarts" }
+    ])
+    expect(reports).toHaveLength(1)
   })
 
   it("end when they fail too often within their window", () => {

@@ -125,6 +125,11 @@ export const unfinished: Rule = search("text", [
   [/\b(?:TODO|FIXME|XXX|HACK)\b/g, "unfinished work belongs in an issue"]
 ])
 
+/** Whoever watches a log asks for a name; what belongs to it are its facts. */
+export const eventNames: Rule = search("text", [
+  [/\bEffect\.log[A-Z]\w*\(\s*(?:`|"(?![a-z]+(?:-[a-z]+)*"))/g, "a log event that is no name"]
+])
+
 export const controlCharacters: Rule = search("text", [
   // eslint-disable-next-line no-control-regex
   [/[\u0000-\u0009\u000b-\u001f\u007f\u200b\u2028\u2029\ufeff]/g, "a control character"]

@@ -114,6 +114,10 @@ export class Orders {
     // Whoever kept a notice can send it again when it is forgotten, and may do so only in vain.
     const ageMs = this.#room.time.wallMs() - notification.paidMs
     if (ageMs >= rememberMs) return this.#unfit(notification, "paid-long-ago")
+    // Its display would name an amount of other money.
+    if (!profile.currencies.has(notification.currency)) {
+      return this.#unfit(notification, "currency-forbidden")
+    }
     return this.#paidCounter(notification, profile)
   }
 

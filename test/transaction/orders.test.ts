@@ -60,6 +60,14 @@ describe("a notice", () => {
     })
   })
 
+  it("of a currency that the counter does not take is a human's", () => {
+    const stage = new Stage()
+    expect(stage.orders.book(notice({ counter: "counter-1", currency: "344" }))).toMatchObject({
+      _tag: "exception",
+      reason: "currency-forbidden"
+    })
+  })
+
   it("that speaks of the same payment again is known, also after a restart", () => {
     const stage = new Stage()
     const first = notice({ counter: "counter-1" })

@@ -49,8 +49,8 @@ export class Orders {
     const notices = [...room.journal.entries("notifications")].sort(([, left], [, right]) =>
       left.receivedMs - right.receivedMs
     )
-    for (const [notice, { payment, receivedMs, scheme }] of notices) {
-      this.#payments.set(paymentKey(scheme, payment), { notice, atMs: receivedMs })
+    for (const [notice, record] of notices) {
+      this.#payments.set(paymentKey(record), { notice, atMs: record.receivedMs })
     }
     for (const [key, { expiresMs, state }] of room.journal.entries("orders")) {
       this.#kept++
@@ -98,7 +98,7 @@ export class Orders {
     // An order that the wallet closed ends here by its own deadline.
     if (notification.event === "closed") return { _tag: "known" }
     if (notification.event !== "paid") return this.#refund(notification)
-    if (this.#payments.has(paymentKey(notification.scheme, notification.payment))) {
+    if (this.#payments.has(paymentKey(notification))) {
       return { _tag: "known" }
     }
     const order = notification.order === undefined
@@ -175,7 +175,7 @@ export class Orders {
     const { dayOf, sealing, time } = this.#room
     const { amount, currency, payment, scheme } = notification
     const wallMs = time.wallMs()
-    const key = paymentKey(scheme, payment)
+    const key = paymentKey(notification)
     const record: TransactionRecord = {
       id,
       version: 1,
@@ -295,6 +295,7 @@ function stands({ approved, state }: TransactionRecord): boolean {
   return approved === true || state === "forwarded" || state === "routed" || state === "reversing"
 }
 
-function paymentKey(scheme: string, payment: string): string {
-  return `qr|${scheme}|${payment}`
+/** Payments are counted by the wallet, and by some for each of its merchants. */
+function paymentKey({ merchantAccount, payment, scheme }: NotificationRecord): string {
+  return `qr|${scheme}|${merchantAccount}|${payment}`
 }

@@ -79,6 +79,18 @@ describe("a notice", () => {
     expect(later.orders.book(notice({ id: "wechat:n3", counter: "counter-1" }))._tag).toBe("known")
   })
 
+  it("of another account is another payment, though both wallets count alike", () => {
+    const stage = new Stage()
+    const at = { scheme: "generic-qr", payment: "1", counter: "counter-1" } as const
+    const one = notice({ ...at, id: "hmac:one:1", merchantAccount: "one" })
+    const other = notice({ ...at, id: "hmac:other:1", merchantAccount: "other" })
+    expect([one, other, one].map((each) => stage.orders.book(each)._tag)).toEqual([
+      "booked",
+      "booked",
+      "known"
+    ])
+  })
+
   it("of a payment that would be forgotten by now is a human's, never booked a second time", () => {
     const stage = new Stage()
     const first = notice({ counter: "counter-1", paidMs: stage.time.wall })
@@ -230,8 +242,8 @@ describe("the record of a payment, field by field", () => {
     kind: "sale",
     scheme: "wechat",
     day: "2026-11-26",
-    key: "qr|wechat|4200001",
-    fingerprint: "digest of 100|156|qr|wechat|4200001",
+    key: "qr|wechat|m|4200001",
+    fingerprint: "digest of 100|156|qr|wechat|m|4200001",
     terminal: profile.terminal,
     merchant: profile.merchant,
     // Nobody's session asked for it, and no message.

@@ -93,7 +93,10 @@ export function audited<A>(
   { audit, result }: KeyCommandResult<A | SecurityFault>
 ): A {
   appendAudit(auditFile, audit)
-  if (isFault(result)) throw new Refusal(1, `${audit.key}: ${result.meaning} (${result.code})`)
+  if (isFault(result)) {
+    const subject = audit.under === undefined ? audit.key : `${audit.key} under ${audit.under}`
+    throw new Refusal(1, `${subject}: ${result.meaning} (${result.code})`)
+  }
   return result as A
 }
 

@@ -9,6 +9,7 @@ import {
   componentCheckValue,
   exportBlock,
   generateKey,
+  importBlock,
   importComponents,
   type KeyAudit,
   type KeyChange,
@@ -18,6 +19,7 @@ import {
 } from "../security/key-commands.ts"
 import { type KeyKindName, keyKinds } from "../security/key-kind.ts"
 import { isFault } from "../security/security-fault.ts"
+import { readGiven } from "./given-file.ts"
 import { audited, auditRefusal, type OpenedStore, openedStore, writeStore } from "./key-store.ts"
 import { adminFlag, askSwitch, limitFlag, rowsOf } from "./running-switch.ts"
 import { writeRecord, writeRows } from "./table.ts"
@@ -98,8 +100,24 @@ async function generated(call: Call): Promise<0> {
 async function imported(call: Call): Promise<0> {
   const [name] = call.parameters
   const kind = kindOf(call)
+  const under = call.text("under")
+  const from = call.text("from")
+  if ((under === undefined) !== (from === undefined)) {
+    throw new Refusal(2, "--under and --from go together: a protection key, and a block under it")
+  }
+  const block = from === undefined ? undefined : readGiven(from).toString("latin1").trim()
   const opened = await openedStore(call)
   const officers = await officersOf(call, opened, "import", `bring in ${name}`)
+  const checkValue = call.text("check-value")
+  const given = {
+    parity: opened.parity,
+    ...(checkValue === undefined ? {} : { checkValue })
+  }
+  const context = opened.context(officers)
+  if (block !== undefined && under !== undefined) {
+    const made = importBlock(opened.store, name!, kind, { ...given, block, under }, context)
+    return writeChange(call, opened, made)
+  }
   const components: Array<Buffer> = []
   try {
     for (const officer of officers) {
@@ -111,13 +129,7 @@ async function imported(call: Call): Promise<0> {
     auditRefusal(opened, entry)
     throw refusal
   }
-  const checkValue = call.text("check-value")
-  const given = {
-    components,
-    parity: opened.parity,
-    ...(checkValue === undefined ? {} : { checkValue })
-  }
-  const result = importComponents(opened.store, name!, kind, given, opened.context(officers))
+  const result = importComponents(opened.store, name!, kind, { ...given, components }, context)
   for (const each of components) each.fill(0)
   return writeChange(call, opened, result)
 }
@@ -251,13 +263,24 @@ export const verb: Verb = {
       run: generated
     },
     import: {
-      about: "Joins a key from the components that its officers type, each their own.",
+      about:
+        "Joins a key from the components that its officers type, each their own; or takes it " +
+        "out of a peer's key block.",
       parameters: [key],
-      flags: { ...dual, kind: kindFlag, "check-value": checkValue },
-      examples: [[
-        "keys import tmk-a --kind terminal-master --officers ada,ben",
-        "from two papers"
-      ]],
+      flags: {
+        ...dual,
+        kind: kindFlag,
+        "check-value": checkValue,
+        under: { type: "text", value: "<name>", about: "the key that protects the peer's block" },
+        from: { type: "text", value: "<file>", about: "the peer's block, of version A to D" }
+      },
+      examples: [
+        ["keys import tmk-a --kind terminal-master --officers ada,ben", "from two papers"],
+        [
+          "keys import zpk-peer --kind pin --under zone-1 --from zpk.block --officers ada,ben",
+          "from a peer"
+        ]
+      ],
       run: imported
     },
     export: {

@@ -130,7 +130,9 @@ export function wrapKeyBlock(
   if (!/^[A-D]\d{4}[0-9A-Z]{2}[0-9A-Z][0-9A-Z][0-9A-Za-z]{2}[ENS]0000$/.test(header)) {
     return fault("block-format")
   }
-  const sealed = seal(row, protection, Buffer.from(header, "latin1"), plain)
+  const sealed = withKeys(row, protection, (keys) => {
+    return seal(row, keys, Buffer.from(header, "latin1"), plain)
+  })
   plain.fill(0)
   return header + sealed.toString("hex").toUpperCase()
 }
@@ -159,13 +161,9 @@ export function unwrapKeyBlock(
   if (!/^[0-9A-Fa-f]*$/.test(body) || header.length % size !== 0) return fault("block-format")
   if (cipherBytes < size || cipherBytes % size !== 0) return fault("block-length")
   const bytes = Buffer.from(body, "hex")
-  const plain = open(
-    row,
-    protection,
-    header,
-    bytes.subarray(0, cipherBytes),
-    bytes.subarray(cipherBytes)
-  )
+  const plain = withKeys(row, protection, (keys) => {
+    return open(row, keys, header, bytes.subarray(0, cipherBytes), bytes.subarray(cipherBytes))
+  })
   if (isFault(plain)) return plain
   const key = keyOf(plain)
   plain.fill(0)
@@ -197,10 +195,18 @@ function protects(row: VersionRow, protection: Uint8Array | KeyProtection): bool
   return keyFits(row.algorithm, length) && length >= 16
 }
 
-function keysOf(row: VersionRow, protection: Uint8Array | KeyProtection): ProtectionKeys {
-  return protection instanceof KeyProtection
-    ? protection.keys(row)
-    : protectionKeys(row, protection)
+/** Works with the keys that are derived from a protection key; those of one call are wiped. */
+function withKeys<A>(
+  row: VersionRow,
+  protection: Uint8Array | KeyProtection,
+  work: (keys: ProtectionKeys) => A
+): A {
+  if (protection instanceof KeyProtection) return work(protection.keys(row))
+  const keys = protectionKeys(row, protection)
+  const result = work(keys)
+  keys.encryption.fill(0)
+  keys.authentication.fill(0)
+  return result
 }
 
 /**
@@ -237,11 +243,10 @@ function parseHex(text: string): number | undefined {
 
 function seal(
   row: VersionRow,
-  protection: Uint8Array | KeyProtection,
+  { authentication, encryption }: ProtectionKeys,
   header: Buffer,
   plain: Buffer
 ): Buffer {
-  const { encryption, authentication } = keysOf(row, protection)
   if (row.variant) {
     const cipher = encryptChain("tdes", encryption, header.subarray(0, 8), plain)
     return Buffer.concat([cipher, variantMac(authentication, header, cipher)])
@@ -252,12 +257,11 @@ function seal(
 
 function open(
   row: VersionRow,
-  protection: Uint8Array | KeyProtection,
+  { authentication, encryption }: ProtectionKeys,
   header: Buffer,
   cipher: Buffer,
   mac: Buffer
 ): Buffer | SecurityFault {
-  const { encryption, authentication } = keysOf(row, protection)
   if (row.variant) {
     const right = constantTimeEqual(variantMac(authentication, header, cipher), mac)
     return right
@@ -318,7 +322,9 @@ function derived(algorithm: BlockAlgorithm, protection: Uint8Array, purpose: 0 |
     const part = cmac(oneShot, protection, algorithm === "aes" ? "aes" : "tdes", input)
     if (!isFault(part)) parts.push(part)
   }
-  return Buffer.concat(parts).subarray(0, length)
+  const whole = Buffer.concat(parts)
+  for (const part of parts) part.fill(0)
+  return whole.subarray(0, length)
 }
 
 function keyOf(plain: Buffer): Buffer | SecurityFault {

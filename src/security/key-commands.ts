@@ -5,12 +5,12 @@
  * audit entry too.
  */
 
-import { type KeyAttributes, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
+import { type KeyAttributes, unwrapKeyBlock, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
 import { type AesCheckForm, isCheckValueOf, keyCheckValue } from "./key-check.ts"
 import { type KeyKind, type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
 import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
-import { cipherOf, modeAllows } from "./key-usage.ts"
+import { cipherOf, isWithin, modeAllows } from "./key-usage.ts"
 import type { RandomBytes } from "./pin-block.ts"
 import { fault, isFault, type SecurityFault, type SecurityFaultCode } from "./security-fault.ts"
 
@@ -32,6 +32,8 @@ export interface KeyAudit {
   readonly key: string
   readonly version?: number
   readonly checkValue?: string
+  /** Name of the protection key of a block that came or went. */
+  readonly under?: string
   /** `done`, or the code of the refusal. */
   readonly outcome: "done" | SecurityFaultCode
 }
@@ -106,14 +108,49 @@ export function importComponents(
   })
 }
 
+export interface PeerKeyBlock {
+  /** Versions A to D. */
+  readonly block: string
+  /** Name of the protection key that the peer shares with us. */
+  readonly under: string
+  readonly checkValue?: string
+  readonly parity: ParityPolicy
+}
+
+/**
+ * A peer's key out of a block under a protection key of the store. The block must be of the kind's
+ * usage and algorithm, its mode the kind's or narrower: what it forbids stays forbidden, and what
+ * it leaves open (mode `N`) the kind narrows. Optional blocks are left behind. Faults
+ * `dual-control`, `key-unknown` and `key-usage` (the protection key), `block-protection-key` (it is
+ * weaker than the key, or does not fit the version), `block-usage`, `key-length`, `key-parity`,
+ * `check-value-wrong`, `key-name`, `key-exists`, and those of `unwrapKeyBlock`.
+ */
+export function importBlock(
+  store: KeyStore,
+  name: string,
+  kind: KeyKindName,
+  given: PeerKeyBlock,
+  context: KeyCommandContext
+): KeyCommandResult<KeyChange> {
+  const { audit, result } = changed("import", name, context, () => {
+    if (!dual(context)) return fault("dual-control")
+    const opened = openedUnder(store, given)
+    if (isFault(opened)) return opened
+    const change = taken(store, name, keyKinds[kind], opened, given, context)
+    opened.key.fill(0)
+    return change
+  })
+  return { audit: { ...audit, under: given.under }, result }
+}
+
 /** The joined key, its parity as the policy says; nothing of a refused one stays in a copy. */
 function checkedKey(
   joined: Uint8Array,
-  { attributes, length }: KeyKind,
-  { checkValue, parity }: KeyComponents,
+  { attributes, lengths }: KeyKind,
+  { checkValue, parity }: Pick<KeyComponents, "checkValue" | "parity">,
   aesForm: AesCheckForm | undefined
 ): Uint8Array | SecurityFault {
-  if (joined.length !== length) return fault("key-length")
+  if (!lengths.includes(joined.length)) return fault("key-length")
   const key = cipherOf(attributes) === "tdes" ? withParity(joined, parity) : joined
   if (isFault(key) || checkValue === undefined) return key
   if (isCheckValueOf(attributes, key, checkValue, aesForm)) return key
@@ -127,8 +164,8 @@ export function componentCheckValue(
   component: Uint8Array,
   aesForm?: AesCheckForm
 ): string | SecurityFault {
-  const { attributes, length } = keyKinds[kind]
-  return component.length === length
+  const { attributes, lengths } = keyKinds[kind]
+  return lengths.includes(component.length)
     ? keyCheckValue(attributes, component, aesForm)
     : fault("key-length")
 }
@@ -150,7 +187,8 @@ export function exportBlock(
     : entry === undefined
     ? fault("key-unknown")
     : rewrapped(store, entry, protectionKey, context.random)
-  return { audit: auditOf("export", name, context, result, entry), result }
+  const audit = auditOf("export", name, context, result, entry)
+  return { audit: { ...audit, under: protectionKey }, result }
 }
 
 /**
@@ -333,17 +371,66 @@ function wrappedUnder(
   { attributes, key }: UnwrappedKey,
   random: RandomBytes
 ): string | SecurityFault {
-  const { usage } = protection.attributes
-  const cipher = cipherOf(protection.attributes)
-  const allowed = (usage === "K0" || usage === "K1") && attributes.exportability !== "N" &&
-    (cipher === "aes" || cipher === "tdes") && modeAllows(protection.attributes, "encrypt")
-  if (!allowed) return fault("key-usage")
-  const isDes = cipherOf(attributes) === "tdes"
-  const isNoLonger = key.length <= protection.key.length
-  if (cipher === "aes" ? !isDes && !isNoLonger : !isDes || !isNoLonger) {
-    return fault("block-protection-key")
-  }
+  const cipher = protects(protection, "encrypt")
+  if (cipher === undefined || attributes.exportability === "N") return fault("key-usage")
+  if (isWeaker(protection, { attributes, key })) return fault("block-protection-key")
   return wrapKeyBlock(protection.key, cipher === "aes" ? "D" : "B", attributes, key, random)
+}
+
+/** The key of a peer's block, which the caller overwrites. */
+function openedUnder(
+  store: KeyStore,
+  { block, under }: PeerKeyBlock
+): UnwrappedKey | SecurityFault {
+  const entry = store.current(under)
+  const protection = entry === undefined ? fault("key-unknown") : store.unwrap(entry)
+  if (isFault(protection)) return protection
+  const opened = protects(protection, "decrypt") === undefined
+    ? fault("key-usage")
+    : unwrapKeyBlock(protection.key, block)
+  const weaker = !isFault(opened) && isWeaker(protection, opened)
+  protection.key.fill(0)
+  if (!weaker) return opened
+  opened.key.fill(0)
+  return fault("block-protection-key")
+}
+
+function taken(
+  store: KeyStore,
+  name: string,
+  kind: KeyKind,
+  { attributes, key }: UnwrappedKey,
+  given: PeerKeyBlock,
+  { aesForm, random }: KeyCommandContext
+): KeyChange | SecurityFault {
+  const { algorithm, mode: kept, usage } = kind.attributes
+  const mode = attributes.mode === "N" ? kept : attributes.mode
+  const fits = attributes.usage === usage && attributes.algorithm === algorithm &&
+    isWithin(mode, kept)
+  if (!fits) return fault("block-usage")
+  const checked = checkedKey(key, kind, given, aesForm)
+  return isFault(checked) ? checked : added(store, name, { ...attributes, mode }, checked, random)
+}
+
+/** The cipher of a key that protects others; undefined: it is for something else. */
+function protects(
+  { attributes }: UnwrappedKey,
+  operation: "encrypt" | "decrypt"
+): "aes" | "tdes" | undefined {
+  const { usage } = attributes
+  const cipher = cipherOf(attributes)
+  const allowed = (usage === "K0" || usage === "K1") && modeAllows(attributes, operation)
+  return allowed && cipher !== "sm4" ? cipher : undefined
+}
+
+/** PCI PIN, annex C: nothing but DES under triple DES, and no key under a shorter one. */
+function isWeaker(
+  protection: UnwrappedKey,
+  { attributes, key }: Pick<UnwrappedKey, "attributes" | "key">
+): boolean {
+  const isDes = cipherOf(attributes) === "tdes"
+  const isLonger = key.length > protection.key.length
+  return cipherOf(protection.attributes) === "aes" ? !isDes && isLonger : !isDes || isLonger
 }
 
 function verified(

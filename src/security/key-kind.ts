@@ -7,12 +7,19 @@ import type { KeyAttributes } from "./key-block.ts"
 
 export interface KeyKind {
   readonly attributes: KeyAttributes
-  /** Bytes of the key. */
+  /** Bytes of a key that is made. */
   readonly length: number
+  /** Bytes of a key that is brought in. */
+  readonly lengths: ReadonlyArray<number>
   readonly meaning: string
 }
 
-function kind(header: string, length: number, meaning: string): KeyKind {
+function kind(
+  header: string,
+  length: number,
+  meaning: string,
+  lengths: ReadonlyArray<number> = [length]
+): KeyKind {
   const attributes: KeyAttributes = {
     usage: header.slice(0, 2),
     algorithm: header.slice(2, 3),
@@ -20,17 +27,21 @@ function kind(header: string, length: number, meaning: string): KeyKind {
     keyVersion: "00",
     exportability: header.slice(4, 5)
   }
-  return { attributes, length, meaning }
+  return { attributes, length, lengths, meaning }
 }
+
+const tdes = [16, 24]
+const aes = [16, 24, 32]
 
 /** Usage, algorithm, mode, exportability; length in bytes. */
 export const keyKinds = {
   "terminal-master": kind("K0TBS", 16, "terminal master key: working keys travel under it"),
   "terminal-master-sm4": kind("K04BS", 16, "terminal master key of the SM4 dialects (inferred)"),
-  "zone-master": kind("K0TBS", 16, "zone master key shared with an acquirer"),
-  "block-protection": kind("K1ABN", 32, "key block protection key: exports are wrapped under it"),
-  pin: kind("P0TBS", 16, "PIN key, triple DES: formats 0, 1 and 3"),
-  "pin-aes": kind("P0ABS", 16, "PIN key, AES: format 4"),
+  "zone-master": kind("K0TBS", 16, "zone master key shared with an acquirer", tdes),
+  "block-protection": kind("K1ABN", 32, "key block protection key, AES: version D", aes),
+  "block-protection-tdes": kind("K1TBN", 24, "key block protection key: versions A to C", tdes),
+  pin: kind("P0TBS", 16, "PIN key, triple DES: formats 0, 1 and 3", tdes),
+  "pin-aes": kind("P0ABS", 16, "PIN key, AES: format 4", aes),
   mac: kind("M3TCS", 16, "MAC key, ANSI X9.19 and China UnionPay with 16 bytes"),
   "mac-single": kind("M1DCS", 8, "MAC key, ANSI X9.9 and China UnionPay with 8 bytes"),
   "mac-aes": kind("M6ACS", 16, "MAC key, AES-CMAC"),

@@ -41,6 +41,12 @@ export function modeAllows(attributes: KeyAttributes, operation: KeyOperation): 
   return modes[operation].includes(attributes.mode)
 }
 
+/** May a key with the mode `given` do no more than one with the mode `kept`? */
+export function isWithin(given: string, kept: string): boolean {
+  return given === kept || (kept === "B" && "ED".includes(given)) ||
+    (kept === "C" && "GV".includes(given))
+}
+
 /** Is a key of these attributes one for this purpose at all? */
 export function serves(attributes: KeyAttributes, purpose: KeyPurpose): boolean {
   return purposeUsages[purpose].includes(attributes.usage)

@@ -61,6 +61,39 @@ describe("keys", () => {
     expect([exit, out]).toEqual([0, expect.stringMatching(/^[BD]\d{4}K0TB/)])
   })
 
+  it("takes a key out of a peer's block under a key that came on two papers", async () => {
+    // TR-31 of version B, published by openemv/tr31; the protection key in two parts.
+    const [one, two] = ["DD7515F2BFC17F850000000000000000", "0000000000000000CE48F3CA25CB21F6"]
+    const shared = `import zone-peer --kind block-protection-tdes ${both}`
+    await keys(shared, ["ada", "ben", one!, "yes", two!, "yes"])
+    const block = "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E"
+    writeFileSync(join(folder, "peer.block"), `${block}\n`)
+    const from = `--under zone-peer --from ${join(folder, "peer.block")} ${both}`
+    const { exit, out, talk } = await keys(
+      `import zpk-peer --kind pin --check-value 57C409 ${from}`,
+      ["ada", "ben"]
+    )
+    expect([exit, out]).toEqual([0, expect.stringMatching(/checkValue +57C409/)])
+    expect(`${out}${talk}`).not.toMatch(/3F419E1CB7079442|94B420079CC80BA3/i)
+    const { exit: refused, talk: why } = await keys(`import other --kind mac ${from}`, [
+      "ada",
+      "ben"
+    ])
+    expect([refused, why]).toEqual([
+      1,
+      expect.stringContaining("other under zone-peer: the key block")
+    ])
+    expect(why).toContain("(block-usage)")
+    const half = await keys(`import other --kind pin --under zone-peer ${both}`)
+    expect([half.exit, half.talk]).toEqual([2, expect.stringContaining("go together")])
+    const nowhere = `--under zone-peer --from ${join(folder, "none.block")} ${both}`
+    const none = await keys(`import other --kind pin ${nowhere}`)
+    expect([none.exit, none.talk]).toEqual([3, expect.stringContaining("cannot be read")])
+    expect(readFileSync(join(folder, "logs", "k.jsonl"), "utf8")).toContain(
+      "\"under\":\"zone-peer\""
+    )
+  })
+
   it("changes nothing without the second officer", async () => {
     const before = readFileSync(join(folder, "k.json"), "utf8")
     const kind = "--kind mac"

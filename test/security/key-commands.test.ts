@@ -2,12 +2,13 @@
 
 import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
-import { unwrapKeyBlock, type UnwrappedKey } from "../../src/security/key-block.ts"
+import { unwrapKeyBlock, type UnwrappedKey, wrapKeyBlock } from "../../src/security/key-block.ts"
 import {
   checkKey,
   componentCheckValue,
   exportBlock,
   generateKey,
+  importBlock,
   importComponents,
   type KeyChange,
   type KeyCommandContext,
@@ -169,6 +170,170 @@ describe("export", () => {
     expect(exportBlock(store, "none", "kek", context()).result).toBe(fault("key-unknown"))
     expect(exportBlock(store, "mac-1", "kek", context(["ann"])).result)
       .toBe(fault("dual-control"))
+  })
+})
+
+describe("import of a peer's block", () => {
+  // Published: openemv/tr31 (A, B, D), TR-31:2018 A.7.3.1 (C, a base key with its serial number).
+  const published = [
+    [
+      "A",
+      "zone-master",
+      "89E88CF7931444F334BD7547FC3F380C",
+      "A0072P0TE00E0000F5161ED902807AF26F1D62263644BD24192FDB3193C730301CEE8701",
+      "pin",
+      "F039121BEC83D26B169BDCD5B22AAF8F",
+      "CB9DEA"
+    ],
+    [
+      "B",
+      "block-protection-tdes",
+      "DD7515F2BFC17F85CE48F3CA25CB21F6",
+      "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E",
+      "pin",
+      "3F419E1CB7079442AA37474C2EFBF8B8",
+      "57C409"
+    ],
+    [
+      "C",
+      "block-protection-tdes",
+      "B8ED59E0A279A295E9F5ED7944FD06B9",
+      "C0096B0TX12S0100KS1800604B120F9292800000BFB9B689CB567E66FC3FEE5AD5F52161FC6545B9D609890"
+      + "15D02155C",
+      "dukpt-base",
+      "EDB380DD340BC2620247D445F5B8D678",
+      "F4B08D"
+    ],
+    [
+      "D",
+      "block-protection",
+      "88E1AB2A2E3DD38C1FA039A536500CC8A87AB9D62DC92C01058FA79F44657DE6",
+      "D0112P0AE00E0000B82679114F470F540165EDFBF7E250FCEA43F810D215F8D207E2E417C07156A2"
+      + "7E8E31DA05F7425509593D03A457DC34",
+      "pin-aes",
+      "3F419E1CB7079442AA37474C2EFBF8B8",
+      "08793E"
+    ]
+  ] as const
+
+  /** A store with the protection key, which came as components. */
+  function sharing(kind: KeyKindName, clear: string, store = empty, name = "peer"): KeyStore {
+    const one = hex(clear)
+    const components = [one, Buffer.alloc(one.length)]
+    const given = { components, parity: "ignore" } as const
+    return (importComponents(store, name, kind, given, context()).result as KeyChange).store
+  }
+
+  const bring = (store: KeyStore, kind: KeyKindName, block: string, more: object = {}) =>
+    importBlock(
+      store,
+      "theirs",
+      kind,
+      { block, under: "peer", parity: "ignore", ...more },
+      context()
+    )
+
+  it.each(published)(
+    "of version %s, under a %s of components",
+    (_, protection, clear, block, kind, key, checkValue) => {
+      const { audit, result } = bring(sharing(protection, clear), kind, block, { checkValue })
+      const { store, key: stored } = result as KeyChange
+      expect(clearKey(store, "theirs").toString("hex").toUpperCase()).toBe(key)
+      const { attributes } = store.unwrap(stored) as UnwrappedKey
+      // As narrow as the peer made it: this PIN key enciphers and does nothing else.
+      expect(block.slice(5, 12)).toBe(
+        attributes.usage + attributes.algorithm + attributes.mode + attributes.keyVersion
+          + attributes.exportability
+      )
+      expect(audit).toMatchObject({ action: "import", key: "theirs", under: "peer", version: 1 })
+      expect(audit.outcome).toBe("done")
+    }
+  )
+
+  it("is refused under another protection key, or one that protects none", () => {
+    const [, , , block] = published[1]
+    const other = sharing("zone-master", "00112233445566778899AABBCCDDEEFF")
+    expect(bring(other, "pin", block).result).toBe(fault("block-forged"))
+    const aes = sharing("block-protection", "00".repeat(32))
+    expect(bring(aes, "pin", block).result).toBe(fault("block-protection-key"))
+    const mac = sharing("mac", "DD7515F2BFC17F85CE48F3CA25CB21F6")
+    expect(bring(mac, "pin", block).result).toBe(fault("key-usage"))
+    const { audit, result } = bring(empty, "pin", block)
+    expect(result).toBe(fault("key-unknown"))
+    expect(audit).toMatchObject({ key: "theirs", under: "peer", outcome: "key-unknown" })
+  })
+
+  it("is refused as a key for something else", () => {
+    const [, protection, clear, block] = published[1]
+    const store = sharing(protection, clear)
+    for (const kind of ["mac", "zone-master", "pin-aes", "track"] as const) {
+      expect(bring(store, kind, block).result).toBe(fault("block-usage"))
+    }
+    // What a peer gives us to verify with may not make a MAC, and one to derive is no PIN key.
+    const kek = clearKey(store, "peer")
+    const ofMode = (usage: string, mode: string) =>
+      wrapKeyBlock(
+        kek,
+        "B",
+        {
+          usage,
+          algorithm: "T",
+          mode,
+          keyVersion: "00",
+          exportability: "N"
+        },
+        Buffer.alloc(16, 7),
+        randomFrom(1)
+      ) as string
+    expect(bring(store, "pin", ofMode("P0", "X")).result).toBe(fault("block-usage"))
+    const verifies = bring(store, "mac", ofMode("M3", "V")).result as KeyChange
+    expect(listKeys(verifies.store, context()).result).toContainEqual(
+      expect.objectContaining({ name: "theirs", mode: "V", exportability: "N" })
+    )
+    const any = bring(store, "pin", ofMode("P0", "N")).result as KeyChange
+    expect(any.store.unwrap(any.key)).toMatchObject({ attributes: { mode: "B" } })
+  })
+
+  it("is refused when the key is longer than what protects it, or not DES under triple DES", () => {
+    const store = sharing("zone-master", "00112233445566778899AABBCCDDEEFF")
+    const kek = clearKey(store, "peer")
+    const blockOf = (usage: string, algorithm: string, length: number) =>
+      wrapKeyBlock(
+        kek,
+        "B",
+        {
+          usage,
+          algorithm,
+          mode: "B",
+          keyVersion: "00",
+          exportability: "S"
+        },
+        Buffer.alloc(length, 7),
+        randomFrom(1)
+      ) as string
+    for (
+      const [kind, block] of [
+        ["pin", blockOf("P0", "T", 24)],
+        ["pin-aes", blockOf("P0", "A", 16)]
+      ] as const
+    ) expect(bring(store, kind, block).result).toBe(fault("block-protection-key"))
+  })
+
+  it("is refused for its length, parity, check value or name, and to one alone", () => {
+    const [, protection, clear, block] = published[0]
+    const store = sharing(protection, clear)
+    const given = { block, under: "peer", parity: "ignore" } as const
+    expect(bring(store, "pin", block, { checkValue: "000000" }).result)
+      .toBe(fault("check-value-wrong"))
+    expect(bring(store, "pin", block, { parity: "require" }).result).toBe(fault("key-parity"))
+    expect(bring(store, "pin", block.slice(0, -2)).result).toBe(fault("block-length"))
+    expect(bring(store, "pin", `${block.slice(0, -1)}0`).result).toBe(fault("block-forged"))
+    expect(bring(store, "pin", "Z").result).toBe(fault("block-length"))
+    const named = (name: string, officers?: Array<string>) =>
+      importBlock(store, name, "pin", given, context(officers)).result
+    expect(named("no name")).toBe(fault("key-name"))
+    expect(named("peer")).toBe(fault("key-exists"))
+    expect(named("theirs", ["ann"])).toBe(fault("dual-control"))
   })
 })
 

@@ -5,10 +5,19 @@
 
 import { beforeEach, describe, expect, it } from "vitest"
 import { decryptBlocks, encryptBlocks } from "../../src/security/block-cipher.ts"
-import { generateKey, importComponents } from "../../src/security/key-commands.ts"
+import { CipherCache } from "../../src/security/cipher-cache.ts"
+import { wrapKeyBlock } from "../../src/security/key-block.ts"
+import {
+  exportBlock,
+  generateKey,
+  importBlock,
+  importComponents,
+  type KeyChange
+} from "../../src/security/key-commands.ts"
 import { type KeyKindName, keyKinds } from "../../src/security/key-kind.ts"
 import type { ParityPolicy } from "../../src/security/key-material.ts"
 import { emptyKeyStore, type KeyStore } from "../../src/security/key-store.ts"
+import { cmac } from "../../src/security/mac.ts"
 
 const store = emptyKeyStore(alone(Buffer.alloc(32, 0x2b))) as KeyStore
 let pools: Set<ArrayBufferLike>
@@ -77,6 +86,41 @@ describe("nothing is left of a key", () => {
     expect(isLeft(whole)).toBe(false)
     expect(isLeft(sum(2))).toBe(false)
     expect(isLeft(whole.map(withOdd))).toBe(false)
+  })
+
+  it.each(
+    [["block-protection", 32, "0100000000040100"], [
+      "block-protection-tdes",
+      16,
+      "0100000000000080"
+    ]] as const
+  )("that came or went in a block under a %s, nor of what is derived", (...row) => {
+    const [kind, length, input] = row
+    const kek = alone(Buffer.alloc(length).map((_, at) => 29 * at + 0xa1))
+    const random = (count: number) => alone(Buffer.alloc(count, 0x3c))
+    const context = { officers: ["ann", "bo"], wallMs: 0, random }
+    const components = [kek, alone(Buffer.alloc(length))]
+    const given = { components, parity: "ignore" } as const
+    const made = importComponents(store, "kek", kind, given, context)
+    const { store: sharing } = made.result as KeyChange
+    const key = alone(Buffer.alloc(16).map((_, at) => 53 * at + 0x17))
+    const attributes = keyKinds.pin.attributes
+    const version = length === 32 ? "D" : "B"
+    const block = watched(() => wrapKeyBlock(kek, version, attributes, key, random)) as string
+    const peer = { block, under: "kek", parity: "adjust" } as const
+    const brought = watched(() => importBlock(sharing, "pin", "pin", peer, context))
+    watched(() => exportBlock((brought.result as KeyChange).store, "pin", "kek", context))
+    const cache = new CipherCache()
+    const cipher = length === 32 ? "aes" : "tdes"
+    const first = cmac(cache, kek, cipher, Buffer.from(input, "hex")) as Uint8Array
+    const derived = alone(first)
+    first.fill(0)
+    expect([brought.audit.outcome, isLeft(key), isLeft(key.map(withOdd))]).toEqual([
+      "done",
+      false,
+      false
+    ])
+    expect([isLeft(kek), isLeft(derived)]).toEqual([false, false])
   })
 
   it("that single DES doubles", () => {

@@ -16,7 +16,7 @@ import type { SessionHouseShape } from "./house.ts"
 import type { IsoSession } from "./iso-session.ts"
 import type { Standing } from "./key-serials.ts"
 import { Management } from "./management.ts"
-import { type Derivation, derivationOf, hasPin, pinUnder } from "./message-keys.ts"
+import { derivationOf, hasPin, pinUnder } from "./message-keys.ts"
 import { submissionOf } from "./submission.ts"
 
 /** Owed by whoever sends them: refusing one would only move the doubt. */
@@ -61,13 +61,6 @@ export class IsoDesk {
   take(session: IsoSession, spoken: Spoken, macRight: boolean): void {
     const { kind, profile } = spoken
     this.#house.hooks.meter.received(session.listener, kind)
-    const derivation = profile.baseKey === undefined ? undefined : derivationOf(spoken)
-    const unfit = derivation && this.#judge(spoken, derivation, macRight)
-    if (unfit !== undefined) {
-      session.audit(unfit, spoken.message)
-      session.refuse(spoken, unfit)
-      return
-    }
     const binding = session.seats.take(profile)
     const stranger = this.#identify(session, spoken, binding, macRight)
     if (stranger !== undefined) {
@@ -76,9 +69,7 @@ export class IsoDesk {
       return
     }
     // Who must sign on first asks the same again.
-    if (derivation !== undefined && macRight) {
-      this.#house.serials.believe(profile.terminal, derivation)
-    }
+    if (macRight && profile.baseKey !== undefined) this.#believe(spoken)
     if (managementKinds.has(kind)) {
       if (profile.kinds.has(kind)) this.#management.take(session, spoken, binding)
       else session.refuse(spoken, "kind-forbidden")
@@ -87,13 +78,11 @@ export class IsoDesk {
     this.#submit(session, spoken, binding, macRight)
   }
 
-  /** The reason why a message under DUKPT is not taken. */
-  #judge(
-    spoken: Spoken,
-    derivation: Derivation,
-    macRight: boolean
-  ): SerialFailure | undefined {
+  /** The reason why a message must not be taken: DUKPT's counter under which it stands. */
+  unfit(spoken: Spoken, macRight: boolean): SerialFailure | undefined {
     const { kind, message, profile } = spoken
+    const derivation = derivationOf(spoken)
+    if (derivation === undefined) return undefined
     const isManagement = managementKinds.has(kind)
     // Without a MAC the PIN has to prove the number, and what has neither is not under it.
     if (!macRight && (isManagement || !hasPin(message))) return undefined
@@ -101,6 +90,11 @@ export class IsoDesk {
     // Nothing came after it: it may be a repeat of what the switch answers itself.
     if (isManagement && standing === "latest") return undefined
     return this.#refusal(spoken, standing, true)
+  }
+
+  #believe(spoken: Spoken): void {
+    const derivation = derivationOf(spoken)
+    if (derivation !== undefined) this.#house.serials.believe(spoken.profile.terminal, derivation)
   }
 
   /**
@@ -120,13 +114,13 @@ export class IsoDesk {
     return repeats ? undefined : "serial-used"
   }
 
-  /** What the PIN of a message without MAC has to prove. */
+  /** What the PIN of a message without MAC has to prove. Without a card in it it proves nothing. */
   #provedBy(
     session: IsoSession,
     spoken: Spoken,
     pin: PinUnder | undefined
   ): Submission["proved"] {
-    if (pin === undefined || !("serial" in pin)) return undefined
+    if (pin === undefined || !("serial" in pin) || pin.format === 1) return undefined
     return () => {
       const standing = this.#house.serials.believe(spoken.profile.terminal, pin)
       // By now the station knows the message itself.

@@ -8,6 +8,7 @@
  */
 
 import type { KeyHandle, TerminalId } from "../domain/brand.ts"
+import type { EndReason } from "../domain/end-reasons.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
 import { managementKinds } from "../domain/kind.ts"
 import type { CodecLane, Decoded, MacVerdict } from "../domain/ports/codec.ts"
@@ -255,7 +256,7 @@ export class IsoSession extends Line<Arrival> {
       !managementKinds.has(kind)
     if (!hasMac(message) || kind === "sign-on") {
       if (demanded) this.#macRefused(spoken, "mac-missing")
-      else this.#desk.take(this, spoken, false)
+      else this.#judged(spoken, false)
       return
     }
     if (arrival.derived) return this.#macChecked(spoken, verdict)
@@ -264,7 +265,7 @@ export class IsoSession extends Line<Arrival> {
     const key = this.room.house.keys.mac(profile.terminal)
     if (key === undefined) {
       if (demanded) this.refuse(spoken, "key-missing")
-      else this.#desk.take(this, spoken, false)
+      else this.#judged(spoken, false)
     } else if (arrival.asked || (arrival.key === key && verdict !== "unchecked")) {
       this.#macChecked(spoken, verdict)
     } else {
@@ -305,8 +306,7 @@ export class IsoSession extends Line<Arrival> {
       return
     }
     if (verdict === "right") {
-      this.#wrongMacs = 0
-      this.#desk.take(this, spoken, true)
+      this.#judged(spoken, true)
       return
     }
     const previous = arrival.derived
@@ -321,7 +321,25 @@ export class IsoSession extends Line<Arrival> {
     this.#verify(spoken, previous)
   }
 
-  #macRefused(spoken: Spoken, failure: FailureCode): void {
+  /** Its MAC is right, or it needs none: is its serial number, where it stands under one? */
+  #judged(spoken: Spoken, macRight: boolean): void {
+    const unfit = spoken.profile.baseKey === undefined
+      ? undefined
+      : this.#desk.unfit(spoken, macRight)
+    if (unfit !== undefined) {
+      this.audit(unfit, spoken.message)
+      this.#macRefused(spoken, unfit, "identity-refused")
+      return
+    }
+    if (macRight) this.#wrongMacs = 0
+    this.#desk.take(this, spoken, macRight)
+  }
+
+  #macRefused(
+    spoken: Spoken,
+    failure: FailureCode,
+    end: EndReason = "mac-wrong-repeated"
+  ): void {
     this.refuse(spoken, failure)
     const binding = this.seats.of(spoken.profile.terminal)
     const limit = this.room.config.maxWrongMacs
@@ -329,7 +347,7 @@ export class IsoSession extends Line<Arrival> {
       if (++binding.wrongMacs < limit) return
       this.seats.leave(binding)
     } else if (++this.#wrongMacs >= limit) {
-      this.finish("mac-wrong-repeated")
+      this.finish(end)
     }
   }
 

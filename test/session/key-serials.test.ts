@@ -54,10 +54,9 @@ describe("a counter under DUKPT", () => {
   it("serves one question: what was recorded is refused when it is played again", () => {
     const { place, told } = opened()
     expect([told(sold(1, 1)), told(sold(2, 2))]).toEqual(["00", "00"])
-    expect([told(sold(1, 1)), told(sold(2, 2)), told(sold(3, 2))]).toEqual(["94", "94", "94"])
-    expect([place.submitted.length, place.count("refused serial-used")]).toEqual([2, 3])
-    expect(place.audited.map(({ what }) => what)).toEqual(Array(3).fill("serial-used"))
-    expect(told(sold(3, 3))).toBe("00")
+    expect([told(sold(1, 1)), told(sold(3, 2)), told(sold(3, 3))]).toEqual(["94", "94", "00"])
+    expect([place.submitted.length, place.count("refused serial-used")]).toEqual([3, 2])
+    expect(place.audited.map(({ what }) => what)).toEqual(["serial-used", "serial-used"])
   })
 
   it("may come late by a little, once, and not by more", () => {
@@ -88,6 +87,14 @@ describe("a counter under DUKPT", () => {
     expect(told(sold(1, 1), place.connect("10.0.0.9:1"))).toBe("94")
     expect([place.ends(), told(sold(3, 3))]).toEqual([[], "00"])
     expect(caller.fate).toBe("open")
+  })
+
+  it("ends a line that goes on with used ones, as one with wrong MACs", () => {
+    const { caller, place, told } = opened()
+    const all = [told(sold(1, 1)), told(sold(2, 1)), told(sold(3, 1)), told(sold(4, 2))]
+    expect(all).toEqual(["00", "94", "94", "00"])
+    expect([told(sold(5, 1)), told(sold(6, 2)), caller.fate]).toEqual(["94", "94", "open"])
+    expect([told(sold(7, 1)), place.ends()]).toEqual(["94", ["identity-refused"]])
   })
 
   it("belongs to the device that the terminal began with", () => {
@@ -184,8 +191,8 @@ describe("without a MAC the PIN proves the serial number", () => {
     return rest
   }
 
-  function signedOn() {
-    const here = opened({ profiles: [byPin] })
+  function signedOn(terminal = byPin) {
+    const here = opened({ profiles: [terminal] })
     here.told(signOn("T0000001"))
     return here
   }
@@ -197,6 +204,12 @@ describe("without a MAC the PIN proves the serial number", () => {
     expect(second!.submission.proved?.()).toBeUndefined()
     expect([told(asked(3, 1)), told(asked(4, 2))]).toEqual(["94", "00"])
     expect(place.submitted).toHaveLength(3)
+  })
+
+  it("does not count with a PIN block that opens under any key", () => {
+    const { place, told } = signedOn({ ...byPin, pinFormat: 1 })
+    told(asked(1, 1))
+    expect(place.submitted[0]!.submission.proved).toBeUndefined()
   })
 
   it("counts once, although two questions waited for the same PIN", () => {

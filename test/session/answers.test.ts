@@ -3,7 +3,9 @@
 import { describe, expect, it } from "vitest"
 import type { BusinessDay, Rrn, Stan } from "../../src/domain/brand.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
-import { ownValues } from "../../src/session/answer.ts"
+import type { Message, Values } from "../../src/iso8583/message.ts"
+import { ValueList } from "../../src/iso8583/value-list.ts"
+import { compose, ownValues } from "../../src/session/answer.ts"
 import type { IsoSession } from "../../src/session/iso-session.ts"
 import { dialect } from "../iso8583/shipped.ts"
 import { encode } from "../upstream/fake-dialect.ts"
@@ -33,7 +35,7 @@ describe("an answer", () => {
     place.settle()
     place.submitted[0]!.answer({
       record,
-      values: { 11: "777777", 39: "10", 41: "XXXXXXXX", 54: "balance" }
+      values: { 11: "777777", 39: "10", 41: "XXXXXXXX", 42: "XXXXXXXXXXXXXXX", 54: "balance" }
     })
     place.settle()
     expect(caller.last()).toEqual({
@@ -64,6 +66,38 @@ describe("an answer", () => {
     place.settle()
     expect(caller.last()).toMatchObject({ 12: "101112", 13: "1231", 37: "TERMINALRRN1" })
     expect(place.submitted[0]!.submission.localTime).toBe("1231101112")
+  })
+
+  it.each<[string, Partial<TransactionRecord>, string | undefined]>([
+    ["the terminal's reference", { rrn: "R1" as Rrn, upstreamRrn: "U1" as Rrn }, "R1"],
+    ["or the upstream's", { upstreamRrn: "U1" as Rrn }, "U1"],
+    ["or what the question said", {}, "ASKED"]
+  ])("names %s", (_, known, told) => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042", { 37: "ASKED" }))
+    place.settle()
+    const { day } = record
+    place.submitted[0]!.answer({ record: { day, ...known } as TransactionRecord })
+    place.settle()
+    expect(caller.last()?.["37"]).toBe(told)
+  })
+
+  it("leaves nothing of its question behind, and is counted by whether it was heard", () => {
+    const place = new Place()
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042"), sale("T0000001", "000043"))
+    place.settle()
+    const [first, second] = place.submitted
+    const { bytes } = first!.submission.message!
+    expect(Buffer.from(bytes).includes("6222020000000000001")).toBe(true)
+    first!.answer({ record })
+    place.settle()
+    expect(new Set(bytes)).toEqual(new Set([0]))
+    expect([place.count("answered"), place.count("undelivered")]).toEqual([1, 0])
+    caller.close("reset")
+    second!.answer({ record })
+    expect([place.count("answered"), place.count("undelivered")]).toEqual([1, 1])
   })
 
   it("says the failure's code, and counts it by name", () => {
@@ -270,6 +304,44 @@ describe("a submission", () => {
     })
     expect(submitted(reversal("T0000001", "000042")).original).toBeUndefined()
     expect(submitted(sale("T0000001", "000042", { 61: "000041" })).original).toBeUndefined()
+  })
+})
+
+describe("values from elsewhere that do not fit the terminal's dialect", () => {
+  const spoken = dialect("iso87-ascii")
+  const body = spoken.build("0200", {
+    "3": "000000",
+    "4": "000000000100",
+    "11": "000042",
+    "41": "T0000001",
+    "49": "156"
+  })
+  const asked = spoken.read(body as Uint8Array) as Message
+  const told = (all: Values, own: Values) => {
+    const list = new ValueList()
+    list.take(own)
+    return spoken.read(compose(asked, "00", all, () => list, false)) as Message
+  }
+  const long = { "38": "LONGER THAN SIX" }
+
+  it("are told where they do", () => {
+    expect(told({ "38": "A12345" }, {}).text("38")).toBe("A12345")
+  })
+
+  it("stay behind, and the decision is told with what is ours to say", () => {
+    const answer = told(long, { "37": "123456789012" })
+    expect([answer.mti, answer.text("39"), answer.text("37"), answer.text("11")]).toEqual([
+      "0210",
+      "00",
+      "123456789012",
+      "000042"
+    ])
+    expect(answer.has(38)).toBe(false)
+  })
+
+  it("stay behind with ours, when not even those fit", () => {
+    const answer = told(long, { "37": "LONGER THAN TWELVE" })
+    expect([answer.text("39"), answer.has(37), answer.has(38)]).toEqual(["00", false, false])
   })
 })
 

@@ -1,6 +1,6 @@
 /**
- * The end of a business day's partition: detached, exported to a file, the file counted against the
- * table, and only then, if asked for, dropped. Nothing disappears without its file.
+ * The end of a business day's partition: exported to a file, detached, the file counted against the
+ * table, and only then, if asked for, dropped. Nothing leaves `transactions` without its file.
  */
 
 import { PgClient } from "@effect/sql-pg"
@@ -23,8 +23,6 @@ export interface ExportedDay {
   readonly dropped: boolean
 }
 
-const detachedName = (day: string): string => `detached_transactions_${day.replaceAll("-", "")}`
-
 /** Days that have a partition, or a detached table that was not dropped, before `beforeDay`. */
 export const daysBefore = (beforeDay: string) =>
   Effect.gen(function*() {
@@ -42,46 +40,62 @@ export const daysBefore = (beforeDay: string) =>
 export const retain = (query: RetentionQuery) =>
   Effect.gen(function*() {
     const done: Array<ExportedDay> = []
-    for (const day of yield* daysBefore(query.beforeDay)) {
-      yield* detach(day)
-      done.push(yield* exportDay(day, query))
-    }
+    for (const day of yield* daysBefore(query.beforeDay)) done.push(yield* endDay(day, query))
     return done
   })
+
+const endDay = Effect.fnUntraced(function*(day: string, { drop, folder }: RetentionQuery) {
+  const sql = yield* PgClient.PgClient
+  const partition = `transactions_${day.replaceAll("-", "")}`
+  const detached = `detached_${partition}`
+  const exported = (table: string) =>
+    exportLines(
+      sql`SELECT row_to_json(t)::text AS line FROM ${sql(table)} AS t ORDER BY id`,
+      folder,
+      `transactions-${day}`
+    )
+  // One that an earlier run left detached goes first; what came late for its day waits.
+  const attached = !(yield* isThere(detached))
+  const before = attached ? yield* standingOf(partition) : undefined
+  let written = yield* exported(attached ? partition : detached)
+  if (attached) yield* detach(partition, detached)
+  const { rows, writes } = yield* standingOf(detached)
+  // What was written to it meanwhile is in a file of its own, with all the rest.
+  if (before !== undefined && before.writes !== writes) written = yield* exported(detached)
+  const { file, lines } = written
+  if (lines !== rows) return yield* new ExportIncomplete({ file, rows, lines })
+  if (drop) yield* Effect.mapError(sql`DROP TABLE ${sql(detached)}`, unavailable)
+  const ended: ExportedDay = { day, file, rows, dropped: drop }
+  return ended
+})
+
+const isThere = (table: string) =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const [row] = yield* sql<{ there: boolean }>`
+      SELECT to_regclass(${table}) IS NOT NULL AS there`
+    return row?.there === true
+  }).pipe(Effect.mapError(unavailable))
+
+/** How many rows, and how often they were written: with each write of the ledger that grows. */
+const standingOf = (table: string) =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const [row] = yield* sql<{ rows: number; writes: number }>`
+      SELECT count(*)::float8 AS rows, coalesce(sum(version + 1), 0)::float8 AS writes
+      FROM ${sql(table)}`
+    return { rows: row?.rows ?? 0, writes: row?.writes ?? 0 }
+  }).pipe(Effect.mapError(unavailable))
 
 /**
  * Out of `transactions`, under another name: a row that still comes for the day gets a partition of
  * its own.
  */
-const detach = (day: string) =>
+const detach = (partition: string, detached: string) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
-    const name = `transactions_${day.replaceAll("-", "")}`
-    const [there] = yield* sql<{ part: boolean; table: boolean }>`
-      SELECT to_regclass(${name}) IS NOT NULL AS part,
-        to_regclass(${detachedName(day)}) IS NOT NULL AS "table"`
-    if (there?.part !== true || there.table) return
     yield* sql.withTransaction(Effect.gen(function*() {
-      yield* sql`ALTER TABLE transactions DETACH PARTITION ${sql(name)}`
-      yield* sql`ALTER TABLE ${sql(name)} RENAME TO ${sql(detachedName(day))}`
+      yield* sql`ALTER TABLE transactions DETACH PARTITION ${sql(partition)}`
+      yield* sql`ALTER TABLE ${sql(partition)} RENAME TO ${sql(detached)}`
     }))
   }).pipe(Effect.mapError(unavailable))
-
-const exportDay = Effect.fnUntraced(function*(day: string, query: RetentionQuery) {
-  const sql = yield* PgClient.PgClient
-  const name = detachedName(day)
-  const { file, lines } = yield* exportLines(
-    sql`SELECT row_to_json(t)::text AS line FROM ${sql(name)} AS t ORDER BY id`,
-    query.folder,
-    `transactions-${day}`
-  )
-  const [row] = yield* Effect.mapError(
-    sql<{ rows: number }>`SELECT count(*)::float8 AS rows FROM ${sql(name)}`,
-    unavailable
-  )
-  const rows = row?.rows ?? 0
-  if (lines !== rows) return yield* new ExportIncomplete({ file, rows, lines })
-  if (query.drop) yield* Effect.mapError(sql`DROP TABLE ${sql(name)}`, unavailable)
-  const exported: ExportedDay = { day, file, rows, dropped: query.drop }
-  return exported
-})

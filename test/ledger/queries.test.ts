@@ -2,7 +2,7 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -24,7 +24,7 @@ import { ensureSchema } from "../../src/ledger/schema.ts"
 import { searchTransactions } from "../../src/ledger/search.ts"
 import { batchRecords } from "../../src/ledger/settlement.ts"
 import { baseMs, entry, idOf, sale } from "./records.ts"
-import { SharedServer, temporaryFolder } from "./server.ts"
+import { SharedServer, temporaryFolder, until } from "./server.ts"
 
 const server = new SharedServer()
 const folder = temporaryFolder()
@@ -363,18 +363,53 @@ describe("the estate", () => {
   })
 })
 
+const held = () =>
+  server.run(Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const [row] = yield* sql<{ n: number }>`SELECT count(*)::int AS n FROM transactions`
+    return row?.n
+  }))
+
 describe("retention", () => {
-  it("detaches, exports and counts a day before it may go", async () => {
+  it("leaves a day where it is until its file is safe", async () => {
+    const before = await held()
+    const file = join(folder, "file")
+    writeFileSync(file, "")
+    const query = { beforeDay: "2026-03-04", folder: file, drop: true }
+    const error = await server.run(Effect.flip(retain(query)))
+    expect(error).toMatchObject({ _tag: "LedgerUnusable", reason: "export" })
+    expect((error as LedgerUnusable).advice).toContain(file)
+    expect(await held()).toBe(before)
+  })
+
+  it("has a file of its own for a day that was written to while it was exported", async () => {
+    await hold([sale(300, { day: "2026-03-01" as never, version: 0 })])
+    const there = join(folder, "transactions-2026-03-01.jsonl.gz")
+    const query = { beforeDay: "2026-03-02", folder, drop: true }
+    const written = Effect.flatMap(PgClient.PgClient, (sql) =>
+      sql.withTransaction(Effect.gen(function*() {
+        yield* sql`UPDATE transactions SET version = 1, state = 'reversed'
+          WHERE day = '2026-03-01'`
+        yield* until(() => existsSync(there), "the file of the day as it was")
+      })))
+    const [, [gone]] = await server.run(
+      Effect.all([written, retain(query)], { concurrency: "unbounded" })
+    )
+    expect(gone).toMatchObject({ day: "2026-03-01", rows: 1, dropped: true })
+    const [before, after] = [there, gone?.file ?? ""].map((file) =>
+      JSON.parse(gunzipSync(readFileSync(file)).toString()) as { readonly state: string }
+    )
+    expect([before?.state, after?.state]).toEqual(["answered", "reversed"])
+  })
+
+  it("exports, detaches and counts a day before it may go", async () => {
     const query = { beforeDay: "2026-03-03", folder, drop: false }
     const [kept] = await server.run(retain(query))
     expect(kept).toMatchObject({ day: "2026-03-02", dropped: false })
     const lines = gunzipSync(readFileSync(kept?.file ?? "")).toString().trim().split("\n")
     expect(lines).toHaveLength(kept?.rows ?? 0)
     expect(JSON.parse(lines[0] ?? "")).toMatchObject({ id: idOf(0), amount: 1000 })
-    const left = await server.run(
-      Effect.flatMap(PgClient.PgClient, (sql) => sql`SELECT count(*)::int AS n FROM transactions`)
-    )
-    expect(left).toEqual([{ n: 1 }])
+    expect(await held()).toBe(1)
     // A row that comes late for that day finds a partition; then the day goes for good.
     await hold([sale(200)])
     const dropped = await server.run(retain({ ...query, drop: true }))
@@ -386,15 +421,6 @@ describe("retention", () => {
     expect(late?.file).toMatch(/transactions-2026-03-02-2\.jsonl\.gz$/)
     expect(gunzipSync(readFileSync(kept?.file ?? "")).toString().trim().split("\n"))
       .toHaveLength(kept?.rows ?? 0)
-  })
-
-  it("says what is wrong with the folder, not with PostgreSQL", async () => {
-    const file = join(folder, "file")
-    writeFileSync(file, "")
-    const query = { beforeDay: "2026-03-04", folder: file, drop: true }
-    const error = await server.run(Effect.flip(retain(query)))
-    expect(error).toMatchObject({ _tag: "LedgerUnusable", reason: "export" })
-    expect((error as LedgerUnusable).advice).toContain(file)
   })
 
   it("lets go of other rows that have ended, and of none that is open", async () => {

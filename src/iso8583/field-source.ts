@@ -163,6 +163,13 @@ function checkShape(context: FieldContext, source: Source, path: string, shape: 
   if (prefix !== undefined && own(source, "max") === undefined) {
     reader.fault(join(path, "max"), "is missing")
   }
+  const idle = (keys: ReadonlyArray<string>, problem: string): void => {
+    for (const key of keys) {
+      if (own(source, key) !== undefined) reader.fault(join(path, key), problem)
+    }
+  }
+  if (encoding !== "bcd") idle(["align", "fill"], `says nothing to ${encoding}`)
+  if (fixed >= 0) idle(["min", "max"], "says nothing beside length")
   if (byteEncodings.has(encoding) !== (type === "b")) {
     reader.fault(join(path, "encoding"), `${encoding} does not go with type ${type}`)
   }

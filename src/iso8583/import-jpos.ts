@@ -134,8 +134,12 @@ function fieldOf(node: Node, path: string, notes: Array<DialectFault>): Source |
     if (fieldKeys.has(attribute) || value === "false") continue
     notes.push({ path, problem: `${attribute} is not carried over` })
   }
-  const named = { ...shape, ...nameOf(node) }
-  return node.name === "isofield" ? named : { ...named, ...partsOf(node, shape, path, notes) }
+  const name = nameOf(node)
+  if (node.name === "isofield") return { ...shape, ...name }
+  const parts = partsOf(node, shape, path, notes)
+  // Bytes have no side where packed digits stand.
+  const { align: _side, fill: _fill, ...bytes } = shape
+  return { ...("encoding" in parts ? bytes : shape), ...name, ...parts }
 }
 
 function nameOf({ attributes: { name = "" } }: Node): Source {

@@ -33,6 +33,8 @@ const looks = {
   fill: fc.constantFrom(0, 15),
   overpunch: fc.boolean()
 }
+/** Packed digits alone stand on a side of their bytes, and are filled. */
+const unpacked = { align: undefined, fill: undefined }
 const padding = fc.option(
   fc.record({
     side: fc.constantFrom("left", "right"),
@@ -127,7 +129,8 @@ const lengths = [["of fixed length", fixed], ["with a length prefix", variable]]
 
 function of(pair: string, rest: fc.Arbitrary<object>): fc.Arbitrary<object> {
   const [type, encoding] = pair.split(" ")
-  return rest.map((each) => ({ type, encoding, ...each }))
+  const without = encoding === "bcd" ? {} : unpacked
+  return rest.map((each) => ({ type, encoding, ...each, ...without }))
 }
 
 describe("every definition that is allowed", () => {

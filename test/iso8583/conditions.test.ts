@@ -12,7 +12,7 @@ interface Field {
   readonly type: typeof fieldTypes[number]
   readonly encoding: typeof encodings[number]
   readonly length: number
-  readonly align: "left" | "right"
+  readonly align?: "left" | "right"
 }
 
 /** A message is of the chip's channel where its field 2 fits one of the patterns. */
@@ -41,9 +41,11 @@ function channelOf(field: Field, patterns: ReadonlyArray<string>, body: Buffer):
 
 const fields = fieldTypes.flatMap((type) =>
   encodings.flatMap((encoding) =>
-    (["left", "right"] as const).flatMap((align) =>
-      [3, 4].map((length): Field => ({ type, encoding, length, align }))
-    )
+    [3, 4].flatMap((length): ReadonlyArray<Field> => {
+      const field = { type, encoding, length }
+      if (encoding !== "bcd") return [field]
+      return [{ ...field, align: "left" }, { ...field, align: "right" }]
+    })
   )
 ).filter((field) => dialectOf(field, [anything(field)]) !== undefined)
 

@@ -50,7 +50,7 @@ describe("type x encoding x prefix x padding", () => {
           type,
           encoding,
           length,
-          align: side,
+          align: encoding === "bcd" ? side : undefined,
           overpunch: type === "x+n" && side === "left" && encoding !== "bcd"
         }))
       )

@@ -116,6 +116,19 @@ describe("a dialect", () => {
     ])
   })
 
+  it.each([
+    [{ type: "an", length: 2, align: "left" }, "align: says nothing to ascii"],
+    [{ type: "n", length: 3, encoding: "ebcdic", fill: 15 }, "fill: says nothing to ebcdic"],
+    [{ type: "ans", length: 9, max: 5 }, "max: says nothing beside length"],
+    [{ type: "ans", length: 9, min: 5 }, "min: says nothing beside length"]
+  ])("with a word that changes nothing: %j", (field, fault) => {
+    expect(faultsOf({ fields: { ...right.fields, 40: field } })).toEqual([`fields.40.${fault}`])
+    // The same from a shape that it builds on.
+    const { type, ...built } = field
+    const fields = { ...right.fields, 40: { is: "base", type } }
+    expect(faultsOf({ fields, shapes: { base: built } })).toEqual([`fields.40.${fault}`])
+  })
+
   it("whose definition for all other fields is wrong, which is said once", () => {
     expect(faultsOf({ otherwise: { type: "ans" } })).toEqual([
       "otherwise: needs a length, a prefix or rest"

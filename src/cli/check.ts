@@ -1,5 +1,8 @@
 /** `pointsman check`: a configuration and every file it names, without starting anything. */
 
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect } from "effect"
+import { certificateWarnings } from "../config/certificates.ts"
 import { checkedRoutes } from "./checked-routes.ts"
 import { configPath, loadedConfig } from "./configuration.ts"
 import { writeRecord } from "./table.ts"
@@ -7,7 +10,8 @@ import { configFlag, type Verb } from "./verb.ts"
 
 export const verb: Verb = {
   about: "Reads a configuration and every file it names, and says everything that is wrong with " +
-    "file, line and path. Connects to nothing and writes nothing.",
+    "file, line and path. Warns of certificates that end within thirty days, authorities " +
+    "included. Connects to nothing and writes nothing.",
   parameters: [{ name: "file", about: "the same as --config", presence: "optional" }],
   flags: { config: configFlag },
   examples: [["check config/pointsman.yaml", "before a reload or a rollout"]],
@@ -29,6 +33,10 @@ export const verb: Verb = {
       framings: [...framings.keys()],
       mappings: [...mappings.keys()]
     })
+    const warnings = await Effect.runPromise(
+      certificateWarnings(config).pipe(Effect.provide(NodeFileSystem.layer))
+    )
+    for (const each of warnings) call.streams.say(`warning: ${each}`)
     call.streams.say("the configuration is good")
     return 0
   }

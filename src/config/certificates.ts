@@ -1,6 +1,6 @@
 /**
- * Certificates of ours, before they are needed: each file of a listener or an upstream is there, is
- * what it should be, has not ended, and the key belongs to it (G6). No fault repeats anything of a
+ * Certificates before they are needed: each file of a listener or an upstream is there and is what
+ * it should be; ours has not ended, and the key belongs to it (G6). No fault repeats anything of a
  * key.
  */
 
@@ -14,8 +14,12 @@ type Fault = (path: string, problem: string) => void
 
 type Ends = Pick<SwitchConfig, "listeners" | "upstreams">
 
+const oneOfMany = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** A certificate, and what follows it in its file: its chain, or other authorities. */
 const certificateKind = {
-  read: (text: string) => new X509Certificate(text),
+  read: (text: string) =>
+    (text.match(oneOfMany) ?? [text]).map((each) => new X509Certificate(each)),
   words: "a certificate, PEM"
 }
 
@@ -45,12 +49,12 @@ type TlsFiles = Pick<LinkTls, "authorityFile" | "certificateFile" | "keyFile"> &
 }
 
 const checkFiles = Effect.fnUntraced(function*(at: string, tls: TlsFiles, fault: Fault) {
-  const certificate = yield* loaded(
+  const [certificate] = (yield* loaded(
     `${at}.certificateFile`,
     tls.certificateFile,
     fault,
     certificateKind
-  )
+  )) ?? []
   const key = yield* loaded(`${at}.keyFile`, tls.keyFile, fault, keyKind)
   yield* loaded(`${at}.authorityFile`, tls.authorityFile, fault, certificateKind)
   yield* loaded(`${at}.revocationFile`, tls.revocationFile, fault, revocationKind)
@@ -64,18 +68,48 @@ const checkFiles = Effect.fnUntraced(function*(at: string, tls: TlsFiles, fault:
   }
 })
 
-/**
- * When each listener's and each upstream's certificate of ours ends, in milliseconds; the sooner
- * where both have one name. One that cannot be read is left out.
- */
-export const certificateEnds = Effect.fnUntraced(function*({ listeners, upstreams }: Ends) {
-  const ends = new Map<string, number>()
-  for (const { name, tls } of [...listeners, ...upstreams]) {
-    const certificate = yield* loaded("", tls?.certificateFile, () => {}, certificateKind)
-    if (certificate === undefined) continue
-    ends.set(name, Math.min(Date.parse(certificate.validTo), ends.get(name) ?? Infinity))
+/** A certificate that we show, with its chain, or an authority that we trust. */
+export interface Certificate {
+  /** As `upstreams[1].tls.authorityFile`. */
+  readonly path: string
+  /** Of the listener or the upstream. */
+  readonly name: string
+  readonly use: "own" | "authority"
+  /** As `CN=acquirer, O=Bank`. */
+  readonly subject: string
+  readonly endsMs: number
+}
+
+/** Every certificate of every listener and upstream, but for what cannot be read. */
+export const certificatesOf = Effect.fnUntraced(function*({ listeners, upstreams }: Ends) {
+  const found: Array<Certificate> = []
+  const files = [["own", "certificateFile"], ["authority", "authorityFile"]] as const
+  for (const [list, ends] of Object.entries({ listeners, upstreams })) {
+    for (const [index, { name, tls }] of ends.entries()) {
+      for (const [use, key] of files) {
+        const path = `${list}[${index}].tls.${key}`
+        for (const each of (yield* loaded(path, tls?.[key], () => {}, certificateKind)) ?? []) {
+          const subject = each.subject.split("\n").join(", ")
+          found.push({ path, name, use, subject, endsMs: Date.parse(each.validTo) })
+        }
+      }
+    }
   }
-  return ends
+  return found
+})
+
+const dayMs = 86_400_000
+const soonDays = 30
+
+/** A line for each certificate that has ended or will within thirty days. */
+export const certificateWarnings = Effect.fnUntraced(function*(ends: Ends) {
+  const nowMs = yield* Clock.currentTimeMillis
+  return (yield* certificatesOf(ends)).flatMap(({ endsMs, path, subject }) => {
+    const days = Math.floor((endsMs - nowMs) / dayMs)
+    if (days >= soonDays) return []
+    const on = new Date(endsMs).toISOString().slice(0, 10)
+    return [`${path}: ${subject} ${days < 0 ? `ended on ${on}` : `ends in ${days} days, on ${on}`}`]
+  })
 })
 
 const loaded = Effect.fnUntraced(function*<A>(

@@ -111,8 +111,9 @@ export const metricDefinitions = {
   config_version: gauge("Version of the configuration in force."),
   config_reloads_total: counter("Reloads asked for.", "result"),
   certificate_expiry_seconds: gauge(
-    "Seconds until the certificate of a listener or of ours at an upstream ends.",
-    "name"
+    "Seconds until the first certificate ends of a listener's or upstream's own, or authorities.",
+    "name",
+    "use"
   ),
   log_lines_dropped_total: counter("Log lines lost because nobody took them.")
 } as const satisfies Readonly<Record<string, Definition>>

@@ -3,6 +3,7 @@
  * what their meters are told.
  */
 
+import type { Certificate } from "../config/certificates.ts"
 import type { AdviceRecord } from "../domain/advice.ts"
 import type { JournalHealth } from "../domain/ports/journal.ts"
 import type { UpstreamStatus } from "../domain/ports/upstream.ts"
@@ -19,8 +20,7 @@ export interface Watched {
   /** Sessions by state. */
   readonly sessions: () => Readonly<Record<string, number>>
   readonly configVersion: () => number
-  /** When each certificate of ours ends, by its listener or upstream. */
-  readonly certificates: () => ReadonlyMap<string, number>
+  readonly certificates: () => ReadonlyArray<Certificate>
   readonly wallMs: () => number
 }
 
@@ -47,11 +47,14 @@ export function watchStations(
     }
     metrics.config_version.of().set(watched.configVersion())
     metrics.certificate_expiry_seconds.clear()
-    for (const [name, endsMs] of watched.certificates()) {
-      metrics.certificate_expiry_seconds.of(name).set((endsMs - watched.wallMs()) / 1000)
+    // Of several the one that ends first is set last.
+    for (const { endsMs, name, use } of watched.certificates().toSorted(byEndFromLast)) {
+      metrics.certificate_expiry_seconds.of(name, use).set((endsMs - watched.wallMs()) / 1000)
     }
   })
 }
+
+const byEndFromLast = (one: Certificate, other: Certificate): number => other.endsMs - one.endsMs
 
 /** A reload may have removed one: what it showed last would stay, and its alerts with it. */
 function showUpstreams(metrics: Metrics, status: ReadonlyArray<UpstreamStatus>): void {

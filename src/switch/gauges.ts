@@ -1,7 +1,7 @@
 /** The gauges that the observatory reads off the stations before every scrape. */
 
 import { Effect } from "effect"
-import { certificateEnds } from "../config/certificates.ts"
+import { type Certificate, certificatesOf } from "../config/certificates.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { Journal } from "../domain/ports/journal.ts"
 import { Time } from "../domain/ports/time.ts"
@@ -18,12 +18,12 @@ export const watchGauges = Effect.fnUntraced(function*(loaded: () => LoadedConfi
   const upstreams = yield* Upstreams
   const sessions = yield* SessionsView
   const time = yield* Time
-  let certificates: ReadonlyMap<string, number> = new Map()
+  let certificates: ReadonlyArray<Certificate> = []
   // Certificates are replaced on disk while the switch runs.
   const look = Effect.map(
-    Effect.suspend(() => certificateEnds(loaded().config)),
-    (ends) => {
-      certificates = ends
+    Effect.suspend(() => certificatesOf(loaded().config)),
+    (found) => {
+      certificates = found
     }
   )
   yield* look

@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe } from "vitest"
-import { certificateEnds } from "../../src/config/certificates.ts"
+import { certificatesOf, certificateWarnings } from "../../src/config/certificates.ts"
 import { diffConfig } from "../../src/config/changes.ts"
 import { loadConfig } from "../../src/config/load.ts"
 import { bundledFolder } from "../../src/config/named-files.ts"
@@ -269,11 +269,31 @@ describe("certificates", () => {
       expect(found.join()).toMatch(/upstreams\[0\]\.tls\.certificateFile: ended on/)
     }))
 
-  it.live("count down for upstreams as for listeners", () =>
+  it.effect("are warned of, authorities and chains included, thirty days before they end", () =>
     Effect.gen(function*() {
-      const { config } = yield* load(withLinkTls(ours("terminal.pem", "terminal.key")))
-      const ends = yield* certificateEnds(config).pipe(Effect.provide(NodeFileSystem.layer))
-      expect([...ends.keys()]).toEqual(["acquirer"])
+      const bundle = written("tls", {
+        "bundle.pem": ["authority.pem", "server.pem"].map((each) => readFileSync(file(each)))
+          .join("\n")
+      })
+      const { config } = yield* load(
+        withLinkTls(`${ours("terminal.pem", "terminal.key")}, authorityFile: ${bundle}`)
+      )
+      const provided = Effect.provide(NodeFileSystem.layer)
+      const found = yield* certificatesOf(config).pipe(provided)
+      expect(found.map(({ name, path, use }) => [name, path, use])).toEqual([
+        ["acquirer", "upstreams[0].tls.certificateFile", "own"],
+        ["acquirer", "upstreams[0].tls.authorityFile", "authority"],
+        ["acquirer", "upstreams[0].tls.authorityFile", "authority"]
+      ])
+      const { endsMs, subject } = found[2]!
+      const on = new Date(endsMs).toISOString().slice(0, 10)
+      const at = `upstreams[0].tls.authorityFile: ${subject}`
+      const dayMs = 86_400_000
+      const said = (ms: number) =>
+        Effect.andThen(TestClock.setTime(ms), certificateWarnings(config)).pipe(provided)
+      expect(yield* said(endsMs - 30 * dayMs)).not.toContainEqual(expect.stringContaining(at))
+      expect(yield* said(endsMs - 30 * dayMs + 1)).toContain(`${at} ends in 29 days, on ${on}`)
+      expect(yield* said(endsMs + 1)).toContain(`${at} ended on ${on}`)
     }))
 })
 

@@ -386,12 +386,15 @@ describe("retention", () => {
     await hold([sale(300, { day: "2026-03-01" as never, version: 0 })])
     const there = join(folder, "transactions-2026-03-01.jsonl.gz")
     const query = { beforeDay: "2026-03-02", folder, drop: true }
-    const written = Effect.flatMap(PgClient.PgClient, (sql) =>
-      sql.withTransaction(Effect.gen(function*() {
-        yield* sql`UPDATE transactions SET version = 1, state = 'reversed'
+    const written = Effect.flatMap(
+      PgClient.PgClient,
+      (sql) =>
+        sql.withTransaction(Effect.gen(function*() {
+          yield* sql`UPDATE transactions SET version = 1, state = 'reversed'
           WHERE day = '2026-03-01'`
-        yield* until(() => existsSync(there), "the file of the day as it was")
-      })))
+          yield* until(() => existsSync(there), "the file of the day as it was")
+        }))
+    )
     const [, [gone]] = await server.run(
       Effect.all([written, retain(query)], { concurrency: "unbounded" })
     )

@@ -1,11 +1,20 @@
 /** Gauges of the stations, as a scrape shows them. */
 
 import { expect, it } from "vitest"
+import type { Certificate } from "../../src/config/certificates.ts"
 import type { AdviceRecord } from "../../src/domain/advice.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { prometheusText } from "../../src/observe/prometheus-text.ts"
 import { watchStations } from "../../src/observe/station-gauges.ts"
 import { goodJournal, goodUpstream } from "../admin/faces.ts"
+
+const certificate = (use: Certificate["use"], endsMs: number): Certificate => ({
+  path: "listeners[0].tls",
+  name: "tls-terminals",
+  use,
+  subject: "CN=switch.example",
+  endsMs
+})
 
 it("shows upstreams, journal, advices, sessions and the configuration", () => {
   const metrics = makeMetrics()
@@ -19,7 +28,12 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
     advices: () => pending,
     sessions: () => ({ proven: 7 }),
     configVersion: () => 3,
-    certificates: () => new Map([["tls-terminals", 90_000]]),
+    certificates: () => [
+      certificate("own", 90_000),
+      certificate("authority", 70_000),
+      certificate("authority", 50_000),
+      certificate("authority", 60_000)
+    ],
     wallMs: () => 10_000
   })
   const scrape = () => {
@@ -37,6 +51,9 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
   expect(text).toContain("pointsman_advice_age_seconds{upstream=\"acquirer\"} 6\n")
   expect(text).toContain("pointsman_sessions{state=\"signed_on\"} 7\n")
   expect(text).toContain("pointsman_config_version 3\n")
+  const expiry = "pointsman_certificate_expiry_seconds{name=\"tls-terminals\",use="
+  expect(text).toContain(`${expiry}"own"} 80\n`)
+  expect(text).toContain(`${expiry}"authority"} 40\n`)
   pending = []
   expect(scrape()).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 0\n")
 })
@@ -52,7 +69,7 @@ it("forgets an upstream that a reload removed, and shows breakers that never mov
     advices: () => pending,
     sessions: () => ({}),
     configVersion: () => 1,
-    certificates: () => new Map(),
+    certificates: () => [],
     wallMs: () => 10_000
   })
   const scrape = () => {

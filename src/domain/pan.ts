@@ -56,6 +56,11 @@ export function maskText(text: string): string {
   return text.replace(/\d{13,19}/g, (run) => mayBeCard(run) ? maskPan(run) : run)
 }
 
+/** Masks what is longer than any card number: one may stand in it, wherever it begins. */
+export function maskLongRuns(text: string): string {
+  return text.replace(/\d{20,}/g, maskPan)
+}
+
 /** Luhn-valid; neither a short number behind zeros, nor a time in milliseconds (13 digits, a 1). */
 function mayBeCard(run: string): boolean {
   if (run.length === 13 && run.startsWith("1")) return false

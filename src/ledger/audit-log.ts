@@ -6,7 +6,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
-import { maskText } from "../domain/pan.ts"
+import { maskLongRuns, maskText } from "../domain/pan.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { unavailable } from "./database-failure.ts"
 
@@ -44,7 +44,7 @@ export function auditHash(sequence: number, previousHash: string, entry: AuditEn
  * PostgreSQL would refuse for ever (a zero byte) or give back as something else (half a character).
  */
 export function restingText(text: string): string {
-  return maskText(text.toWellFormed().replaceAll("\0", "\uFFFD"))
+  return maskLongRuns(maskText(text.toWellFormed().replaceAll("\0", "\uFFFD")))
 }
 
 export function restingEntry(entry: AuditEntry): AuditEntry {

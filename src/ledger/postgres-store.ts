@@ -110,7 +110,9 @@ const makePartitions = Effect.fnUntraced(function*(
 ) {
   for (const day of daysOf(groups)) {
     const [made] = yield* sql<{ made: boolean }>`SELECT ledger_partition(${day}::date) AS made`
-    if (made?.made === true) options.partitionMissing(day)
+    if (made?.made !== true) continue
+    options.partitionMissing(day)
+    yield* Effect.logWarning("partition-missing", { day })
   }
 })
 

@@ -5,7 +5,7 @@
  */
 
 import { maskedJson } from "../domain/masked-json.ts"
-import { maskPan } from "../domain/pan.ts"
+import { maskLongRuns } from "../domain/pan.ts"
 
 export type LogLevel = "debug" | "info" | "warn" | "error"
 
@@ -32,9 +32,6 @@ const seldomKinds = 1024
 /** Bytes that may wait for the sink; above, lines are dropped. */
 export const maxWaitingBytes = 1024 * 1024
 
-/** Longer than any card number: one may stand in it, and no fact that is worth a line does. */
-const longRun = /\d{20,}/g
-
 const rank: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 export class LogLines {
@@ -58,8 +55,7 @@ export class LogLines {
   write(level: LogLevel, event: string, fields: LogFields = {}): void {
     if (!this.isOn(level)) return
     const time = new Date(this.#options.wallMs()).toISOString()
-    const json = maskedJson({ time, level, event, ...fields })
-    this.#add(`${json.replace(longRun, maskPan)}\n`)
+    this.#add(`${maskLongRuns(maskedJson({ time, level, event, ...fields }))}\n`)
   }
 
   /**

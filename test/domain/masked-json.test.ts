@@ -4,6 +4,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { maskedJson } from "../../src/domain/masked-json.ts"
 import { maskText } from "../../src/domain/pan.ts"
+import { restingText } from "../../src/ledger/audit-log.ts"
 
 describe("masked JSON", () => {
   it("masks cards in strings, numbers and keys", () => {
@@ -55,5 +56,12 @@ describe("masked JSON", () => {
     }
     expect(maskText("0000000000000000")).toBe("0000000000000000")
     expect(maskText("0004111111111111111")).not.toContain("4111111111111111")
+  })
+
+  it("is stricter with free text that rests: no card stands in a longer run either", () => {
+    const merchant = "merchant 000004111111111111111100"
+    expect(maskText(merchant)).toBe(merchant)
+    expect(restingText(merchant)).toBe("merchant 000004**************1100")
+    expect(restingText("rrn 123456789012, paid 1890000000000")).toContain("1890000000000")
   })
 })

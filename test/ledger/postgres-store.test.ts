@@ -1,7 +1,7 @@
 /** The store on a real server: forward only, all or nothing, every contradiction named. */
 
 import { PgClient } from "@effect/sql-pg"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
@@ -83,13 +83,19 @@ describe("the store on PostgreSQL", () => {
         .toEqual([{ version: 3, response: "00" }])
     })))
 
-  it("makes the partition of a day that has none, and says so", () =>
-    run(Effect.gen(function*() {
-      yield* write([entry(sale(1, { day: "2026-12-31" as never })), entry(sale(2))])
-      expect(missing).toEqual(["2026-12-31"])
-      expect(yield* query("SELECT count(*)::int AS n FROM transactions_20261231"))
-        .toEqual([{ n: 1 }])
-    })))
+  it("makes the partition of a day that has none, and says so (B10)", () => {
+    const logged: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void logged.push(message))
+    return run(
+      Effect.gen(function*() {
+        yield* write([entry(sale(1, { day: "2026-12-31" as never })), entry(sale(2))])
+        expect(missing).toEqual(["2026-12-31"])
+        expect(yield* query("SELECT count(*)::int AS n FROM transactions_20261231"))
+          .toEqual([{ n: 1 }])
+        expect(logged).toEqual([["partition-missing", { day: "2026-12-31" }]])
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    )
+  })
 
   it("refuses a batch that one bad row spoils, whole", () =>
     run(Effect.gen(function*() {

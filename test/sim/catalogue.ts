@@ -17,5 +17,6 @@ export const simulated: ReadonlyArray<string> = [
 
 /** Each with the tests that show it, and why the world does not. */
 export const elsewhere: Readonly<Record<string, string>> = {
-  B10: "test/ledger/postgres-store.test.ts: days and their partitions are PostgreSQL's own"
+  B10: "test/ledger/database-faults.test.ts and postgres-store.test.ts, on a real server: " +
+    "partitions are PostgreSQL's own, and a pretended one would prove only the pretence"
 }

@@ -62,6 +62,9 @@ const refusals: ReadonlySet<string> = new Set(
 /** Refusals of an undo or a refund that speak of its original. */
 const refundRefusals: ReadonlySet<string> = new Set([...refusals, "34", "35", "45"])
 
+/** Must be there, and means that no notice is wanted: we ask (UnionPay's own demo of QR codes). */
+const noNotice = "http://www.specialUrl.com"
+
 const path = { trade: "/gateway/api/backTransReq.do", query: "/gateway/api/queryTrans.do" }
 
 /** Makes a call of one kind and says how its answer is read. */
@@ -112,6 +115,8 @@ export function unionpayWallet(keys: WalletKeys): Wallet {
         txnType: "01",
         txnSubType: "06",
         channelType: "08",
+        accType: "01",
+        backUrl: noNotice,
         orderId: order.order,
         txnTime: stampOfOrder(order.order),
         txnAmt: String(order.amount),
@@ -133,6 +138,7 @@ export function unionpayWallet(keys: WalletKeys): Wallet {
         txnType: "04",
         txnSubType: "00",
         channelType: "08",
+        backUrl: noNotice,
         orderId: refund.refund,
         txnTime: stampOfOrder(refund.refund) || beijingStamp(stamp.nowMs),
         origOrderId: refund.order,

@@ -4,7 +4,7 @@
  * cannot be used throws, and the error repeats none of it.
  */
 
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto"
 import type { AccountConfig } from "../domain/config.ts"
 import { alipayWallet } from "./alipay-request.ts"
 import { hmacWallet } from "./hmac-request.ts"
@@ -47,13 +47,24 @@ export function walletKeys(account: AccountConfig, secrets: AccountSecrets): Wal
       ? undefined
       : read("privateKey", () => createPrivateKey(privateKey)),
     publicKeys: new Map(
-      Object.entries(publicKeys).map(([serial, text]) => [
-        serial,
-        read(`publicKeys.${serial}`, () => createPublicKey(text))
-      ])
+      Object.entries(publicKeys).map(([serial, text]) => {
+        const key = read(`publicKeys.${serial}`, () => createPublicKey(text))
+        if (account.scheme === "wechat") checkSerial(account.name, serial, text)
+        return [serial, key]
+      })
     ),
     secret: Buffer.from(secret ?? "")
   }
+}
+
+/** WeChat names its key by serial: under one that is mistyped, every notice is a forgery. */
+function checkSerial(account: string, serial: string, text: string): void {
+  if (!text.includes("BEGIN CERTIFICATE")) return
+  const { serialNumber } = new X509Certificate(text)
+  if (serialNumber === serial) return
+  throw new AccountKeyUnreadable(
+    `account ${account}: publicKeys.${serial} is the certificate of serial ${serialNumber}`
+  )
 }
 
 const makers: Readonly<Record<AccountConfig["scheme"], (keys: WalletKeys) => Wallet>> = {

@@ -29,6 +29,7 @@ import {
   wechatWallet
 } from "../../src/qr/wechat-request.ts"
 import { keys, privateKey, publicKey, theirSerial, vector } from "./wallet-account.ts"
+import { goNotice } from "./wechat-notice.ts"
 
 const stamp = { nowMs: 1_790_000_000_000, nonce: "kZ4mQ8sVw2Xy7Tn1Rb6Lc3Hd9Fg5Jp0A" }
 const order = { order: "20260921221320N1ABCDEFGHIJ", amount: 1, currency: "156" }
@@ -351,7 +352,15 @@ describe("UnionPay QR", () => {
       orderId: order.order,
       txnTime: "20260921221320",
       txnAmt: "1",
-      certId: "69903319369"
+      certId: "69903319369",
+      accType: "01",
+      backUrl: "http://www.specialUrl.com"
+    })
+    const back = Object.fromEntries(new URLSearchParams(wallet.refund(refund, stamp).call.body))
+    expect(back).toMatchObject({
+      txnType: "04",
+      orderId: refund.refund,
+      backUrl: "http://www.specialUrl.com"
     })
     const undo = Object.fromEntries(new URLSearchParams(wallet.undo(order, stamp).call.body))
     expect(undo).toMatchObject({ txnType: "99", orderId: order.order, txnTime: "20260921221320" })
@@ -427,6 +436,15 @@ describe("amounts, times and keys", () => {
   it("are Beijing's", () => {
     expect(beijingTime(1_790_000_000_000)).toBe("2026-09-21 22:13:20")
     expect(beijingStamp(1_790_000_000_000)).toBe("20260921221320")
+  })
+
+  it("of WeChat go by the serial of their certificate, or are refused when they are loaded", () => {
+    const under = (serial: string) =>
+      walletKeys(shop, { publicKeys: { [serial]: goNotice.certificate } }).publicKeys.has(serial)
+    expect(under("D7CE59D1F522D701")).toBe(true)
+    expect(() => under("d7ce59d1f522d701")).toThrow(
+      "account shop: publicKeys.d7ce59d1f522d701 is the certificate of serial D7CE59D1F522D701"
+    )
   })
 
   it("are read from PEM, and an unreadable one is named without a byte of it", () => {

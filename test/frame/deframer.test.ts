@@ -160,6 +160,70 @@ describe("a framing that finds its way back", () => {
   })
 })
 
+describe("a framing by terminator", () => {
+  const tpdu = { name: "tpdu", bytes: 5, fresh: "6000000000", swap: { at: 1, bytes: 2 } }
+  const etx = (reply: "echo" | "none") =>
+    compiled({ name: "etx", terminator: "03", header: [tpdu], keepAlive: { reply, max: 2 } })
+
+  it("has a header as one by length has", () => {
+    const shape = etx("none")
+    const frame = shape.encode(shape.replyHeader(bytes("6000010002")), bytes("0800")) as Buffer
+    expect(hex(frame)).toBe("6000020001080003")
+    expect(heard(shape, [frame, bytes("600003")])).toEqual(["6000020001|0800", "6000|"])
+  })
+
+  it("keeps the line alive with a bare one, a few in a row", () => {
+    const message = "6000010002080003"
+    expect(heard(etx("echo"), [bytes(`0303 ${message} 0303`)])).toEqual([
+      "alive>03",
+      "alive>03",
+      "6000010002|0800",
+      "alive>03",
+      "alive>03"
+    ])
+    expect(heard(etx("none"), [bytes("03")])).toEqual(["alive"])
+    expect(heard(etx("echo"), [bytes("030303")])).toEqual(["alive>03", "alive>03", "!frame-empty"])
+  })
+})
+
+describe("a header", () => {
+  const base1 = { name: "b", bytes: "counted", fresh: "0B000000000000000000FF" }
+  const vap = compiled({
+    name: "v",
+    length: { bytes: 2 },
+    header: [{ ...base1, swap: { at: 5, bytes: 3 }, total: { at: 3, bytes: 2 } }]
+  })
+
+  it("that is too short for its addresses or its total is left as it is there", () => {
+    expect(hex(vap.replyHeader(bytes("07010200FFAABB")))).toBe("07010200FFAABB")
+    expect(hex(vap.replyHeader(bytes("0B01020000AABBCCDDEEFF")))).toBe("0B01020000DDEEFFAABBCC")
+    const stamped = (header: string) => hex(vap.encode(bytes(header), bytes("0800")) as Buffer)
+    expect(stamped("05010200FF")).toBe("000705010200070800")
+    expect(stamped("04010200")).toBe("0006040102000800")
+  })
+
+  it("whose total is too small for a message refuses it", () => {
+    const small = compiled({
+      name: "s",
+      length: { bytes: 2 },
+      header: [{ name: "h", bytes: 3, fresh: "AA0000", total: { at: 2, bytes: 1 } }]
+    })
+    const frame = small.encode(bytes("AA0000"), Buffer.alloc(252)) as Buffer
+    expect(hex(frame.subarray(0, 5))).toBe("00FFAA00FF")
+    expect(small.encode(bytes("AA0000"), Buffer.alloc(253))).toBeUndefined()
+  })
+
+  it("is not looked for beyond its frame", () => {
+    const maybe = compiled({
+      name: "m",
+      length: { bytes: 1 },
+      header: [{ name: "a", bytes: 1, fresh: "60" }, { name: "lri", bytes: 3, when: "4C52" }]
+    })
+    expect(heard(maybe, [bytes("02604C 52")], 100)).toEqual(["60|4C", "+1"])
+    expect(heard(maybe, [bytes("05604C5211AA")], 100)).toEqual(["604C5211|AA"])
+  })
+})
+
 describe("encoding", () => {
   it("refuses a body that the framing cannot carry", () => {
     const none = Buffer.alloc(0)

@@ -48,7 +48,7 @@ export interface AdminFaces {
     /** DUKPT devices by their terminals. */
     readonly list: (terminal: string | undefined, limit: number) => ReadonlyArray<Row>
     /** False: that terminal has no device. */
-    readonly forget: (terminal: string) => Effect.Effect<boolean, Unavailable>
+    readonly forget: (terminal: string, sameDevice: boolean) => Effect.Effect<boolean, Unavailable>
   }
   readonly upstreams: {
     readonly list: () => ReadonlyArray<Row>

@@ -109,10 +109,11 @@ export const routes: ReadonlyArray<Route> = [
   ),
   act(
     "/api/serials/:terminal/forget",
-    "The terminal was given other keys: it begins with any device, from any counter.",
-    ({ serials }, { names }) =>
+    "The terminal was given other keys: it may begin with another device; `{sameDevice}`: true " +
+      "when the one that it has begins anew.",
+    ({ serials }, { body, names }) =>
       orAway(
-        serials.forget(names.get("terminal")!).pipe(
+        serials.forget(names.get("terminal")!, body["sameDevice"] === true).pipe(
           Effect.map((found) => done(found, "that terminal has no DUKPT device"))
         )
       )

@@ -217,14 +217,16 @@ async function serials(call: Call): Promise<0> {
     ["terminal", "terminal"],
     ["base key", "baseKey"],
     ["device", "device"],
-    ["highest counter", "highest"]
+    ["highest counter", "highest"],
+    ["another may come", "released"]
   ])
   return 0
 }
 
 async function forgottenSerial(call: Call): Promise<0> {
   const [terminal] = call.parameters
-  await askSwitch(call, "POST", `/api/serials/${encodeURIComponent(terminal!)}/forget`)
+  const path = `/api/serials/${encodeURIComponent(terminal!)}/forget`
+  await askSwitch(call, "POST", path, { sameDevice: call.yes("same-device") })
   call.streams.say(`${terminal}: its next message says which device it has`)
   return 0
 }
@@ -310,7 +312,14 @@ export const verb: Verb = {
     "forget-serial": {
       about: "Lets a terminal that was given new DUKPT keys begin with another device.",
       parameters: [{ name: "terminal", about: "terminal id", presence: "one" }],
-      flags: { admin: adminFlag },
+      flags: {
+        admin: adminFlag,
+        "same-device": {
+          type: "yes",
+          about: "it has the same serial number as before, and counts from the beginning; until " +
+            "it speaks, what was recorded of it can be played again"
+        }
+      },
       examples: [["keys forget-serial 65465423", "it came back from the key injection"]],
       run: forgottenSerial
     },

@@ -168,7 +168,7 @@ const columns = {
     "declared",
     "counted"
   ],
-  serials: ["baseKey", "device", "highest", "seen"]
+  serials: ["baseKey", "device", "highest", "seen", "released"]
 } as const satisfies { readonly [T in ColumnTable]: ReadonlyArray<keyof Rows[T]> }
 
 /** Fails to compile when a record has a field that its columns leave out. */

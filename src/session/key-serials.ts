@@ -46,22 +46,29 @@ export class KeySerials {
     const state = this.#state(terminal)
     const standing = given === undefined ? "behind" : standingOf(state, baseKey, given)
     if (given === undefined || standing !== "fresh") return standing
-    const value = state?.baseKey === baseKey ? advanced(state, given.counter) : {
-      baseKey,
-      device: given.device,
-      highest: given.counter,
-      seen: 1
-    }
+    const { counter, device } = given
+    const value = state?.baseKey === baseKey && state.device === device
+      ? advanced(state, counter)
+      : { baseKey, device, highest: counter, seen: 1 }
     this.#states.set(terminal, value)
     this.#journal.note([{ table: "serials", key: terminal, value }], [])
     return standing
   }
 
-  /** Other keys were injected: the terminal begins anew. False: it has no device. */
-  forget(terminal: TerminalId, done: (failure: FailureCode | undefined) => void): boolean {
-    if (this.#state(terminal) === undefined) return false
-    this.#states.delete(terminal)
-    this.#journal.commit([{ table: "serials", key: terminal, value: undefined }], [], done)
+  /**
+   * Other keys were injected: the terminal may begin with another device. What was recorded of the
+   * one that it had stays used, unless `sameDevice` begins anew. False: it has none.
+   */
+  forget(
+    terminal: TerminalId,
+    sameDevice: boolean,
+    done: (failure: FailureCode | undefined) => void
+  ): boolean {
+    const state = this.#state(terminal)
+    if (state === undefined) return false
+    const value: SerialState | undefined = sameDevice ? undefined : { ...state, released: true }
+    this.#states.set(terminal, value)
+    this.#journal.commit([{ table: "serials", key: terminal, value }], [], done)
     return true
   }
 
@@ -90,7 +97,7 @@ function standingOf(
   { counter, device }: KeySerial
 ): Standing {
   if (state === undefined || state.baseKey !== baseKey) return "fresh"
-  if (state.device !== device) return "foreign"
+  if (state.device !== device) return state.released === true ? "fresh" : "foreign"
   const behind = state.highest - counter
   if (behind === 0) return "latest"
   if (behind >= windowSize) return "behind"

@@ -29,6 +29,7 @@ export interface SerialRow {
   readonly baseKey: string
   readonly device: string
   readonly highest: number
+  readonly released: boolean
 }
 
 export interface SessionsViewShape {
@@ -44,9 +45,13 @@ export interface SessionsViewShape {
   readonly listeners: () => ReadonlyArray<{ readonly name: string; readonly port: number }>
   /** The DUKPT devices of terminals, and how far they have counted; of all, or of one. */
   readonly serials: (limit: number, terminal?: string) => ReadonlyArray<SerialRow>
-  /** Lets a terminal begin with another device; false: it has none. `done` when it is durable. */
+  /**
+   * Lets a terminal begin with another device, or with the same one from any counter; false: it has
+   * none. `done` when it is durable.
+   */
   readonly forgetSerial: (
     terminal: string,
+    sameDevice: boolean,
     done: (failure: FailureCode | undefined) => void
   ) => boolean
   /** Ends the session that owns the terminal, with the reason `operator`; false: it has none. */
@@ -86,13 +91,14 @@ export function sessionsView(house: SessionHouseShape): SessionsViewShape {
     listeners: () => [...house.rooms].map(({ name, port }) => ({ name, port })),
     serials: (limit, terminal) => {
       const rows: Array<SerialRow> = []
-      for (const [key, { baseKey, device, highest }] of serialsOf(house, terminal)) {
+      for (const [key, { baseKey, device, highest, released }] of serialsOf(house, terminal)) {
         if (rows.length >= limit) break
-        rows.push({ terminal: key, baseKey, device, highest })
+        rows.push({ terminal: key, baseKey, device, highest, released: released === true })
       }
       return rows
     },
-    forgetSerial: (terminal, done) => house.serials.forget(idOf(terminal), done),
+    forgetSerial: (terminal, sameDevice, done) =>
+      house.serials.forget(idOf(terminal), sameDevice, done),
     disconnect: (terminal) => {
       const line = lineOf(terminal)
       line?.end("operator")

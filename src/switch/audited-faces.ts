@@ -25,8 +25,11 @@ export function auditedFaces(faces: AdminFaces, audit: BackOfficeShape["audit"])
     },
     serials: {
       ...serials,
-      forget: (terminal) =>
-        Effect.map(serials.forget(terminal), (done) => note("serial.forget", terminal, done))
+      forget: (terminal, sameDevice) =>
+        Effect.map(
+          serials.forget(terminal, sameDevice),
+          (done) => note("serial.forget", terminal, done, sameDevice ? "same device" : "")
+        )
     },
     upstreams: {
       ...upstreams,

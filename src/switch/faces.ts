@@ -79,7 +79,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
     sessions: sessionFace(sessions),
     serials: {
       list: (terminal, limit) => sessions.serials(limit, terminal),
-      forget: (terminal) => forgetSerial(sessions, terminal)
+      forget: (terminal, sameDevice) => forgetSerial(sessions, terminal, sameDevice)
     },
     upstreams: {
       list: () => upstreams.status(),
@@ -137,10 +137,11 @@ function sessionFace(sessions: SessionsViewShape): AdminFaces["sessions"] {
 }
 
 /** True once it is durable; no question of that terminal comes before it. */
-const forgetSerial = (sessions: SessionsViewShape, terminal: string) =>
+const forgetSerial = (sessions: SessionsViewShape, terminal: string, sameDevice: boolean) =>
   Effect.callback<boolean, Unavailable>((resume) => {
     const found = sessions.forgetSerial(
       terminal,
+      sameDevice,
       (failure) => resume(failure === undefined ? Effect.succeed(true) : Effect.fail(unwritten))
     )
     if (!found) resume(Effect.succeed(false))

@@ -66,10 +66,11 @@ export function makeFaces(change: Partial<AdminFaces> = {}) {
         terminal: terminal ?? "T1      ",
         baseKey: "bdk-demo",
         device: "FFFF 9876 5400 00E0 0000",
-        highest: 40
+        highest: 40,
+        released: false
       }],
-      forget: (terminal) => {
-        calls.push(`forget ${terminal}`)
+      forget: (terminal, sameDevice) => {
+        calls.push(`forget ${terminal}${sameDevice ? " the same" : ""}`)
         return Effect.succeed(terminal === "T1")
       }
     },

@@ -61,12 +61,14 @@ it.live("a terminal's DUKPT device is shown, and forgotten when it has new keys"
   return against(faces, (run) =>
     Effect.gen(function*() {
       const { out } = yield* run("keys", "serials", "--terminal", "T1")
-      expect(out.split("\n")[1]).toBe("T1        bdk-demo  FFFF 9876 5400 00E0 0000  40")
+      expect(out.split("\n")[1]).toBe(
+        "T1        bdk-demo  FFFF 9876 5400 00E0 0000  40               false"
+      )
       expect(yield* run("keys", "forget-serial", "T1")).toMatchObject({ exit: 0, out: "" })
-      const absent = yield* run("keys", "forget-serial", "T9")
+      const absent = yield* run("keys", "forget-serial", "T9", "--same-device")
       expect(absent).toMatchObject({ exit: 1 })
       expect(absent.talk).toBe("pointsman: that terminal has no DUKPT device\n")
-      expect(calls).toEqual(["forget T1", "forget T9"])
+      expect(calls).toEqual(["forget T1", "forget T9 the same"])
     }))
 })
 

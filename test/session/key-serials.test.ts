@@ -113,24 +113,35 @@ describe("a counter under DUKPT", () => {
     expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
   })
 
-  it("begins again when an operator says that the terminal has new keys", async () => {
+  it("of another device is taken when an operator says so, and no recording before it", () => {
     const { place, told } = opened()
-    told(sold(1, 40))
-    expect(place.view.serials(10)).toEqual([
-      { terminal: "T0000001", baseKey: "bdk", device: "FFFF 9876 5400 00E0 0000", highest: 40 }
-    ])
-    const reset = (terminal: string) => {
-      const heard: Array<unknown> = []
-      expect(place.view.forgetSerial(terminal, (failure) => heard.push(failure))).toBe(true)
-      place.settle()
-      return heard
-    }
-    expect(place.view.forgetSerial("T0000009", () => {})).toBe(false)
-    expect(reset("T0000001")).toEqual([undefined])
-    expect(place.view.serials(10)).toEqual([])
-    expect(told(sold(2, 1, { 53: serial(1, 8) }))).toBe("00")
+    expect([told(sold(1, 40)), forgotten(place, "T0000009")]).toEqual(["00", "unknown"])
+    const seen = { terminal: "T0000001", baseKey: "bdk", device: "FFFF 9876 5400 00E0 0000" }
+    expect(place.view.serials(10)).toEqual([{ ...seen, highest: 40, released: false }])
+    expect(forgotten(place, "T0000001")).toBe("durable")
+    expect(place.view.serials(10)).toEqual([{ ...seen, highest: 40, released: true }])
+    expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
+    expect(told(sold(3, 1, { 53: serial(1, 8) }))).toBe("00")
+    expect([told(sold(4, 42)), told(sold(5, 1, { 53: serial(1, 9) }))]).toEqual(["97", "97"])
+    expect(place.view.serials(10)).toMatchObject([{ highest: 1, released: false }])
+  })
+
+  it("begins anew when the same device has, and only when an operator says that as well", () => {
+    const { place, told } = opened()
+    expect([told(sold(1, 40)), forgotten(place, "T0000001")]).toEqual(["00", "durable"])
+    expect([told(sold(2, 1)), forgotten(place, "T0000001", true)]).toEqual(["94", "durable"])
+    expect([place.view.serials(10), told(sold(2, 1))]).toEqual([[], "00"])
   })
 })
+
+/** Whether its device was forgotten. */
+function forgotten(place: Place, terminal: string, sameDevice = false): string {
+  const heard: Array<unknown> = []
+  const found = place.view.forgetSerial(terminal, sameDevice, (failure) => heard.push(failure))
+  place.settle()
+  expect(heard).toEqual(found ? [undefined] : [])
+  return found ? "durable" : "unknown"
+}
 
 describe("what is said again under the same serial number", () => {
   const known = new Set<string>()

@@ -55,6 +55,8 @@ export interface SerialState {
   readonly highest: number
   /** 32 bits, the lowest for `highest`, the next for the counter before it: it was used. */
   readonly seen: number
+  /** An operator said that another device comes; this one may count on until it does. */
+  readonly released?: true
 }
 
 /** One row for PostgreSQL: table and full content. Versions only move forward. */

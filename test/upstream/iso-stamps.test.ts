@@ -7,9 +7,14 @@ import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Stan } from "../../src/domain/brand.ts"
+import { makeLocalClock } from "../../src/domain/business-day.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
+import { IsoPlanner } from "../../src/upstream/iso-planner.ts"
 import { originalFacts, stamp, stampPaths } from "../../src/upstream/iso-stamps.ts"
+import { RrnAllocator } from "../../src/upstream/stan-allocator.ts"
+import { ManualTime } from "../actor/manual-time.ts"
 import { captured, dialect, read } from "../iso8583/shipped.ts"
+import { upstreamConfig } from "./station.ts"
 
 const stamps = {
   stan: "000124" as Stan,
@@ -111,4 +116,118 @@ describe("a terminal's own time", () => {
     const none = stamp(stampPaths(cup), stamps, sale, true)
     expect([none.get("12"), none.get("13")]).toEqual(["081501", "1127"])
   })
+})
+
+describe("what a reversal knows of its original", () => {
+  const iso = dialect("iso87-ascii")
+  const sentTime = "20261127081451"
+
+  it("is all that was kept of it, by the upstream's own names before the terminal's", () => {
+    const whole = {
+      ...record,
+      entryMode: "051",
+      rrn: "TERMINALRRN1",
+      upstreamStan: "000777",
+      upstreamRrn: "UPSTREAMRRN1",
+      authCode: "A12345"
+    } as TransactionRecord
+    const card = { pan: "6235012345678900", expiry: "3012", cardSequence: "001" }
+    expect(originalFacts(whole, card, iso, "12345678", sentTime)).toStrictEqual({
+      kind: "sale",
+      mti: "0200",
+      stan: "000777",
+      processingCode: "000000",
+      transmissionTime: "1127001451",
+      localTime: "20261127081450",
+      terminal: "T1",
+      merchant: "M1",
+      amount: "000000001000",
+      currency: "156",
+      exponent: "2",
+      batch: "000001",
+      entryMode: "051",
+      rrn: "UPSTREAMRRN1",
+      authCode: "A12345",
+      acquirer: "12345678",
+      pan: "6235012345678900",
+      expiry: "3012",
+      cardSequence: "001"
+    })
+  })
+
+  it("is when it was sent, and nothing else, where nothing else was said", () => {
+    const { kind, merchant, mti, processingCode, stan, terminal } = record
+    const bare = { kind, merchant, mti, processingCode, stan, terminal } as TransactionRecord
+    expect(originalFacts(bare, {}, iso, "", sentTime)).toStrictEqual({
+      kind,
+      mti,
+      stan,
+      processingCode,
+      transmissionTime: "1127081451",
+      localTime: sentTime,
+      terminal,
+      merchant
+    })
+    const named = { ...bare, rrn: "TERMINALRRN1" } as TransactionRecord
+    expect(originalFacts(named, {}, iso, "", sentTime).rrn).toBe("TERMINALRRN1")
+  })
+
+  it("says in the upstream's own form what the terminal said in another", () => {
+    const other = { ...record, mti: "1200" }
+    expect(originalFacts(other, {}, iso, "", sentTime).mti).toBe("0200")
+  })
+})
+
+describe("our own stamps", () => {
+  const paths = stampPaths(dialect("iso87-ascii"))
+
+  it("are in the fields of the dialect, and none is empty", () => {
+    const all = stamp(paths, stamps, undefined, true)
+    expect([all.get("7"), all.get("11"), all.get("32"), all.get("37")]).toEqual([
+      "1127001501",
+      "000124",
+      "12345678",
+      "000000000012"
+    ])
+    const few = stamp(paths, { ...stamps, rrn: "", acquirer: "" }, undefined, true)
+    expect([few.get("11"), few.get("32"), few.get("37")]).toEqual(["000124", undefined, undefined])
+  })
+})
+
+describe.each(names)("a network message in %s", (name) => {
+  const spoken = dialect(name)
+  const time = new ManualTime()
+  time.wall = Date.UTC(2026, 10, 27, 0, 15, 1)
+  const planner = new IsoPlanner(
+    { ...upstreamConfig, acquirerId: "1234567890" },
+    {
+      time: time.shape,
+      rrns: new RrnAllocator("n1", time.wall),
+      local: makeLocalClock("Asia/Shanghai"),
+      utc: makeLocalClock("UTC")
+    },
+    spoken,
+    new Map(),
+    false,
+    undefined
+  )
+
+  it.each(["sign-on", "sign-off", "echo"] as const)(
+    "for %s is whole, where there is one",
+    (kind) => {
+      const made = planner.management(kind, "000124" as Stan)
+      if (spoken.form(kind) === undefined) return expect(made).toBeUndefined()
+      const message = read(spoken, made!.body.toString("hex"))
+      expect([message.kind(), message.mti]).toEqual([kind, made!.mti])
+      expect(Number(message.role("stan"))).toBe(124)
+      const { localTime, transmissionTime } = stampPaths(spoken)
+      if (transmissionTime !== undefined) expect(message.text(transmissionTime)).toBe("1127001501")
+      // From 1993 on every message says when, with its date.
+      const said = localTime === undefined ? undefined : message.text(localTime)
+      expect(said).toBe(times[name])
+      // Hosts of terminals want to know who speaks; others are not troubled with it.
+      const we = name.includes("pos") ? ["34567890", "000001234567890"] : [undefined, undefined]
+      expect([message.role("terminal"), message.role("merchant")]).toEqual(we)
+    }
+  )
 })

@@ -193,7 +193,9 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
         books.settled !== true && record?.state === "delivery-unconfirmed" &&
         entry.reversal !== "acknowledged"
       ) break
-      if (isReversible(entry)) told("unreversed", `${entry.outcome}, and stands upstream`)
+      // What no terminal can reverse and was approved may have gone unheard: then all books say so.
+      if (entry.outcome === "none" && !isReversible(entry) && record?.approved === true) break
+      told("unreversed", `${entry.outcome}, and stands upstream`)
       break
     case "open":
       if (books.settled === true) told("unfinished", "still open")
@@ -332,6 +334,15 @@ const compared = [
   "upstreamStan"
 ] as const
 
+/** States that nothing but a lost transaction keeps, once nobody asks any more. */
+const underWay: ReadonlySet<SwitchRecord["state"]> = new Set([
+  "received",
+  "accepted",
+  "routed",
+  "forwarded",
+  "timed-out"
+])
+
 /** Journal and PostgreSQL: every transaction in both, at the same version, with the same end. */
 function compare(
   journal: ReadonlyMap<string, SwitchRecord>,
@@ -341,6 +352,9 @@ function compare(
   violations: Array<Violation>
 ): void {
   for (const record of journal.values()) {
+    if (settled && underWay.has(record.state)) {
+      violations.push({ ...differs(record, `is ${record.state} for ever`), kind: "unfinished" })
+    }
     if (refused.has(record.id)) continue
     const row = ledger.get(record.id)
     // Followers of an original change its record without an end of its own: only ends are fed.

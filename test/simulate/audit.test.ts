@@ -121,6 +121,11 @@ describe("the table permits", () => {
       journal: [recorded({ kind: "refund" })],
       closes: { told: [unbalanced], rows: [unbalanced] }
     }],
+    ["a refund whose answer nobody heard, and that all books have", {
+      terminals: [asked({ kind: "refund", outcome: "none" })],
+      upstreams: [executed({ kind: "refund" })],
+      journal: [recorded({ kind: "refund" })]
+    }],
     ["approved, and reversed because its terminal said so", {
       terminals: [asked({ reversal: "acknowledged" })],
       upstreams: [executed({ reversed: true })],
@@ -141,6 +146,21 @@ describe("the table forbids", () => {
       terminals: [asked({ kind: "refund" })],
       upstreams: [executed({ kind: "refund" })],
       journal: [recorded()]
+    }],
+    ["a refund that was refused, and stands upstream", "unreversed", {
+      terminals: [asked({ kind: "refund", outcome: "refused" })],
+      upstreams: [executed({ kind: "refund" })],
+      journal: [recorded({ kind: "refund" })]
+    }],
+    ["a refund that stands upstream, and of which no book tells", "unreversed", {
+      terminals: [asked({ kind: "refund", outcome: "none" })],
+      upstreams: [executed({ kind: "refund" })],
+      journal: [recorded({ kind: "refund", approved: false })]
+    }],
+    ["a transaction that is under way for ever", "unfinished", {
+      journal: [recorded({ ...refusal, state: "forwarded" })],
+      ledger: [],
+      settled: true
     }],
     ["money for another merchant", "differs", {
       terminals: [asked()],

@@ -139,14 +139,14 @@ export class HsmDesk {
   #mac(command: "M6" | "M8", fields: Fields): string | Refusal {
     if (fields.take(3) !== "001") return malformed
     const algorithm = fields.take(1) ?? ""
-    const padding = Number(fields.take(1) ?? "9")
-    if (fields.take(3) !== "FFF") return malformed
+    const padding = "0123".indexOf(fields.take(1) || "?")
+    if (padding < 0 || fields.take(3) !== "FFF") return malformed
     const key = this.#key(fields)
     if (isRefusal(key)) return key
     const data = fields.take(fields.hex(4))
     const given = command === "M8" ? fields.take(16) : ""
     if (data === undefined || given === undefined || !fields.isDone) return wrongLength
-    if (padding > 3 || !modeAllows(key.attributes, command === "M6" ? "generate" : "verify")) {
+    if (!modeAllows(key.attributes, command === "M6" ? "generate" : "verify")) {
       return wrongKey
     }
     const mac = macBy(algorithm, padding, key, Buffer.from(data, "latin1"))

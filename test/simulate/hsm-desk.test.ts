@@ -56,6 +56,7 @@ describe("the desk", () => {
       `M600131FFF${blockOf("zpk-demo")}0004ABCD`,
       "M710"
     ],
+    ["a padding that there is not", `M60011XFFF${blockOf("zpk-demo")}0004ABCD`, "M715"],
     ["a master key that is none", `A01FFFS;1${blockOf("zpk-demo")}X#M3T2C00S00`, "A110"],
     ["a scheme of another length", `A01FFFS;1${blockOf("tmk-demo")}Z#M3T2C00S00`, "A126"],
     [

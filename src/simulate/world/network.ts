@@ -423,7 +423,11 @@ function connectFrom(
       if (listener === undefined) return fail(weather.latencyMs, "ECONNREFUSED")
       const [near, far] = network.pair(owner, listener.owner, `${options.localAddress ?? ""}:1`)
       const handler = listener.accept(far)
-      if (handler === undefined) return fail(weather.latencyMs, "ECONNRESET")
+      if (handler === undefined) {
+        network.forget(near)
+        network.forget(far)
+        return fail(weather.latencyMs, "ECONNRESET")
+      }
       far.handler = handler
       events.after(owner, weather.latencyMs, () => {
         if (over) return near.destroy()

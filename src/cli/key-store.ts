@@ -72,6 +72,14 @@ export async function openedStore(call: Call): Promise<OpenedStore> {
   }
 }
 
+/** A master key that a store is to move to: `file:<path>` or `env:<NAME>`; the caller wipes it. */
+export function masterKeyAt(reference: string): Promise<Uint8Array> {
+  const [, kind, where = ""] = /^(file|env):(.+)$/.exec(reference) ?? []
+  if (kind === undefined) throw new Refusal(2, `${reference}: write file:<path> or env:<NAME>`)
+  const masterKey = kind === "file" ? { file: where } : { env: where }
+  return answered(loadMasterKey({ masterKey }, reference))
+}
+
 /** The store in the place of the one that was read. */
 export function writeStore({ home, read }: OpenedStore, store: KeyStore): Promise<void> {
   return answered(home.write(read, store))

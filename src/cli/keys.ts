@@ -3,7 +3,7 @@
  * an officer types is neither echoed nor kept.
  */
 
-import type { AesCheckForm } from "../security/key-check.ts"
+import { type AesCheckForm, aesCheckValue } from "../security/key-check.ts"
 import {
   checkKey,
   componentCheckValue,
@@ -15,12 +15,20 @@ import {
   type KeyChange,
   type KeyCommandResult,
   listKeys,
+  moveStore,
   rotateKey
 } from "../security/key-commands.ts"
 import { type KeyKindName, keyKinds } from "../security/key-kind.ts"
 import { isFault } from "../security/security-fault.ts"
 import { readGiven } from "./given-file.ts"
-import { audited, auditRefusal, type OpenedStore, openedStore, writeStore } from "./key-store.ts"
+import {
+  audited,
+  auditRefusal,
+  masterKeyAt,
+  type OpenedStore,
+  openedStore,
+  writeStore
+} from "./key-store.ts"
 import { adminFlag, askSwitch, limitFlag, rowsOf } from "./running-switch.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, type Flag, type Parameter, Refusal, type Verb } from "./verb.ts"
@@ -155,19 +163,35 @@ async function component(
   return bytes
 }
 
+function graceMsOf(call: Call): number {
+  const graceHours = call.number("grace-hours") ?? 0
+  if (graceHours >= 0 && graceHours <= maxGraceHours) return graceHours * 3_600_000
+  throw new Refusal(2, `--grace-hours: 0 to ${maxGraceHours}`)
+}
+
+async function moved(call: Call): Promise<0> {
+  const to = call.text("to")
+  if (to === undefined) throw new Refusal(2, "--to: say where the new master key is; see --help")
+  const graceMs = graceMsOf(call)
+  const opened = await openedStore(call)
+  if (opened.read === undefined) throw new Refusal(1, `${opened.home.place}: there is no store yet`)
+  const master = await masterKeyAt(to)
+  try {
+    const what = `move the store to the master key with check value ${aesCheckValue(master)}`
+    const officers = await officersOf(call, opened, "move", what)
+    const made = moveStore(opened.store, master, graceMs, opened.context(officers))
+    return await writeChange(call, opened, made)
+  } finally {
+    master.fill(0)
+  }
+}
+
 async function rotated(call: Call): Promise<0> {
   const [name] = call.parameters
-  const graceHours = call.number("grace-hours") ?? 0
-  if (graceHours < 0 || graceHours > maxGraceHours) {
-    throw new Refusal(2, `--grace-hours: 0 to ${maxGraceHours}`)
-  }
+  const graceMs = graceMsOf(call)
   const opened = await openedStore(call)
   const context = opened.context(await officersOf(call, opened, "rotate", `replace ${name}`))
-  return writeChange(
-    call,
-    opened,
-    rotateKey(opened.store, name!, graceHours * 3_600_000, context)
-  )
+  return writeChange(call, opened, rotateKey(opened.store, name!, graceMs, context))
 }
 
 async function exported(call: Call): Promise<0> {
@@ -340,6 +364,31 @@ export const verb: Verb = {
         "before the peer and the switch change over"
       ]],
       run: rotated
+    },
+    move: {
+      about:
+        "Moves the whole store to another master key. The former one stays in it for a while " +
+        "and opens the working keys that terminals were given under it.",
+      parameters: [],
+      flags: {
+        ...dual,
+        to: {
+          type: "text",
+          value: "<place>",
+          about: "of the new master key, 64 hex digits: file:<path> or env:<NAME>"
+        },
+        "grace-hours": {
+          type: "number",
+          value: "<hours>",
+          about: "that the store keeps the former master key at least",
+          fallback: 168
+        }
+      },
+      examples: [[
+        "keys move --to file:new-master.hex --officers ada,ben",
+        "then put the new key in the place of the old one"
+      ]],
+      run: moved
     }
   }
 }

@@ -50,7 +50,7 @@ export const loadKeyStore = Effect.fn("loadKeyStore")(function*(
 })
 
 export const loadMasterKey = Effect.fnUntraced(function*(
-  { masterKey }: SwitchConfig["keyStore"],
+  { masterKey }: Pick<SwitchConfig["keyStore"], "masterKey">,
   place: string
 ): Effect.fn.Return<Uint8Array, KeyStoreUnusable | SecretMissing, FileSystem.FileSystem> {
   const secret = yield* resolveSecret(masterKey)

@@ -6,6 +6,7 @@
  */
 
 import { Effect, type FileSystem, Schema } from "effect"
+import { dirname } from "node:path"
 import type { KeyStore } from "../security/key-store.ts"
 
 export class KeyStoreUnusable extends Schema.TaggedError<KeyStoreUnusable>()("KeyStoreUnusable", {
@@ -58,6 +59,13 @@ export function keyFile(file: string, files: FileSystem.FileSystem): KeyStoreHom
           yield* written.writeAll(Buffer.from(store.serialise()))
           yield* written.sync
           yield* files.rename(beside, file)
+          // The new name too is on disk, where a folder can be told so.
+          yield* Effect.scoped(
+            files.open(dirname(file)).pipe(
+              Effect.flatMap((folder) => folder.sync),
+              Effect.ignore
+            )
+          )
         }).pipe(Effect.onError(() => Effect.ignore(files.remove(beside))))
       })
       return Effect.scoped(replaced).pipe(

@@ -1,15 +1,21 @@
 /**
- * What `keys generate | import | export | rotate | check | list` do to a store: pure functions from
- * a store to another, each with its entry for the audit log. What holds: no clear key is in any
- * result; whatever makes, changes or gives away a key needs two officers; a refused attempt has its
- * audit entry too.
+ * What `keys generate | import | export | rotate | move | check | list` do to a store: pure
+ * functions from a store to another, each with its entry for the audit log. What holds: no clear
+ * key is in any result; whatever makes, changes or gives away a key needs two officers; a refused
+ * attempt has its audit entry too.
  */
 
 import { type KeyAttributes, unwrapKeyBlock, type UnwrappedKey, wrapKeyBlock } from "./key-block.ts"
-import { type AesCheckForm, isCheckValueOf, keyCheckValue } from "./key-check.ts"
+import { type AesCheckForm, aesCheckValue, isCheckValueOf, keyCheckValue } from "./key-check.ts"
 import { type KeyKind, type KeyKindName, keyKinds } from "./key-kind.ts"
 import { joinComponents, newKey, type ParityPolicy, withParity } from "./key-material.ts"
-import { isKeyName, type KeyStore, type StoredKey } from "./key-store.ts"
+import {
+  formerMasterName,
+  isKeyName,
+  type KeyStore,
+  openKeyStore,
+  type StoredKey
+} from "./key-store.ts"
 import { cipherOf, isWithin, modeAllows } from "./key-usage.ts"
 import type { RandomBytes } from "./pin-block.ts"
 import { fault, isFault, type SecurityFault, type SecurityFaultCode } from "./security-fault.ts"
@@ -25,14 +31,17 @@ export interface KeyCommandContext {
 }
 
 export interface KeyAudit {
-  readonly action: "generate" | "import" | "export" | "rotate" | "check" | "list"
+  readonly action: "generate" | "import" | "export" | "rotate" | "move" | "check" | "list"
   readonly atMs: number
   readonly officers: ReadonlyArray<string>
   /** Empty for `list`. */
   readonly key: string
   readonly version?: number
   readonly checkValue?: string
-  /** Name of the protection key of a block that came or went. */
+  /**
+   * Name of the protection key of a block that came or went; check value of the master key that the
+   * store moved to.
+   */
   readonly under?: string
   /** `done`, or the code of the refusal. */
   readonly outcome: "done" | SecurityFaultCode
@@ -194,7 +203,7 @@ export function exportBlock(
 /**
  * A new version of a key; the old one is kept for `graceMs`. Versions whose grace is over go,
  * except of data keys, which must go on opening what they sealed. Faults `dual-control`,
- * `key-unknown`.
+ * `key-unknown`, `key-usage` (a former master key).
  */
 export function rotateKey(
   store: KeyStore,
@@ -206,6 +215,7 @@ export function rotateKey(
     if (!dual(context)) return fault("dual-control")
     const current = store.current(name)
     if (current === undefined) return fault("key-unknown")
+    if (name === formerMasterName) return fault("key-usage")
     const opened = store.unwrap(current)
     if (isFault(opened)) return opened
     const { attributes, key: old } = opened
@@ -221,6 +231,33 @@ export function rotateKey(
     const replaced = { ...current, usableUntilMs: context.wallMs + graceMs }
     return { store: store.with([...kept, replaced, stored]), key: stored }
   })
+}
+
+/** The master key of a store that is moved to another. */
+const nextMasterBytes = 32
+
+/**
+ * The whole store under another master key of 32 bytes, which stays the caller's; the former one
+ * goes on opening, for `graceMs` at least, the working keys that the journal has under it. What
+ * comes out was opened under the new key again. Faults `dual-control`, `key-length`,
+ * `store-master-same`, and those of `openKeyStore`.
+ */
+export function moveStore(
+  store: KeyStore,
+  master: Uint8Array,
+  graceMs: number,
+  context: KeyCommandContext
+): KeyCommandResult<KeyChange> {
+  const { audit, result } = changed("move", formerMasterName, context, () => {
+    if (!dual(context)) return fault("dual-control")
+    if (master.length !== nextMasterBytes) return fault("key-length")
+    if (aesCheckValue(master) === store.masterKeyCheckValue) return fault("store-master-same")
+    const moved = store.movedTo(master, context.wallMs + graceMs, context.random)
+    if (isFault(moved)) return moved
+    const opened = openKeyStore(Buffer.from(moved.serialise()), master)
+    return isFault(opened) ? opened : { store: moved, key: moved.current(formerMasterName)! }
+  })
+  return { audit: { ...audit, under: aesCheckValue(master) }, result }
 }
 
 /**
@@ -249,7 +286,7 @@ export function listKeys(
     const opened = store.unwrap(key)
     const attributes = isFault(opened) ? undefined : opened.attributes
     if (!isFault(opened)) opened.key.fill(0)
-    const current = store.current(key.name) === key
+    const current = store.current(key.name) === key && key.name !== formerMasterName
     const grace = (key.usableUntilMs ?? 0) > context.wallMs
     return {
       name: key.name,
@@ -275,9 +312,19 @@ function changed(
   context: KeyCommandContext,
   change: () => KeyChange | SecurityFault
 ): KeyCommandResult<KeyChange> {
-  const result = change()
+  const made = change()
+  const result = isFault(made)
+    ? made
+    : { ...made, store: withoutExpiredMasters(made.store, context.wallMs) }
   const key = isFault(result) ? undefined : result.key
   return { audit: auditOf(action, name, context, result, key), result }
+}
+
+function withoutExpiredMasters(store: KeyStore, wallMs: number): KeyStore {
+  const kept = store.keys.filter((key) =>
+    key.name !== formerMasterName || (key.usableUntilMs ?? 0) > wallMs
+  )
+  return kept.length === store.keys.length ? store : store.with(kept)
 }
 
 function auditOf(
@@ -320,7 +367,7 @@ function added(
   key: Uint8Array,
   random: RandomBytes
 ): KeyChange | SecurityFault {
-  const refusal = !isKeyName(name)
+  const refusal = !isKeyName(name) || name === formerMasterName
     ? fault("key-name")
     : store.current(name) === undefined
     ? undefined

@@ -14,6 +14,8 @@
  *   tmk-<name>                        terminal master keys; a terminal's profile names one
  *   mak- pik- tdk-<terminal>          a working key that a terminal has from the start: it is
  *                                     seeded once, and replaced by the first key download
+ *   former-master                     the master keys before this one, by version: they open what
+ *                                     rests elsewhere under them, and protect nothing new
  */
 
 import type { KeyPurpose } from "../domain/ports/security-module.ts"
@@ -45,10 +47,23 @@ export const maxKeys = 65_536
 /** The master key is AES-256 for new stores; AES-128 and AES-192 are read. */
 export const masterKeyBytes: ReadonlyArray<number> = [16, 24, 32]
 
+/** Only moving a store to another master key makes keys of this name. */
+export const formerMasterName = "former-master"
+
+/** A former master key opens key blocks, and does nothing else. */
+const formerMaster: KeyAttributes = {
+  usage: "K1",
+  algorithm: "A",
+  mode: "D",
+  keyVersion: "00",
+  exportability: "N"
+}
+
 /** An open key store. Immutable: changes make a new one. */
 export class KeyStore {
   readonly #master: Uint8Array
   readonly #protection: KeyProtection
+  readonly #formers: ReadonlyArray<KeyProtection>
   readonly #byName: ReadonlyMap<string, ReadonlyArray<StoredKey>>
   readonly keys: ReadonlyArray<StoredKey>
 
@@ -59,6 +74,10 @@ export class KeyStore {
       a.name < b.name ? -1 : a.name > b.name ? 1 : b.version - a.version
     )
     this.#byName = Map.groupBy(this.keys, (key) => key.name)
+    this.#formers = this.versions(formerMasterName).flatMap((key) => {
+      const former = this.unwrap(key)
+      return isFault(former) ? [] : [new KeyProtection(former.key)]
+    })
   }
 
   /** The current version. */
@@ -76,9 +95,18 @@ export class KeyStore {
     return unwrapKeyBlock(this.#protection, key.block)
   }
 
-  /** Opens a block that need not be in the store, as the journal's working keys are not. */
+  /**
+   * Opens a block that need not be in the store, as the journal's working keys are not, under this
+   * master key or a former one.
+   */
   unwrapBlock(block: string): UnwrappedKey | SecurityFault {
-    return unwrapKeyBlock(this.#protection, block)
+    const opened = unwrapKeyBlock(this.#protection, block)
+    if (opened !== fault("block-forged")) return opened
+    for (const former of this.#formers) {
+      const again = unwrapKeyBlock(former, block)
+      if (!isFault(again)) return again
+    }
+    return opened
   }
 
   /** A block of version D under the master key; faults `key-length`, `block-format`. */
@@ -95,6 +123,38 @@ export class KeyStore {
     return new KeyStore(this.#master, keys)
   }
 
+  /**
+   * The same keys under another master key, and this one among them as a former one. Faults
+   * `key-length` and those of `unwrapKeyBlock`.
+   */
+  movedTo(
+    master: Uint8Array,
+    usableUntilMs: number,
+    random: RandomBytes
+  ): KeyStore | SecurityFault {
+    const empty = emptyKeyStore(master)
+    if (isFault(empty)) return empty
+    const keys: Array<StoredKey> = []
+    for (const key of this.keys) {
+      const opened = this.unwrap(key)
+      if (isFault(opened)) return opened
+      const block = empty.wrap(opened.attributes, opened.key, random)
+      opened.key.fill(0)
+      if (isFault(block)) return block
+      keys.push({ ...key, block })
+    }
+    const block = empty.wrap(formerMaster, this.#master, random)
+    if (isFault(block)) return block
+    const version = (this.current(formerMasterName)?.version ?? 0) + 1
+    const checkValue = this.masterKeyCheckValue
+    keys.push({ name: formerMasterName, version, block, checkValue, usableUntilMs })
+    return empty.with(keys)
+  }
+
+  get masterKeyCheckValue(): string {
+    return aesCheckValue(this.#master)
+  }
+
   /** The document, as it rests on disk. */
   serialise(): string {
     const keys = this.keys.map((key) => ({
@@ -106,7 +166,7 @@ export class KeyStore {
         : { usableUntil: isoTime(key.usableUntilMs) }),
       block: key.block
     }))
-    const masterKeyCheckValue = aesCheckValue(this.#master)
+    const { masterKeyCheckValue } = this
     return `${JSON.stringify({ format: 1, masterKeyCheckValue, keys }, undefined, 2)}\n`
   }
 }

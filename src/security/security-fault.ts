@@ -28,6 +28,7 @@ const meanings = {
   "dual-control": "this needs two different officers",
   "store-format": "the document is not a key store of a format that we know",
   "store-master-key": "the master key is not the one that this key store was made under",
+  "store-master-same": "the new master key is the one that this key store is under already",
   "store-unwritten": "the key store could not be written; it is as it was",
   // --- data
   "algorithm-unfit": "the algorithm is unknown, or does not go with this key or padding",

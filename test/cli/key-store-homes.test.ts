@@ -129,6 +129,26 @@ describe.each(homes)("a key store in %s", (_, keyStore, yaml) => {
       .toMatchObject({ _tag: "Success" })
   })
 
+  it("moves to another master key whole, and back", async () => {
+    const old = readFileSync(masterFile, "utf8")
+    writeFileSync(join(folder, "next.hex"), "5A".repeat(32))
+    writeFileSync(join(folder, "old.hex"), old)
+    const listed = async () =>
+      (JSON.parse((await keys("list --format json")).out) as ReadonlyArray<{ name: string }>)
+        .map(({ name }) => name)
+    const before = await listed()
+    for (const place of ["next.hex", "old.hex"]) {
+      const to = `file:${join(folder, place)}`
+      const { exit, talk } = await keys(`move --to ${to}`, ...officers)
+      expect([exit, talk]).toEqual([0, expect.any(String)])
+      expect((await keys("list")).exit).toBe(3)
+      copyFileSync(join(folder, place), join(folder, "m.hex"))
+    }
+    const after = [...before, "former-master", "former-master"]
+    expect(await listed()).toEqual(after.toSorted())
+    copyFileSync(masterFile, join(folder, "m.hex"))
+  })
+
   it("has every use in the audit log, which is where the configuration says", () => {
     const text = readFileSync(common.auditFile, "utf8")
     for (const word of ["generate", "rotate", "check", "list", "export", "key-exists"]) {

@@ -204,6 +204,30 @@ describe("keys", () => {
     }
   })
 
+  it("moves the store to another master key, and opens under no other then", async () => {
+    const next = "5A".repeat(32)
+    const before = await names()
+    writeFileSync(join(folder, "next.hex"), `${next}\n`)
+    const to = `--to file:${join(folder, "next.hex")} ${both}`
+    for (const [words, why] of [[`move ${both}`, "--to"], [`move --to ${next} ${both}`, "env:"]]) {
+      const refused = await keys(words!)
+      expect([refused.exit, refused.talk]).toEqual([2, expect.stringContaining(why!)])
+    }
+    const one = await keys(`move ${to}`, ["ada", "no"])
+    expect([one.exit, await names()]).toEqual([1, before])
+    const { exit, out, talk } = await keys(`move ${to}`, ["ada", "ben"])
+    expect([exit, out]).toEqual([0, expect.stringMatching(/former-master/)])
+    expect(talk).toMatch(/move the store to the master key with check value [0-9A-F]{10}/)
+    expect(`${out}${talk}`).not.toContain(next)
+    const early = await keys("list")
+    expect([early.exit, early.talk]).toEqual([3, expect.stringContaining("master key")])
+    copyFileSync(join(folder, "next.hex"), join(folder, "m.hex"))
+    expect(await names()).toEqual([...before, "former-master"].toSorted())
+    const again = await keys(`move ${to}`, ["ada", "ben"])
+    expect([again.exit, again.talk]).toEqual([1, expect.stringContaining("store-master-same")])
+    expect(readFileSync(join(folder, "logs", "k.jsonl"), "utf8")).not.toContain(next)
+  })
+
   it("says what is wrong with a master key", async () => {
     writeFileSync(join(folder, "m.hex"), "00".repeat(32))
     const { exit, talk } = await keys("list")

@@ -111,6 +111,8 @@ export interface PlaceOptions {
   readonly machine?: boolean
   /** A transaction station in the place of the fake one. */
   readonly transactions?: TransactionsShape
+  /** What the fake one says that it knows. */
+  readonly knows?: TransactionsShape["knows"]
   /** Hears of every submission. */
   readonly onSubmit?: (submitted: Submitted) => void
   readonly security?: Layer.Layer<SecurityModule>
@@ -281,7 +283,7 @@ export class Place {
       },
       inFlight: () => 0,
       drain: () => {},
-      knows: () => false,
+      knows: this.#options.knows ?? (() => false),
       refusedEarly: () => {},
       openOrder: (request, done) => {
         this.orders.push(request)

@@ -504,6 +504,50 @@ describe("UnionPay", () => {
   })
 })
 
+describe("the id of a notice", () => {
+  it("fits a key of the journal, which has 255 bytes, at its longest and in any letters", () => {
+    // As long as the configuration lets a name be.
+    const shop = account({ name: "s".repeat(40) })
+    const tell = (length: number) => {
+      const body = Buffer.from(JSON.stringify({
+        id: "中".repeat(length),
+        payment: "P1",
+        event: "paid",
+        amount: 1,
+        currency: "156",
+        paidMs: nowMs,
+        merchantAccount: shop.merchantId
+      }))
+      const signature = genericSignature(shop.secret!, stamp, "nonce-of-8", body).toString("hex")
+      return verdict(
+        shop,
+        { "x-timestamp": stamp, "x-nonce": "nonce-of-8", "x-signature": signature },
+        body
+      )
+    }
+    expect(Buffer.byteLength(record(tell(64)).id)).toBeLessThan(256)
+    expect(why(tell(65))).toBe("notification-format fields")
+    const alipay = account({ scheme: "alipay", merchantId: "2088101" })
+    const paid = (id: string) => {
+      const form = {
+        notify_id: id,
+        seller_id: "2088101",
+        trade_no: "1",
+        trade_status: "TRADE_SUCCESS",
+        total_amount: "1.00",
+        gmt_payment: "2026-09-21 22:13:20"
+      }
+      const signature = sign("sha256", pairs(form), privateKey).toString("base64")
+      return verdict(alipay, {}, formOf({ ...form, sign: signature, sign_type: "RSA2" }))
+    }
+    expect(record(paid("n".repeat(128))).id).toHaveLength(135)
+    expect([paid("n".repeat(129)), paid("通知")].map(why)).toEqual([
+      "notification-format fields",
+      "notification-format fields"
+    ])
+  })
+})
+
 describe("any bytes", () => {
   it("give a record or a named refusal, for every scheme", () => {
     const schemes = ["wechat", "alipay", "unionpay", "hmac"] as const

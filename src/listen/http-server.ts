@@ -15,6 +15,7 @@ export interface ServeOptions {
   readonly maxBodyBytes: number
   readonly maxConnections?: number
   readonly declined?: () => void
+  readonly oversized?: () => void
 }
 
 export type HttpHandler = (
@@ -38,8 +39,8 @@ export function createHttpServer(options: ServeOptions, handle: HttpHandler): Se
   }
   const server = createServer(limits, (incoming, outgoing) => {
     const declared = Number(incoming.headers["content-length"] ?? 0)
-    if (declared > options.maxBodyBytes) refuse(incoming, outgoing)
-    else collect(incoming, outgoing, options.maxBodyBytes, handle)
+    if (declared > options.maxBodyBytes) refuse(incoming, outgoing, options)
+    else collect(incoming, outgoing, options, handle)
   })
   server.maxConnections = options.maxConnections ?? maxConnections
   return server.on("drop", () => options.declined?.())
@@ -48,18 +49,18 @@ export function createHttpServer(options: ServeOptions, handle: HttpHandler): Se
 function collect(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  maxBodyBytes: number,
+  options: ServeOptions,
   handle: HttpHandler
 ): void {
   const chunks: Array<Buffer> = []
   let length = 0
   incoming.on("data", (chunk: Buffer) => {
     length += chunk.length
-    if (length > maxBodyBytes) return refuse(incoming, outgoing)
+    if (length > options.maxBodyBytes) return refuse(incoming, outgoing, options)
     chunks.push(chunk)
   })
   incoming.on("end", () => {
-    if (length > maxBodyBytes) return
+    if (length > options.maxBodyBytes) return
     const request = {
       method: incoming.method ?? "",
       path: incoming.url ?? "",
@@ -72,10 +73,15 @@ function collect(
 }
 
 /** 413, and the connection ends: what follows on it is the rest of a body nobody reads. */
-function refuse(incoming: IncomingMessage, outgoing: ServerResponse): void {
+function refuse(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { oversized }: ServeOptions
+): void {
   incoming.removeAllListeners("data")
   incoming.resume()
   if (outgoing.headersSent) return
+  oversized?.()
   outgoing.writeHead(413, { connection: "close", "content-length": "0" })
   outgoing.end(() => incoming.destroy())
 }

@@ -66,7 +66,8 @@ export const notificationsLayer = (options: NotificationsOptions) =>
           host: options.public.host,
           port: options.public.port,
           maxBodyBytes: maxNoticeBytes,
-          declined: options.meter.declined
+          declined: options.meter.declined,
+          oversized: () => options.meter.notice("unknown", "notification-oversized")
         },
         makeWebhooks(options.public.accounts, intake, {
           order: (number) => journal.get("orders", number),

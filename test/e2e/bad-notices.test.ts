@@ -77,6 +77,8 @@ describe("notices over HTTP", () => {
   it("oversized is refused before it is read", async () => {
     const body = Buffer.alloc(1024 * 1024, 0x20)
     expect([413, undefined]).toContain(await post(site, { ...genuine(), body }))
+    const refused = `notifications_total{account="unknown",result="notification-oversized"}`
+    expect(await running.metric(refused)).toBe(1)
     await goesOn()
   })
 

@@ -51,6 +51,8 @@ export interface HttpShape {
       readonly maxConnections?: number
       /** Hears of each that was closed so. */
       readonly declined?: () => void
+      /** Hears of each request whose body was larger: it is refused unread. */
+      readonly oversized?: () => void
     },
     handle: (request: HttpRequest, respond: (response: HttpResponse) => void) => void
   ) => Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope>

@@ -98,8 +98,12 @@ export class Orders {
     // An order that the wallet closed ends here by its own deadline.
     if (notification.event === "closed") return { _tag: "known" }
     if (notification.event !== "paid") return this.#refund(notification)
-    if (this.#payments.has(paymentKey(notification))) {
-      return { _tag: "known" }
+    const held = this.#payments.get(paymentKey(notification))
+    if (held !== undefined) {
+      const first = this.#room.journal.get("notifications", held.notice)
+      return first === undefined || isSameMoney(first, notification)
+        ? { _tag: "known" }
+        : this.#unfit(notification, "amount-differs")
     }
     const order = notification.order === undefined
       ? undefined
@@ -129,10 +133,11 @@ export class Orders {
 
   /** A pay code that a terminal presented: its wallet upstream asks for the end by itself. */
   #paidAttempt(notification: NotificationRecord, attempt: TransactionRecord): Booking {
-    if (!isSameMoney(attempt, notification)) return this.#unfit(notification, "amount-differs")
+    const { id } = attempt
+    if (!isSameMoney(attempt, notification)) return this.#unfit(notification, "amount-differs", id)
     return stands(attempt)
       ? { _tag: "known" }
-      : this.#unfit(notification, "paid-after-end")
+      : this.#unfit(notification, "paid-after-end", id)
   }
 
   /**
@@ -149,7 +154,9 @@ export class Orders {
 
   #paidOrder(notification: NotificationRecord, order: OrderRecord): Booking {
     if (order.state === "closed") return this.#unfit(notification, "paid-after-close")
-    if (order.state === "paid") return this.#unfit(notification, "order-paid-twice")
+    if (order.state === "paid") {
+      return this.#unfit(notification, "order-paid-twice", order.transaction)
+    }
     if (!isSameMoney(order, notification)) return this.#unfit(notification, "amount-differs")
     const { terminal, merchant, channel, transaction } = order
     const paid: OrderRecord = { ...order, state: "paid" }

@@ -77,6 +77,10 @@ describe("a notice", () => {
     expect(stage.orders.book(notice({ id: "wechat:n2", counter: "counter-1" }))._tag).toBe("known")
     const later = new Stage(stage.journal)
     expect(later.orders.book(notice({ id: "wechat:n3", counter: "counter-1" }))._tag).toBe("known")
+    // Unless it says that it was of other money.
+    expect(later.orders.book(notice({ id: "wechat:n4", amount: 99 }))).toMatchObject({
+      reason: "amount-differs"
+    })
   })
 
   it("of another account is another payment, though both wallets count alike", () => {
@@ -101,6 +105,18 @@ describe("a notice", () => {
     stage.time.pass(20_000, 10_000)
     // Not every scheme signs a time of sending: who kept the notice can send it again for ever.
     expect(stage.orders.book(first)).toMatchObject({ reason: "paid-long-ago" })
+  })
+
+  it("that pays an order twice is a human's, beside the transaction that paid it first", () => {
+    const stage = new Stage()
+    const { order: number, transaction } = order(stage)
+    const booking = stage.orders.book(notice({ order: number }))
+    if (booking._tag === "booked") stage.journal.note(booking.writes, booking.feed)
+    const again = stage.orders.book(notice({ id: "wechat:n2", order: number, payment: "4200002" }))
+    expect(again).toMatchObject({
+      reason: "order-paid-twice",
+      feed: [{ row: { transaction, reason: "order-paid-twice" } }]
+    })
   })
 
   it("that fits nothing, or not in amount, is handed to a human", () => {
@@ -230,7 +246,8 @@ describe("a notice", () => {
     stage.answer("05")
     stage.journal.sync()
     expect(stage.orders.book(notice({ order: "order 000001" }))).toMatchObject({
-      reason: "paid-after-end"
+      reason: "paid-after-end",
+      feed: [{ row: { transaction: stage.records[0]?.id } }]
     })
   })
 })

@@ -267,7 +267,13 @@ export class HsmClient {
   }
 }
 
+const technical: ReadonlySet<SecurityFault> = new Set([
+  fault("hsm-unavailable"),
+  fault("hsm-answer"),
+  fault("hsm-failed")
+])
+
 /** Did the module fail, or did it only say no? */
 function isTechnical(fields: string | SecurityFault): boolean {
-  return fields === fault("hsm-unavailable") || fields === fault("hsm-answer")
+  return isFault(fields) && technical.has(fields)
 }

@@ -191,13 +191,21 @@ export function readCheckValue(fields: string): Buffer | SecurityFault {
 const errors: Readonly<Record<string, SecurityFault>> = {
   "10": fault("key-usage"),
   "11": fault("key-usage"),
+  "13": fault("hsm-failed"),
   "20": fault("pin-digits"),
   "22": fault("pin-pan"),
   "23": fault("pin-translation"),
   "24": fault("pin-length"),
   "26": fault("key-usage"),
-  "68": fault("pin-environment"),
-  A6: fault("block-forged")
+  "33": fault("hsm-failed"),
+  "40": fault("hsm-failed"),
+  "41": fault("hsm-failed"),
+  "42": fault("hsm-failed"),
+  "69": fault("pin-translation"),
+  A4: fault("block-forged"),
+  A6: fault("key-usage"),
+  A7: fault("key-usage"),
+  A8: fault("key-usage")
 }
 
 function macHead(command: "M6" | "M8", request: HsmMacRequest): Buffer {

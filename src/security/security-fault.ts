@@ -52,6 +52,7 @@ const meanings = {
   "cryptogram-field": "a field that the cryptogram covers is absent or has the wrong length",
   // --- host security module
   "hsm-refused": "the security module answered with an error code",
+  "hsm-failed": "the security module answered that its hardware or its master key failed",
   "hsm-answer": "the security module's answer is not one to the command that was sent",
   "hsm-unavailable": "the security module did not answer, or is not connected"
 } as const satisfies Record<string, string>

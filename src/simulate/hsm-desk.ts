@@ -19,7 +19,7 @@ import { isFault, type SecurityFault } from "../security/security-fault.ts"
 
 const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
 
-/** A refusal: two characters. `15` invalid input, `80` length, `A6` forged block. */
+/** A refusal: two characters. `15` invalid input, `80` length, `A4` forged block, `A6` usage. */
 type Refusal = { readonly error: string }
 
 const malformed: Refusal = { error: "15" }
@@ -36,11 +36,11 @@ const errorCodes: Readonly<Record<string, string>> = {
   "pin-translation": "23",
   "algorithm-unfit": "23",
   "pin-length": "24",
-  "key-usage": "10",
+  "key-usage": "A6",
   "key-length": "10",
-  "block-forged": "A6",
-  "block-format": "A6",
-  "block-length": "A6",
+  "block-forged": "A4",
+  "block-format": "A4",
+  "block-length": "A4",
   "counter-range": "15",
   "ksn-format": "15"
 }

@@ -127,7 +127,7 @@ describe("the client", () => {
   it("knows an error code from a broken module", async () => {
     rig = await hsmRig()
     mood(rig, "failed")
-    expect(await ask(rig, echo("x"))).toBe(fault("hsm-refused"))
+    expect(await ask(rig, echo("x"))).toBe(fault("hsm-failed"))
     expect(rig.client.counts().links).toBe(2)
   })
 
@@ -143,10 +143,11 @@ describe("the client", () => {
     expect(await ask(asked, echo("x"))).toBe("x")
   })
 
-  it("opens its breaker on a sick module and probes it with diagnostics", async () => {
+  const sick = [["answers nothing", "silent"], ["says that it failed", "failed"]] as const
+  it.each(sick)("leaves alone a module that %s, and probes it with diagnostics", async (_, how) => {
     rig = await hsmRig({ timeoutMs: 200, window: 1000 }, 10)
     const asked = rig
-    mood(asked, "silent")
+    mood(asked, how)
     await Promise.all(Array.from({ length: 10 }, () => ask(asked, echo("x"))))
     const sent = asked.client.counts().sent
     expect(await ask(asked, echo("refused"))).toBe(gone)
@@ -203,7 +204,7 @@ describe("the module", () => {
     expect(await mac()).toBeUndefined()
     mood(rig, "gone")
     expect(await mac()).toBeUndefined()
-    expect(seen).toEqual(["hsm-refused", "hsm-unavailable"])
+    expect(seen).toEqual(["hsm-failed", "hsm-unavailable"])
   })
 
   it("fails an issue of keys by name when the module is away", async () => {

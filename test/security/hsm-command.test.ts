@@ -71,9 +71,14 @@ describe("an answer", () => {
       "20": "pin-digits",
       "22": "pin-pan",
       "24": "pin-length",
-      "68": "pin-environment",
-      "41": "hsm-refused",
-      A6: "block-forged"
+      "13": "hsm-failed",
+      "15": "hsm-refused",
+      "41": "hsm-failed",
+      "68": "hsm-refused",
+      "69": "pin-translation",
+      A4: "block-forged",
+      A6: "key-usage",
+      A8: "key-usage"
     } as const
     for (const [error, code] of Object.entries(codes)) {
       expect(answerFields("CA", bytes(`CB${error}`))).toBe(fault(code))

@@ -49,7 +49,7 @@ describe("the desk", () => {
     [
       "a forged key",
       `BUFFF${blockOf("tmk-demo").replace("K0TB", "K0TN")};FFF;000`,
-      "BVA6"
+      "BVA4"
     ],
     [
       "a key for something else",

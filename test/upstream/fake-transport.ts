@@ -107,6 +107,8 @@ export class FakeTransport {
   readonly peers: Array<Peer> = []
   /** How a port takes a connect; those not named accept. */
   readonly ports = new Map<number, "accept" | "refuse" | "silent">()
+  /** What the system says of a port that refuses. */
+  refusal = "ECONNREFUSED"
   /** Every connect that was tried: port and time. */
   readonly tries: Array<{ readonly port: number; readonly atMs: number }> = []
   /** How the last of them was to be secured; undefined: not at all. */
@@ -145,7 +147,7 @@ export class FakeTransport {
     if (how === "silent") return () => {}
     this.#time.shape.defer(() => {
       if (given) return
-      if (how === "refuse") return failed("ECONNREFUSED")
+      if (how === "refuse") return failed(this.refusal)
       const peer = new Peer(this.#nextId++, options.port)
       this.peers.push(peer)
       peer.handler = connected(peer)

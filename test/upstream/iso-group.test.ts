@@ -210,6 +210,23 @@ describe("an end in doubt", () => {
     expect([station.meter.of("late"), station.meter.of("duplicate")]).toEqual([1, 1])
   })
 
+  it("is counted when it is written and when it ends, with how long that took", () => {
+    const station = new Station()
+    const first = station.send()
+    const second = station.send()
+    expect(station.meter.of("sent request")).toBe(2)
+    station.time.pass(1500)
+    station.answer(first)
+    station.time.pass(4000)
+    expect(second.endings).toEqual([{ _tag: "timed-out" }])
+    expect([station.meter.of("request answered"), station.meter.of("request timed-out")]).toEqual([
+      1,
+      1
+    ])
+    const [heard, silent] = station.meter.seconds
+    expect([heard, Math.round(silent!)]).toEqual([1.5, 5])
+  })
+
   it("is no timeout when the answer was there before a stall was over", () => {
     const station = new Station()
     const sent = station.send()

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import type { Message } from "../../src/iso8583/message.ts"
+import { compiled } from "../frame/framings.ts"
 import { fakeDialect } from "./fake-dialect.ts"
 import { links, Station } from "./station.ts"
 
@@ -65,6 +66,56 @@ describe("a link", () => {
       expect(station.meter.of("link 0 down identity-refused")).toBe(1)
       expect(peer.open).toBe(false)
     }
+  })
+
+  it.each([
+    ["connect-failed", "ECONNREFUSED"],
+    ["connect-timeout", "ETIMEDOUT"],
+    ["certificate-refused", "CERT_HAS_EXPIRED"],
+    ["certificate-refused", "ERR_TLS_CERT_ALTNAME_INVALID"],
+    ["certificate-refused", "DEPTH_ZERO_SELF_SIGNED_CERT"],
+    ["certificate-refused", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"]
+  ])("that cannot connect says why: %s for %s", (reason, code) => {
+    const station = new Station()
+    station.transport.ports.set(1, "refuse")
+    station.transport.refusal = code
+    station.peer().close("reset")
+    station.time.pass(2000)
+    expect(station.meter.of("link 0 down peer-reset")).toBe(1)
+    expect(station.meter.of(`link 0 down ${reason}`)).toBeGreaterThan(0)
+  })
+
+  it("that its upstream closed says so, and has closed its own side", () => {
+    const station = new Station()
+    const peer = station.peer()
+    peer.lingers = true
+    peer.handler!.onEnd()
+    expect(peer.halfClosed).toBe(true)
+    station.time.settle()
+    expect(station.meter.of("link 0 down peer-closed")).toBe(1)
+  })
+
+  it("answers a keep-alive of its framing, and is not idle where it hears them", () => {
+    const kept = compiled({
+      name: "length-2",
+      length: { bytes: 2 },
+      keepAlive: { reply: "echo", max: 100 }
+    })
+    const change = { echoAfterIdleMs: 1000 }
+    const station = new Station(change, { framings: new Map([["length-2", kept]]) })
+    const peer = station.peer()
+    const written: Array<string> = []
+    peer.write = (chunk) => {
+      written.push(Buffer.from(chunk).toString("hex"))
+      return true
+    }
+    for (let count = 0; count < 5; count++) {
+      peer.bytes(Buffer.alloc(2))
+      station.time.pass(800)
+    }
+    expect(written).toEqual(["0000", "0000", "0000", "0000", "0000"])
+    station.time.pass(1100)
+    expect(written).toHaveLength(6)
   })
 
   it("comes back slower every time, and anew after it lasted (U1, U14)", () => {

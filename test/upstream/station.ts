@@ -73,12 +73,18 @@ export function links(count: number): Partial<UpstreamConfig> {
 
 export class Counts implements UpstreamMeter {
   readonly seen: Array<string> = []
+  /** How long each took that ended. */
+  readonly seconds: Array<number> = []
   readonly sent: UpstreamMeter["sent"] = (_, kind) => void this.seen.push(`sent ${kind}`)
-  readonly ended: UpstreamMeter["ended"] = (_, kind, how) => void this.seen.push(`${kind} ${how}`)
+  readonly ended: UpstreamMeter["ended"] = (_, kind, how, seconds) => {
+    this.seen.push(`${kind} ${how}`)
+    this.seconds.push(seconds)
+  }
   readonly stray: UpstreamMeter["stray"] = (_, what) => void this.seen.push(what)
   readonly breaker: UpstreamMeter["breaker"] = (_, from, to) =>
     void this.seen.push(`${from} to ${to}`)
-  readonly forced: UpstreamMeter["forced"] = (_, state) => void this.seen.push(`still ${state}`)
+  readonly forced: UpstreamMeter["forced"] = (_, state, forcedMs) =>
+    void this.seen.push(`still ${state} after ${forcedMs / 60_000} minutes`)
   readonly link: UpstreamMeter["link"] = (_, index, state, reason) =>
     void this.seen.push(`link ${index} ${state}${reason === undefined ? "" : ` ${reason}`}`)
 

@@ -91,6 +91,41 @@ describe("commits", () => {
     expect(disk.groups.size).toBe(2)
   })
 
+  it("of one turn make several groups when they are too much for one, told in order", () => {
+    const { disk, journal, time } = opened()
+    const told: Array<number> = []
+    for (let count = 0; count < 3000; count++) {
+      journal.commit([put(count)], [], () => told.push(count))
+    }
+    time.settle()
+    expect(told).toEqual(Array.from({ length: 3000 }, (_, count) => count))
+    expect(disk.groups.size).toBeGreaterThan(2)
+    expect([...reopened(disk).entries("transactions")]).toHaveLength(3000)
+  })
+
+  it("write a row once that goes to its table and to the feed", () => {
+    const bytes = (twice: boolean) => {
+      const { disk, journal, time } = opened()
+      const { value } = put(1)
+      const told = { table: "transactions", row: twice ? { ...value } : value } as const
+      journal.commit([put(2), { ...put(1), value }], [told], () => {})
+      time.settle()
+      expect(journal.feedAfter(0, 10)).toEqual([{ sequence: 1, entry: row(1) }])
+      expect(reopened(disk).feedAfter(0, 10)).toEqual([{ sequence: 1, entry: row(1) }])
+      return [...disk.groups.values()].reduce((sum, group) => sum + group.length, 0)
+    }
+    expect(bytes(true) - bytes(false)).toBeGreaterThan(100)
+  })
+
+  it("that failed do not keep the journal from closing", async () => {
+    const { disk, journal, scope, time } = opened()
+    disk.failing = true
+    journal.commit([put(1)], [], () => {})
+    time.settle()
+    expect(journal.health().level).toBe("failed")
+    await scope.close()
+  })
+
   it("tell of a failure once and for all", () => {
     let failures = 0
     const { disk, journal, time } = opened(undefined, { ...strict, onFailed: () => failures++ })
@@ -121,6 +156,30 @@ describe("the wait for the disk", () => {
     journal.commit([put(2)], [], () => {})
     time.pass(5000)
     expect(journal.health().waitingMs).toBe(5000)
+  })
+
+  it("is that of the oldest, whichever group it is in", () => {
+    const { disk, journal, time } = opened()
+    disk.slowMs = 1000
+    journal.commit([put(1)], [], () => {})
+    time.pass(300)
+    journal.commit([put(2)], [], () => {})
+    expect(journal.health().waitingMs).toBe(300)
+    time.pass(800)
+    expect(journal.health().waitingMs).toBe(800)
+    time.pass(1000)
+    expect(journal.health().waitingMs).toBe(0)
+  })
+
+  it("is remembered as how long commits take", () => {
+    const { disk, journal, time } = opened()
+    disk.slowMs = 100
+    for (let count = 0; count < 20; count++) {
+      journal.commit([put(count)], [], () => {})
+      time.pass(200)
+    }
+    expect(journal.health().commitP50Ms).toBeGreaterThan(80)
+    expect(journal.health().commitP50Ms).toBeLessThan(150)
   })
 })
 

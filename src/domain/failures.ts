@@ -251,8 +251,7 @@ const rows = {
     "",
     "never",
     "resolve by hand"
-  ],
-  "wallet-doubt": ["the wallet has not said paid or failed", "68", "perhaps", "inquiry, then undo"]
+  ]
 } as const satisfies Record<string, readonly [string, string, Seen, string]>
 
 export type FailureCode = keyof typeof rows

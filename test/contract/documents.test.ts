@@ -4,8 +4,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { verbs } from "../../src/cli/verbs.ts"
+import { failures } from "../../src/domain/failures.ts"
 import { transitions } from "../../src/domain/transaction.ts"
+import { metricDefinitions, metricPrefix } from "../../src/observe/metrics.ts"
 import { version } from "../../src/switch/version.ts"
+import { readSources } from "../tidy/source.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")
@@ -17,6 +20,12 @@ const documents = [
     readdirSync(join(root, "docs", folder)).map((file) => `docs/${folder}/${file}`)
   )
 ]
+
+/** Headings as links name them. */
+const anchorsOf = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-")
+  )
 
 describe("the documents", () => {
   it("show the table of states that the code has", () => {
@@ -35,12 +44,38 @@ describe("the documents", () => {
     }
   })
 
-  it("link only to what is there", () => {
+  it("link only to what is there, headings included", () => {
     for (const document of documents) {
-      for (const [, target = ""] of read(document).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        expect(existsSync(join(root, dirname(document), target)), `${document}: ${target}`)
-          .toBe(true)
+      const links = read(document).matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)
+      for (const [, target = "", heading = ""] of links) {
+        const path = target === "" ? document : join(dirname(document), target)
+        expect(existsSync(join(root, path)), `${document}: ${target}`).toBe(true)
+        if (heading !== "") expect(anchorsOf(read(path)), `${document}: ${path}`).toContain(heading)
       }
+    }
+  })
+
+  it("are all found from the README", () => {
+    const readme = read("README.md")
+    for (const document of documents.slice(1)) expect(readme).toContain(`](${document})`)
+  })
+
+  it("name only metrics that are there", () => {
+    const names = new Set(Object.keys(metricDefinitions).map((name) => `${metricPrefix}${name}`))
+    const roles = /^pointsman_(?:reader|writer|operator)$/
+    for (const document of documents) {
+      const named = read(document).match(/\bpointsman_\w+/g) ?? []
+      expect(named.filter((each) => !names.has(each) && !roles.test(each)), document).toEqual([])
+    }
+  })
+
+  it("have no metric and no failure that nothing in the switch gives", () => {
+    const declared = /^src\/(?:observe\/metrics|domain\/failures)\.ts$/
+    const used = readSources(["src"], [".ts"]).filter(({ path }) => !declared.test(path))
+      .map(({ uncommented }) => uncommented).join("\n")
+    const words = new Set(used.match(/[\w-]+/g))
+    for (const name of [...Object.keys(metricDefinitions), ...Object.keys(failures)]) {
+      expect(words).toContain(name)
     }
   })
 

@@ -47,6 +47,16 @@ describe("a route of kinds that nobody routes", () => {
 })
 
 describe("a route table", () => {
+  it("takes digits for a card or a code when they are enough, and nothing else for digits", () => {
+    const table = compile(route("all", {}, "c"), route("nines", { bins: ["9"] }, "a"))
+    const routed = (digits: string) => table.decide(sale({ digits })).route
+    expect(routed("999999999999")).toBe("nines")
+    expect(routed("9999999999990000000")).toBe("nines")
+    for (const none of ["99999999999", "", "9999999999:9", "99999999999/", "\u0669".repeat(12)]) {
+      expect([none, routed(none)]).toEqual([none, "all"])
+    }
+  })
+
   it("G3 lets the longest BIN win, wherever it is listed", () => {
     const table = compile(
       route("all", {}, "c"),
@@ -200,6 +210,35 @@ describe("a route table is refused when", () => {
     const told = (minAmount: number, maxAmount: number) =>
       faults(route("amounts", { minAmount, maxAmount }, "a")).length
     expect([told(100, 99), told(100, 100)]).toEqual([1, 0])
+  })
+
+  it("an amount is negative, or no whole number of minor units", () => {
+    for (const amount of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      expect(faults(route("amounts", { maxAmount: amount }, "a"))).toMatchObject([{
+        path: "routes[0].when.maxAmount",
+        problem: "an amount is a whole number of minor units, not negative"
+      }])
+    }
+    expect(faults(route("amounts", { maxAmount: 0 }, "a"))).toEqual([])
+  })
+
+  it("two routes hide each other, once, however many ranges they share", () => {
+    const bins = ["62", "40", "51"]
+    expect(faults(route("first", { bins }, "a"), route("second", { bins }, "b"))).toEqual([{
+      path: "routes[1]",
+      problem: "second can never match on 2-digit BINs they share: first takes everything first"
+    }])
+    expect(faults(route("first", {}, "a"), route("second", {}, "b"))).toEqual([{
+      path: "routes[1]",
+      problem: "second can never match: first takes everything first"
+    }])
+  })
+
+  it("a prefix is longer than is looked at", () => {
+    expect(faults(route("long", { bins: ["123456789012"] }, "a"))).toEqual([])
+    expect(faults(route("long", { bins: ["1234567890123"] }, "a"))).toMatchObject([{
+      path: "routes[0].when.bins[0]"
+    }])
   })
 
   it("it leads nowhere, to an unknown upstream, or twice to the same (G4)", () => {

@@ -65,7 +65,7 @@ export class Desk {
       this.originals,
       recalled,
       this.outcomes,
-      (life, upstream, version) => this.#routed(life, "original", [upstream], version)
+      (life, upstream) => this.#routed(life, "original", [upstream], life.record.configVersion)
     )
     this.#reversals = new TerminalReversals(room, this.floor, this.chains, this.originals)
   }
@@ -194,7 +194,7 @@ export class Desk {
       mti: submission.mti,
       processingCode: submission.processingCode,
       stan: submission.stan,
-      configVersion: 0,
+      configVersion: this.#room.configVersion(),
       times: { receivedMs: wallMs }
     }
     // Spreading what may be absent would cost more than all of the above.

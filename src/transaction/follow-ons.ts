@@ -16,8 +16,8 @@ import type { Outcomes } from "./outcomes.ts"
 import type { Recalled } from "./recalled.ts"
 import type { Room } from "./room.ts"
 
-/** The way on: where the original went, under the configuration that it went by. */
-type Onward = (life: Life, upstream: string, configVersion: number) => void
+/** The way on: where the original went. */
+type Onward = (life: Life, upstream: string) => void
 
 export class FollowOns {
   readonly #room: Room
@@ -90,7 +90,7 @@ export class FollowOns {
       amount: life.record.amount ?? allowance,
       ...(currency === undefined ? {} : { currency })
     }
-    this.#onward(life, upstream, original.configVersion)
+    this.#onward(life, upstream)
   }
 }
 

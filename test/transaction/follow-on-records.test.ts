@@ -224,7 +224,7 @@ describe("the record of a terminal's reversal, field by field", () => {
     mti: "0400",
     version: 1,
     state: "answered",
-    configVersion: 0,
+    configVersion: 7,
     approved: true,
     response: "00",
     times: { receivedMs, answeredMs: noon + 2 }

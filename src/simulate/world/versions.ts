@@ -17,10 +17,10 @@ export class Versions {
 
   /** What is wrong with it, in words; undefined: nothing. */
   faultOf({ configVersion = 0, route, terminal, upstream }: SwitchRecord): string | undefined {
-    // Never routed; or paid at a code, and booked whatever is in force by then.
-    if (route === undefined) return undefined
     const found = this.#known.get(configVersion)
     if (found === undefined) return `handled under version ${configVersion}, which never was`
+    // Never routed; or paid at a code, and booked whatever is in force by then.
+    if (route === undefined) return undefined
     const { amendment: { blocked, pinned }, routes } = found
     const under = `under version ${configVersion}`
     if (blocked.has(terminal)) return `${terminal} is blocked ${under}`

@@ -54,10 +54,9 @@ export class Forwarding {
     this.#recalled = recalled
   }
 
-  /** Tries the next candidates until one takes the request, or refuses. */
-  forward(life: Life): void {
+  /** Tries the next candidates until one takes the request, or refuses; `refusal`: so far. */
+  forward(life: Life, refusal: FailureCode = "upstream-down"): void {
     const request = requestOf(life)
-    let refusal: FailureCode = "upstream-down"
     while (life.next < life.candidates.length) {
       const upstream = life.candidates[life.next++]!
       const reserved = this.#room.upstreams.reserve(upstream, request)
@@ -184,7 +183,7 @@ export class Forwarding {
         this.#outcomes.answered(life, ending.answer)
         break
       case "unwritten":
-        this.#again(life)
+        this.#again(life, ending.failure)
         break
       case "timed-out":
         this.#outcomes.inDoubt(life, "upstream-timeout")
@@ -199,13 +198,13 @@ export class Forwarding {
   }
 
   /** Nothing was written: the next candidate, unless the terminal has taken its request back. */
-  #again(life: Life): void {
+  #again(life: Life, refusal?: FailureCode): void {
     if (life.reversedByTerminal) {
       this.#refused(life, "upstream-down")
       return
     }
     life.record = { ...life.record, state: step(life.record.state, "routed") }
-    this.forward(life)
+    this.forward(life, refusal)
   }
 }
 

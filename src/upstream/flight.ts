@@ -178,6 +178,11 @@ export class Flight implements Reservation, Waiting {
     this.#land({ ending: { _tag: how }, outcome: stalled ? "void" : "failed" })
   }
 
+  /** No frame can carry its bytes: definite, and nobody's fault but the mapping's. */
+  uncarried(): void {
+    this.#land({ ending: { _tag: "unwritten", failure: "untranslatable" }, outcome: "void" })
+  }
+
   #land(landing: Landing): void {
     invariant(this.#state !== "over", "a flight ends once")
     this.#state = "over"

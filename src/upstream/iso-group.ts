@@ -279,12 +279,17 @@ export class IsoGroup implements ControlledGroup, Tower {
     return this.#planner.outcome(answer, elapsedMs)
   }
 
+  /** False: the link is gone; what no frame can carry has ended already. */
   #hand(flight: Flight, body: Uint8Array): boolean {
     const { advice, link } = flight.plan
     const frame = this.#framing.encode(this.#framing.requestHeader(), body)
-    const sequence = frame === undefined ? 0 : link.send(frame)
+    if (frame === undefined) {
+      flight.uncarried()
+      return true
+    }
+    const sequence = link.send(frame)
     if (sequence === 0) {
-      frame?.fill(0)
+      frame.fill(0)
       return false
     }
     flight.sequence = sequence

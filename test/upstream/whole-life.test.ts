@@ -14,13 +14,14 @@ import { Random } from "../../src/domain/ports/time.ts"
 import type { Submission } from "../../src/domain/ports/transactions.ts"
 import { Upstreams } from "../../src/domain/ports/upstream.ts"
 import { Vault } from "../../src/domain/ports/vault.ts"
+import type { Framing } from "../../src/frame/framing.ts"
 import type { Message } from "../../src/iso8583/message.ts"
 import { Desk } from "../../src/transaction/desk.ts"
 import { recover } from "../../src/transaction/recovery.ts"
 import type { Room } from "../../src/transaction/room.ts"
 import { built } from "../actor/built.ts"
 import { FakeAsker, FakeJournal, Stage } from "../transaction/stage.ts"
-import { encode, fakeDialect, type Fields } from "./fake-dialect.ts"
+import { encode, fakeDialect, fakeFraming, type Fields } from "./fake-dialect.ts"
 import { Station, upstreamConfig } from "./station.ts"
 
 function bank(name: string, port: number, change: Partial<UpstreamConfig> = {}): UpstreamConfig {
@@ -34,8 +35,9 @@ class House {
   readonly desk: Desk
   readonly #room: Room
 
-  constructor(upstreams = [bank("a", 1), bank("b", 2)]) {
-    this.station = new Station({}, { upstreams }, fakeDialect({ repeatMti: "0421" }))
+  constructor(upstreams = [bank("a", 1), bank("b", 2)], narrow?: Framing) {
+    const framings = new Map([["length-2", fakeFraming], ["narrow", narrow ?? fakeFraming]])
+    this.station = new Station({}, { upstreams, framings }, fakeDialect({ repeatMti: "0421" }))
     const { time } = this.station
     const commit = this.journal.commit.bind(this.journal)
     this.journal.commit = (writes, feed, done) => {
@@ -225,6 +227,31 @@ describe("a sale from the desk to an upstream", () => {
     house.station.control.force("a", "open")
     house.ask()
     expect(house.heard(2, "0200")).toHaveLength(1)
+  })
+})
+
+describe("a sale that no frame of its upstream can carry", () => {
+  const narrow: Framing = {
+    ...fakeFraming,
+    encode: (header, body) =>
+      Buffer.from(body).includes("\"0200\"") ? undefined : fakeFraming.encode(header, body)
+  }
+
+  it("is refused by that name", () => {
+    const house = new House([bank("a", 1, { framing: "narrow" })], narrow)
+    const asker = house.ask()
+    expect(asker.verdict?.failure).toBe("untranslatable")
+    expect(asker.delivered).toEqual(["answer 30"])
+    expect([house.states, house.chains]).toEqual([["refused"], 0])
+    expect(house.station.upstreams.status()[0]).toMatchObject({ breaker: "closed", inFlight: 0 })
+  })
+
+  it("goes to the next, whose frames can", () => {
+    const house = new House([bank("a", 1, { framing: "narrow" }), bank("b", 2)], narrow)
+    const asker = house.ask()
+    house.answer(2, house.heard(2, "0200")[0]!, { 39: "00" })
+    expect(asker.delivered).toEqual(["answer 00"])
+    expect(house.heard(1, "0200")).toEqual([])
   })
 })
 

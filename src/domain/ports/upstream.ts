@@ -55,8 +55,11 @@ export interface Reservation {
 /** How a written request ended. After `timed-out` or `lost`, a late answer goes to `onLate`. */
 export type Ending =
   | { readonly _tag: "answered"; readonly answer: UpstreamAnswer }
-  /** The link died before the bytes reached the socket: definite, the next route may be tried. */
-  | { readonly _tag: "unwritten" }
+  /**
+   * The bytes did not reach the socket: definite, the next route may be tried. The link died, or it
+   * is said why not: `untranslatable`.
+   */
+  | { readonly _tag: "unwritten"; readonly failure?: FailureCode }
   | { readonly _tag: "timed-out" }
   | { readonly _tag: "lost" }
   | { readonly _tag: "invalid"; readonly detail: string }

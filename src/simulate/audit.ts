@@ -5,6 +5,7 @@
  */
 
 import { followOnKinds, reversibleKinds } from "../domain/kind.ts"
+import { maskText } from "../domain/pan.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { auditCloses, type CloseBooks } from "./audit-closes.ts"
 import { auditPayments, type PaymentBooks } from "./audit-payments.ts"
@@ -111,8 +112,10 @@ export function audit(books: Books): AuditReport {
   ])
   const byEntry = new Map<string, SwitchRecord>()
   for (const record of records.values()) byEntry.set(keyOf(record), record)
+  // As in exceptions and exports: an order number may look like a card's.
   const upstreams = new Map<string, UpstreamEntry>()
-  for (const entry of books.upstreams) upstreams.set(upstreamKey(entry), entry)
+  for (const entry of books.upstreams) upstreams.set(maskText(upstreamKey(entry)), entry)
+  const followOns = standingFollowOns(records, upstreams)
   const asked = new Set<UpstreamEntry>()
   const all = [...books.terminals]
   const cases: Array<Case> = []
@@ -125,7 +128,8 @@ export function audit(books: Books): AuditReport {
     const original = record?.original === undefined ? undefined : records.get(record.original)
     const each = { entry, record, executions, original }
     cases.push(each)
-    judge(each, books, violations)
+    const taken = record === undefined ? 0 : takenBy(followOns.get(record.id) ?? [])
+    judge(each, taken, books, violations)
   }
   for (const execution of upstreams.values()) {
     if (execution.times > 1) {
@@ -139,7 +143,7 @@ export function audit(books: Books): AuditReport {
       violations.push(said("doubled", "reversed twice as new", undefined, [execution]))
     }
   }
-  followed(records, upstreams, violations)
+  followed(records, followOns, upstreams, violations)
   if (books.closes !== undefined) violations.push(...auditCloses(books.closes, cases))
   if (books.scanned !== undefined) {
     violations.push(...auditPayments(books.scanned, records.values()))
@@ -163,7 +167,7 @@ export function audit(books: Books): AuditReport {
 }
 
 /** One row of the design's table. */
-function judge(each: Case, books: Books, violations: Array<Violation>): void {
+function judge(each: Case, taken: number, books: Books, violations: Array<Violation>): void {
   const { entry, executions, record } = each
   const told = (kind: ViolationKind, what: string) =>
     violations.push(said(kind, what, each, executions))
@@ -176,7 +180,10 @@ function judge(each: Case, books: Books, violations: Array<Violation>): void {
   switch (entry.outcome) {
     case "approved":
       if (entry.reversal === "acknowledged") {
-        if (standing.length > 0 && !excused) told("unreversed", "its terminal reversed it")
+        const left = approvedOf(record) - taken
+        if (standing.length > 0 && left > 0 && !excused) {
+          told("unreversed", "its terminal reversed it")
+        }
       } else if (entry.reversal === "none" && reaches(entry)) {
         if (executions.length === 0) told("lost", "approved, and no upstream has it")
         else if (standing.length === 0) told("wrongly-reversed", "approved, and reversed upstream")
@@ -268,33 +275,58 @@ function sameMoney(
   }
 }
 
-/** Follow-ons that stand take no more than their original has, and stand where it stands. */
+type FollowOn = readonly [record: SwitchRecord, execution: UpstreamEntry]
+
+/** Executions of follow-ons that stand, by the original's id. */
+function standingFollowOns(
+  records: ReadonlyMap<string, SwitchRecord>,
+  upstreams: ReadonlyMap<string, UpstreamEntry>
+): ReadonlyMap<string, ReadonlyArray<FollowOn>> {
+  const found = new Map<string, Array<FollowOn>>()
+  for (const record of records.values()) {
+    if (record.original === undefined || record.kind === "reversal") continue
+    for (const execution of executionsOf(record, upstreams)) {
+      if (execution.decision !== "approved" || execution.reversed) continue
+      const those = found.get(record.original)
+      if (those === undefined) found.set(record.original, [[record, execution]])
+      else those.push([record, execution])
+    }
+  }
+  return found
+}
+
+const takenBy = (followOns: ReadonlyArray<FollowOn>): number =>
+  followOns.reduce((sum, [, { amount = 0, approvedAmount = amount }]) => sum + approvedAmount, 0)
+
+const approvedOf = (record: SwitchRecord | undefined): number =>
+  record?.approvedAmount ?? record?.amount ?? 0
+
+/**
+ * Follow-ons that stand take no more than their original has, stand where it stands, and nothing
+ * but they took it back.
+ */
 function followed(
   records: ReadonlyMap<string, SwitchRecord>,
+  followOns: ReadonlyMap<string, ReadonlyArray<FollowOn>>,
   upstreams: ReadonlyMap<string, UpstreamEntry>,
   violations: Array<Violation>
 ): void {
-  const taken = new Map<string, number>()
-  for (const record of records.values()) {
-    if (record.original === undefined || record.kind === "reversal") continue
-    const original = records.get(record.original)
+  for (const [id, those] of followOns) {
+    const original = records.get(id)
     if (original === undefined) continue
-    for (const execution of executionsOf(record, upstreams)) {
-      if (execution.decision !== "approved" || execution.reversed) continue
-      if (execution.upstream !== original.upstream) {
-        violations.push(differs(record, `went elsewhere than its original ${original.id}`))
-      }
-      const amount = execution.approvedAmount ?? execution.amount ?? 0
-      const sum = (taken.get(original.id) ?? 0) + amount
-      taken.set(original.id, sum)
-      if (sum > (original.approvedAmount ?? original.amount ?? 0)) {
-        violations.push(said(
-          "doubled",
-          `${sum} taken from an original that had less`,
-          undefined,
-          [execution, ...executionsOf(original, upstreams)]
-        ))
-      }
+    for (const [record, { upstream }] of those) {
+      if (upstream === original.upstream) continue
+      violations.push(differs(record, `went elsewhere than its original ${original.id}`))
+    }
+    const executions = executionsOf(original, upstreams)
+    const doubled = (what: string) => {
+      const all = [...those.map(([, execution]) => execution), ...executions]
+      violations.push(said("doubled", what, undefined, all))
+    }
+    const sum = takenBy(those)
+    if (sum > approvedOf(original)) doubled(`${sum} taken from an original that had less`)
+    if (executions.some(({ reversed }) => reversed)) {
+      doubled(`${sum} taken from an original that was reversed`)
     }
   }
 }
@@ -317,7 +349,9 @@ function executionsOf(
   const found: Array<UpstreamEntry> = []
   for (const reference of [record.upstreamStan, record.walletReference]) {
     if (reference === undefined) continue
-    const entry = upstreams.get(upstreamKey({ upstream: record.upstream, reference }))
+    const entry = upstreams.get(
+      maskText(upstreamKey({ upstream: record.upstream, reference }))
+    )
     if (entry !== undefined && entry.terminal.trim() === record.terminal.trim()) found.push(entry)
   }
   return found

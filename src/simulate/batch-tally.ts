@@ -31,8 +31,12 @@ export class BatchTally {
     } else if (kind === "refund") {
       this.#lines.set(stan, { side: "credit", amount, isForeign })
     } else if (kind === "void" && original !== undefined) {
-      this.#lines.delete(original)
+      this.forget(original)
     }
+  }
+
+  forget(stan: string): void {
+    this.#lines.delete(stan)
   }
 
   /** The fields of a close, in the form of the dialect (see `ledger/declared-totals.ts`). */

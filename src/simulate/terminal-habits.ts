@@ -27,6 +27,8 @@ export interface TerminalHabits {
   readonly slowRead: number
   /** Per question: the customer walks off, and it is reversed before its answer can be there. */
   readonly walkOff: number
+  /** Per void and the like: takes its original back at once, beside it. */
+  readonly regret: number
   /** Asks this often, while it has nothing else to ask, what waits for it; 0 = never. */
   readonly pollMs: number
   /** Per question: its MAC is wrong, and right when it is asked again. */
@@ -54,6 +56,7 @@ export const calmHabits: TerminalHabits = {
   slowRead: 0,
   pollMs: 0,
   walkOff: 0,
+  regret: 0,
   wrongMac: 0,
   rotateMs: 0,
   closeAfter: Number.POSITIVE_INFINITY,

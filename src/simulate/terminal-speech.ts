@@ -39,6 +39,9 @@ const chipKinds = pinKinds
 const pinControl = "2600000000000000"
 const longestPin = "12"
 
+/** Kinds that leave nothing of what they follow. */
+const wholeKinds: ReadonlySet<TerminalKind> = new Set(["void", "preauth-cancel"])
+
 /** A question as it was built: what is needed to repeat it, reverse it or refer to it. */
 export interface Question {
   readonly entry: TerminalEntry
@@ -46,6 +49,8 @@ export interface Question {
   readonly body: Buffer
   readonly facts: OriginalFacts
   readonly reversible: boolean
+  /** Of what takes the whole of its original: that. */
+  readonly undoes?: Question
   /** What the customer typed, to be enciphered again should the keys change before a repeat. */
   readonly pin?: { readonly pan: string; readonly digits: string }
 }
@@ -68,6 +73,7 @@ export interface SpeechOptions {
 
 /** Something approved that a follow-on may refer to. */
 interface Approved {
+  readonly question: Question
   readonly facts: OriginalFacts
   readonly amount: number
   used: boolean
@@ -203,24 +209,20 @@ export class TerminalSpeech {
       merchant,
       ...this.#facts(values, what === "pay-code" ? undefined : pan, amount)
     }
-    const entry: TerminalEntry = {
-      terminal,
-      merchant,
-      stan,
-      kind,
-      startedMs: wallMs,
-      outcome: "open",
-      reversal: "none",
-      ...(batch === undefined ? {} : { batch }),
-      ...(amount === undefined ? {} : { amount, currency }),
-      ...(past === undefined ? {} : { original: past.facts.stan }),
-      ...lastFour(facts.pan)
-    }
+    const entry = entryOf(facts, wallMs, past)
     if (past !== undefined) past.used = true
     const body = dialect.build(mti, values, keys !== undefined)
     const sealed = keys === undefined ? body : keys.seal(body)
     const reversible = reversibleKinds.has(kind)
-    return { entry, kind, body: sealed, facts, reversible, ...(pin === undefined ? {} : { pin }) }
+    return {
+      entry,
+      kind,
+      body: sealed,
+      facts,
+      reversible,
+      ...(past === undefined || !wholeKinds.has(what) ? {} : { undoes: past.question }),
+      ...(pin === undefined ? {} : { pin })
+    }
   }
 
   /** The same question again: with the repeat digit where the dialect's MTIs have one. */
@@ -238,18 +240,18 @@ export class TerminalSpeech {
     return keys === undefined ? body : keys.seal(body)
   }
 
-  reversal(question: Question, reason: string): Buffer {
+  reversal({ facts }: Question, reason: string): Buffer {
     const { dialect, keys } = this.#options
     const { reversal } = dialect
     const values = {
       ...keys?.next(),
       ...this.#identity(),
-      ...this.#role("stan", question.facts.stan),
-      ...this.#role("amount", question.facts.amount),
-      ...this.#role("currency", question.facts.currency),
-      ...this.#role("batch", question.facts.batch),
-      ...this.#role("transmissionTime", question.facts.transmissionTime),
-      ...reversal.compose(question.facts, reason)
+      ...this.#role("stan", facts.stan),
+      ...this.#role("amount", facts.amount),
+      ...this.#role("currency", facts.currency),
+      ...this.#role("batch", facts.batch),
+      ...this.#role("transmissionTime", facts.transmissionTime),
+      ...reversal.compose(facts, reason)
     }
     const body = dialect.build(reversal.mti, values, keys !== undefined)
     return keys === undefined ? body : keys.seal(body)
@@ -320,6 +322,7 @@ export class TerminalSpeech {
     const rrn = answer.role("rrn")
     const authCode = answer.role("authCode")
     this.#past.push({
+      question,
       facts: {
         ...question.facts,
         ...(rrn === undefined ? {} : { rrn }),
@@ -329,6 +332,13 @@ export class TerminalSpeech {
       used: false
     })
     if (this.#past.length > remembered) this.#past.shift()
+  }
+
+  /** What was approved is taken back: it counts no more, and nothing follows it. */
+  forget(stan: string): void {
+    this.#tally.forget(stan)
+    const at = this.#past.findIndex(({ facts }) => facts.stan === stan)
+    if (at >= 0) this.#past.splice(at, 1)
   }
 
   #pinFor(pan: string): Question["pin"] {
@@ -435,6 +445,27 @@ export class TerminalSpeech {
       ...(amount === undefined ? {} : { amount: String(amount).padStart(12, "0"), currency }),
       ...(dialect.pathOf("batch") === undefined ? {} : { batch: this.batch })
     }
+  }
+}
+
+/** What its book says of a question that is asked now. */
+function entryOf(
+  { amount, batch, kind, merchant, pan, stan, terminal }: OriginalFacts,
+  startedMs: number,
+  past: Approved | undefined
+): TerminalEntry {
+  return {
+    terminal,
+    merchant,
+    stan,
+    kind,
+    startedMs,
+    outcome: "open",
+    reversal: "none",
+    ...(batch === undefined ? {} : { batch }),
+    ...(amount === undefined ? {} : { amount: Number(amount), currency }),
+    ...(past === undefined ? {} : { original: past.facts.stan }),
+    ...lastFour(pan)
   }
 }
 

@@ -14,7 +14,8 @@ import type { Timer } from "../actor/timer-wheel.ts"
 import type { Connection } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
-import { issuerDeclines, type TerminalEntry } from "./book.ts"
+import { issuerDeclines } from "./book.ts"
+import { asked, type OpenQuestion, toReverse } from "./open-question.ts"
 import { PushEar } from "./push-ear.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalOptions, TerminalState } from "./terminal-options.ts"
@@ -31,23 +32,13 @@ const reconnectMs = 1_000
 const maxFrameBytes = 8_192
 const heardBodies = 4
 
-/** What it still has to do about a question: kept like a real terminal keeps it, across power. */
-interface Open {
-  readonly entry: TerminalEntry
-  readonly question: Question
-  repeatsLeft: number
-  askedMs: number
-  /** It will be reversed, for this reason (China UnionPay field 39); asking it again is over. */
-  reversing: string | undefined
-}
-
 export class Terminal {
   state: TerminalState = "off"
   readonly name: string
   readonly #options: TerminalOptions
   readonly #speech: TerminalSpeech
   #wire: Wire | undefined
-  #open: Open | undefined
+  #open: OpenQuestion | undefined
   #timer: Timer | undefined
   #asked = 0
   #stopped = false
@@ -296,18 +287,16 @@ export class Terminal {
     const question = this.#speech.ask(what, time.wallMs() + this.clockAheadMs, amount)
     if (this.said.push(question.body) > heardBodies) this.said.splice(1, 1)
     this.#asked++
-    this.#open = {
-      entry: book.ask(question.entry),
-      question,
-      repeatsLeft: habits.repeats,
-      askedMs: time.monotonicMs(),
-      reversing: undefined
-    }
+    const { undoes } = question
+    const isRegretted = undoes !== undefined && habits.regret > 0 && random.next() < habits.regret
+    const nowMs = time.monotonicMs()
+    this.#open = asked(question, book.ask(question.entry), habits.repeats, nowMs, isRegretted)
     this.state = "asking"
     const hasMac = habits.wrongMac > 0 && this.#options.keys?.hasMacKey === true
     const isWrong = hasMac && random.next() < habits.wrongMac
     this.#send(isWrong ? spoilt(question.body) : question.body)
     if (random.next() < habits.stutter) this.#send(question.body)
+    if (isRegretted) this.#regret(undoes)
     if (habits.twoLines > 0 && random.next() < habits.twoLines) this.askTwice()
     if (habits.halfClose > 0 && random.next() < habits.halfClose) this.halfClose()
     if (habits.slowRead > 0 && random.next() < habits.slowRead) this.#readSlowly()
@@ -320,6 +309,14 @@ export class Terminal {
       return
     }
     this.#after(habits.timeoutMs, () => this.#unanswered())
+  }
+
+  /** Said beside the question that is open; nothing waits for its answer yet. */
+  #regret(question: Question): void {
+    const { book } = this.#options
+    this.#speech.forget(question.entry.stan)
+    book.reverse(question.entry, "sent")
+    this.#send(this.#speech.reversal(question, "98"))
   }
 
   #readSlowly(): void {
@@ -345,7 +342,7 @@ export class Terminal {
     else this.#reverse(open, "98")
   }
 
-  #repeat(open: Open): void {
+  #repeat(open: OpenQuestion): void {
     open.repeatsLeft--
     this.state = "asking"
     this.#send(this.#speech.repeat(open.question))
@@ -353,7 +350,7 @@ export class Terminal {
   }
 
   /** Kinds that hold no money end without an answer; all others end with a reversal. */
-  #reverse(open: Open, reason: string): void {
+  #reverse(open: OpenQuestion, reason: string): void {
     const { book } = this.#options
     if (!open.question.reversible) {
       if (open.entry.outcome === "open") book.hear(open.entry, "none")
@@ -369,7 +366,9 @@ export class Terminal {
   }
 
   #finish(): void {
-    this.#open = undefined
+    const question = this.#open?.regretted
+    const nowMs = this.#options.time.monotonicMs()
+    this.#open = question === undefined ? undefined : toReverse(question, nowMs)
     this.#ready()
   }
 
@@ -433,7 +432,7 @@ export class Terminal {
     else if (open.reversing === undefined && this.state === "asking") this.#answered(open, message)
   }
 
-  #reversed(open: Open, message: Message): void {
+  #reversed(open: OpenQuestion, message: Message): void {
     if (open.reversing === undefined) return
     const { book, dialect, keys } = this.#options
     const response = message.role("response") ?? ""
@@ -449,7 +448,7 @@ export class Terminal {
     this.#finish()
   }
 
-  #answered(open: Open, message: Message): void {
+  #answered(open: OpenQuestion, message: Message): void {
     const { book, dialect, keys, onAnswer, time } = this.#options
     if (keys?.hasMacKey === true && !keys.isRight(message) && this.#speech.mustCarryMac(message)) {
       this.#options.onWrong?.(`an approval of ${open.entry.stan} whose MAC is not right`)

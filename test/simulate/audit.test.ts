@@ -58,6 +58,15 @@ const recorded = (change: Partial<SwitchRecord> = {}): SwitchRecord => ({
   ...change
 })
 
+/** Of {@link recorded}. */
+const voided = recorded({
+  id: "id-2" as TransactionId,
+  kind: "void",
+  stan: "000008" as Stan,
+  upstreamStan: "000901" as Stan,
+  original: "id-1" as TransactionId
+})
+
 const unbalanced = { terminal: "T0000001", batch: "000001", balanced: false }
 const closed = { terminal: "T0000001", batch: "000001", balanced: true }
 
@@ -125,6 +134,14 @@ describe("the table permits", () => {
       terminals: [asked({ kind: "refund", outcome: "none" })],
       upstreams: [executed({ kind: "refund" })],
       journal: [recorded({ kind: "refund" })]
+    }],
+    ["reversed by its terminal, and undone by the void that was under way", {
+      terminals: [
+        asked({ reversal: "acknowledged" }),
+        asked({ stan: "000008", kind: "void", original: "000007" })
+      ],
+      upstreams: [executed(), executed({ reference: "000901", kind: "void" })],
+      journal: [recorded(), voided]
     }],
     ["approved, and reversed because its terminal said so", {
       terminals: [asked({ reversal: "acknowledged" })],
@@ -255,6 +272,17 @@ describe("the table forbids", () => {
       terminals: [asked({ outcome: "none", reversal: "acknowledged" })],
       upstreams: [executed()],
       journal: [recorded({ state: "delivery-unconfirmed" })]
+    }],
+    ["reversed, and undone by its void as well", "doubled", {
+      terminals: [
+        asked({ reversal: "acknowledged" }),
+        asked({ stan: "000008", kind: "void", original: "000007" })
+      ],
+      upstreams: [
+        executed({ reversed: true }),
+        executed({ reference: "000901", kind: "void" })
+      ],
+      journal: [recorded({ state: "reversed" }), voided]
     }],
     ["executed twice", "doubled", {
       terminals: [asked()],

@@ -16,7 +16,7 @@ import { calm, type Weather } from "./network.ts"
 import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 10
+export const worldVersion = 11
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_890_000_000_000
@@ -136,7 +136,8 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     habits: {
       ...habits,
       ...drawMoreHabits(more, maybeMore),
-      walkOff: drawWalkOff(seed),
+      walkOff: drawSeldom(seed, "walk-off"),
+      regret: drawSeldom(seed, "regret"),
       twoLines: maybeLate(0.005, 0.1),
       // A frame that stalls half way is given up, and then nothing is owed.
       halfClose: weather.stall > 0 ? 0 : maybeLate(0.005, 0.1)
@@ -197,8 +198,8 @@ function drawHabits(chance: Chance, maybe: Maybe): TerminalHabits {
 }
 
 /** Of its own luck, so that everything else is as it would be without. */
-function drawWalkOff(seed: number): number {
-  const chance = new Chance(seed, "walk-off")
+function drawSeldom(seed: number, what: string): number {
+  const chance = new Chance(seed, what)
   return chance.happens(0.5) ? 0 : 0.005 * 20 ** chance.next()
 }
 

@@ -46,7 +46,10 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, wallet: goodWallet, purse: calmPurse, counter: calmCounter }),
   (plan) => ({ ...plan, habits: { ...plan.habits, slowRead: 0, wrongMac: 0, rotateMs: 0 } }),
   (plan) => ({ ...plan, habits: { ...plan.habits, closeAfter: calmPlan.habits.closeAfter } }),
-  (plan) => ({ ...plan, habits: { ...plan.habits, stutter: 0, walkOff: 0, mix: { sale: 1 } } }),
+  (plan) => ({
+    ...plan,
+    habits: { ...plan.habits, stutter: 0, walkOff: 0, regret: 0, mix: { sale: 1 } }
+  }),
   (plan) => ({ ...plan, habits: { ...plan.habits, twoLines: 0, halfClose: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, split: 0, merge: 0, jitterMs: 0 } }),
   (plan) => ({ ...plan, weather: { ...plan.weather, reset: 0, refuse: 0, vanish: 0 } }),

@@ -24,7 +24,12 @@ import { Journal } from "./domain/ports/journal.ts"
 import { journalLayer } from "./journal/journal.ts"
 import { notificationsLayer } from "./notify/notifications.ts"
 import { Observatory } from "./observe/observatory.ts"
-import { noticeMeter, sessionMeter, upstreamMeter } from "./observe/station-meters.ts"
+import {
+  noticeMeter,
+  securityMeter,
+  sessionMeter,
+  upstreamMeter
+} from "./observe/station-meters.ts"
 import { adviceMeter, transactionMeter } from "./observe/transaction-meters.ts"
 import { RouteControl } from "./route/router.ts"
 import { vaultLayer } from "./security/vault.ts"
@@ -122,7 +127,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
       Layer.provideMerge(ground.codec),
       Layer.provideMerge(Layer.merge(
         vaultLayer(store),
-        securityModuleLayer(config.keyStore, store, hsmKeys ?? [])
+        securityModuleLayer(config.keyStore, store, hsmKeys ?? [], securityMeter(metrics, lines))
       )),
       Layer.provideMerge(Layer.merge(HotActors.layer, ControlActors.layer)),
       Layer.provideMerge(Timers.layer)

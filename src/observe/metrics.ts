@@ -52,6 +52,8 @@ export const metricDefinitions = {
   codec_workers_replaced_total: counter("Worker threads that were replaced.", "reason"),
   codec_defects_total: counter("Messages that the codec itself failed on.", "dialect"),
 
+  security_refusals_total: counter("What the security module refused or failed at.", "reason"),
+
   answers_total: counter("Answers handed to a live socket, or to nobody.", "result"),
 
   notifications_total: counter("QR notices by what became of them.", "account", "result"),

@@ -138,6 +138,14 @@ export function codecMeter(metrics: Metrics, lines: LogLines) {
   }
 }
 
+/** For the security module, whichever it is. */
+export function securityMeter(metrics: Metrics, lines: LogLines) {
+  return ({ code }: { readonly code: string }): void => {
+    metrics.security_refusals_total.of(code).add()
+    if (code.startsWith("hsm-")) lines.writeSeldom("warn", "security-module", { reason: code })
+  }
+}
+
 /** For the notification station. */
 export function noticeMeter(metrics: Metrics, lines: LogLines) {
   const pushed = metrics.notification_push_seconds.of()

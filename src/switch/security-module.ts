@@ -17,7 +17,7 @@ import { defaultCacheLimits } from "../security/cipher-cache.ts"
 import { hsmModuleLayer } from "../security/hsm-module.ts"
 import { attributesOf } from "../security/key-block.ts"
 import type { KeyStore, StoredKey } from "../security/key-store.ts"
-import { SecurityRefused } from "../security/security-fault.ts"
+import { type SecurityFault, SecurityRefused } from "../security/security-fault.ts"
 import { softwareModuleLayer } from "../security/software-module.ts"
 import { Breaker } from "../upstream/breaker.ts"
 import type { PinZone } from "../upstream/pin-translation.ts"
@@ -40,9 +40,10 @@ const breakerConfig: BreakerConfig = {
 export function securityModuleLayer(
   { hsm, test }: SwitchConfig["keyStore"],
   store: KeyStore,
-  hsmKeys: ReadonlyArray<StoredKey>
+  hsmKeys: ReadonlyArray<StoredKey>,
+  onRefused: (refusal: SecurityFault) => void
 ): Layer.Layer<SecurityModule, never, Random | Time | Timers | Transport> {
-  if (hsm === undefined) return softwareModuleLayer({ store, testEnvironment: test })
+  if (hsm === undefined) return softwareModuleLayer({ store, testEnvironment: test, onRefused })
   const keyBlock = currentBlocks(hsmKeys)
   return Layer.unwrap(Effect.gen(function*() {
     const timers = yield* Timers
@@ -60,7 +61,8 @@ export function securityModuleLayer(
       },
       timers,
       keyBlock,
-      maxKeys: defaultCacheLimits.maxKeys
+      maxKeys: defaultCacheLimits.maxKeys,
+      onRefused
     })
   }))
 }

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest"
 import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
-import { noticeMeter } from "../../src/observe/station-meters.ts"
+import { noticeMeter, securityMeter } from "../../src/observe/station-meters.ts"
 
 function makeMeter() {
   const metrics = makeMetrics()
@@ -19,7 +19,7 @@ function makeMeter() {
     dropped: () => {}
   })
   const events = () => written.split("\n").filter(Boolean).map((line) => JSON.parse(line) as object)
-  return { events, meter: noticeMeter(metrics, lines), metrics }
+  return { events, lines, meter: noticeMeter(metrics, lines), metrics }
 }
 
 it("forged notices are told of seldom, and counted each", () => {
@@ -46,4 +46,17 @@ it("streams that end are told of seldom, those that only came and went never, an
   ])
   const { notification_streams_closed_total: closed } = metrics
   expect([closed.of("peer-closed").value, closed.of("frame-too-long").value]).toEqual([100, 100])
+})
+
+it("a security module that fails is told of seldom, what it refuses never, and both are counted", () => {
+  const { events, lines, metrics } = makeMeter()
+  const refused = securityMeter(metrics, lines)
+  for (let turn = 0; turn < 100; turn++) {
+    refused({ code: "hsm-unavailable" })
+    refused({ code: "pin-digits" })
+  }
+  expect(events()).toMatchObject([{ event: "security-module", reason: "hsm-unavailable" }])
+  const { security_refusals_total: refusals } = metrics
+  expect([refusals.of("hsm-unavailable").value, refusals.of("pin-digits").value])
+    .toEqual([100, 100])
 })

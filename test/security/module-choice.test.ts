@@ -13,6 +13,8 @@ import { demoStore } from "./demo-store.ts"
 import { hsmRig, machine } from "./hsm-rig.ts"
 
 const store = demoStore()
+const heard: Array<string> = []
+const refused = ({ code }: { readonly code: string }) => void heard.push(code)
 const software: SwitchConfig["keyStore"] = {
   file: "keys.json",
   auditFile: "keys-audit.jsonl",
@@ -24,7 +26,9 @@ const software: SwitchConfig["keyStore"] = {
 
 describe("the keys that upstreams share with us", () => {
   async function keysOf(shared: Pick<UpstreamConfig, "macKey" | "pin">) {
-    const house = built(securityModuleLayer(software, store, []).pipe(Layer.provide(machine)))
+    const house = built(
+      securityModuleLayer(software, store, [], refused).pipe(Layer.provide(machine))
+    )
     const upstreams = [{ ...upstreamConfig, ...shared }]
     const found = await Effect.runPromise(
       upstreamKeys(upstreams, software, store, []).pipe(
@@ -79,8 +83,14 @@ describe("the keys that terminals name", () => {
 
 describe("the security module of a configuration", () => {
   it("is the software where nothing else is named", async () => {
-    const house = built(securityModuleLayer(software, store, []).pipe(Layer.provide(machine)))
-    expect(house.get(SecurityModule).place).toBe("software")
+    const house = built(
+      securityModuleLayer(software, store, [], refused).pipe(Layer.provide(machine))
+    )
+    const one = house.get(SecurityModule)
+    expect(one.place).toBe("software")
+    heard.length = 0
+    expect(one.install(Buffer.from("no block"), "mac")).toBe("key-missing")
+    expect(heard).toEqual(["block-length"])
     await house.close()
   })
 
@@ -90,7 +100,7 @@ describe("the security module of a configuration", () => {
     const hsm = { ...client, links, file: "blocks.json" }
     const keys = [...store.keys, { ...store.current("tmk-demo")!, name: "tmk-theirs" }]
     const house = built(
-      securityModuleLayer({ ...software, hsm }, store, keys).pipe(Layer.provide(machine))
+      securityModuleLayer({ ...software, hsm }, store, keys, refused).pipe(Layer.provide(machine))
     )
     const one = house.get(SecurityModule)
     expect(one.place).toBe("hsm")
@@ -103,6 +113,9 @@ describe("the security module of a configuration", () => {
       else await new Promise((resolve) => setTimeout(resolve, 10))
     }
     expect(length).toBe(60)
+    heard.length = 0
+    await Effect.runPromise(Effect.result(one.issueWorkingKeys("tmk-nobody", "cup-60")))
+    expect(heard).toEqual(["key-unknown"])
     await house.close()
     await rig.close()
   })

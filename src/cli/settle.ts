@@ -15,7 +15,7 @@ export const verb: Verb = {
     "in minor units. What is only in the journal yet is not counted.",
   parameters: [
     { name: "terminal", about: "terminal id", presence: "one" },
-    { name: "batch", about: "six digits", presence: "one" }
+    { name: "batch", about: "six digits; without: all since then", presence: "optional" }
   ],
   flags: {
     config: configFlag,
@@ -25,15 +25,20 @@ export const verb: Verb = {
       about: "batch numbers come round again: not before"
     }
   },
-  examples: [["settle 65465423 000105 --since 2026-01-01", "why is it out of balance?"]],
+  examples: [
+    ["settle 65465423 000105 --since 2026-01-01", "why is it out of balance?"],
+    ["settle 65465423 --since 2026-01-01", "of a dialect without batch numbers"]
+  ],
   run: async (call) => {
     const [terminal, batch] = call.parameters
-    if (!/^\d{6}$/.test(batch!)) throw new Refusal(2, `${batch}: a batch is six digits`)
+    if (batch !== undefined && !/^\d{6}$/.test(batch)) {
+      throw new Refusal(2, `${batch}: a batch is six digits`)
+    }
     const since = call.text("since")
     if (since === undefined) throw new Refusal(2, "--since: say from which day on")
     const query = {
       terminal: terminal!.padEnd(8) as TerminalId,
-      batch: batch!,
+      batch,
       sinceMs: Date.parse(`${dayOf(since)}T00:00:00Z`)
     }
     const records = await askLedger(
@@ -48,7 +53,9 @@ export const verb: Verb = {
       ["credits", "credits"],
       ["credit", "credit"]
     ])
-    call.streams.say(`${records.length} transactions in batch ${batch}`)
+    call.streams.say(
+      `${records.length} transactions${batch === undefined ? "" : ` in batch ${batch}`}`
+    )
     return 0
   }
 }

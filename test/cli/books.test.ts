@@ -55,6 +55,7 @@ describe("questions to PostgreSQL", () => {
     ["report 2026-01-01 --by week", "--by week: use one of totals, hours"],
     ["settle T1 5 --since 2026-01-01", "5: a batch is six digits"],
     ["settle T1 000005", "--since: say from which day on"],
+    ["settle T1", "--since: say from which day on"],
     ["reconcile a.csv 2026-01-01", "--upstream: say whose file it is"]
   ]
   for (const [words, line] of cases) {

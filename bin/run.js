@@ -3,7 +3,7 @@
  * is a folder of programs; without a name it lists what is there.
  */
 
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { exits, root, runSource } from "./runtime.js"
 
@@ -26,11 +26,18 @@ if (Object.hasOwn(programs, command)) {
 } else if (Object.hasOwn(groups, command)) {
   const [name = "", ...args] = rest
   const file = `${groups[command]}/${name}.ts`
-  if (/^[a-z0-9-]+$/.test(name) && existsSync(join(root, file))) runSource(file, args)
-  else refuse(command, name)
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name) || !existsSync(join(root, file))) refuse(command, name)
+  else if (args.includes("--help")) process.stdout.write(aboutOf(file))
+  else runSource(file, args)
 } else {
   process.stderr.write(`${command}: no such command\n`)
   process.exitCode = exits.usage
+}
+
+/** What the program says of itself where it begins. */
+function aboutOf(file) {
+  const [, about = ""] = /^\/\*\*\s(.*?)\s*\*\//s.exec(readFileSync(join(root, file), "utf8")) ?? []
+  return `${about.replaceAll(/^ ?\* ?/gm, "").trim()}\n`
 }
 
 function refuse(group, name = "") {
@@ -38,8 +45,8 @@ function refuse(group, name = "") {
   const names = existsSync(folder)
     ? readdirSync(folder).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3))
     : []
-  const problem = name === "" ? "" : `${name}: no such program\n`
-  process.stderr.write(`${problem}usage: npm run ${group} -- <name> [options]\n`)
+  const problem = name === "" || name === "--help" ? "" : `${name}: no such program\n`
+  process.stderr.write(`${problem}usage: npm run ${group} -- <name> [options | --help]\n`)
   process.stderr.write(`names: ${names.sort().join(" ")}\n`)
   process.exitCode = exits.usage
 }

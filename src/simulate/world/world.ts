@@ -43,6 +43,8 @@ const healWithinMs = 300_000
 const epilogueQuestions = 3
 /** Events of a world: a runaway loop ends here. */
 const maxEvents = 200_000_000
+/** A world in which so much was found has said enough. */
+const maxFound = 100
 const lookEveryMs = 500
 const shownChains = 5
 /** Who watches over the switch waits longer each time that it ends soon after its start. */
@@ -221,7 +223,7 @@ export class World {
   /** Steps until `done`, looked at every so often, or until the time is over. */
   passUntil(untilMs: number, done: () => boolean): boolean {
     let nextLookMs = this.events.nowMs
-    while (this.events.happened < maxEvents) {
+    while (this.events.happened < maxEvents && this.#violations.length < maxFound) {
       if (this.events.nowMs >= nextLookMs) {
         this.#look()
         if (done()) return true
@@ -430,7 +432,7 @@ export class World {
   }
 
   #found(kind: Violation["kind"], what: string, story: ReadonlyArray<string> = []): void {
-    if (this.#violations.length < 100) this.#violations.push({ kind, what, story })
+    if (this.#violations.length < maxFound) this.#violations.push({ kind, what, story })
   }
 
   #result(): WorldResult {

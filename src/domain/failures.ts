@@ -208,6 +208,12 @@ const rows = {
     "yes",
     "a reversal is on its way"
   ],
+  "taken-back": [
+    "its terminal reversed it while a void of it was under way, which gave it back",
+    "00",
+    "yes",
+    "none"
+  ],
   // --- house
   "journal-full": [
     "the journal is at its limit",

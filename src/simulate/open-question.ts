@@ -30,3 +30,12 @@ export function toReverse(question: Question, askedMs: number): OpenQuestion {
   const { entry } = question
   return { entry, question, repeatsLeft: 0, askedMs, reversing: "98", regretted: undefined }
 }
+
+/** A terminal reverses by itself what it asked just now, never what a host may have forgotten. */
+const recentNumbers = 8
+
+export function undoesRecent({ entry, undoes }: Question): boolean {
+  if (undoes === undefined) return false
+  const numbers = Number(entry.stan) - Number(undoes.entry.stan)
+  return (numbers + 1_000_000) % 1_000_000 <= recentNumbers
+}

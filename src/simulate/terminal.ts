@@ -15,7 +15,7 @@ import type { Connection } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import { issuerDeclines } from "./book.ts"
-import { asked, type OpenQuestion, toReverse } from "./open-question.ts"
+import { asked, type OpenQuestion, toReverse, undoesRecent } from "./open-question.ts"
 import { PushEar } from "./push-ear.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalOptions, TerminalState } from "./terminal-options.ts"
@@ -288,7 +288,7 @@ export class Terminal {
     if (this.said.push(question.body) > heardBodies) this.said.splice(1, 1)
     this.#asked++
     const { undoes } = question
-    const isRegretted = undoes !== undefined && habits.regret > 0 && random.next() < habits.regret
+    const isRegretted = habits.regret > 0 && undoesRecent(question) && random.next() < habits.regret
     const nowMs = time.monotonicMs()
     this.#open = asked(question, book.ask(question.entry), habits.repeats, nowMs, isRegretted)
     this.state = "asking"
@@ -296,7 +296,7 @@ export class Terminal {
     const isWrong = hasMac && random.next() < habits.wrongMac
     this.#send(isWrong ? spoilt(question.body) : question.body)
     if (random.next() < habits.stutter) this.#send(question.body)
-    if (isRegretted) this.#regret(undoes)
+    if (isRegretted && undoes !== undefined) this.#regret(undoes)
     if (habits.twoLines > 0 && random.next() < habits.twoLines) this.askTwice()
     if (habits.halfClose > 0 && random.next() < habits.halfClose) this.halfClose()
     if (habits.slowRead > 0 && random.next() < habits.slowRead) this.#readSlowly()

@@ -88,28 +88,42 @@ export class Chains {
     this.#over({ ...advice, state }, record, [...writes], [...feed])
   }
 
-  /** Whatever waited for this chain may go on once its end is on disk. */
+  /**
+   * Whatever waited for this chain may go on once its end is on disk. `restored`: its original,
+   * which has its own back; where the terminal had taken that back, it is owed a chain again.
+   */
   #over(
     advice: AdviceRecord,
     record: TransactionRecord | undefined,
     writes: Array<JournalWrite>,
-    feed: Array<LedgerEntry>
+    feed: Array<LedgerEntry>,
+    restored?: TransactionRecord
   ): void {
     writes.push({ table: "advices", key: advice.transaction, value: undefined })
     feed.push({ table: "advices", row: advice })
     const waiting = record?.original === undefined
       ? undefined
       : this.letGo(record.original, writes)
+    const owed = restored?.state === "answered" && restored.failure === "taken-back"
+      ? this.takeBack(restored, "terminal-reversal")
+      : undefined
+    writes.push(...owed?.writes ?? [])
+    feed.push(...owed?.feed ?? [])
     this.#room.journal.commit(writes, feed, (failure) => {
+      if (failure === undefined) owed?.start()
       if (failure !== undefined || waiting === undefined) return
       if (advice.state === "acknowledged") this.begin(waiting)
       else this.#handOn(waiting, advice)
     })
   }
 
-  /** As it was before it was to be reversed: what gave it back is in the books beside it. */
+  /**
+   * As it was before it was to be reversed: what gave it back is in the books beside it. That it
+   * was taken back is remembered, should what gave it back be reversed.
+   */
   #stands(record: TransactionRecord): Omit<Opened, "start"> {
-    const standing = changed(record, { state: step(record.state, "answered") })
+    const state = step(record.state, "answered")
+    const standing = changed(record, { state, failure: "taken-back" })
     return {
       record: standing,
       writes: [this.#floor.settled(standing)],
@@ -200,6 +214,7 @@ export class Chains {
       feed.push({ table: "exceptions", row: end.exception })
     }
     const record = this.#room.journal.get("transactions", advice.transaction)
+    let restored: TransactionRecord | undefined
     if (record !== undefined && record.state === "reversing") {
       const acknowledged = advice.state === "acknowledged"
       const ended = changed(record, {
@@ -208,11 +223,11 @@ export class Chains {
       })
       writes.push(this.#floor.settled(ended))
       feed.push({ table: "transactions", row: ended })
-      if (acknowledged) this.#giveBack(ended, writes, feed)
+      if (acknowledged) restored = this.#giveBack(ended, writes, feed)
       if (acknowledged && end.unknown !== true) this.#remember(record.id)
       this.#room.meter.ended(ended)
     }
-    this.#over(advice, record, writes, feed)
+    this.#over(advice, record, writes, feed, restored)
   }
 
   #remember(undone: TransactionId): void {
@@ -237,14 +252,15 @@ export class Chains {
     record: TransactionRecord,
     writes: Array<JournalWrite>,
     feed: Array<LedgerEntry>
-  ): void {
-    if (record.original === undefined || record.amount === undefined) return
+  ): TransactionRecord | undefined {
+    if (record.original === undefined || record.amount === undefined) return undefined
     const original = this.#room.journal.get("transactions", record.original)
-    if (original === undefined) return
+    if (original === undefined) return undefined
     const left = whole.has(record.kind) ? 0 : (original.taken ?? 0) - record.amount
     const restored = changed(original, { taken: Math.max(0, left) })
     writes.push({ table: "transactions", key: restored.id, value: restored })
     feed.push({ table: "transactions", row: restored })
+    return restored
   }
 
   /**

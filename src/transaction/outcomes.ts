@@ -134,7 +134,7 @@ export class Outcomes {
     const feed: Array<LedgerEntry> = opened === undefined
       ? [{ table: "transactions", row: record }]
       : [...opened.feed]
-    if (!record.approved && opened === undefined) this.#giveBack(life, writes, feed)
+    if (opened === undefined) this.#giveBack(life, record, writes, feed)
     const waiting = life.original === undefined
       ? undefined
       : this.#chains.letGo(life.original.id, writes)
@@ -148,13 +148,19 @@ export class Outcomes {
     })
   }
 
-  /** What a follow-on took from its original in advance goes back when it was not approved. */
-  #giveBack(life: Life, writes: Array<JournalWrite>, feed: Array<LedgerEntry>): void {
-    if (life.original === undefined || life.taken === 0) return
+  /** What a follow-on took from its original in advance goes back where it was not approved. */
+  #giveBack(
+    life: Life,
+    { approved, approvedAmount = life.taken }: TransactionRecord,
+    writes: Array<JournalWrite>,
+    feed: Array<LedgerEntry>
+  ): void {
+    const back = life.taken - (approved === true ? approvedAmount : 0)
+    if (life.original === undefined || back <= 0) return
     const held = this.#room.journal.get("transactions", life.original.id)
     const original = held ?? life.original
-    const restored = changed(original, { taken: Math.max(0, (original.taken ?? 0) - life.taken) })
-    life.taken = 0
+    const restored = changed(original, { taken: Math.max(0, (original.taken ?? 0) - back) })
+    life.taken -= back
     // What has left its terminal's window meanwhile is PostgreSQL's alone.
     if (held !== undefined) {
       writes.push({ table: "transactions", key: restored.id, value: restored })

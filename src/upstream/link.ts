@@ -350,7 +350,7 @@ export class Link {
     const frame = framing.encode(framing.replyHeader(header), reply)
     if (frame !== undefined) this.send(frame)
     if (asked === "sign-off") this.#leave("signed-off")
-    else if (asked === "sign-on" && this.#leaving === "signed-off") this.#stay()
+    else if (asked === "sign-on" && this.#leaving === "signed-off") this.#back()
   }
 
   // --- silence
@@ -388,6 +388,8 @@ export class Link {
   /** Nothing new from now on; when what is in flight has ended, the connection does. */
   #leave(reason: EndReason): void {
     if (this.#state === "connecting" || this.#state === "signing-on") return this.#fall(reason)
+    // Who signs off while an operator drains is not let back by the operator's hand alone.
+    if (this.#state === "draining" && reason === "signed-off") this.#leaving = reason
     if (this.#state !== "up") return
     this.#leaving = reason
     this.#enter("draining", reason)
@@ -413,6 +415,12 @@ export class Link {
     this.#held = false
     if (this.#state === "down") this.#after(0)
     else if (this.#state === "draining" && this.#leaving === "operator") this.#stay()
+  }
+
+  /** The upstream is back; where an operator drains the link, that goes on. */
+  #back(): void {
+    if (this.#held) this.#leaving = "operator"
+    else this.#stay()
   }
 
   /** Drains no longer; once it is parting it is too late, and the next connection comes up. */

@@ -254,6 +254,36 @@ describe("a reversal while a void of the same sale is under way", () => {
     expect(again.verdict?.failure).toBe("original-state")
   })
 
+  it("goes out after all when the approved void is undone later", () => {
+    const { sold, stage, state } = crossed()
+    const voided = stage.records.find(({ kind }) => kind === "void")!
+    stage.answer("00")
+    stage.journal.sync()
+    stage.journal.sync()
+    expect(stage.journal.get("transactions", sold.id)?.failure).toBe("taken-back")
+    stage.ask(reversalOf(stage, voided.stan))
+    stage.journal.sync()
+    expect(reversed(stage)).toEqual([voided.id])
+    end(stage, "acknowledged")
+    expect(reversed(stage)).toEqual([voided.id, sold.id])
+    expect(stage.journal.get("transactions", sold.id)?.taken).toBe(0)
+    end(stage, "acknowledged")
+    expect(state(stage)).toBe("reversed")
+    expect([...stage.journal.keys("advices")]).toEqual([])
+  })
+
+  it("is people's when the void was approved in part", () => {
+    const { sold, stage, state } = crossed()
+    stage.answer("10", {
+      approved: true,
+      approvedAmount: { minor: 77, currency: "156" }
+    })
+    stage.journal.sync()
+    stage.journal.sync()
+    expect(stage.journal.get("transactions", sold.id)?.taken).toBe(77)
+    expect(state(stage)).toBe("exception")
+  })
+
   it("goes out when the upstream declines the void, and not before that is on disk", () => {
     const { sold, stage, state } = crossed()
     stage.answer("05")

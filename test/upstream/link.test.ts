@@ -379,6 +379,38 @@ describe("an operator", () => {
     expect(station.linkStates).toEqual(["up"])
   })
 
+  it("does not let back an upstream that signed off meanwhile", () => {
+    const station = new Station()
+    const { reservation: held } = station.send()
+    expect(held.link).toBe(0)
+    station.control.drain("bank", 0)
+    station.time.settle()
+    station.peer().say({ mti: "0800", 11: "000009", 70: "002" })
+    station.time.settle()
+    station.control.resume("bank", 0)
+    station.time.settle()
+    expect(station.linkStates).toEqual(["draining"])
+    expect(station.upstreams.reserve("bank", station.sale())).toBe("upstream-down")
+  })
+
+  it("goes on draining when the upstream that signed off signs on again", () => {
+    for (const first of ["operator", "upstream"]) {
+      const station = new Station()
+      station.reserve()
+      if (first === "operator") station.control.drain("bank", 0)
+      station.peer().say({ mti: "0800", 11: "000009", 70: "002" })
+      station.time.settle()
+      station.control.drain("bank", 0)
+      station.time.settle()
+      station.peer().say({ mti: "0800", 11: "000010", 70: "001" })
+      station.time.settle()
+      expect(station.linkStates).toEqual(["draining"])
+      station.control.resume("bank", 0)
+      station.time.settle()
+      expect(station.linkStates).toEqual(["up"])
+    }
+  })
+
   it("changes their mind after the goodbye, and the link comes back on a new connection", () => {
     for (const signOn of [false, true]) {
       const station = new Station({ signOn })

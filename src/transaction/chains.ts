@@ -74,7 +74,8 @@ export class Chains {
    */
   begin(advice: AdviceRecord): void {
     const { transaction } = advice
-    if (this.#originals.has(transaction)) return
+    // Whoever let it go may hear of that after another did: it begins once.
+    if (this.#originals.has(transaction) || !this.has(transaction)) return
     const record = this.#room.journal.get("transactions", transaction)
     if (record === undefined || (record.taken ?? 0) === 0) this.#room.advices.start(advice)
     else if (isGivenBack(record)) this.#forestalled(advice, this.#stands(record))

@@ -254,6 +254,20 @@ describe("a reversal while a void of the same sale is under way", () => {
     expect(again.verdict?.failure).toBe("original-state")
   })
 
+  it("begins once, when the void was approved before the reversal was on disk", () => {
+    const stage = new Stage()
+    const submission = stage.sale()
+    stage.approved(submission)
+    stage.ask(stage.sale({ kind: "void", original: { stan: submission.stan } }))
+    stage.journal.sync()
+    stage.ask(reversalOf(stage, submission.stan))
+    stage.answer("00")
+    stage.journal.sync()
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    expect(stage.records[0]).toMatchObject({ state: "answered", taken: 100 })
+  })
+
   it("goes out after all when the approved void is undone later", () => {
     const { sold, stage, state } = crossed()
     const voided = stage.records.find(({ kind }) => kind === "void")!

@@ -307,17 +307,29 @@ export class BatchWriting {
     })
   }
 
+  /** A table shows what is on its way to the disk, too; PostgreSQL hears of it only from there. */
   #rewrite(table: typeof kept[number], lane: number): Effect.Effect<number> {
+    const write = (rows: ReadonlyArray<LedgerEntry>) =>
+      Effect.andThen(this.#onDisk, this.#beside(rows, lane))
     return Effect.gen({ self: this }, function*() {
       let losses = 0
       let chunk: Array<LedgerEntry> = []
       for (const [, row] of this.#services.journal.entries(table)) {
         chunk.push({ table, row } as LedgerEntry)
         if (chunk.length < this.#chunkRows) continue
-        losses += yield* this.#beside(chunk, lane)
+        losses += yield* write(chunk)
         chunk = []
       }
-      return losses + (chunk.length === 0 ? 0 : yield* this.#beside(chunk, lane))
+      return losses + (chunk.length === 0 ? 0 : yield* write(chunk))
+    })
+  }
+
+  /** All that the journal shows now; never, when it has failed: then the process ends. */
+  get #onDisk(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.#services.journal.commit([], [], (failure) => {
+        if (failure === undefined) resume(Effect.void)
+      })
     })
   }
 }

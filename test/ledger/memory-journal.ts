@@ -23,6 +23,8 @@ export class MemoryJournal {
   /** What `entries` gives. */
   readonly kept = new Map<JournalTable, Array<readonly [string, unknown]>>()
   readonly state = new Map<string, unknown>()
+  /** While set, commits wait here for their sync. */
+  syncs: Array<() => void> | undefined
   readonly #feed: Array<Numbered> = []
   readonly #listeners: Array<() => void> = []
   #dropped = 0
@@ -45,7 +47,8 @@ export class MemoryJournal {
   readonly shape: JournalShape = {
     commit: (_writes, feed, done) => {
       this.append(feed)
-      done(undefined)
+      if (this.syncs === undefined) done(undefined)
+      else this.syncs.push(() => done(undefined))
     },
     note: (writes, feed) => {
       for (const { key, table, value } of writes) if (table === "state") this.state.set(key, value)

@@ -189,6 +189,23 @@ describe("the ledger writer", () => {
       })
     ))
 
+  it("writes again only what is on disk, and waits for that of what is not (I8)", () => {
+    const journal = new MemoryJournal()
+    journal.append(sales(10))
+    journal.shape.feedWritten(10, 10)
+    // The last one is in its table, and on its way to the disk.
+    journal.kept.set("transactions", Array.from({ length: 11 }, (_, n) => [idOf(n), sale(n)]))
+    journal.syncs = []
+    return play(({ ledger }) =>
+      Effect.gen(function*() {
+        yield* until(() => journal.syncs!.length > 0, "the writer to wait for the disk")
+        expect(idsOf(ledger)).not.toContain(idOf(10))
+        for (const synced of journal.syncs!) synced()
+        journal.syncs = undefined
+        yield* until(() => idsOf(ledger).length === 11, "the rows again")
+      }), journal)
+  })
+
   it("notices at its start that the ledger lacks what the journal calls written", () => {
     const journal = new MemoryJournal()
     journal.append(sales(10))

@@ -171,6 +171,7 @@ export class TerminalSpeech {
     const pan = typeof card === "string" ? card : cards[Math.floor(card * cards.length)]!
     const pin = pinKinds.has(what) ? this.#pinFor(pan) : undefined
     const isChip = chipKinds.has(what) && this.#isChip()
+    const isOfCode = what === "pay-code" || past !== undefined && past.facts.pan === undefined
     const batch = dialect.pathOf("batch") === undefined ? undefined : this.batch
     const payCode = payCodes[stan.charCodeAt(5) % payCodes.length]!
     const local = localTime(wallMs)
@@ -207,7 +208,8 @@ export class TerminalSpeech {
       stan,
       terminal,
       merchant,
-      ...this.#facts(values, what === "pay-code" ? undefined : pan, amount)
+      // What gives back a code's payment is the wallet's, whatever card comes with it.
+      ...this.#facts(values, isOfCode ? undefined : pan, amount)
     }
     const entry = entryOf(facts, wallMs, past)
     if (past !== undefined) past.used = true

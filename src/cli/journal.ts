@@ -52,7 +52,7 @@ async function exported(call: Call): Promise<ExitCode> {
   await looked(Stream.runForEach(rows, (row) =>
     Effect.sync(() => {
       if (wanted === undefined || row.table === wanted) {
-        call.streams.out(`${maskedJson(row)}\n`)
+        call.streams.raw(`${maskedJson(row)}\n`)
       }
     })))
   return 0

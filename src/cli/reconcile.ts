@@ -46,7 +46,7 @@ export const verb: Verb = {
     const found = await askLedger(call, reconcile(query, linesOf(file!)))
     const { differing, matched, onlyHere, onlyThere } = found
     const wrong = onlyThere.length + onlyHere.length + differing.length
-    if (call.format === "json") call.streams.out(`${maskedJson(found, 2)}\n`)
+    if (call.format === "json") call.streams.raw(`${maskedJson(found, 2)}\n`)
     else if (wrong > 0) {
       const rows = [
         ...onlyThere.map((line) => Object.assign({ what: "only there" }, line)),

@@ -22,7 +22,7 @@ export const verb: Verb = {
     const { body, status } = reply
     if (status !== 200 && status !== 409) throw new Refusal(1, refusalLine(reply))
     const { changes = [], refused = [], version } = body as Report
-    if (call.format === "json") call.streams.out(`${maskedJson(body, 2)}\n`)
+    if (call.format === "json") call.streams.raw(`${maskedJson(body, 2)}\n`)
     else {
       for (const change of changes) call.streams.out(`${change}\n`)
       for (const line of refused) call.streams.say(line)

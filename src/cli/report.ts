@@ -47,7 +47,7 @@ export const verb: Verb = {
   run: async (call) => {
     const found = await askLedger(call, report(await queryOf(call)))
     if (call.format === "json") {
-      call.streams.out(`${maskedJson(found, 2)}\n`)
+      call.streams.raw(`${maskedJson(found, 2)}\n`)
       return 0
     }
     const part = parts.find((each) => each === call.text("by")) ?? "totals"

@@ -85,7 +85,7 @@ export const verb: Verb = {
         const { config } = await loadedConfig(call)
         const explanation = checkedRoutes(configPath(call), config).explain(asked)
         if (call.format === "json") {
-          call.streams.out(`${maskedJson(explanation, 2)}\n`)
+          call.streams.raw(`${maskedJson(explanation, 2)}\n`)
         } else call.streams.out(`${explanationLines(explanation).join("\n")}\n`)
         return explanation.decision.route === undefined ? 1 : 0
       }

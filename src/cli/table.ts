@@ -11,7 +11,7 @@ export function writeRows(
   rows: ReadonlyArray<object>,
   columns: ReadonlyArray<readonly [heading: string, key: string]>
 ): void {
-  if (format === "json") return streams.out(`${maskedJson(rows, 2)}\n`)
+  if (format === "json") return streams.raw(`${maskedJson(rows, 2)}\n`)
   if (rows.length === 0) return streams.say("nothing")
   const cells = rows.map((row) => columns.map(([, key]) => cell((row as Row)[key])))
   const all = [columns.map(([heading]) => heading), ...cells]
@@ -24,7 +24,7 @@ export function writeRows(
 
 /** One thing, key by key. */
 export function writeRecord({ format, streams }: Call, record: Row): void {
-  if (format === "json") return streams.out(`${maskedJson(record, 2)}\n`)
+  if (format === "json") return streams.raw(`${maskedJson(record, 2)}\n`)
   const entries = Object.entries(record).filter(([, value]) => value !== undefined)
   const width = Math.max(0, ...entries.map(([key]) => key.length))
   streams.out(entries.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}\n`).join(""))

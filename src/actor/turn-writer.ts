@@ -58,7 +58,9 @@ export class TurnWriter {
   readonly #connection: Connection
   readonly #listener: WriterListener
   readonly #maxPendingBytes: number
-  #frames: Array<Uint8Array> = []
+  /** What is queued: mostly one frame, and a list costs as much memory as its bytes. */
+  #first: Uint8Array | undefined
+  #others: Array<Uint8Array> | undefined
   #queuedBytes = 0
   #sent = 0
   #written = 0
@@ -87,7 +89,8 @@ export class TurnWriter {
       frame.fill(0)
       return 0
     }
-    this.#frames.push(frame)
+    if (this.#first === undefined) this.#first = frame
+    else (this.#others ??= []).push(frame)
     this.#queuedBytes += frame.length
     this.#sent++
     if (this.#queuedBytes >= flushBytes || buggify("frames-flushed-early", 0.1)) {
@@ -112,12 +115,12 @@ export class TurnWriter {
   /** Hands over what is queued now instead of at the end of the turn. */
   flush(): void {
     this.#waiting = false
-    const frames = this.#frames
-    if (this.#closed || frames.length === 0) return
-    const first = frames[0] as Uint8Array
-    const bytes = frames.length === 1 ? first : joined(frames, this.#queuedBytes)
+    const first = this.#first
+    if (this.#closed || first === undefined) return
+    const others = this.#others
+    const bytes = others === undefined ? first : joined([first, ...others], this.#queuedBytes)
     this.#queuedBytes = 0
-    this.#frames = []
+    this.#first = this.#others = undefined
     // Before the call: a connection that breaks in this very write may have sent some of it.
     this.#written = this.#sent
     this.#connection.write(bytes, () => void bytes.fill(0))
@@ -128,8 +131,9 @@ export class TurnWriter {
   /** The connection is gone: what is queued stays unwritten, and later frames are refused. */
   close(): void {
     this.#closed = true
-    for (const frame of this.#frames) frame.fill(0)
-    this.#frames = []
+    this.#first?.fill(0)
+    for (const frame of this.#others ?? []) frame.fill(0)
+    this.#first = this.#others = undefined
     this.#queuedBytes = 0
   }
 

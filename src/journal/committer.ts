@@ -266,6 +266,7 @@ export class Committer {
 
   #durable({ fed, group, lastFeed, openedMs, slots, waiting }: Pending): void {
     group.durable = true
+    if (group.unsynced !== undefined) this.#writer.giveBack(group.unsynced)
     group.unsynced = undefined
     this.latencies.add(this.#time.monotonicMs() - openedMs)
     for (const slot of slots) if (slot.group === group) this.#contents.warm.keep(slot)

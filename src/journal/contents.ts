@@ -294,17 +294,19 @@ export class Contents {
   }
 
   #read(group: LogGroup): Buffer {
-    if (this.#readGroup !== group) {
-      const bytes = this.#readAgain(group)
-      invariant(groupFault(bytes, group.sequence) === undefined, "a group read back is whole")
-    }
-    return this.#readBytes
+    const known = group.unsynced !== undefined || this.#readGroup === group
+    const bytes = this.#readAgain(group)
+    const isWhole = known || groupFault(bytes, group.sequence) === undefined
+    invariant(isWhole, "a group read back is whole")
+    return bytes
   }
 
   /** Without proving it, which the replay has done a moment ago. */
   #readAgain(group: LogGroup): Buffer {
+    // Not kept: once it is durable, these bytes become another group's.
+    if (group.unsynced !== undefined) return group.unsynced
     if (this.#readGroup !== group) {
-      const bytes = group.unsynced ?? this.#log.read(group.sequence)
+      const bytes = this.#log.read(group.sequence)
       invariant(bytes !== undefined, "a group that is needed is in the log")
       this.#readBytes = asBuffer(bytes)
       this.#readGroup = group

@@ -68,14 +68,23 @@ export interface RecordVisitor {
 /** Why bytes are not a group of this switch; `undefined` = they are. */
 export type GroupFault = "newer-format" | "corrupt"
 
-/** Fills one group; offsets that it returns are those in the finished bytes. */
+/** Buffers of finished groups that wait for another group; those of a busy disk are a few. */
+const maxSpare = 4
+
+/**
+ * Fills one group; offsets that it returns are those in the finished bytes. Their memory is used
+ * again: as garbage of the collector, groups were most of what it had to come for.
+ */
 export class GroupWriter {
+  readonly #startBytes: number
+  readonly #spare: Array<Buffer> = []
   #bytes: Buffer
   #end = headerBytes
   #records = 0
 
   constructor(startBytes: number) {
-    this.#bytes = Buffer.allocUnsafe(startBytes)
+    this.#startBytes = startBytes
+    this.#bytes = Buffer.allocUnsafeSlow(startBytes)
   }
 
   get bytes(): number {
@@ -108,7 +117,7 @@ export class GroupWriter {
     this.#end += 8
   }
 
-  /** The finished group in a buffer of its own; the writer is empty afterwards. */
+  /** The finished group, nobody else's until it is given back; the writer is empty afterwards. */
   finish(header: GroupHeader): Buffer {
     const bytes = this.#bytes
     bytes[0] = groupFormat
@@ -118,10 +127,17 @@ export class GroupWriter {
     bytes.writeDoubleLE(header.nextFeed, 29)
     bytes.writeUInt32LE(this.#records, 37)
     bytes.writeUInt32LE(crc32(bytes.subarray(5, this.#end)), 1)
-    const group = Buffer.from(bytes.subarray(0, this.#end))
+    const group = bytes.subarray(0, this.#end)
+    this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#startBytes)
     this.#end = headerBytes
     this.#records = 0
     return group
+  }
+
+  /** A group that nobody looks at any more. */
+  giveBack({ buffer }: Buffer): void {
+    if (buffer.byteLength !== this.#startBytes || this.#spare.length >= maxSpare) return
+    this.#spare.push(Buffer.from(buffer))
   }
 
   #key(table: number, kind: number, key: string, valueBytes: number): void {
@@ -159,7 +175,7 @@ export class GroupWriter {
 
   #room(bytes: number): void {
     if (this.#end + bytes <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#end + bytes))
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#end + bytes))
     larger.set(this.#bytes.subarray(0, this.#end))
     this.#bytes = larger
   }

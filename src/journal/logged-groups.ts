@@ -64,8 +64,8 @@ export function openingStep(
  * handing over to LMDB takes the main thread half a millisecond; more at once would be felt.
  */
 const settleBytes = 1024 * 1024
-/** The buffer that entries are written from; longer ones get one of their own. */
-const entryBytes = 256 * 1024
+/** Memory of entries that have not settled, in turn; what finds no place gets memory of its own. */
+const memoryBytes = 4 * settleBytes
 /** Larger values get pages of their own in LMDB, smaller ones share. */
 const sharedPageBytes = 2020
 const lmdbEntryBytes = 32
@@ -83,8 +83,10 @@ export class LoggedGroups implements OpenLog {
   readonly #store: GroupStore
   readonly #space: RingSpace
   readonly #settleBytes: number
-  readonly #entry = Buffer.allocUnsafeSlow(entryBytes)
-  /** Durable in the log and not settled, oldest first. */
+  /** Entries as they are written to the log, until they have settled. */
+  readonly #memory = Buffer.allocUnsafeSlow(memoryBytes)
+  readonly #memorySpace = new RingSpace(memoryBytes)
+  /** Durable in the log and not settled, oldest first: views of `#memory`. */
   readonly #unsettled = new TurnoverMap<number, Uint8Array>()
   readonly #sizes = new Map<number, number>()
   #mark: SettledMark
@@ -96,8 +98,8 @@ export class LoggedGroups implements OpenLog {
   #step: Step | undefined
   /** It waits for room in the log. */
   #waits = false
-  /** What of the log's space was taken when the last step became durable in it. */
-  #durableSpace = 0
+  /** What of the log's and the memory's space was taken when the last step became durable. */
+  #durableSpace = { log: 0, memory: 0 }
   #settling = false
   #failed = false
   readonly #onSettled: Array<() => void> = []
@@ -136,7 +138,9 @@ export class LoggedGroups implements OpenLog {
   }
 
   read(sequence: number): Uint8Array | undefined {
-    return this.#unsettled.get(sequence) ?? this.#store.read(sequence)
+    const kept = this.#unsettled.get(sequence)
+    // A copy: its memory will be another entry's.
+    return kept === undefined ? this.#store.read(sequence) : Uint8Array.from(kept)
   }
 
   usedBytes(): number {
@@ -156,12 +160,19 @@ export class LoggedGroups implements OpenLog {
     const bytes = entryPages(step.groups)
     const place = this.#space.take(bytes)
     if (place !== undefined) {
-      const entry = bytes > entryBytes ? Buffer.allocUnsafe(bytes) : this.#entry
+      const entry = this.#room(bytes)
       const { epoch, identity } = this.#mark
-      writeEntry(entry, identity, { epoch, groups: step.groups, oldest: this.#oldestAfter(step) })
-      this.#log.write(place, entry.subarray(0, bytes), (durable) => this.#written(step, durable))
+      const { groups } = step
+      const kept = writeEntry(entry, identity, { epoch, groups, oldest: this.#oldestAfter(step) })
+      this.#log.write(place, entry, (durable) => this.#written(step, kept, durable))
     } else if (this.#settling) this.#waits = true
     else this.#settle(step)
+  }
+
+  #room(bytes: number): Buffer {
+    const at = this.#memorySpace.take(bytes)
+    if (at === undefined) return Buffer.allocUnsafeSlow(bytes)
+    return this.#memory.subarray(at, at + bytes)
   }
 
   /** Groups are removed oldest first. */
@@ -170,13 +181,14 @@ export class LoggedGroups implements OpenLog {
     return last === undefined ? this.#oldest : Math.max(this.#oldest, last + 1)
   }
 
-  #written(step: Step, durable: boolean): void {
+  /** `kept`: the step's groups in memory of the log's own. */
+  #written(step: Step, kept: ReadonlyArray<LoggedGroup>, durable: boolean): void {
     if (!durable || this.#failed) {
       this.#fail()
       return
     }
-    this.#durableSpace = this.#space.taken
-    for (const { bytes, sequence } of step.groups) this.#unsettled.set(sequence, bytes)
+    this.#durableSpace = { log: this.#space.taken, memory: this.#memorySpace.taken }
+    for (const { bytes, sequence } of kept) this.#unsettled.set(sequence, bytes)
     this.#ended(step)
     if (this.#space.used >= this.#settleBytes && !this.#settling) this.#settle(undefined)
   }
@@ -209,7 +221,8 @@ export class LoggedGroups implements OpenLog {
       }
       this.#mark = mark
       this.#cleared = oldest
-      this.#space.free(space)
+      this.#space.free(space.log)
+      this.#memorySpace.free(space.memory)
       for (const { sequence } of logged) this.#unsettled.delete(sequence)
       this.#afterSettling(step)
     })

@@ -155,7 +155,10 @@ class MemoryLog implements OpenLog {
     }
     if (this.#failed) this.#time.defer(() => ended(false))
     else {
-      const copies = groups.map(({ bytes, sequence }) => ({ sequence, bytes: bytes.slice() }))
+      const copies = groups.map(({ bytes, sequence }) => ({
+        sequence,
+        bytes: Uint8Array.from(bytes)
+      }))
       this.#disk.write(this, { groups: copies, removed, done: ended })
       this.#later(() => this.#disk.sync(this))
     }

@@ -50,8 +50,12 @@ function pagesOf(bytes: number): number {
   return Math.ceil(bytes / pageBytes) * pageBytes
 }
 
-/** Writes an entry to the beginning of `to`, and zeros up to the end of its last page. */
-export function writeEntry(to: Buffer, identity: Uint8Array, entry: LogEntry): void {
+/** Writes an entry to `to`, and zeros up to its end; returns the groups where they lie in it. */
+export function writeEntry(
+  to: Buffer,
+  identity: Uint8Array,
+  entry: LogEntry
+): ReadonlyArray<LoggedGroup> {
   const { epoch, groups, oldest } = entry
   to.set(identity, 8)
   to.writeDoubleLE(epoch, 24)
@@ -61,18 +65,21 @@ export function writeEntry(to: Buffer, identity: Uint8Array, entry: LogEntry): v
   const head = headerBytes + groups.length * groupHeadBytes
   let at = headerBytes
   let end = head
-  for (const { bytes } of groups) {
+  const written: Array<LoggedGroup> = []
+  for (const { bytes, sequence } of groups) {
     to.writeUInt32LE(bytes.length, at)
     for (let each = 0; each < groupHeadBytes - lengthBytes; each++) {
       to[at + lengthBytes + each] = bytes[each]!
     }
     to.set(bytes, end)
+    written.push({ sequence, bytes: to.subarray(end, end + bytes.length) })
     at += groupHeadBytes
     end += bytes.length
   }
   to.writeUInt32LE(end, 4)
   to.writeUInt32LE(crc32(to.subarray(4, head)), 0)
-  to.fill(0, end, pagesOf(end))
+  to.fill(0, end)
+  return written
 }
 
 /** Every whole entry of this journal in a ring, of whatever epoch and lap, in no order. */

@@ -238,7 +238,7 @@ export interface OpenLog {
    * Appends groups, at least one, that follow each other and what is there, and removes the oldest
    * that are there, in one durable step. `done` is called after the sync; with false when the
    * step failed, after which every later call fails too. The next call comes after that. The bytes
-   * must not change any more.
+   * must not change before.
    */
   readonly append: (
     groups: ReadonlyArray<LoggedGroup>,

@@ -64,8 +64,8 @@ export function openingStep(
  * handing over to LMDB takes the main thread half a millisecond; more at once would be felt.
  */
 const settleBytes = 1024 * 1024
-/** Memory of entries that have not settled, in turn; what finds no place gets memory of its own. */
-const memoryBytes = 4 * settleBytes
+/** Of the bytes that are settled together: memory of what has not settled, used in turn. */
+const memoryShare = 4
 /** Larger values get pages of their own in LMDB, smaller ones share. */
 const sharedPageBytes = 2020
 const lmdbEntryBytes = 32
@@ -84,8 +84,8 @@ export class LoggedGroups implements OpenLog {
   readonly #space: RingSpace
   readonly #settleBytes: number
   /** Entries as they are written to the log, until they have settled. */
-  readonly #memory = Buffer.allocUnsafeSlow(memoryBytes)
-  readonly #memorySpace = new RingSpace(memoryBytes)
+  readonly #memory: Buffer
+  readonly #memorySpace: RingSpace
   /** Durable in the log and not settled, oldest first: views of `#memory`. */
   readonly #unsettled = new TurnoverMap<number, Uint8Array>()
   readonly #sizes = new Map<number, number>()
@@ -110,6 +110,8 @@ export class LoggedGroups implements OpenLog {
     this.#store = store
     this.#space = new RingSpace(log.ringBytes)
     this.#settleBytes = Math.min(settleBytes, log.ringBytes / 8)
+    this.#memory = Buffer.allocUnsafeSlow(memoryShare * this.#settleBytes)
+    this.#memorySpace = new RingSpace(this.#memory.length)
     this.#mark = opening.mark
     this.#oldest = opening.removed[1]
     this.#cleared = opening.removed[1]
@@ -169,6 +171,7 @@ export class LoggedGroups implements OpenLog {
     else this.#settle(step)
   }
 
+  /** What finds no place gets memory of its own. */
   #room(bytes: number): Buffer {
     const at = this.#memorySpace.take(bytes)
     if (at === undefined) return Buffer.allocUnsafeSlow(bytes)

@@ -169,6 +169,21 @@ describe("the disk store", () => {
     expect(replayed(await open({ path: left }))).toEqual([2, 3, 4, 5])
   })
 
+  it("reads what it was given, whatever becomes of those bytes and however long it goes on", async () => {
+    const log = await open({ maxBytes: mebibyte })
+    const sizes = [100, 5000, 12_000, 900]
+    const sizeOf = (sequence: number) => sizes[sequence % sizes.length]!
+    for (let sequence = 1; sequence <= 300; sequence++) {
+      const bytes = group(sequence, sizeOf(sequence))
+      const removed = sequence > 50 ? [sequence - 50] : []
+      expect(await append(log, sequence, bytes, removed)).toBe(true)
+      bytes.fill(0)
+      for (let back = sequence; back > Math.max(0, sequence - 50); back -= 7) {
+        expect(group(back, sizeOf(back)).equals(log.read(back)!)).toBe(true)
+      }
+    }
+  })
+
   it("acknowledges what the log has no room for, and keeps the order", async () => {
     const log = await open({ maxBytes: mebibyte })
     expect(await append(log, 1, group(1))).toBe(true)

@@ -225,7 +225,7 @@ export class IsoSession extends Line<Arrival> {
   #whoSpeaks(arrival: Arrival, message: Message): Spoken | FailureCode {
     const terminal = message.role("terminal")
     if (terminal === undefined) return "field-missing"
-    const profile = this.room.house.terminals.find(terminal)
+    const profile = this.room.house.terminals.find(this.seats.known(terminal))
     if (profile === undefined) return "terminal-unknown"
     const merchant = message.role("merchant")
     if (merchant !== undefined && merchant.trimEnd() !== profile.merchant.trimEnd()) {

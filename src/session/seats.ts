@@ -49,6 +49,15 @@ export class Seats {
     return this.#first?.terminal === terminal ? this.#first : this.#others?.get(terminal)
   }
 
+  /**
+   * The same text; where the connection's first terminal has it, that one's: a text that was just
+   * read out of a message would be looked up among all the engine's texts before any map finds it.
+   */
+  known(terminal: string): string {
+    const first = this.#first?.terminal
+    return first === terminal ? first : terminal
+  }
+
   mayTake(profile: TerminalProfile): boolean {
     const { terminal } = profile
     if (this.empty || this.of(terminal) !== undefined) return true

@@ -110,7 +110,7 @@ export class Desk {
 
   /** Is it in flight, remembered, or refused a moment ago? */
   knows(terminal: string, key: string): boolean {
-    return this.floor.byKey.has(key) ||
+    return this.floor.inFlight.find(terminal, key) !== undefined ||
       this.floor.recent.window(terminal)?.find(key) !== undefined ||
       this.#turnedAway.find(key, this.#room.time.monotonicMs()) !== undefined
   }
@@ -129,7 +129,7 @@ export class Desk {
   #isRepeat(submission: Submission, fingerprint: string, asker: Asker): boolean {
     const { meter } = this.#room
     const { batch, key, kind, stan, terminal } = submission
-    const life = this.floor.byKey.get(key)
+    const life = this.floor.inFlight.find(terminal, key)
     const window = this.floor.recent.window(terminal)
     const known = life?.record ?? this.#remembered(window?.find(key))
     if (known === undefined) {
@@ -169,7 +169,7 @@ export class Desk {
     if (submission.currency !== undefined && !currencies.has(submission.currency)) {
       return "kind-forbidden"
     }
-    const full = this.floor.byKey.size >= this.#room.settings.maxInFlight
+    const full = this.floor.inFlight.size >= this.#room.settings.maxInFlight
     return full || buggify("floor-full", 0.01) ? "overloaded" : undefined
   }
 
@@ -272,10 +272,10 @@ export class Desk {
     candidates: ReadonlyArray<string>,
     configVersion: number
   ): void {
-    const record: TransactionDraft = { ...life.record, configVersion }
+    const record = life.record as TransactionDraft // Nobody else has seen it yet.
+    record.configVersion = configVersion
     record.state = step(record.state, "routed")
     if (route !== undefined) record.route = route
-    life.record = record
     life.candidates = candidates
     this.#forwarding.forward(life)
   }

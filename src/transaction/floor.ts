@@ -1,7 +1,7 @@
 /**
- * What the station holds in memory: transactions in flight by key and by id, the recent window, and
- * answers that wait for their terminal to come back. Everything here can be rebuilt from the
- * journal.
+ * What the station holds in memory: transactions in flight by terminal and by id, the recent
+ * window, and answers that wait for their terminal to come back. Everything here can be rebuilt
+ * from the journal.
  */
 
 import type { Timer } from "../actor/timer-wheel.ts"
@@ -9,14 +9,14 @@ import type { TerminalId, TransactionId } from "../domain/brand.ts"
 import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { TurnoverMap } from "../domain/turnover-map.ts"
+import { InFlight } from "./in-flight.ts"
 import type { Life } from "./life.ts"
 import type { Remembered } from "./recent-window.ts"
 import { RecentTransactions } from "./recent.ts"
 import { StanMarks } from "./stan-marks.ts"
 
 export class Floor {
-  /** Keys are unique per terminal; the terminal is part of each dialect's key. */
-  readonly byKey = new TurnoverMap<string, Life>()
+  readonly inFlight = new InFlight()
   readonly byId = new TurnoverMap<TransactionId, Life>()
   /** Wait for their PIN or their original: in flight, and in no journal and no window yet. */
   readonly unwritten = new Set<Life>()
@@ -32,7 +32,7 @@ export class Floor {
   readonly stanMarks = new StanMarks()
 
   enter(life: Life): void {
-    this.byKey.set(life.submission.key, life)
+    this.inFlight.add(life)
     this.byId.set(life.record.id, life)
   }
 
@@ -48,7 +48,7 @@ export class Floor {
   }
 
   leave(life: Life): void {
-    this.byKey.delete(life.submission.key)
+    this.inFlight.remove(life)
     this.byId.delete(life.record.id)
   }
 

@@ -38,6 +38,10 @@ export class RecentWindow {
   cut(size: number): ReadonlyArray<Remembered> {
     const over = this.#entries.length - size
     if (over <= 0) return none
+    if (over === 1) {
+      this.#marks.shift()
+      return [this.#entries.shift()!]
+    }
     this.#marks.splice(0, over)
     return this.#entries.splice(0, over)
   }

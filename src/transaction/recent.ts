@@ -4,6 +4,7 @@
  * here; the records are in the journal. Bounded: {@link recentPerTerminal} a terminal.
  */
 
+import type { Draft } from "../domain/draft.ts"
 import type { TerminalWindows } from "../domain/ports/journal.ts"
 import { RecentWindow, type Remembered } from "./recent-window.ts"
 
@@ -58,13 +59,8 @@ export class RecentTransactions {
 /** Of the record only what the window looks at: the rest is in the journal. */
 function copied(record: Remembered): Remembered {
   const { batch, id, key, kind, stan, terminal, walletReference } = record
-  return {
-    id,
-    key,
-    kind,
-    stan,
-    terminal,
-    ...(batch === undefined ? {} : { batch }),
-    ...(walletReference === undefined ? {} : { walletReference })
-  }
+  const copy: Draft<Remembered> = { id, key, kind, stan, terminal }
+  if (batch !== undefined) copy.batch = batch
+  if (walletReference !== undefined) copy.walletReference = walletReference
+  return copy
 }

@@ -47,7 +47,7 @@ export const transactionsLayer = (options: TransactionsOptions) =>
       yield* Effect.addFinalizer(() => drained(desk, options.drainMs))
       return Transactions.of({
         submit: (submission, asker) => desk.submit(submission, asker),
-        inFlight: () => desk.floor.byKey.size,
+        inFlight: () => desk.floor.inFlight.size,
         drain: () => desk.drain(),
         knows: (terminal, key) => desk.knows(terminal, key),
         refusedEarly: (key, code) => desk.refusedEarly(key, code),
@@ -87,7 +87,11 @@ const makeRoom = Effect.fnUntraced(function*(options: TransactionsOptions) {
 /** Nothing new, and up to `drainMs` for what is in flight; what is left then, recovery finds. */
 const drained = Effect.fnUntraced(function*(desk: Desk, drainMs: number) {
   desk.drain()
-  for (let waitedMs = 0; desk.floor.byKey.size > 0 && waitedMs < drainMs; waitedMs += drainPollMs) {
+  for (
+    let waitedMs = 0;
+    desk.floor.inFlight.size > 0 && waitedMs < drainMs;
+    waitedMs += drainPollMs
+  ) {
     yield* Effect.sleep(drainPollMs)
   }
 })

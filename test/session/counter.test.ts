@@ -17,7 +17,7 @@ class Counter {
     journal: this.stage.journal,
     transactions: {
       submit: (submission, asker) => this.stage.desk.submit(submission, asker),
-      inFlight: () => this.stage.desk.floor.byKey.size,
+      inFlight: () => this.stage.desk.floor.inFlight.size,
       drain: () => this.stage.desk.drain(),
       knows: (terminal, key) => this.stage.desk.knows(terminal, key),
       refusedEarly: (key, code) => this.stage.desk.refusedEarly(key, code),

@@ -390,7 +390,7 @@ describe("admission", () => {
     stage.journal.level = "open"
     expect(stage.desk.knows(question.terminal, question.key)).toBe(true)
     expect(stage.ask(question).verdict?.failure).toBe("journal-full")
-    expect(stage.desk.floor.byKey.size).toBe(0)
+    expect(stage.desk.floor.inFlight.size).toBe(0)
     // What forbids a kind forbids it for good: nothing to remember.
     const forbidden = stage.sale({ currency: "840" })
     stage.ask(forbidden)
@@ -421,7 +421,7 @@ describe("admission", () => {
     stage.journal.sync()
     stage.answer("00")
     stage.journal.sync()
-    expect([knows(), stage.desk.floor.byKey.size]).toEqual([true, 0])
+    expect([knows(), stage.desk.floor.inFlight.size]).toEqual([true, 0])
     expect(stage.desk.knows("T0000002", asking.key)).toBe(false)
   })
 

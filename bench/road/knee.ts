@@ -14,7 +14,7 @@ const heldShare = 0.99
 export const heldLagSeconds = 2
 
 const growth = 1.25
-const maxSteps = 14
+const maxSteps = 24
 
 export interface Stretch {
   readonly seconds: number

@@ -4,11 +4,12 @@
  * asked for into its own table of texts first, and these come once each.
  */
 
+import { TurnoverMap } from "../domain/turnover-map.ts"
 import type { Life } from "./life.ts"
 
 export class InFlight {
-  /** A terminal that has spoken keeps its list. */
-  readonly #byTerminal = new Map<string, Array<Life>>()
+  /** Terminals with nothing in flight have none: an old list would keep its last entry alive. */
+  readonly #byTerminal = new TurnoverMap<string, ReadonlyArray<Life>>()
   #size = 0
 
   get size(): number {
@@ -25,16 +26,17 @@ export class InFlight {
   add(life: Life): void {
     const { terminal } = life.submission
     const lives = this.#byTerminal.get(terminal)
-    if (lives === undefined) this.#byTerminal.set(terminal, [life])
-    else lives.push(life)
+    this.#byTerminal.set(terminal, lives === undefined ? [life] : [...lives, life])
     this.#size++
   }
 
   remove(life: Life): void {
-    const lives = this.#byTerminal.get(life.submission.terminal)
-    const index = lives?.indexOf(life) ?? -1
-    if (index < 0) return
-    lives!.splice(index, 1)
+    const { terminal } = life.submission
+    const lives = this.#byTerminal.get(terminal) ?? []
+    const others = lives.filter((each) => each !== life)
+    if (others.length === lives.length) return
     this.#size--
+    if (others.length > 0) this.#byTerminal.set(terminal, others)
+    else this.#byTerminal.delete(terminal)
   }
 }

@@ -55,6 +55,11 @@ export class Wire implements ConnectionHandler {
     this.connection.end()
   }
 
+  /** What it asks next it asks on another connection. */
+  get saysNoMore(): boolean {
+    return this.#lastStan !== undefined
+  }
+
   onData(chunk: Buffer): void {
     const lost = this.#deframer.push(chunk, {
       onFrame: (_, body) => {

@@ -65,8 +65,7 @@ export class Terminal {
 
   /** Nothing is open and nothing more will be asked. */
   get isQuiet(): boolean {
-    return this.#open === undefined &&
-      (this.#stopped || this.#asked >= this.#questions)
+    return this.#open === undefined && (this.#stopped || this.#asked >= this.#questions)
   }
 
   /** On its way to its first question, or back to the next one. */
@@ -132,9 +131,8 @@ export class Terminal {
 
   /** The old connection stays open beside the new one until the switch ends it. */
   takeOver(): void {
-    const old = this.#wire
+    this.#wire?.forget(this.#speech.stan)
     this.#wire = undefined
-    old?.forget(this.#speech.stan)
     this.#connect()
   }
 
@@ -151,9 +149,7 @@ export class Terminal {
 
   /** Pulls the plug: no FIN, nothing in memory survives but what is open. */
   cutPower(awayMs: number): void {
-    this.#drop()
-    this.state = "off"
-    this.#after(awayMs, () => this.#connect())
+    this.#again(awayMs)
   }
 
   close(): void {
@@ -216,13 +212,14 @@ export class Terminal {
   }
 
   /** The connection leads nowhere: a new one. */
-  #again(): void {
+  #again(awayMs = this.#jittered(reconnectMs)): void {
     this.#drop()
     this.state = "off"
-    this.#after(this.#jittered(reconnectMs), () => this.#connect())
+    this.#after(awayMs, () => this.#connect())
   }
 
   #ready(): void {
+    if (this.#wire?.saysNoMore === true) return this.#again()
     this.state = "ready"
     const open = this.#open
     if (open !== undefined) {
@@ -313,9 +310,8 @@ export class Terminal {
 
   /** Said beside the question that is open; nothing waits for its answer yet. */
   #regret(question: Question): void {
-    const { book } = this.#options
     this.#speech.forget(question.entry.stan)
-    book.reverse(question.entry, "sent")
+    this.#options.book.reverse(question.entry, "sent")
     this.#send(this.#speech.reversal(question, "98"))
   }
 
@@ -427,20 +423,27 @@ export class Terminal {
       return this.#closed(this.#speech.isBalanced(message))
     }
     const open = this.#open
-    if (open === undefined || message.role("stan") !== open.entry.stan) return
+    if (open === undefined) return
+    // Where its sign-on was refused nothing is taken, and many dialects have no word for that.
+    const isSignOn = this.#speech.isSignOnAnswer(message)
+    if (isSignOn && !this.#speech.takeSignOn(message)) return this.#again()
+    if (message.role("stan") !== open.entry.stan) return
     if (this.#speech.isReversalAnswer(message)) this.#reversed(open, message)
     else if (open.reversing === undefined && this.state === "asking") this.#answered(open, message)
   }
 
   #reversed(open: OpenQuestion, message: Message): void {
     if (open.reversing === undefined) return
-    const { book, dialect, keys } = this.#options
+    const { book, dialect, keys, onWrong } = this.#options
     const response = message.role("response") ?? ""
     if (response === "A0" || response === "77") {
       keys?.forgetMacKey()
       return this.#again()
     }
     if (!dialect.reversal.accepts.has(response)) {
+      // Nobody may forbid a reversal; but in some dialects that also says "sign on first".
+      const isForbidden = response === "58" && dialect.responseCode("77") !== response
+      if (isForbidden) onWrong?.(`that it may not reverse ${open.entry.stan}`)
       this.#after(this.#jittered(reconnectMs * 5), () => this.#ready())
       return
     }
@@ -488,8 +491,7 @@ export class Terminal {
       this.#options.onWrong?.(`a good end before the answer to ${owed}`)
     }
     this.#wire = undefined
-    this.state = "off"
-    this.#after(this.#jittered(reconnectMs), () => this.#connect())
+    this.#again()
   }
 
   deframer(): ReturnType<Framing["deframer"]> {

@@ -137,6 +137,12 @@ const rows = {
     "never",
     "check the terminal's profile"
   ],
+  "terminal-blocked": [
+    "the terminal is blocked, and this would begin something",
+    "58",
+    "never",
+    "let it go when the reason is over"
+  ],
   // --- route
   "no-route": [
     "no route matches card, channel and amount",

@@ -128,6 +128,7 @@ export class DeviceDesk {
   #pressure(session: DeviceSession, device: Device): FailureCode | undefined {
     const { merchantRates, settings, terminalRates, time } = this.#house
     const now = time.monotonicMs()
+    if (device.profile.blocked) return "terminal-blocked"
     if (session.room.draining) return "draining"
     if (device.binding.inFlight >= device.profile.window) return "session-busy"
     if (now - device.atMs > settings.refuseSaleAfterMs) return "overloaded"

@@ -134,8 +134,8 @@ export class DeviceSession extends Line<DeviceMail> implements PushTarget {
       return
     }
     const profile = this.room.house.terminals.find(binding.terminal)
-    if (profile === undefined || profile.blocked) {
-      this.refuse(profile === undefined ? "terminal-unknown" : "kind-forbidden", stan)
+    if (profile === undefined) {
+      this.refuse("terminal-unknown", stan)
       return
     }
     this.#desk.take(this, request, { profile, binding, atMs })
@@ -144,7 +144,7 @@ export class DeviceSession extends Line<DeviceMail> implements PushTarget {
   #hello(hello: Hello): void {
     const { house } = this.room
     const profile = house.terminals.find(hello.terminal)
-    if (profile === undefined || profile.blocked || profile.identity !== "hello") {
+    if (profile === undefined || profile.identity !== "hello") {
       this.#stranger(profile === undefined ? "terminal-unknown" : "terminal-foreign", hello)
       return
     }

@@ -2,7 +2,8 @@
  * The desk of a listener: a message whose sender is known and whose MAC has been judged arrives
  * here. May its terminal speak, may it speak now, and who answers: the switch itself, or the
  * transaction station? What must hold: early refusal takes the cheapest first and never a reversal
- * or an advice; a terminal never has more in flight than its window.
+ * or an advice; a terminal never has more in flight than its window; one that is blocked begins
+ * nothing, and what it has begun comes to its end.
  */
 
 import type { FailureCode } from "../domain/failures.ts"
@@ -26,6 +27,13 @@ const neverRefusedEarly: ReadonlySet<Kind> = new Set<Kind>([
   "offline-sale",
   "adjustment"
 ])
+
+/**
+ * What else than a repeat a blocked terminal may submit: it follows what the switch knows, and
+ * moves no more than that. Advices of sales that the switch never heard of are vouched for by
+ * nobody but their terminal, and wait until it is let go.
+ */
+const openToBlocked: ReadonlySet<Kind> = new Set<Kind>(["reversal", "adjustment"])
 
 const cheap: ReadonlySet<Kind> = new Set<Kind>(["inquiry", "balance"])
 
@@ -71,8 +79,10 @@ export class IsoDesk {
     // Who must sign on first asks the same again.
     if (macRight && profile.baseKey !== undefined) this.#believe(spoken)
     if (managementKinds.has(kind)) {
-      if (profile.kinds.has(kind)) this.#management.take(session, spoken, binding)
-      else session.refuse(spoken, "kind-forbidden")
+      // Blocked, it may prove itself and close its books: only a download is for new business.
+      if (!profile.kinds.has(kind)) session.refuse(spoken, "kind-forbidden")
+      else if (profile.blocked && kind === "download") session.refuse(spoken, "terminal-blocked")
+      else this.#management.take(session, spoken, binding)
       return
     }
     this.#submit(session, spoken, binding, macRight)
@@ -181,13 +191,14 @@ export class IsoDesk {
     this.#transactions.submit(submission, new Ask(session, spoken, binding))
   }
 
-  /** May it begin now? Window, its own and its merchant's rate, and its age in our queues. */
+  /** May it begin now? A block, window, its own and its merchant's rate, its age in our queues. */
   #pressure(
     session: IsoSession,
     spoken: Spoken,
     binding: Binding
   ): FailureCode | undefined {
     const { arrival, kind, profile } = spoken
+    if (profile.blocked && !openToBlocked.has(kind)) return "terminal-blocked"
     if (neverRefusedEarly.has(kind)) {
       return binding.inFlight >= profile.window * windowSlack ? "session-busy" : undefined
     }

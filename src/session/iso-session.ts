@@ -234,7 +234,7 @@ export class IsoSession extends Line<Arrival> {
     if (!this.seats.mayTake(profile)) return "terminal-foreign"
     const kind = message.kind()
     if (kind === undefined) return "transaction-unknown"
-    return profile.blocked ? "kind-forbidden" : { arrival, message, profile, kind }
+    return { arrival, message, profile, kind }
   }
 
   /** Somebody who is not who they say, or says nothing we know. */

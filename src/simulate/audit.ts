@@ -56,11 +56,6 @@ export interface Books {
   readonly chains: ReadonlySet<string>
   /** Ids that a human was told about, because of money. */
   readonly exceptions: ReadonlySet<string>
-  /**
-   * Terminals that were blocked at some time. A blocked one is refused whatever it asks, the answer
-   * that it has not heard too: who blocks it settles with its merchant.
-   */
-  readonly blocked?: ReadonlySet<string>
   /** Nothing may be open or in doubt any more. */
   readonly settled?: boolean
   /** Payments at scanned codes. */
@@ -171,9 +166,6 @@ export function audit(books: Books): AuditReport {
   }
 }
 
-/** What a blocked terminal hears. */
-const blockedCode = "58"
-
 /** One row of the design's table. */
 function judge(each: Case, taken: number, books: Books, violations: Array<Violation>): void {
   const { entry, executions, record } = each
@@ -203,7 +195,6 @@ function judge(each: Case, taken: number, books: Books, violations: Array<Violat
     case "refused":
     case "none":
       if (standing.length === 0 || excused) break
-      if (entry.response === blockedCode && books.blocked?.has(entry.terminal) === true) break
       // Money in doubt inside its deadline, and not yet the terminal's turn.
       if (
         books.settled !== true && record?.state === "delivery-unconfirmed" &&

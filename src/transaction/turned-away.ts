@@ -1,7 +1,8 @@
 /**
- * Questions that were turned away for want of room, by their key, for as long as a copy of them may
- * still be on its way. Must hold: all copies of a question hear the same. A copy that found room
- * behind one that did not would be approved, and its terminal would have heard "no".
+ * Questions that were turned away for want of room, or because their terminal was blocked, by
+ * their key, for as long as a copy of them may still be on its way. Must hold: all copies of a
+ * question hear the same. A copy that found room behind one that did not would be approved, and its
+ * terminal would have heard "no".
  */
 
 import type { FailureCode } from "../domain/failures.ts"
@@ -11,8 +12,13 @@ export const rememberedMs = 60_000
 /** The oldest are forgotten beyond this. */
 export const mostRemembered = 16_384
 
-/** Refusals that say nothing about the question itself: a moment later it would be taken. */
-const passing: ReadonlySet<FailureCode> = new Set(["overloaded", "session-busy", "journal-full"])
+/** Refusals that may not stand: a moment, or a reload, later the question would be taken. */
+const passing: ReadonlySet<FailureCode> = new Set([
+  "overloaded",
+  "session-busy",
+  "journal-full",
+  "terminal-blocked"
+])
 
 interface Refusal {
   readonly code: FailureCode

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import type { Rrn } from "../../src/domain/brand.ts"
 import { Stage } from "../transaction/stage.ts"
 import { reversal, sale, signOn } from "./messages.ts"
-import { Place } from "./place.ts"
+import { Place, profile } from "./place.ts"
 
 class Counter {
   readonly stage = new Stage()
@@ -183,5 +183,45 @@ describe("a sale at the counter", () => {
     counter.settle()
     expect(caller.last()).toMatchObject({ mti: "0410", 39: "00" })
     expect(counter.stage.advices.started.length).toBe(1)
+  })
+})
+
+describe("a terminal that is blocked at the counter", () => {
+  const block = ({ place }: Counter, blocked: boolean) =>
+    place.swap([profile("T0000001", { blocked })])
+
+  it("hears of what it had asked, and takes it back", () => {
+    const counter = new Counter()
+    const caller = counter.arrive()
+    caller.say(sale("T0000001", "000001"))
+    counter.settle()
+    caller.close("reset")
+    counter.approve()
+    block(counter, true)
+    const back = counter.arrive()
+    back.say(sale("T0000001", "000001"))
+    counter.settle()
+    expect(back.last()).toMatchObject({ 11: "000001", 38: "A12345", 39: "00" })
+    back.say(reversal("T0000001", "000002", { 61: "000001" }))
+    counter.settle()
+    expect(back.last()).toMatchObject({ mti: "0410", 39: "00" })
+    expect(counter.stage.advices.started).toMatchObject([{ reason: "terminal-reversal" }])
+    expect(counter.written()).toBe(1)
+  })
+
+  it("hears the same of every copy of its question, though it is let go in between", () => {
+    const counter = new Counter()
+    block(counter, true)
+    const caller = counter.arrive()
+    caller.say(sale("T0000001", "000001"))
+    counter.settle()
+    expect(caller.last()).toMatchObject({ 11: "000001", 39: "58" })
+    block(counter, false)
+    caller.say(sale("T0000001", "000001"), sale("T0000001", "000002"))
+    counter.settle()
+    expect(caller.last()).toMatchObject({ 11: "000001", 39: "58" })
+    expect(counter.written()).toBe(1)
+    counter.approve()
+    expect(caller.last()).toMatchObject({ 11: "000002", 39: "00" })
   })
 })

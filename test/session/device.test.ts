@@ -318,6 +318,51 @@ describe("a device", () => {
   })
 })
 
+describe("a blocked device", () => {
+  const sale = { type: "sale", amount: 1250, currency: "156", code: "134567890123456789" }
+
+  function blocked(knows: PlaceOptions["knows"] = () => false) {
+    const place = new Place({ ...options, knows })
+    const device = new Device(place)
+    device.hello()
+    place.swap([profile(terminal, { identity: "hello", counter: "C1", blocked: true })])
+    return { device, place }
+  }
+
+  it("sells nothing and shows no code, and its session goes on", () => {
+    const { device, place } = blocked()
+    device.say({ ...sale, stan: "000042" })
+    device.say({ type: "show", stan: "000043", amount: 500, currency: "156" })
+    expect(device.of("refused")).toMatchObject([
+      { failure: "terminal-blocked", response: "58", stan: "000042" },
+      { failure: "terminal-blocked", response: "58", stan: "000043" }
+    ])
+    expect([place.submitted, place.orders]).toEqual([[], []])
+    device.say({ type: "ping" })
+    expect(device.of("pong").length).toBe(1)
+  })
+
+  it("says hello again, and hears what became of the sale it asked for", () => {
+    const { device, place } = blocked((_, key) => key.includes("|000042|"))
+    device.caller.close("reset")
+    const back = new Device(place)
+    back.hello()
+    back.say({ ...sale, stan: "000042", repeat: true })
+    expect(place.submitted.map(({ submission }) => submission.stan)).toEqual(["000042"])
+    place.submitted[0]!.answer()
+    place.settle()
+    expect(back.of("result")).toMatchObject([{ stan: "000042", approved: true }])
+  })
+
+  it("announces what was paid, and acknowledges it", () => {
+    const { device, place } = blocked()
+    pushed(place, 1)
+    expect(device.of("push").length).toBe(1)
+    device.say({ type: "ack", sequence: 1 })
+    expect(place.push.pending(terminal)).toBe(0)
+  })
+})
+
 describe("a push", () => {
   it("waits for its terminal, leaves in order, and is gone when acknowledged", () => {
     const place = new Place(options)

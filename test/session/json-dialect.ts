@@ -44,13 +44,19 @@ const networkKinds: Readonly<Record<string, Kind>> = {
 }
 
 const cardKinds: Readonly<Record<string, Kind>> = { "31": "balance", "20": "void", "00": "sale" }
+const adviceKinds: Readonly<Record<string, Kind>> = {
+  "00": "offline-sale",
+  "02": "adjustment",
+  "03": "completion-advice"
+}
 
 function kindOf(fields: Readonly<Record<string, string>>): Kind | undefined {
   const mti = fields["mti"]!
   if (mti.startsWith("08")) return networkKinds[fields["70"] ?? ""]
   if (mti.startsWith("04")) return "reversal"
   if (mti.startsWith("05")) return "settlement"
-  return cardKinds[(fields["3"] ?? "").slice(0, 2)]
+  const code = (fields["3"] ?? "").slice(0, 2)
+  return mti.startsWith("022") ? adviceKinds[code] : cardKinds[code]
 }
 
 export function jsonDialect(): Dialect {

@@ -43,6 +43,15 @@ const signOn = async (terminal: string, merchant: string) => {
   return answer.text("39")
 }
 
+/** What a sign-on hears, and then a sale. */
+const sell = async (terminal: string, merchant: string) => {
+  const caller = await Caller.to(running, "ascii-terminals")
+  const signedOn = await caller.signOn(terminal, merchant)
+  const sold = await caller.sell(terminal, merchant, "000002", 100)
+  caller.close()
+  return [signedOn.text("39"), sold.text("39")]
+}
+
 const sql = async (change: (sql: PgClient.PgClient) => Effect.Effect<unknown, unknown>) => {
   const { config } = await running.loaded()
   const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machine))
@@ -86,7 +95,7 @@ it("begins empty, names every bad line of an import, and takes a good one", asyn
 it("follows what an analyst changes in the table, and refuses what cannot be", async () => {
   await sql((each) => each`UPDATE terminals SET blocked = true WHERE terminal = 'T0000101'`)
   expect((await running.ask("reload")).out).toContain("terminals.T0000101")
-  expect(await signOn("T0000101", "M00000000000021")).not.toBe("00")
+  expect(await sell("T0000101", "M00000000000021")).toEqual(["00", "58"])
   await sql((each) => each`UPDATE terminals SET kinds = '{wonder}' WHERE terminal = 'T0000102'`)
   const refused = await running.ask("reload")
   expect([refused.exit, refused.out + refused.talk]).toEqual([1, expect.stringContaining("wonder")])
@@ -111,5 +120,5 @@ it("is known to a switch that starts while PostgreSQL is away", async () => {
   delete process.env["POINTSMAN_NOBODY"]
   expect(await registered()).toBe(before)
   expect(await signOn("T0000103", "M00000000000021")).toBe("00")
-  expect(await signOn("T0000101", "M00000000000021")).not.toBe("00")
+  expect(await sell("T0000101", "M00000000000021")).toEqual(["00", "58"])
 }, 60_000)

@@ -15,12 +15,6 @@ export class Versions {
     this.#known.set(inForce.version, inForce)
   }
 
-  /** Terminals that any version blocked. */
-  get blocked(): ReadonlySet<string> {
-    const versions = [...this.#known.values()]
-    return new Set(versions.flatMap(({ amendment }) => Array.from(amendment.blocked)))
-  }
-
   /** What is wrong with it, in words; undefined: nothing. */
   faultOf({ configVersion = 0, route, terminal, upstream }: SwitchRecord): string | undefined {
     const found = this.#known.get(configVersion)

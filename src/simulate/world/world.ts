@@ -407,7 +407,6 @@ export class World {
     const running = this.#switch?.running
     if (running === undefined) return
     const report = audit({
-      blocked: this.#versions.blocked,
       terminals: this.terminalBook.entries.values(),
       closes: { told: this.terminalBook.closes, rows: this.house.database.closes() },
       upstreams: this.upstreamBook.entries.values(),

@@ -96,6 +96,18 @@ describe("a stream of the world", () => {
     expect(shortened).toBeGreaterThan(20)
   })
 
+  it("ends in no good order when it was reset before, also where the other side has ended", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const met = meet(seed, { reset: 1, jitterMs: 5 })
+      met.farEnd!.end()
+      run(met.events)
+      met.nearEnd!.write(Buffer.from("half of it"))
+      met.nearEnd!.end()
+      run(met.events)
+      expect(met.far.closed).toEqual(["reset"])
+    }
+  })
+
   it("succeeds in writing to somebody who is deaf", () => {
     const met = meet(3, { deaf: 1 })
     expect(met.nearEnd!.write(Buffer.from("hello"))).toBe(true)

@@ -235,7 +235,7 @@ export class End implements Connection {
   }
 
   end(): void {
-    if (this.#ended || this.#closed) return
+    if (this.#ended || this.#closed || this.#broken) return
     this.#ended = true
     this.#wire.push("fin")
     this.#move()

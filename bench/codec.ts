@@ -8,7 +8,6 @@
  */
 
 import { createRequire } from "node:module"
-import { parseArgs } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { indexCapacity } from "../src/iso8583/indexer.ts"
@@ -23,9 +22,10 @@ import {
   stamp,
   unionPayValues
 } from "./codec/messages.ts"
+import { optionsOf } from "./options.ts"
 import { calibrate, undisturbed } from "./yardstick.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const rounds = options.quick === true ? 60 : 300

@@ -17,7 +17,6 @@ import {
   verify
 } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { parseArgs } from "node:util"
 import type { KeyHandle } from "../src/domain/brand.ts"
 import { CipherCache } from "../src/security/cipher-cache.ts"
 import { aesDukptKey } from "../src/security/dukpt-aes.ts"
@@ -29,8 +28,9 @@ import { isFault, type SecurityFault } from "../src/security/security-fault.ts"
 import { vaultFrom } from "../src/security/vault.ts"
 import { type Operation, race, shuffled } from "./crypto/measure.ts"
 import { poolCost } from "./crypto/pool.ts"
+import { optionsOf } from "./options.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const rounds = options.quick === true ? 12 : 24

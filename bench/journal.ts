@@ -6,12 +6,12 @@
 
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import type { JournalWrite } from "../src/domain/ports/journal.ts"
 import { answered, idOf, transaction } from "../test/journal/records.ts"
 import { makeFolder, type Opened, openJournal, percentile } from "./journal/rig.ts"
+import { optionsOf } from "./options.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const quick = options.quick === true

@@ -11,7 +11,6 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import type { LedgerEntry } from "../src/domain/ports/journal.ts"
 import { LedgerHealth, LedgerStore } from "../src/domain/ports/ledger.ts"
 import { EmbeddedServer, visitedServerLayer } from "../src/ledger/embedded-server.ts"
@@ -19,8 +18,9 @@ import { ledgerLayer, type LedgerOptions } from "../src/ledger/ledger.ts"
 import { machine } from "../test/ledger/machine.ts"
 import { MemoryJournal } from "../test/ledger/memory-journal.ts"
 import { day, sales } from "../test/ledger/records.ts"
+import { optionsOf } from "./options.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const quick = options.quick === true

@@ -7,14 +7,14 @@
 
 import { build } from "hdr-histogram-js"
 import { Agent, request } from "node:http"
-import { parseArgs } from "node:util"
 import { genericSignature } from "../src/qr/notification-hmac.ts"
 import { forkNode, heard as heardLine, type Running, startNode } from "./load/processes.ts"
 import { scrape, sumOf } from "./load/scrape.ts"
 import { makeSite, sharedDeviceKey, type Site } from "./load/site.ts"
 import type { DevicesTell, Heard, OpenDevices } from "./notify/devices.ts"
+import { optionsOf } from "./options.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const quick = options.quick === true

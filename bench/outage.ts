@@ -9,16 +9,16 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { SharedServer } from "../test/ledger/server.ts"
 import { TcpProxy } from "../test/ledger/tcp-proxy.ts"
 import { heard, startNode } from "./load/processes.ts"
 import { sumOf } from "./load/scrape.ts"
 import { makeSite, terminalKeys } from "./load/site.ts"
+import { optionsOf } from "./options.ts"
 import { Arm, type Measured, percentile } from "./road/arm.ts"
 import { climb } from "./road/knee.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: {
     marks: { type: "boolean" },
     quick: { type: "boolean" },

@@ -11,7 +11,6 @@
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { parseArgs } from "node:util"
 import { parse } from "yaml"
 import { inPlaceCodecLayer, pooledCodecLayer } from "../src/codec/codec-layer.ts"
 import type { KeyHandle } from "../src/domain/brand.ts"
@@ -24,8 +23,9 @@ import { makeMac } from "../src/security/mac.ts"
 import { isFault } from "../src/security/security-fault.ts"
 import { preparedAnswer, saleTemplate } from "./load/sale.ts"
 import { bodyStart } from "./load/wire.ts"
+import { optionsOf } from "./options.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: {
     marks: { type: "boolean" },
     quick: { type: "boolean" },

@@ -6,7 +6,6 @@
  */
 
 import { Effect } from "effect"
-import { parseArgs } from "node:util"
 import type { AdviceRecord } from "../src/domain/advice.ts"
 import type { TransactionRecord } from "../src/domain/transaction.ts"
 import { GroupWriter } from "../src/journal/group.ts"
@@ -14,8 +13,9 @@ import { encodeRow, tableNumber } from "../src/journal/rows.ts"
 import { answered, transaction } from "../test/journal/records.ts"
 import { makeFolder, openJournal, openStore } from "./journal/rig.ts"
 import { recovered } from "./journal/road.ts"
+import { optionsOf } from "./options.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: { marks: { type: "boolean" }, quick: { type: "boolean" } }
 })
 const scale = options.quick === true ? 0.1 : 1

@@ -14,15 +14,15 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { dirname } from "node:path"
-import { parseArgs } from "node:util"
 import { terminalKeys } from "./load/site.ts"
+import { optionsOf } from "./options.ts"
 import { type Arm, commitP99Ms, lagSeconds, type Measured, percentile } from "./road/arm.ts"
 import { type House, openHouse } from "./road/house.ts"
 import { climb, heldLagSeconds, type Knee, type Stretch } from "./road/knee.ts"
 import { report } from "./road/report.ts"
 import { median, type PairResult, poolShare, type RoadResult } from "./road/result.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: {
     marks: { type: "boolean" },
     quick: { type: "boolean" },

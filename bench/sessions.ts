@@ -6,8 +6,8 @@
  * is measured after the garbage has been collected.
  */
 
-import { parseArgs } from "node:util"
 import { openFilesLimit } from "./load/usage.ts"
+import { optionsOf } from "./options.ts"
 import { type House, openHouse } from "./sessions/house.ts"
 import {
   type Between,
@@ -19,7 +19,7 @@ import {
 import type { Measured } from "./sessions/switch.ts"
 import type { Connected } from "./sessions/terminals.ts"
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
   options: {
     marks: { type: "boolean" },
     quick: { type: "boolean" },

@@ -47,14 +47,14 @@ export class BatchRunner {
   }
 
   run(task: BatchTask): Int32Array<ArrayBuffer> {
-    for (const { number, source } of task.dialects) {
+    for (const { number, source } of task.dialects ?? []) {
       this.#dialects.set(number, this.#compile(source, number))
     }
-    for (const { handle, key } of task.keys) {
+    for (const { handle, key } of task.keys ?? []) {
       this.#cache.put(handle, key)
       key.fill(0)
     }
-    for (const { account, name } of task.accounts) {
+    for (const { account, name } of task.accounts ?? []) {
       if (account === undefined) this.#accounts.delete(name)
       else this.#accounts.set(name, account as NotificationAccount)
     }
@@ -62,7 +62,7 @@ export class BatchRunner {
     const count = task.batch.byteLength === 0 ? 0 : new Int32Array(task.batch, 0, 1)[0]!
     const words = new Int32Array(task.batch, 0, count === 0 ? 0 : 1 + itemWords * count)
     for (let item = 0; item < count; item++) this.#attempt(task.batch, words, 1 + itemWords * item)
-    for (const handle of task.drops) this.#cache.drop(handle)
+    for (const handle of task.drops ?? []) this.#cache.drop(handle)
     // Messages in clear, in memory that goes back to the allocator (I6).
     new Uint8Array(task.batch).fill(0)
     wipeScratch()

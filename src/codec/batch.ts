@@ -32,12 +32,15 @@ export const noKey = -1
 /** What became of an item. */
 export const ends = { fault: 0, done: 1, threw: 2 } as const
 
-/** Learned by a worker before a batch (or, for `drops`, forgotten after it). */
+/**
+ * Learned by a worker before a batch (or, for `drops`, forgotten after it). Mostly there is nothing
+ * to learn, and what is absent is not copied between threads.
+ */
 export interface Lessons {
-  readonly dialects: Array<{ readonly number: number; readonly source: unknown }>
-  readonly keys: Array<{ readonly handle: KeyHandle; readonly key: Uint8Array }>
-  readonly drops: Array<KeyHandle>
-  readonly accounts: Array<{ readonly name: string; readonly account: unknown }>
+  readonly dialects?: Array<{ readonly number: number; readonly source: unknown }>
+  readonly keys?: Array<{ readonly handle: KeyHandle; readonly key: Uint8Array }>
+  readonly drops?: Array<KeyHandle>
+  readonly accounts?: Array<{ readonly name: string; readonly account: unknown }>
   /** Once, with the first batch, where there is one. */
   readonly vault?: VaultKeys
 }

@@ -79,6 +79,10 @@ export class KeyLessons implements KeyReceiver {
     return this.#drops.length > 0
   }
 
+  get owesAny(): boolean {
+    return this.#keys.length > 0 || this.#drops.length > 0
+  }
+
   /** Everything since the last call. */
   take() {
     const lessons = { keys: this.#keys, drops: this.#drops }

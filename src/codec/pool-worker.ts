@@ -56,8 +56,8 @@ export class PoolWorker {
   readonly #accounts = new Map<string, NotificationAccount | undefined>()
   readonly #inFlight: Array<Batch> = []
   readonly #keyLessons = new KeyLessons()
-  #dialectLessons: Array<Lessons["dialects"][number]> = []
-  #accountLessons: Array<Lessons["accounts"][number]> = []
+  #dialectLessons: NonNullable<Lessons["dialects"]> = []
+  #accountLessons: NonNullable<Lessons["accounts"]> = []
   #ready = false
   #over = false
   /** A suspected job is alone here: nothing is sent beside it. */
@@ -193,12 +193,14 @@ export class PoolWorker {
   #lessons(): Lessons {
     const dialects = this.#dialectLessons
     const accounts = this.#accountLessons
+    const keys = this.#keyLessons
+    if (dialects.length === 0 && accounts.length === 0 && !keys.owesAny) return {}
     this.#dialectLessons = []
     this.#accountLessons = []
-    return { dialects, accounts, ...this.#keyLessons.take() }
+    return { dialects, accounts, ...keys.take() }
   }
 }
 
-function wipe(keys: Lessons["keys"]): void {
+function wipe(keys: Lessons["keys"] = []): void {
   for (const { key } of keys) key.fill(0)
 }

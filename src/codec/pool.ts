@@ -25,7 +25,7 @@ export const maxBatchJobs = 64
 export const maxBatchBytes = 262_144
 
 /** More than this in a turn is worth waking a worker for, and so is a longer message. */
-export const inPlaceJobs = 3
+export const inPlaceJobs = 5
 export const inPlaceBytes = 1024
 
 /** How often workers are looked at. */

@@ -15,8 +15,8 @@ const runner = new BatchRunner((source, number) => {
 }, (bytes) => new Uint8Array(bytes))
 
 export function runBatch(task: BatchTask): unknown {
-  const keys = task.keys.map(({ handle }) => handle)
+  const keys = (task.keys ?? []).map(({ handle }) => handle)
   const results = move(runner.run(task))
-  tell({ keys, drops: task.drops })
+  tell({ keys, drops: task.drops ?? [] })
   return results
 }

@@ -63,6 +63,17 @@ class Counter {
   }
 }
 
+/** A sale is approved when its terminal is gone. */
+function approvedToNobody(): Counter {
+  const counter = new Counter()
+  const caller = counter.arrive()
+  caller.say(sale("T0000001", "000001"))
+  counter.settle()
+  caller.close("reset")
+  counter.approve()
+  return counter
+}
+
 describe("a sale at the counter", () => {
   it("goes upstream once and comes back approved; nothing is owed then", () => {
     const counter = new Counter()
@@ -78,12 +89,7 @@ describe("a sale at the counter", () => {
   })
 
   it("is reversed when the terminal was gone and did not come back (N4)", () => {
-    const counter = new Counter()
-    const caller = counter.arrive()
-    caller.say(sale("T0000001", "000001"))
-    counter.settle()
-    caller.close("reset")
-    counter.approve()
+    const counter = approvedToNobody()
     expect(counter.stage.advices.started).toEqual([])
     counter.place.time.pass(6000, 500)
     counter.settle()
@@ -91,12 +97,7 @@ describe("a sale at the counter", () => {
   })
 
   it("is kept when the terminal comes back and repeats in time", () => {
-    const counter = new Counter()
-    const caller = counter.arrive()
-    caller.say(sale("T0000001", "000001"))
-    counter.settle()
-    caller.close("reset")
-    counter.approve()
+    const counter = approvedToNobody()
     const back = counter.arrive()
     back.say(sale("T0000001", "000001", { mti: "0201" }))
     counter.settle()
@@ -191,12 +192,7 @@ describe("a terminal that is blocked at the counter", () => {
     place.swap([profile("T0000001", { blocked })])
 
   it("hears of what it had asked, and takes it back", () => {
-    const counter = new Counter()
-    const caller = counter.arrive()
-    caller.say(sale("T0000001", "000001"))
-    counter.settle()
-    caller.close("reset")
-    counter.approve()
+    const counter = approvedToNobody()
     block(counter, true)
     const back = counter.arrive()
     back.say(sale("T0000001", "000001"))

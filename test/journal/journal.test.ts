@@ -1,9 +1,9 @@
 /** The journal over a disk in memory: what it promises to those who commit, read and recover. */
 
-import { Layer, Logger } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { describe, expect, it } from "vitest"
 import type { Journal as JournalService } from "../../src/domain/ports/journal.ts"
-import { Journal } from "../../src/domain/ports/journal.ts"
+import { Journal, JournalStore, type OpenLog } from "../../src/domain/ports/journal.ts"
 import { GroupWriter } from "../../src/journal/group.ts"
 import { journalLayer, type JournalOptions } from "../../src/journal/journal.ts"
 import { MemoryDisk, memoryStoreLayer } from "../../src/journal/memory-store.ts"
@@ -101,6 +101,41 @@ describe("commits", () => {
     expect(told).toEqual(Array.from({ length: 3000 }, (_, count) => count))
     expect(disk.groups.size).toBeGreaterThan(2)
     expect([...reopened(disk).entries("transactions")]).toHaveLength(3000)
+  })
+
+  it("leave the bytes that they hand over as they are until these are on disk", () => {
+    const time = new ManualTime()
+    const changed: Array<boolean> = []
+    const log: OpenLog = {
+      maxBytes: mebibyte,
+      replay: () => {},
+      read: () => undefined,
+      usedBytes: () => 0,
+      append: (groups, _, done) => {
+        const before = groups.map(({ bytes }) => Uint8Array.from(bytes))
+        const written = () => {
+          changed.push(groups.some(({ bytes }, at) => !Buffer.from(before[at]!).equals(bytes)))
+          done(true)
+        }
+        // The disk takes its time, and more is committed meanwhile.
+        time.shape.defer(() => time.shape.defer(written))
+      }
+    }
+    const store = Layer.succeed(JournalStore, JournalStore.of({ open: Effect.succeed(log) }))
+    const journal = built(Layer.orDie(
+      journalLayer(strict).pipe(
+        Layer.provide(store),
+        Layer.provide(time.layer),
+        Layer.provide(Logger.layer([]))
+      )
+    )).get(Journal)
+    for (let turn = 0; turn < 60; turn++) {
+      journal.commit([put(turn)], [], () => {})
+      time.endTurn()
+    }
+    time.settle()
+    expect(changed.length).toBeGreaterThan(10)
+    expect(changed).not.toContain(true)
   })
 
   it("write a row once that goes to its table and to the feed", () => {

@@ -92,12 +92,16 @@ describe.skipIf(!works("strace", "-V"))("a sick disk (D2, D3)", () => {
   }
 
   it("D2: acknowledges nothing any more once a write failed, and ends with 3", async () => {
-    const inject = "inject=pwrite64:error=EIO:when=30+"
+    // Each thread's own eighth write: after the six of the opening, and before the 33rd commit, with
+    // which groups begin to settle. While they do, a commit may well be durable and told although
+    // the settling has just failed.
+    const inject = "inject=pwrite64:error=EIO:when=8+"
     const writer = traced(1000, "-e", "trace=pwrite64,write,writev", "-e", inject)
     const lines = await linesOf(writer)
     expect(lines.at(-1)).toBe("failed")
     expect((await writer.ended)[0]).toBe(3)
-    expect(lines.length).toBeGreaterThan(5)
+    expect(lines.length).toBeGreaterThan(2)
+    expect(lines.length).toBeLessThan(32)
     const trace = readFileSync(join(folder, "trace"), "utf8")
     const afterwards = trace.slice(trace.indexOf("EIO")).split("\n").filter(isTold)
     expect(afterwards).toEqual([])

@@ -27,6 +27,8 @@ export class Floor {
   readonly #references = new Map<string, TransactionId>()
   /** Fell out of the window while still owing something; removed from the journal at their end. */
   readonly #overdue = new Map<TransactionId, Remembered>()
+  /** The same by terminal; who has none has no set. */
+  readonly #overdueOf = new Map<string, Set<Remembered>>()
 
   /** How far the upstreams' numbers are known to have gone. */
   readonly stanMarks = new StanMarks()
@@ -36,10 +38,13 @@ export class Floor {
     this.byId.set(life.record.id, life)
   }
 
-  /** Ids of what the journal has of a terminal; a few may have gone meanwhile. */
-  *ofTerminal(terminal: TerminalId): Generator<TransactionId> {
-    for (const { id } of this.recent.of(terminal)) yield id
-    for (const { id, terminal: whose } of this.#overdue.values()) if (whose === terminal) yield id
+  /**
+   * What the journal has of a terminal: its window from the newest on, then what fell out of it and
+   * still owes something. A few may have gone meanwhile.
+   */
+  *ofTerminal(terminal: TerminalId): Generator<Remembered> {
+    yield* this.recent.of(terminal)
+    yield* this.#overdueOf.get(terminal) ?? []
   }
 
   /** The attempt that a wallet knows by this order number. */
@@ -86,8 +91,15 @@ export class Floor {
     isOwing: (id: TransactionId) => boolean,
     writes: Array<JournalWrite>
   ): void {
-    if (this.byId.has(fallen.id) || isOwing(fallen.id)) this.#overdue.set(fallen.id, fallen)
+    if (this.byId.has(fallen.id) || isOwing(fallen.id)) this.#keep(fallen)
     else writes.push(this.#removal(fallen))
+  }
+
+  #keep(fallen: Remembered): void {
+    this.#overdue.set(fallen.id, fallen)
+    const others = this.#overdueOf.get(fallen.terminal)
+    if (others === undefined) this.#overdueOf.set(fallen.terminal, new Set([fallen]))
+    else others.add(fallen)
   }
 
   /**
@@ -104,6 +116,9 @@ export class Floor {
     const overdue = this.#overdue.size === 0 ? undefined : this.#overdue.get(id)
     if (overdue === undefined) return []
     this.#overdue.delete(id)
+    const others = this.#overdueOf.get(overdue.terminal)
+    others?.delete(overdue)
+    if (others?.size === 0) this.#overdueOf.delete(overdue.terminal)
     return [this.#removal(overdue)]
   }
 

@@ -1,6 +1,6 @@
 /**
- * Finding what a follow-on or a reversal refers to, and whether it may: among the terminal's recent
- * transactions, by RRN, authorisation code, voucher, or (batch, STAN) (rule 4).
+ * Finding what a follow-on or a reversal refers to, and whether it may: among what the journal has
+ * of the terminal, by RRN, authorisation code, voucher, or (batch, STAN) (rule 4).
  */
 
 import type { TransactionId } from "../domain/brand.ts"
@@ -41,7 +41,7 @@ export class Originals {
       if (terminal !== submission.terminal || !kinds.includes(record.kind)) continue
       if (matches(record, submission)) return record
     }
-    for (const entry of this.#floor.recent.of(submission.terminal)) {
+    for (const entry of this.#floor.ofTerminal(submission.terminal)) {
       if (!kinds.includes(entry.kind)) continue
       const record = this.current(entry.id)
       if (record !== undefined && matches(record, submission)) return record

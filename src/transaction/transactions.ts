@@ -54,7 +54,7 @@ export const transactionsLayer = (options: TransactionsOptions) =>
         openOrder: (request, done) => orders.open(request, done),
         book: (notification) => orders.book(notification),
         recent: (terminal) =>
-          [...desk.floor.ofTerminal(terminal)].flatMap((id) =>
+          [...desk.floor.ofTerminal(terminal)].flatMap(({ id }) =>
             room.journal.get("transactions", id) ?? []
           ),
         decide: (doubts) => desk.outcomes.decide(doubts)

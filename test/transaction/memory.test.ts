@@ -93,7 +93,8 @@ describe("what fell out of its terminal's window", () => {
     stage.journal.sync()
     const { id } = stage.records[0]!
     for (let count = 0; count < recentPerTerminal; count++) stage.approved()
-    const listed = (terminal: string) => [...stage.desk.floor.ofTerminal(terminal as TerminalId)]
+    const listed = (terminal: string) =>
+      Array.from(stage.desk.floor.ofTerminal(terminal as TerminalId), (each) => each.id)
     expect(listed(profile.terminal)).toContain(id)
     expect(listed(profile.terminal)).toHaveLength(recentPerTerminal + 1)
     expect(listed("T0000002")).toEqual([])

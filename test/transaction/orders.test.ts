@@ -217,7 +217,9 @@ describe("a notice", () => {
     const stage = new Stage()
     const booking = stage.orders.book(notice({ counter: "counter-1" }))
     if (booking._tag !== "booked") throw new Error(booking._tag)
-    expect([...stage.desk.floor.ofTerminal(profile.terminal)]).toEqual([booking.record.id])
+    expect([...stage.desk.floor.ofTerminal(profile.terminal)]).toMatchObject([
+      { id: booking.record.id }
+    ])
   })
 
   it("about a pay code is known while it is in doubt and when it is paid, never for less", () => {

@@ -74,7 +74,8 @@ export class Originals {
 /** Every reference that the message carries must agree; at least one must be there. */
 function matches(record: TransactionRecord, submission: Submission): boolean {
   if (submission.kind === "reversal") {
-    return record.stan === (submission.original?.stan ?? submission.stan) &&
+    // What came by notice has no message of the terminal's, and so no number of its.
+    return record.mti !== "" && record.stan === (submission.original?.stan ?? submission.stan) &&
       agrees(submission.original?.batch ?? submission.batch, record.batch)
   }
   const reference = submission.original

@@ -222,6 +222,18 @@ describe("a notice", () => {
     ])
   })
 
+  it("is no original of a reversal whose terminal does not know a number", () => {
+    const stage = new Stage()
+    const booking = stage.orders.book(notice({ counter: "counter-1" }))
+    if (booking._tag !== "booked") throw new Error(booking._tag)
+    stage.journal.note(booking.writes, booking.feed)
+    const { batch: _, ...undo } = stage.sale({ kind: "reversal", stan: "000000" as Stan })
+    const asker = stage.ask(undo)
+    stage.journal.sync()
+    expect(asker.delivered).toEqual(["answer 00"])
+    expect(stage.journal.get("transactions", booking.record.id)?.state).toBe("answered")
+  })
+
   it("about a pay code is known while it is in doubt and when it is paid, never for less", () => {
     const stage = new Stage()
     const scanned = { channel: "qr-customer", payCode: "134567890123456789" } as const

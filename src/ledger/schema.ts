@@ -18,8 +18,13 @@ import { migration as events, tables as eventTables } from "./migrations/0002-ev
 import { migration as estate, tables as estateTables } from "./migrations/0003-estate.ts"
 import { migration as roles } from "./migrations/0004-roles.ts"
 import { columns as tokenColumns, migration as tokens } from "./migrations/0005-pan-tokens.ts"
-import { columns as registryColumns, migration as registry } from "./migrations/0006-registry.ts"
-import { extended } from "./migrations/table.ts"
+import {
+  columns as registryColumns,
+  comments as registryComments,
+  migration as registry
+} from "./migrations/0006-registry.ts"
+import { comments as blockedComments, migration as blocked } from "./migrations/0007-blocked.ts"
+import { explained, extended, type Table } from "./migrations/table.ts"
 
 const migrations = {
   "0001_transactions": transactions,
@@ -27,16 +32,18 @@ const migrations = {
   "0003_estate": estate,
   "0004_roles": roles,
   "0005_pan_tokens": tokens,
-  "0006_registry": registry
+  "0006_registry": registry,
+  "0007_blocked": blocked
 }
+
+const terminalsNow = (terminals: Table): Table =>
+  explained(extended(terminals, registryColumns), { ...registryComments, ...blockedComments })
 
 /** Every table with its columns, as the documentation shows them. */
 export const schemaTables = [
   ...transactionTables.map((table) => extended(table, tokenColumns)),
   ...eventTables,
-  ...estateTables.map((table) =>
-    table.name === "terminals" ? extended(table, registryColumns) : table
-  )
+  ...estateTables.map((table) => table.name === "terminals" ? terminalsNow(table) : table)
 ]
 
 const table = "schema_versions"

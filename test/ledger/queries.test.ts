@@ -20,7 +20,7 @@ import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
 import { compare, reconcile } from "../../src/ledger/reconcile.ts"
 import { report } from "../../src/ledger/report.ts"
 import { retain } from "../../src/ledger/retention.ts"
-import { ensureSchema } from "../../src/ledger/schema.ts"
+import { ensureSchema, schemaTables } from "../../src/ledger/schema.ts"
 import { searchTransactions } from "../../src/ledger/search.ts"
 import { batchRecords } from "../../src/ledger/settlement.ts"
 import { baseMs, entry, idOf, sale } from "./records.ts"
@@ -481,6 +481,27 @@ describe("retention", () => {
 })
 
 describe("the schema", () => {
+  it("says of every table and column in the database what the reference says", async () => {
+    const comments = await server.run(
+      Effect.flatMap(PgClient.PgClient, (sql) =>
+        sql<{ place: string; comment: string | null }>`
+          SELECT c.relname || '.' || a.attname AS place,
+            col_description(c.oid, a.attnum) AS comment
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          WHERE c.relnamespace = 'public'::regnamespace
+          UNION ALL SELECT relname, obj_description(oid) FROM pg_class
+          WHERE relnamespace = 'public'::regnamespace`)
+    )
+    const said = new Map(comments.map(({ comment, place }) => [place, comment]))
+    const expected = new Map<string, string>()
+    for (const { columns, comment, name } of schemaTables) {
+      expected.set(name, comment)
+      for (const [column, , about] of columns) expected.set(`${name}.${column}`, about)
+    }
+    expect(new Map([...expected.keys()].map((place) => [place, said.get(place)])))
+      .toEqual(expected)
+  })
+
   it("explains every table and column, and lets readers only read", async () => {
     const silent = await server.run(
       Effect.flatMap(PgClient.PgClient, (sql) =>

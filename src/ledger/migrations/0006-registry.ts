@@ -3,7 +3,7 @@
  * that they can be the registry (`registry: database`), and say who is out of it.
  */
 
-import { type Column, statements } from "./table.ts"
+import { type Column, commentOn, statements } from "./table.ts"
 
 /** Of the table `terminals`. */
 export const columns: ReadonlyArray<Column> = [
@@ -29,14 +29,16 @@ export const columns: ReadonlyArray<Column> = [
 
 const added = columns.flatMap(([name, type, comment]) => [
   `ALTER TABLE terminals ADD COLUMN ${name} ${type}`,
-  `COMMENT ON COLUMN terminals.${name} IS '${comment.replaceAll("'", "''")}'`
+  commentOn("terminals", name, comment)
 ])
+
+/** Of columns that were there. */
+export const comments = { currencies: "ISO 4217 numeric codes that it may use; * for all of them" }
 
 /** A thousand codes a terminal were a hundred megabytes for a fleet. */
 const shortened = [
   "UPDATE terminals SET currencies = '{*}' WHERE cardinality(currencies) = 1000",
-  "COMMENT ON COLUMN terminals.currencies IS " +
-  "'ISO 4217 numeric codes that it may use; * for all of them'"
+  commentOn("terminals", "currencies", comments.currencies)
 ]
 
 export const migration = statements([...added, ...shortened])

@@ -25,16 +25,23 @@ export function createTable(table: Table): ReadonlyArray<string> {
   return [
     `CREATE TABLE ${table.name} (${lines.join(", ")}) ${table.storage ?? ""}`,
     `COMMENT ON TABLE ${table.name} IS ${quoted(table.comment)}`,
-    ...table.columns.map(([name, , comment]) =>
-      `COMMENT ON COLUMN ${table.name}.${name} IS ${quoted(comment)}`
-    )
+    ...table.columns.map(([name, , comment]) => commentOn(table.name, name, comment))
   ]
 }
+
+export const commentOn = (table: string, column: string, comment: string): string =>
+  `COMMENT ON COLUMN ${table}.${column} IS ${quoted(comment)}`
 
 /** The table after a later migration added these columns. */
 export const extended = (table: Table, columns: ReadonlyArray<Column>): Table => ({
   ...table,
   columns: [...table.columns, ...columns]
+})
+
+/** The table after a later migration explained these columns anew. */
+export const explained = (table: Table, comments: Readonly<Record<string, string>>): Table => ({
+  ...table,
+  columns: table.columns.map(([name, type, comment]) => [name, type, comments[name] ?? comment])
 })
 
 /**

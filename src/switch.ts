@@ -24,6 +24,7 @@ import { Journal } from "./domain/ports/journal.ts"
 import { journalLayer } from "./journal/journal.ts"
 import { notificationsLayer } from "./notify/notifications.ts"
 import { Observatory } from "./observe/observatory.ts"
+import { watchHsm } from "./observe/station-gauges.ts"
 import {
   noticeMeter,
   securityMeter,
@@ -85,7 +86,8 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
   { accounts, hsmKeys, panToken, store }: Prepared,
   ground: Ground<CE, CN, LO, LE, LN>
 ) =>
-  Layer.unwrap(Effect.map(Observatory, ({ lines, metrics }) => {
+  Layer.unwrap(Effect.map(Observatory, (observatory) => {
+    const { lines, metrics } = observatory
     const { config } = loaded
     return Layer.mergeAll(
       Layer.effectDiscard(Effect.forEach(sessionListeners(loaded), listenSessions)),
@@ -127,7 +129,10 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
       Layer.provideMerge(ground.codec),
       Layer.provideMerge(Layer.merge(
         vaultLayer(store),
-        securityModuleLayer(config.keyStore, store, hsmKeys ?? [], securityMeter(metrics, lines))
+        securityModuleLayer(config.keyStore, store, hsmKeys ?? [], {
+          refused: securityMeter(metrics, lines),
+          watch: watchHsm(observatory)
+        })
       )),
       Layer.provideMerge(Layer.merge(HotActors.layer, ControlActors.layer)),
       Layer.provideMerge(Timers.layer)

@@ -54,6 +54,12 @@ export const metricDefinitions = {
 
   security_refusals_total: counter("What the security module refused or failed at.", "reason"),
 
+  hsm_links: gauge("Connections to the security module that stand."),
+  hsm_inflight: gauge("Commands written to the security module and not answered."),
+  hsm_commands_total: counter("Commands handed to a connection of the security module."),
+  hsm_failures_total: counter("Commands declined before the module, or failed at it.", "reason"),
+  hsm_breaker_state: gauge("Of the security module: 0 closed, 1 half-open, 2 open."),
+
   answers_total: counter("Answers handed to a live socket, or to nobody.", "result"),
 
   notifications_total: counter("QR notices by what became of them.", "account", "result"),

@@ -7,6 +7,7 @@ import type { Certificate } from "../config/certificates.ts"
 import type { AdviceRecord } from "../domain/advice.ts"
 import type { JournalHealth } from "../domain/ports/journal.ts"
 import type { UpstreamStatus } from "../domain/ports/upstream.ts"
+import type { HsmCounts } from "../security/hsm-client.ts"
 import type { Metrics } from "./metrics.ts"
 import type { ObservatoryShape } from "./observatory.ts"
 import { breakerNumbers } from "./station-meters.ts"
@@ -53,6 +54,31 @@ export function watchStations(
     }
   })
 }
+
+/** A security module behind host commands, and the breaker before it. */
+export interface HsmStatus extends HsmCounts {
+  readonly breaker: UpstreamStatus["breaker"]
+  readonly queueCapacity: number
+}
+
+/** The client counts for itself; a scrape takes over what came since the last one. */
+export const watchHsm =
+  ({ metrics, onScrape }: Pick<ObservatoryShape, "metrics" | "onScrape">) =>
+  (status: () => HsmStatus): void =>
+    onScrape(() => {
+      const { breaker, failures, links, outstanding, queueCapacity, queued, sent } = status()
+      metrics.hsm_links.of().set(links)
+      metrics.hsm_inflight.of().set(outstanding)
+      metrics.hsm_breaker_state.of().set(breakerNumbers[breaker])
+      metrics.queue_depth.of("hsm").set(queued)
+      metrics.queue_capacity.of("hsm").set(queueCapacity)
+      const commands = metrics.hsm_commands_total.of()
+      commands.add(sent - commands.value)
+      for (const [reason, count] of Object.entries(failures)) {
+        const failed = metrics.hsm_failures_total.of(reason)
+        failed.add(count - failed.value)
+      }
+    })
 
 const byEndFromLast = (one: Certificate, other: Certificate): number => other.endsMs - one.endsMs
 

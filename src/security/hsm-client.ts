@@ -48,14 +48,30 @@ export interface HsmHouse {
   readonly defer: (task: () => void) => void
 }
 
+/** Commands without an answer that can be used, since the start. */
+const noFailures = {
+  /** Declined here: no connection stands. */
+  "no-link": 0,
+  /** Declined here: windows and queue are full. */
+  "queue-full": 0,
+  /** Declined here: the module is left alone for a while. */
+  "breaker-open": 0,
+  "timed-out": 0,
+  "link-lost": 0,
+  /** The answer was none to its command. */
+  misfit: 0,
+  /** The module says itself that its hardware or its master key failed. */
+  failed: 0
+}
+
+export type HsmFailure = keyof typeof noFailures
+
 export interface HsmCounts {
   readonly links: number
   readonly outstanding: number
   readonly queued: number
   readonly sent: number
-  readonly timeouts: number
-  /** Answers that were none to their command. */
-  readonly misfits: number
+  readonly failures: Readonly<Record<HsmFailure, number>>
 }
 
 /** One command from its call to its answer. */
@@ -93,8 +109,7 @@ export class HsmClient {
   readonly #giveUps = new Set<() => void>()
   #closed = false
   #sent = 0
-  #timeouts = 0
-  #misfits = 0
+  readonly #failures = { ...noFailures }
 
   constructor(options: HsmClientOptions, house: HsmHouse) {
     this.#options = options
@@ -116,8 +131,7 @@ export class HsmClient {
       outstanding,
       queued: this.#queue.size,
       sent: this.#sent,
-      timeouts: this.#timeouts,
-      misfits: this.#misfits
+      failures: { ...this.#failures }
     }
   }
 
@@ -129,11 +143,12 @@ export class HsmClient {
   send(body: Buffer, done: (fields: string | SecurityFault) => void): void {
     const { breaker, monotonicMs } = this.#house
     // What is declined here says nothing about the module.
-    if (this.#links.size === 0 || this.#isFull()) return done(fault("hsm-unavailable"))
+    if (this.#links.size === 0) return done(this.#unavailable("no-link"))
+    if (this.#isFull()) return done(this.#unavailable("queue-full"))
     const permit = breaker.permit()
     if (permit === 0) {
       this.#echo()
-      return done(fault("hsm-unavailable"))
+      return done(this.#unavailable("breaker-open"))
     }
     this.#ask(body, (fields) => {
       breaker.ended(permit, isTechnical(fields) ? "failed" : "good", monotonicMs())
@@ -165,7 +180,12 @@ export class HsmClient {
     const link = this.#free()
     if (link !== undefined) this.#place(ask, link)
     else if (!this.#isFull()) this.#queue.add(ask)
-    else this.#finish(ask, fault("hsm-unavailable"))
+    else this.#finish(ask, this.#unavailable("queue-full"))
+  }
+
+  #unavailable(why: HsmFailure): SecurityFault {
+    this.#failures[why]++
+    return fault("hsm-unavailable")
   }
 
   #isFull(): boolean {
@@ -179,21 +199,20 @@ export class HsmClient {
   }
 
   #answered(ask: Ask, body: Uint8Array | undefined): void {
-    if (body === undefined) return this.#finish(ask, fault("hsm-unavailable"))
+    if (body === undefined) return this.#finish(ask, this.#unavailable("link-lost"))
     const fields = answerFields(ask.command, body)
     if (fields === fault("hsm-answer")) {
       // Whoever answers something else has lost its place: nothing on this link can be trusted.
-      this.#misfits++
+      this.#failures.misfit++
       ask.link?.destroy()
-    }
+    } else if (fields === fault("hsm-failed")) this.#failures.failed++
     this.#finish(ask, fields)
   }
 
   #expired(ask: Ask): void {
-    this.#timeouts++
     const { link } = ask
     link?.abandon(ask)
-    this.#finish(ask, fault("hsm-unavailable"))
+    this.#finish(ask, this.#unavailable("timed-out"))
     // A module that lets a whole window time out is not going to answer on this connection.
     if (link !== undefined && link.abandoned >= this.#window) link.destroy()
   }

@@ -19,7 +19,13 @@ import { Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
 import { aesCounter } from "./dukpt-aes.ts"
 import { tdesCounter } from "./dukpt-tdes.ts"
-import { type HsmBreaker, HsmClient, type HsmClientOptions, type HsmTimers } from "./hsm-client.ts"
+import {
+  type HsmBreaker,
+  HsmClient,
+  type HsmClientOptions,
+  type HsmCounts,
+  type HsmTimers
+} from "./hsm-client.ts"
 import {
   checkValueOf,
   generate,
@@ -50,6 +56,8 @@ export interface HsmModuleOptions {
   /** Keys installed at once; `install` declines the next one. */
   readonly maxKeys: number
   readonly onRefused?: (refusal: SecurityFault) => void
+  /** Gets what reads the client's counts. */
+  readonly watch?: (counts: () => HsmCounts) => void
 }
 
 export function hsmModuleLayer(
@@ -67,6 +75,7 @@ export function hsmModuleLayer(
         ),
         (open) => Effect.sync(() => open.close())
       )
+      options.watch?.(() => client.counts())
       return SecurityModule.of(hsmModule(options, client))
     })
   )

@@ -13,6 +13,7 @@ import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import type { Transport } from "../domain/ports/transport.ts"
 import { Observatory } from "../observe/observatory.ts"
+import type { HsmStatus } from "../observe/station-gauges.ts"
 import { defaultCacheLimits } from "../security/cipher-cache.ts"
 import { hsmModuleLayer } from "../security/hsm-module.ts"
 import { attributesOf } from "../security/key-block.ts"
@@ -37,11 +38,17 @@ const breakerConfig: BreakerConfig = {
   technicalCodes: []
 }
 
+export interface SecurityHooks {
+  readonly refused: (refusal: SecurityFault) => void
+  /** Gets what tells how the module does, where there is one. */
+  readonly watch: (status: () => HsmStatus) => void
+}
+
 export function securityModuleLayer(
   { hsm, test }: SwitchConfig["keyStore"],
   store: KeyStore,
   hsmKeys: ReadonlyArray<StoredKey>,
-  onRefused: (refusal: SecurityFault) => void
+  { refused: onRefused, watch }: SecurityHooks
 ): Layer.Layer<SecurityModule, never, Random | Time | Timers | Transport> {
   if (hsm === undefined) return softwareModuleLayer({ store, testEnvironment: test, onRefused })
   const keyBlock = currentBlocks(hsmKeys)
@@ -62,7 +69,9 @@ export function securityModuleLayer(
       timers,
       keyBlock,
       maxKeys: defaultCacheLimits.maxKeys,
-      onRefused
+      onRefused,
+      watch: (counts) =>
+        watch(() => ({ ...counts(), breaker: breaker.state, queueCapacity: hsm.queue }))
     })
   }))
 }

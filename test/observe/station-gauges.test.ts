@@ -5,7 +5,7 @@ import type { Certificate } from "../../src/config/certificates.ts"
 import type { AdviceRecord } from "../../src/domain/advice.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { prometheusText } from "../../src/observe/prometheus-text.ts"
-import { watchStations } from "../../src/observe/station-gauges.ts"
+import { type HsmStatus, watchHsm, watchStations } from "../../src/observe/station-gauges.ts"
 import { goodJournal, goodUpstream } from "../admin/faces.ts"
 
 const certificate = (use: Certificate["use"], endsMs: number): Certificate => ({
@@ -84,4 +84,44 @@ it("forgets an upstream that a reload removed, and shows breakers that never mov
   expect(scrape()).toContain("pointsman_advices_pending{upstream=\"retired\"} 1\n")
   pending = []
   expect(scrape()).not.toContain("retired")
+})
+
+it("shows how the security module does, and counts on from scrape to scrape", () => {
+  const metrics = makeMetrics()
+  const updates: Array<() => void> = []
+  const failures = {
+    "no-link": 0,
+    "queue-full": 2,
+    "breaker-open": 0,
+    "timed-out": 3,
+    "link-lost": 0,
+    misfit: 0,
+    failed: 0
+  }
+  let status: HsmStatus = {
+    links: 4,
+    outstanding: 5,
+    queued: 6,
+    sent: 100,
+    failures,
+    breaker: "half-open",
+    queueCapacity: 1000
+  }
+  watchHsm({ metrics, onScrape: (update) => void updates.push(update) })(() => status)
+  const scrape = () => {
+    for (const update of updates) update()
+    return prometheusText(metrics)
+  }
+  const text = scrape()
+  expect(text).toContain("pointsman_hsm_links 4\n")
+  expect(text).toContain("pointsman_hsm_inflight 5\n")
+  expect(text).toContain("pointsman_hsm_breaker_state 1\n")
+  expect(text).toContain("pointsman_queue_depth{queue=\"hsm\"} 6\n")
+  expect(text).toContain("pointsman_queue_capacity{queue=\"hsm\"} 1000\n")
+  expect(text).toContain("pointsman_hsm_failures_total{reason=\"queue-full\"} 2\n")
+  status = { ...status, sent: 107, failures: { ...failures, "timed-out": 4 } }
+  scrape()
+  const later = scrape()
+  expect(later).toContain("pointsman_hsm_commands_total 107\n")
+  expect(later).toContain("pointsman_hsm_failures_total{reason=\"timed-out\"} 4\n")
 })

@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import type { KeyHandle } from "../../src/domain/brand.ts"
 import { SecurityModule } from "../../src/domain/ports/security-module.ts"
+import type { HsmFailure } from "../../src/security/hsm-client.ts"
 import { diagnostics, echo } from "../../src/security/hsm-command.ts"
 import { hsmModule, hsmModuleLayer } from "../../src/security/hsm-module.ts"
 import { fault, isFault, type SecurityFault } from "../../src/security/security-fault.ts"
@@ -29,6 +30,16 @@ function mood(of: HsmRig, name: HsmMood): void {
 
 const gone = fault("hsm-unavailable")
 
+const none: Readonly<Record<HsmFailure, number>> = {
+  "no-link": 0,
+  "queue-full": 0,
+  "breaker-open": 0,
+  "timed-out": 0,
+  "link-lost": 0,
+  misfit: 0,
+  failed: 0
+}
+
 describe("the client", () => {
   it("speaks to the module: diagnostics and the published echo", async () => {
     rig = await hsmRig()
@@ -44,7 +55,7 @@ describe("the client", () => {
     const answers = texts.map((text) => ask(asked, echo(text)))
     expect(asked.client.counts()).toMatchObject({ outstanding: 8, queued: 492 })
     expect(await Promise.all(answers)).toEqual(texts)
-    expect(asked.client.counts()).toMatchObject({ outstanding: 0, queued: 0, timeouts: 0 })
+    expect(asked.client.counts()).toMatchObject({ outstanding: 0, queued: 0, failures: none })
   })
 
   it("never has more under way than there are headers", async () => {
@@ -62,6 +73,7 @@ describe("the client", () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => ask(asked, echo("x"))))
     expect(answers.filter((answer) => answer === gone)).toHaveLength(3)
     expect(answers.filter((answer) => answer === "x")).toHaveLength(5)
+    expect(asked.client.counts()).toMatchObject({ sent: 5, failures: { ...none, "queue-full": 3 } })
   })
 
   it("does not hold against a well module what it declined itself", async () => {
@@ -77,7 +89,11 @@ describe("the client", () => {
     expect(await ask(rig, echo("late but in time"))).toBe("late but in time")
     mood(rig, "silent")
     expect(await ask(rig, echo("x"))).toBe(gone)
-    expect(rig.client.counts()).toMatchObject({ timeouts: 1, outstanding: 0, links: 2 })
+    expect(rig.client.counts()).toMatchObject({
+      failures: { ...none, "timed-out": 1 },
+      outstanding: 0,
+      links: 2
+    })
   })
 
   it("drops an answer that comes after its time, and goes on", async () => {
@@ -104,19 +120,19 @@ describe("the client", () => {
     expect(await ask(asked, echo("back"))).toBe("back")
   })
 
-  it.each<readonly [HsmMood, SecurityFault, number]>([
-    ["wrong-header", gone, 0],
-    ["wrong-command", fault("hsm-answer"), 1],
-    ["half", gone, 0],
-    ["gone", gone, 0]
+  it.each<readonly [HsmMood, SecurityFault, HsmFailure]>([
+    ["wrong-header", gone, "link-lost"],
+    ["wrong-command", fault("hsm-answer"), "misfit"],
+    ["half", gone, "link-lost"],
+    ["gone", gone, "link-lost"]
   ])(
     "ends the connection of a module that is %s, and comes back",
-    async (name, refusal, misfits) => {
+    async (name, refusal, failure) => {
       rig = await hsmRig({ connections: 1 })
       const asked = rig
       mood(asked, name)
       expect(await ask(asked, echo("x"))).toBe(refusal)
-      expect(asked.client.counts().misfits).toBe(misfits)
+      expect(asked.client.counts().failures).toEqual({ ...none, [failure]: 1 })
       await until(() => asked.client.counts().links === 0)
       asked.hsm.temper = goodHsmTemper
       await until(() => asked.client.counts().links === 1)
@@ -128,7 +144,7 @@ describe("the client", () => {
     rig = await hsmRig()
     mood(rig, "failed")
     expect(await ask(rig, echo("x"))).toBe(fault("hsm-failed"))
-    expect(rig.client.counts().links).toBe(2)
+    expect(rig.client.counts()).toMatchObject({ links: 2, failures: { ...none, failed: 1 } })
   })
 
   it("refuses at once when there is no link, and nothing when it comes back", async () => {
@@ -138,6 +154,7 @@ describe("the client", () => {
     asked.hsm.drop()
     await until(() => asked.client.counts().links === 0)
     expect(await ask(asked, echo("x"))).toBe(gone)
+    expect(asked.client.counts().failures).toEqual({ ...none, "no-link": 1 })
     asked.hsm.temper = goodHsmTemper
     await until(() => asked.client.counts().links === 2)
     expect(await ask(asked, echo("x"))).toBe("x")
@@ -149,9 +166,10 @@ describe("the client", () => {
     const asked = rig
     mood(asked, how)
     await Promise.all(Array.from({ length: 10 }, () => ask(asked, echo("x"))))
-    const sent = asked.client.counts().sent
+    const { failures, sent } = asked.client.counts()
     expect(await ask(asked, echo("refused"))).toBe(gone)
-    expect(asked.client.counts().sent).toBe(sent)
+    const declined = { ...failures, "breaker-open": 1 }
+    expect(asked.client.counts()).toMatchObject({ sent, failures: declined })
     asked.hsm.temper = goodHsmTemper
     let answer: string | SecurityFault = gone
     for (let round = 0; round < 500 && isFault(answer); round++) {

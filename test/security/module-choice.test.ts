@@ -5,7 +5,13 @@ import { describe, expect, it } from "vitest"
 import type { SwitchConfig, UpstreamConfig } from "../../src/domain/config.ts"
 import { SecurityModule } from "../../src/domain/ports/security-module.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
-import { lackingKeys, securityModuleLayer, upstreamKeys } from "../../src/switch/security-module.ts"
+import type { HsmStatus } from "../../src/observe/station-gauges.ts"
+import {
+  lackingKeys,
+  type SecurityHooks,
+  securityModuleLayer,
+  upstreamKeys
+} from "../../src/switch/security-module.ts"
 import { built } from "../actor/built.ts"
 import { profile } from "../transaction/stage.ts"
 import { upstreamConfig } from "../upstream/station.ts"
@@ -14,7 +20,10 @@ import { hsmRig, machine } from "./hsm-rig.ts"
 
 const store = demoStore()
 const heard: Array<string> = []
-const refused = ({ code }: { readonly code: string }) => void heard.push(code)
+const hooks: SecurityHooks = {
+  refused: ({ code }) => void heard.push(code),
+  watch: () => {}
+}
 const software: SwitchConfig["keyStore"] = {
   file: "keys.json",
   auditFile: "keys-audit.jsonl",
@@ -27,7 +36,7 @@ const software: SwitchConfig["keyStore"] = {
 describe("the keys that upstreams share with us", () => {
   async function keysOf(shared: Pick<UpstreamConfig, "macKey" | "pin">) {
     const house = built(
-      securityModuleLayer(software, store, [], refused).pipe(Layer.provide(machine))
+      securityModuleLayer(software, store, [], hooks).pipe(Layer.provide(machine))
     )
     const upstreams = [{ ...upstreamConfig, ...shared }]
     const found = await Effect.runPromise(
@@ -84,7 +93,7 @@ describe("the keys that terminals name", () => {
 describe("the security module of a configuration", () => {
   it("is the software where nothing else is named", async () => {
     const house = built(
-      securityModuleLayer(software, store, [], refused).pipe(Layer.provide(machine))
+      securityModuleLayer(software, store, [], hooks).pipe(Layer.provide(machine))
     )
     const one = house.get(SecurityModule)
     expect(one.place).toBe("software")
@@ -99,8 +108,10 @@ describe("the security module of a configuration", () => {
     const { hosts: links, ...client } = rig.module.client
     const hsm = { ...client, links, file: "blocks.json" }
     const keys = [...store.keys, { ...store.current("tmk-demo")!, name: "tmk-theirs" }]
+    let status: (() => HsmStatus) | undefined
+    const watched: SecurityHooks = { ...hooks, watch: (look) => void (status = look) }
     const house = built(
-      securityModuleLayer({ ...software, hsm }, store, keys, refused).pipe(Layer.provide(machine))
+      securityModuleLayer({ ...software, hsm }, store, keys, watched).pipe(Layer.provide(machine))
     )
     const one = house.get(SecurityModule)
     expect(one.place).toBe("hsm")
@@ -113,6 +124,12 @@ describe("the security module of a configuration", () => {
       else await new Promise((resolve) => setTimeout(resolve, 10))
     }
     expect(length).toBe(60)
+    expect(status?.()).toMatchObject({
+      links: client.connections,
+      outstanding: 0,
+      breaker: "closed",
+      queueCapacity: client.queue
+    })
     heard.length = 0
     await Effect.runPromise(Effect.result(one.issueWorkingKeys("tmk-nobody", "cup-60")))
     expect(heard).toEqual(["key-unknown"])

@@ -32,7 +32,11 @@ export function obstacles(readiness: Readiness): Array<string> {
   return found
 }
 
-function couldAnswer({ breaker, kind, links }: UpstreamStatus): boolean {
+/**
+ * A half-open breaker counts: it closes by customers' requests, which must be let come. So does a
+ * wallet that has not been heard of yet: it has no echo, and only requests show whether it answers.
+ */
+function couldAnswer({ breaker, links }: UpstreamStatus): boolean {
   if (breaker === "open" || breaker === "forced-open") return false
-  return kind === "wallet" || links.some(({ state }) => state === "up")
+  return links.some(({ state }) => state === "up")
 }

@@ -202,6 +202,15 @@ describe("readiness", () => {
     })
   }
 
+  it("is lost while people hold the only wallet, and is back when they let go", () => {
+    const wallet = (state: "up" | "draining") => ({
+      ...good,
+      upstreams: () => [{ ...goodUpstream, kind: "wallet" as const, links: [{ index: 0, state }] }]
+    })
+    expect(obstacles(wallet("draining"))).toHaveLength(1)
+    expect(obstacles(wallet("up"))).toEqual([])
+  })
+
   it("stays while one of several upstreams can answer, and while PostgreSQL is away", () => {
     const down = { ...goodUpstream, name: "b", breaker: "open" as const }
     const alarm = { ...goodJournal, level: "alarm" as const, feedPending: 1_000_000 }

@@ -1,8 +1,9 @@
 /**
  * The notification stream (port 8586): notices as MessagePack maps on a connection that stays, for
  * aggregators that send many. Each is signed like its webhook; the stream itself is trusted with
- * nothing. What must hold: every notice is answered once, in the order of its end; a frame that
- * cannot be read ends the connection, because nobody knows where the next one begins.
+ * nothing. What must hold: every notice is answered once, in the order of its end, also when its
+ * sender says no more; a frame that cannot be read ends the connection, because nobody knows where
+ * the next one begins.
  *
  *     | length 4, big-endian | map { n, account, headers { name: value }, body (bytes) } |
  *     | length 4, big-endian | map { n, end: "accepted" | "refused" | "later", why }     |
@@ -47,6 +48,8 @@ export class NoticeStream implements ConnectionHandler {
   #open = 0
   #timer: Timer
   #reason: EndReason | undefined
+  /** The other side sends nothing more: this will be the reason when all is said. */
+  #finishing: EndReason | undefined
   #draining = false
 
   constructor(house: StreamHouse, connection: Connection) {
@@ -119,6 +122,7 @@ export class NoticeStream implements ConnectionHandler {
     frame.writeUInt32BE(map.length, 0)
     frame.set(map, lengthBytes)
     this.#writer.send(frame)
+    if (this.#finishing !== undefined) this.#finish()
   }
 
   /** Takes nothing more; what was taken is still answered. */
@@ -152,7 +156,18 @@ export class NoticeStream implements ConnectionHandler {
     this.#writer.drained()
   }
 
+  /** What was taken is still answered, for as long as the other side may be idle. */
   onEnd(): void {
+    if (this.#reason !== undefined) return
+    const finishing = this.#rest === undefined ? "peer-closed" : "frame-incomplete"
+    this.#finishing = finishing
+    this.#timer.cancel()
+    this.#timer = this.#house.timers.after(this.#house.config.idleMs, () => this.#end(finishing))
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#open > 0) return
     this.#writer.flush()
     this.#connection.end()
   }
@@ -161,7 +176,7 @@ export class NoticeStream implements ConnectionHandler {
     this.#writer.close()
     this.#timer.cancel()
     if (this.#reason !== undefined) return
-    this.#reason = how === "ended" ? "peer-closed" : "peer-reset"
+    this.#reason = this.#finishing ?? (how === "ended" ? "peer-closed" : "peer-reset")
     this.#house.ended(this.#reason, this)
   }
 }

@@ -189,6 +189,47 @@ describe("a stream whose peer says no more", () => {
     expect(rig.ends).toEqual(["peer-closed"])
   })
 
+  it("hears all that it is still owed, and is ended behind the last of it", () => {
+    const rig = new Rig()
+    rig.caller.bytes(Buffer.concat([notice(1), notice(2)]))
+    rig.stream.onEnd()
+    expect(rig.caller.fate).toBe("open")
+    rig.jobs[1]!.end({ _tag: "later" })
+    rig.time.settle()
+    expect(rig.caller.fate).toBe("open")
+    rig.jobs[0]!.end({ _tag: "accepted", what: "booked" })
+    expect(rig.caller.fate).toBe("ended")
+    expect(rig.heard()).toEqual([[2, "later", "busy"], [1, "accepted", "booked"]])
+    rig.caller.close("ended")
+    rig.time.pass(20_000, 100)
+    expect(rig.ends).toEqual(["peer-closed"])
+  })
+
+  it("in the middle of a notice hears what it is owed for those before", () => {
+    const rig = new Rig()
+    rig.caller.bytes(Buffer.concat([notice(1), notice(2).subarray(0, 9)]))
+    rig.stream.onEnd()
+    rig.time.pass(3000, 50)
+    expect([rig.caller.fate, rig.ends]).toEqual(["open", []])
+    rig.jobs[0]!.end({ _tag: "accepted", what: "known" })
+    expect(rig.heard()).toEqual([[1, "accepted", "known"]])
+    rig.caller.close("ended")
+    expect([rig.caller.fate, rig.ends]).toEqual(["ended", ["frame-incomplete"]])
+  })
+
+  it("is not kept for ever, whether we owe it something or it does not read", () => {
+    for (const end of [false, true]) {
+      const rig = new Rig()
+      rig.caller.bytes(notice(1))
+      rig.stream.onEnd()
+      rig.time.pass(4000, 100)
+      if (end) rig.jobs[0]!.end({ _tag: "later" })
+      expect(rig.ends).toEqual([])
+      rig.time.pass(1100, 100)
+      expect([rig.caller.fate, rig.ends]).toEqual(["destroyed", ["peer-closed"]])
+    }
+  })
+
   it("and is gone hears nothing more", () => {
     const rig = new Rig()
     rig.caller.bytes(notice(1))

@@ -155,7 +155,10 @@ export class IsoGroup implements ControlledGroup, Tower {
       this.#services.timers.after(0, () => ended({ _tag: "invalid", detail: plan }))
       return true
     }
-    if (this.#correlation.isWaiting(plan.key)) return false
+    if (this.#correlation.isWaiting(plan.key)) {
+      plan.body.fill(0)
+      return false
+    }
     link.occupy(true)
     return new Flight(plan, this).dispatch(timeoutMs, ended)
   }

@@ -81,7 +81,10 @@ export class IsoPlanner {
     const body = mapping.forward(message, values, this.#sealed)
     if (!(body instanceof Uint8Array)) return "untranslatable"
     const written = this.dialect.read(body)
-    if ("failure" in written) return "untranslatable"
+    if ("failure" in written) {
+      body.fill(0)
+      return "untranslatable"
+    }
     return {
       advice: false,
       transaction: record.id,

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import type { Rrn, Stan } from "../../src/domain/brand.ts"
 import type { AdviceSend, Ending } from "../../src/domain/ports/upstream.ts"
 import type { Framing } from "../../src/frame/framing.ts"
+import type { Dialect } from "../../src/iso8583/message.ts"
 import { fakeDialect, fakeFraming, listOf } from "./fake-dialect.ts"
 import { links, record, Station } from "./station.ts"
 
@@ -99,6 +100,24 @@ describe("a request", () => {
     taken[2]!.release()
     taken[2]!.release()
     expect(station.reserve().link).toBe(taken[2]!.link)
+  })
+})
+
+describe("a request that cannot be read again", () => {
+  it("is refused, and leaves no card behind (I6)", () => {
+    const dialect = fakeDialect()
+    const bodies: Array<Uint8Array> = []
+    let mute = false
+    const read: Dialect["read"] = (bytes) => {
+      if (!mute) return dialect.read(bytes)
+      bodies.push(bytes)
+      return dialect.read(Buffer.of())
+    }
+    const station = new Station({}, {}, { ...dialect, read })
+    const sale = station.sale()
+    mute = true
+    expect(station.upstreams.reserve("bank", sale)).toBe("untranslatable")
+    expect(bodies.map((body) => body.every((byte) => byte === 0))).toEqual([true])
   })
 })
 
@@ -355,6 +374,23 @@ describe("an advice", () => {
     station.peer().answer(first, { 39: "00" })
     station.time.settle()
     expect(station.late).toEqual([])
+  })
+
+  it("leaves no card behind when it must wait for another under its STAN (I6)", () => {
+    const dialect = fakeDialect()
+    const bodies: Array<Buffer> = []
+    const encode: Dialect["encode"] = (mti, values, mac) => {
+      const body = dialect.encode(mti, values, mac)
+      if (body instanceof Buffer) bodies.push(body)
+      return body
+    }
+    const station = new Station({}, {}, { ...dialect, encode })
+    const stan = station.upstreams.adviceStan("bank")
+    const offer = () => station.upstreams.advise("bank", advice({ stan }), 3000, () => {})
+    expect(offer()).toBe(true)
+    bodies.length = 0
+    expect(offer()).toBe(false)
+    expect(bodies.map((body) => body.every((byte) => byte === 0))).toEqual([true])
   })
 
   it("is over with a code of the accepting set, and not with another (U18)", () => {

@@ -311,9 +311,11 @@ describe("the generic notice", () => {
     expect(why(verdict(hmac, signed(foreign), foreign))).toBe("notification-forged merchant")
     const { secret: _, ...bare } = hmac
     const empty = genericSignature("", stamp, "nonce-of-8", json).toString("hex")
-    expect(why(verdict(bare, signed(json, { "x-signature": empty }), json))).toBe(
-      "notification-forged secret"
-    )
+    for (const secretless of [bare, { ...hmac, secret: "" }]) {
+      expect(why(verdict(secretless, signed(json, { "x-signature": empty }), json))).toBe(
+        "notification-forged secret"
+      )
+    }
   })
 
   it("is refused when it is a bomb, in either carriage", () => {
@@ -464,6 +466,13 @@ describe("UnionPay", () => {
       event: "refunded"
     })
     expect(given).not.toHaveProperty("order")
+  })
+
+  it("gives a reversal by the order that it undid: it is no refund that we asked for", () => {
+    const reversal = { ...paid, txnType: "99", queryId: "3", origQryId: paid.queryId }
+    const given = record(verdict(unionpay, {}, signed(reversal)))
+    expect(given).toMatchObject({ payment: paid.queryId, order: "T5", event: "refunded" })
+    expect(given).not.toHaveProperty("refund")
   })
 
   it("is refused by name", () => {

@@ -6,6 +6,8 @@
 
 import type { Timer } from "../actor/timer-wheel.ts"
 import type { TerminalId, TransactionId } from "../domain/brand.ts"
+import type { Draft } from "../domain/draft.ts"
+import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { TurnoverMap } from "../domain/turnover-map.ts"
@@ -70,6 +72,18 @@ export class Floor {
       this.#references.set(record.walletReference, record.id)
     }
     for (const fallen of this.recent.add(record)) this.#fell(fallen, isOwing, writes)
+  }
+
+  /** It goes on to another upstream, under another number there or none. */
+  renumber({ id, key, terminal, walletReference }: TransactionRecord): void {
+    const entry: Draft<Remembered> | undefined = this.#overdue.get(id) ??
+      this.recent.window(terminal)?.find(key)
+    invariant(entry !== undefined, "what went out before is remembered")
+    if (entry.walletReference !== undefined) this.#references.delete(entry.walletReference)
+    delete entry.walletReference
+    if (walletReference === undefined) return
+    entry.walletReference = walletReference
+    this.#references.set(walletReference, id)
   }
 
   /** A reference that the journal held when we started. */

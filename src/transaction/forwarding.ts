@@ -10,7 +10,7 @@ import { type FailureCode } from "../domain/failures.ts"
 import { invariant } from "../domain/invariant.ts"
 import type { JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { Ending, Reservation, UpstreamRequest } from "../domain/ports/upstream.ts"
-import { step } from "../domain/transaction.ts"
+import { step, type TransactionDraft } from "../domain/transaction.ts"
 import { type Chains, changed, successor } from "./chains.ts"
 import type { Floor } from "./floor.ts"
 import type { Life } from "./life.ts"
@@ -129,7 +129,7 @@ export class Forwarding {
       life.remembered = true
       this.#floor.remember(record, this.#chains.isOwing, writes)
       this.#take(life, writes, feed)
-    }
+    } else this.#floor.renumber(record)
     journal.commit(writes, feed, (failure) => {
       if (failure === undefined) this.#dispatch(life, reservation)
     })
@@ -203,7 +203,12 @@ export class Forwarding {
       this.#refused(life, "upstream-down")
       return
     }
-    life.record = { ...life.record, state: step(life.record.state, "routed") }
+    const record: TransactionDraft = { ...life.record, state: step(life.record.state, "routed") }
+    // By these the next one would not know it.
+    delete record.upstreamRrn
+    delete record.upstreamTime
+    delete record.walletReference
+    life.record = record
     this.forward(life, refusal)
   }
 }

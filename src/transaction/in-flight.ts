@@ -32,9 +32,7 @@ export class InFlight {
 
   remove(life: Life): void {
     const { terminal } = life.submission
-    const lives = this.#byTerminal.get(terminal) ?? []
-    const others = lives.filter((each) => each !== life)
-    if (others.length === lives.length) return
+    const others = this.#byTerminal.get(terminal)!.filter((each) => each !== life)
     this.#size--
     if (others.length > 0) this.#byTerminal.set(terminal, others)
     else this.#byTerminal.delete(terminal)

@@ -56,7 +56,6 @@ export class Outcomes {
     if (answer.authCode !== undefined) record.authCode = answer.authCode
     if (told !== undefined) record.rrn = told
     if (theirs !== undefined) record.upstreamRrn = theirs
-    if (answer.walletReference !== undefined) record.walletReference = answer.walletReference
     if (answer.approvedAmount !== undefined) record.approvedAmount = answer.approvedAmount.minor
     if (life.reversedByTerminal && answer.approved) {
       this.#doubt(life, record, "terminal-reversal", "upstream-timeout")
@@ -221,7 +220,7 @@ export class Outcomes {
   /** Opens a chain for an approval that nobody took. */
   #takeBack(id: TransactionRecord["id"]): void {
     const record = this.#room.journal.get("transactions", id)
-    if (record === undefined || this.#chains.has(id)) return
+    if (record === undefined) return
     const failure = "undeliverable"
     const opened = this.#chains.takeBack({ ...record, failure }, failure)
     if (opened === undefined) return

@@ -91,7 +91,7 @@ function read({ journal }: Room, { chains, floor }: Desk) {
   for (const key of journal.keys("undelivered")) {
     const id = key as TransactionId
     const record = journal.get("transactions", id)
-    if (record?.approved === true && record.state === "answered") unconfirmed.push(id)
+    if (record?.state === "answered") unconfirmed.push(id)
   }
   return { records, inDoubt: inDoubt.sort(), newest, unconfirmed: unconfirmed.sort() }
 }

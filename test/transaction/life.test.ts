@@ -1,7 +1,7 @@
 /** A transaction's life as stories: what is on disk before anybody is told, and who hears what. */
 
 import { describe, expect, it } from "vitest"
-import type { Stan } from "../../src/domain/brand.ts"
+import type { Rrn, Stan } from "../../src/domain/brand.ts"
 import { transactionStates, transitions } from "../../src/domain/transaction.ts"
 import { rememberedMs } from "../../src/transaction/turned-away.ts"
 import { FakeAsker, Stage } from "./stage.ts"
@@ -46,6 +46,19 @@ describe("a sale", () => {
     other.last.end({ _tag: "unwritten" })
     other.journal.sync()
     expect(other.records[0]?.failure).toBe("upstream-down")
+  })
+
+  it("has no name left by which only a candidate knew it that never saw it", () => {
+    const stage = new Stage()
+    stage.upstreams.names = (stan) =>
+      stan === "000001" ? { rrn: "R1" as Rrn, time: "1114221320", walletReference: "W1" } : {}
+    stage.upstreams.fragile.add("a")
+    stage.ask()
+    expect(stage.records[0]).toMatchObject({ upstreamRrn: "R1", walletReference: "W1" })
+    stage.journal.sync()
+    const names = ["upstreamRrn", "upstreamTime", "walletReference"] as const
+    expect(names.map((name) => stage.records[0]![name])).toEqual([undefined, undefined, undefined])
+    expect(stage.desk.floor.byReference("W1")).toBeUndefined()
   })
 
   it("has the business day of the acquirer that it went to first, and keeps it", () => {

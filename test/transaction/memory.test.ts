@@ -2,13 +2,15 @@
 
 import { describe, expect, it } from "vitest"
 import type { Stan, TerminalId, TransactionId } from "../../src/domain/brand.ts"
+import type { OrderRecord } from "../../src/domain/order.ts"
+import type { JournalWrite } from "../../src/domain/ports/journal.ts"
 import { Agenda } from "../../src/transaction/agenda.ts"
-import { maxOrders } from "../../src/transaction/orders.ts"
+import { maxKeptOrders, maxOrders } from "../../src/transaction/orders.ts"
 import { keepMs } from "../../src/transaction/recalled.ts"
 import { RecentWindow, type Remembered } from "../../src/transaction/recent-window.ts"
 import { recentPerTerminal } from "../../src/transaction/recent.ts"
 import { mostRemembered, rememberedMs, TurnedAway } from "../../src/transaction/turned-away.ts"
-import { FakeAsker, profile, Stage } from "./stage.ts"
+import { FakeAsker, FakeJournal, profile, Stage } from "./stage.ts"
 
 function entry(number: number, change: Partial<Remembered> = {}): Remembered {
   return {
@@ -101,6 +103,17 @@ describe("what fell out of its terminal's window", () => {
     stage.advices.end({ record: { ...stage.advices.started[0]!, state: "acknowledged" } })
     expect(listed(profile.terminal)).toHaveLength(recentPerTerminal)
     expect(listed(profile.terminal)).not.toContain(id)
+  })
+
+  it("stays in the journal while it is in flight: a restart owes its reversal", () => {
+    const stage = new Stage()
+    stage.ask()
+    const { id } = stage.records[0]!
+    for (let count = 0; count < recentPerTerminal; count++) stage.approved()
+    expect(stage.journal.get("transactions", id)).toMatchObject({ state: "forwarded" })
+    const after = new Stage(stage.journal)
+    after.recover()
+    expect(after.advices.started).toMatchObject([{ transaction: id, reason: "restarted" }])
   })
 
   it("is not found by its order number at the wallet any more", () => {
@@ -200,6 +213,46 @@ describe("orders on a screen", () => {
     open()
     stage.journal.sync()
     expect(opened.at(-1)).not.toBe("overloaded")
+  })
+
+  it("are kept for a late payer when they end, unless the journal has too many of them", () => {
+    const journal = new FakeJournal()
+    const writes: Array<JournalWrite> = []
+    const value: OrderRecord = {
+      order: "",
+      transaction: "" as TransactionId,
+      terminal: profile.terminal,
+      merchant: profile.merchant,
+      scheme: "wechat",
+      channel: "qr-screen",
+      amount: 100,
+      currency: "156",
+      createdMs: 0,
+      expiresMs: 1_700_000_000_000 + 86_400_000,
+      state: "paid"
+    }
+    for (let each = 0; each < maxKeptOrders; each++) {
+      writes.push({ table: "orders", key: `${each}`, value })
+    }
+    journal.note(writes, [])
+    const stage = new Stage(journal)
+    /** What the journal has of an order that nobody paid. */
+    const ended = () => {
+      let opened = ""
+      stage.orders.open(
+        { profile, scheme: "wechat", amount: 100, currency: "156", lifetimeMs: 10_000 },
+        (result) => opened = typeof result === "string" ? result : result.order
+      )
+      stage.journal.sync()
+      stage.time.pass(40_000, 10_000)
+      return stage.journal.get("orders", opened)?.state
+    }
+    expect(ended()).toBeUndefined()
+    // The others are forgotten when their time is over, and are in nobody's way any more.
+    stage.time.hold(3 * 86_400_000)
+    stage.time.settle()
+    expect([...journal.keys("orders")].length).toBe(0)
+    expect(ended()).toBe("closed")
   })
 
   it("are taken in no state in which they could not be kept or paid", () => {

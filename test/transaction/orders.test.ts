@@ -247,6 +247,18 @@ describe("a notice", () => {
     expect([told(100)._tag, told(99)]).toMatchObject(["known", { reason: "amount-differs" }])
   })
 
+  it("about a pay code that went on to another wallet is known by its number there", () => {
+    const stage = new Stage()
+    stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))
+    stage.journal.sync()
+    stage.last.end({ _tag: "unwritten" })
+    expect(stage.last.upstream).toBe("b")
+    expect(stage.orders.book(notice({ order: "order 000002" }))._tag).toBe("known")
+    expect(stage.orders.book(notice({ order: "order 000001" }))).toMatchObject({
+      reason: "notification-unmatched"
+    })
+  })
+
   it("about a pay code waits for the wallet's own answer, and alarms when that was no", () => {
     const stage = new Stage()
     stage.ask(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))

@@ -57,7 +57,6 @@ describe("the record of a sale, field by field", () => {
       response: "A2",
       authCode: "123456",
       rrn: "631822000001" as Rrn,
-      walletReference: "4200001",
       approvedAmount: { minor: 70, currency: "156" } as never
     })
     stage.time.hold(1)
@@ -73,7 +72,6 @@ describe("the record of a sale, field by field", () => {
         authCode: "123456",
         rrn: "631822000001",
         upstreamRrn: "631822000001",
-        walletReference: "4200001",
         approvedAmount: 70,
         times: {
           receivedMs,

@@ -71,7 +71,6 @@ export interface UpstreamAnswer {
   readonly response1987: string
   readonly authCode?: string
   readonly rrn?: Rrn
-  readonly walletReference?: string
   readonly approvedAmount?: Money
   /**
    * The fields that the mapping carries back to the terminal, already in the words of the dialect

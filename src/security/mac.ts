@@ -59,7 +59,6 @@ export function makeMac(
       if (cache.lengthOf(key) !== 8) return misfit(cache, key)
       return chained(cache, key, "tdesChain", padding, bytes)
     case "x9.19":
-      if (cache.lengthOf(key) !== 16) return misfit(cache, key)
       return retail(cache, key, padding, bytes)
     case "sm4-cbc":
       return chained(cache, key, "sm4Chain", padding, bytes)

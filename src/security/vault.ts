@@ -46,9 +46,6 @@ const aheadBytes = 16_384
  */
 const slabBytes = 16_384
 
-/** A stream is left for a new one here; AES-256 in counter mode would bear 2^60. */
-const maxStreamBytes = 2 ** 40
-
 /** Streams whose keys are remembered for opening: each start of the switch made one. */
 const maxStreams = 256
 
@@ -136,31 +133,26 @@ const zeros = new Uint8Array(aheadBytes)
 
 class Sealer {
   readonly #version: number
-  readonly #key: Uint8Array
   readonly #macKeys: CipherCache
-  readonly #random: RandomBytes
-  #stream: Uint8Array
-  #cipher: Cipheriv
+  readonly #stream: Uint8Array
+  readonly #cipher: Cipheriv
   /** Key stream that was made and not used: it ends where the cipher stands. */
   #ahead: Uint8Array = nothing
   #used = 0
-  /** Where the cipher stands in the stream. */
+  /** Where the cipher stands in the stream, whose 2^48 bytes no process lives to seal. */
   #offset = 0
   #slab = new ArrayBuffer(slabBytes)
   #taken = 0
 
   constructor(version: number, key: Uint8Array, macKeys: CipherCache, random: RandomBytes) {
     this.#version = version
-    this.#key = key
     this.#macKeys = macKeys
-    this.#random = random
     this.#stream = Uint8Array.from(random(16))
     this.#cipher = openStream(key, this.#stream)
   }
 
   seal(clear: Uint8Array): Uint8Array {
     const length = clear.length
-    if (this.#offset + length + aheadBytes > maxStreamBytes) this.#renew()
     const sealed = this.#room(headerBytes + length + tagBytes)
     sealed[0] = 1
     sealed.writeUInt16BE(this.#version, 1)
@@ -209,14 +201,6 @@ class Sealer {
     this.#offset += clear.length
     this.#ahead = nothing
     this.#used = 0
-  }
-
-  #renew(): void {
-    this.#cipher.final()
-    this.#stream = Uint8Array.from(this.#random(16))
-    this.#cipher = openStream(this.#key, this.#stream)
-    this.#offset = this.#used = 0
-    this.#ahead = nothing
   }
 }
 

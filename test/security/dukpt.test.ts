@@ -10,6 +10,7 @@ import {
   aesInitialKey,
   aesTransactionKey
 } from "../../src/security/dukpt-aes.ts"
+import { deriveDukpt } from "../../src/security/dukpt-key.ts"
 import {
   tdesCounter,
   tdesDukptKey,
@@ -253,5 +254,29 @@ describe("AES DUKPT", () => {
     expect(aesDukptKey(base128, Buffer.alloc(10), "pin", "aes128")).toBe(fault("ksn-format"))
     expect(aesDukptKey(Buffer.alloc(8), ksn(1), "pin", "aes128")).toBe(fault("key-length"))
     expect(aesTransactionKey(Buffer.alloc(8), ksn(1))).toBe(fault("key-length"))
+  })
+})
+
+describe("a base key", () => {
+  const header = { usage: "B0", algorithm: "T", mode: "X", keyVersion: "00", exportability: "N" }
+  const derived = (change: Partial<typeof header>) =>
+    deriveDukpt(
+      { ...header, ...change },
+      hex("0123456789ABCDEFFEDCBA9876543210"),
+      hex("FFFF9876543210E00001"),
+      "pin"
+    )
+
+  it("gives what may do no more than it was derived for", () => {
+    expect(derived({})).toMatchObject({
+      purpose: "pin",
+      attributes: { usage: "P0", algorithm: "T", mode: "B" }
+    })
+  })
+
+  it("is none when its block does not say so", () => {
+    for (const change of [{ usage: "K0" }, { mode: "E" }, { algorithm: "4" }]) {
+      expect(derived(change)).toBe(fault("key-usage"))
+    }
   })
 })

@@ -93,21 +93,19 @@ describe("a published key block", () => {
   })
 
   it("may say how many bytes an optional block's length takes, each two hex digits", () => {
-    const protection = Buffer.alloc(16, 0x3b)
     const content = "x".repeat(0x110 - 10)
-    const header = `A0344M3TC00E0100CT00020110${content}`
-    const plain = Buffer.alloc(24, 0x5a)
-    plain.writeUInt16BE(128, 0)
-    const start = Buffer.from(header.slice(0, 8))
-    const cipher = encryptChain("tdes", protection.map((byte) => byte ^ 0x45), start, plain)
-    const covered = Buffer.concat([Buffer.from(header), cipher])
-    const authentication = protection.map((byte) => byte ^ 0x4d)
-    const mac = encryptChain("tdes", authentication, Buffer.alloc(8), covered).subarray(-8, -4)
-    const block = header + Buffer.concat([cipher, mac]).toString("hex").toUpperCase()
-    expect(unwrapKeyBlock(protection, block)).toMatchObject({
+    const block = madeByHand(`A0344M3TC00E0100CT00020110${content}`, 128)
+    expect(unwrapKeyBlock(Buffer.alloc(16, 0x3b), block)).toMatchObject({
       optional: [{ id: "CT", content }],
       key: Buffer.alloc(16, 0x5a)
     })
+  })
+
+  it("gives no key that is not whole, whoever sealed the block", () => {
+    const opened = (bits: number) =>
+      unwrapKeyBlock(Buffer.alloc(16, 0x3b), madeByHand("A0072M3TC00E0000", bits))
+    expect(opened(176)).toMatchObject({ key: Buffer.alloc(22, 0x5a) })
+    for (const bits of [0, 127, 184]) expect(opened(bits)).toBe(fault("key-length"))
   })
 
   it("does not open under another protection key", () => {
@@ -117,6 +115,19 @@ describe("a published key block", () => {
     }
   })
 })
+
+/** Of version A, around 22 bytes, of which so many bits are said to be the key. */
+function madeByHand(header: string, bits: number): string {
+  const protection = Buffer.alloc(16, 0x3b)
+  const plain = Buffer.alloc(24, 0x5a)
+  plain.writeUInt16BE(bits, 0)
+  const start = Buffer.from(header.slice(0, 8))
+  const cipher = encryptChain("tdes", protection.map((byte) => byte ^ 0x45), start, plain)
+  const covered = Buffer.concat([Buffer.from(header), cipher])
+  const authentication = protection.map((byte) => byte ^ 0x4d)
+  const mac = encryptChain("tdes", authentication, Buffer.alloc(8), covered).subarray(-8, -4)
+  return header + Buffer.concat([cipher, mac]).toString("hex").toUpperCase()
+}
 
 describe("wrapping", () => {
   it.each(["A", "B", "C", "D"] as const)(

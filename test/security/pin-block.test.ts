@@ -167,6 +167,21 @@ describe("a block that is refused", () => {
     expect(opened(tdes, 0, pan, under(tdes, field))).toBe(code)
   })
 
+  it("has filler in format 3 that is a digit", () => {
+    expect(opened(tdes, 3, pan, under(tdes, "341261FFFFB89EFC"))).toBe("1234")
+    expect(opened(tdes, 3, pan, under(tdes, "341261FFFFB89EFF"))).toBe("pin-digits")
+  })
+
+  it("has filler in format 4 that is not A", () => {
+    const block = (field: string) => {
+      const joined = under(aes, field)
+      hex("45555555551234567000000000000000").forEach((byte, at) => joined[at]! ^= byte)
+      return encryptBlocks("aes", aes.source as Uint8Array, joined)
+    }
+    expect(opened(aes, 4, pan, block("441234AAAAAAAAAA0123456789ABCDEF"))).toBe("1234")
+    expect(opened(aes, 4, pan, block("441234AAAAAAAAAB0123456789ABCDEF"))).toBe("pin-digits")
+  })
+
   it.each([
     ["a PIN of 3 digits", "123", pan, "pin-length"],
     ["a PIN of 13 digits", "1234567890123", pan, "pin-length"],

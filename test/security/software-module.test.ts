@@ -226,7 +226,11 @@ describe("PINs", () => {
   const pan = "4012345678909"
   const cache = new CipherCache()
 
-  function translated(one: SecurityModuleShape, mode?: string): Uint8Array | FailureCode {
+  function translated(
+    one: SecurityModuleShape,
+    mode?: string,
+    purpose: KeyPurpose = "pin"
+  ): Uint8Array | FailureCode {
     const sealed = sealPinBlock(
       cache,
       { source: from, algorithm: "tdes" },
@@ -238,7 +242,7 @@ describe("PINs", () => {
     let result: Uint8Array | FailureCode | undefined
     one.translatePin({
       from: one.install(block("pin", from), "pin") as KeyHandle,
-      to: one.install(block("pin", to, mode), "pin") as KeyHandle,
+      to: one.install(block(purpose, to, mode), purpose) as KeyHandle,
       fromFormat: 0,
       toFormat: 3,
       pan,
@@ -267,6 +271,12 @@ describe("PINs", () => {
     expect(translated(module({ seen }), "D")).toBe("key-missing")
     expect(seen).toEqual(["pin-environment", "key-usage"])
   })
+
+  it("never stand under a key for other data: whoever has that would read them", () => {
+    const seen: Array<string> = []
+    expect(translated(module({ seen }), "B", "track")).toBe("key-missing")
+    expect(seen).toEqual(["key-usage"])
+  })
 })
 
 describe("DUKPT keys", () => {
@@ -280,6 +290,22 @@ describe("DUKPT keys", () => {
     expect(Buffer.from(made!).toString("hex", 0, 4).toUpperCase()).toBe("9CCC7817")
     one.release(mac)
     expect(macOf(one, mac, { name: "x9.19" }, Buffer.from("a"))).toBeUndefined()
+  })
+
+  it("make room for those of the next message", () => {
+    const one = module({ maxKeys: 1 })
+    for (let message = 1; message < 4; message++) {
+      const derived = one.derive("bdk-demo-tdes", hex(`FFFF9876543210E0000${message}`), "pin")
+      expect(derived).toBe(message)
+      one.release(derived as KeyHandle)
+    }
+  })
+
+  it("stay with the module: a worker that learned one would never hear that it is over", () => {
+    const one = module()
+    const serial = hex("FFFF9876543210E00001")
+    const mac = one.derive("bdk-demo-tdes", serial, "mac-request") as KeyHandle
+    expect(one.exportToWorker(mac, { name: "x9.19" })).toBeUndefined()
   })
 
   it("translate a PIN from one scheme to the other", () => {

@@ -249,6 +249,12 @@ describe("the reconciliation", () => {
     })
   })
 
+  it("takes the same figure in another currency for other money", () => {
+    const ours = { reference: "1", amount: 250, currency: "156", id: idOf(1) }
+    const theirs = { reference: "1", amount: 250, currency: "840" }
+    expect(compare([ours], [theirs])).toMatchObject({ matched: 0, differing: [{ ours, theirs }] })
+  })
+
   it("leaves out what is only held: no money moved yet", async () => {
     const day = "2026-03-02"
     const upstream = "holding"

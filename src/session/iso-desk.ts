@@ -93,12 +93,11 @@ export class IsoDesk {
     const { kind, message, profile } = spoken
     const derivation = derivationOf(spoken)
     if (derivation === undefined) return undefined
-    const isManagement = managementKinds.has(kind)
     // Without a MAC the PIN has to prove the number, and what has neither is not under it.
-    if (!macRight && (isManagement || !hasPin(message))) return undefined
+    if (!macRight && !hasPin(message)) return undefined
     const standing = this.#house.serials.standing(profile.terminal, derivation)
     // Nothing came after it: it may be a repeat of what the switch answers itself.
-    if (isManagement && standing === "latest") return undefined
+    if (managementKinds.has(kind) && standing === "latest") return undefined
     return this.#refusal(spoken, standing, true)
   }
 
@@ -179,8 +178,7 @@ export class IsoDesk {
         return
       }
     }
-    const { keys, time } = this.#house
-    const pin = pinUnder(spoken, keys, time.monotonicMs())
+    const pin = pinUnder(spoken, this.#house.keys)
     const proved = macRight ? undefined : this.#provedBy(session, spoken, pin)
     const submission = submissionOf(spoken, binding.generation, pin, proved)
     if (typeof submission === "string") {

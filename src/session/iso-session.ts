@@ -300,7 +300,7 @@ export class IsoSession extends Line<Arrival> {
 
   #macChecked(spoken: Spoken, verdict: MacVerdict): void {
     const { arrival, profile } = spoken
-    const { keys, security, time } = this.room.house
+    const { keys, security } = this.room.house
     if (verdict === "unchecked") {
       this.refuse(spoken, security.place === "hsm" ? "hsm-unavailable" : "key-missing")
       return
@@ -309,9 +309,7 @@ export class IsoSession extends Line<Arrival> {
       this.#judged(spoken, true)
       return
     }
-    const previous = arrival.derived
-      ? undefined
-      : keys.previousMac(profile.terminal, time.monotonicMs())
+    const previous = arrival.derived ? undefined : keys.previousMac(profile.terminal)
     if (previous === undefined || arrival.triedPrevious) {
       this.audit("mac-wrong", spoken.message)
       this.#macRefused(spoken, "mac-wrong")
@@ -394,10 +392,8 @@ export class IsoSession extends Line<Arrival> {
    * got the new one: its answer stands under the key that it has, as long as that is honoured.
    */
   #answerKey({ arrival, profile }: Spoken): KeyHandle | undefined {
-    const { keys, time } = this.room.house
-    const previous = arrival.triedPrevious
-      ? keys.previousMac(profile.terminal, time.monotonicMs())
-      : undefined
+    const { keys } = this.room.house
+    const previous = arrival.triedPrevious ? keys.previousMac(profile.terminal) : undefined
     return previous ?? keys.mac(profile.terminal)
   }
 

@@ -21,7 +21,6 @@ interface Keys {
 interface Entry {
   current: Keys
   previous: Keys | undefined
-  graceEndsMs: number
   graceEnd: ReturnType<TimersShape["after"]> | undefined
 }
 
@@ -64,8 +63,8 @@ export class Keyring {
   }
 
   /** The MAC key before the last rotation, while it may still be in use. */
-  previousMac(terminal: TerminalId, nowMs: number): KeyHandle | undefined {
-    return this.#previous(terminal, nowMs)?.mac
+  previousMac(terminal: TerminalId): KeyHandle | undefined {
+    return this.#entry(terminal).previous?.mac
   }
 
   /** The terminal's current PIN key, likewise. */
@@ -73,8 +72,8 @@ export class Keyring {
     return this.#pinOf(this.#entry(terminal).current)
   }
 
-  previousPin(terminal: TerminalId, nowMs: number): KeyHandle | undefined {
-    const previous = this.#previous(terminal, nowMs)
+  previousPin(terminal: TerminalId): KeyHandle | undefined {
+    const { previous } = this.#entry(terminal)
     return previous === undefined ? undefined : this.#pinOf(previous)
   }
 
@@ -84,13 +83,11 @@ export class Keyring {
   }
 
   /** New blocks are durable: from now on the terminal may use them. */
-  rotated(terminal: TerminalId, keys: StoredKeys, nowMs: number): void {
+  rotated(terminal: TerminalId, keys: StoredKeys): void {
     const entry = this.#entry(terminal)
     const fresh = this.#install(keys)
-    if (fresh.mac === entry.current.mac) return
     this.#endGrace(entry)
     entry.previous = entry.current
-    entry.graceEndsMs = nowMs + this.#graceMs
     entry.graceEnd = this.#after(this.#graceMs, () => this.#endGrace(entry))
     entry.current = fresh
   }
@@ -101,16 +98,10 @@ export class Keyring {
       const stored = this.state(terminal).keys
       const keys = stored.mac === undefined ? this.#seed(terminal) : stored
       const current = this.#install(keys ?? {})
-      entry = { current, previous: undefined, graceEndsMs: 0, graceEnd: undefined }
+      entry = { current, previous: undefined, graceEnd: undefined }
       this.#entries.set(terminal, entry)
     }
     return entry
-  }
-
-  #previous(terminal: TerminalId, nowMs: number): Keys | undefined {
-    const entry = this.#entry(terminal)
-    if (nowMs >= entry.graceEndsMs) this.#endGrace(entry)
-    return entry.previous
   }
 
   #endGrace(entry: Entry): void {

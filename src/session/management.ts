@@ -140,7 +140,7 @@ export class Management {
         session.refuse(spoken, failure)
         return
       }
-      keys.rotated(terminal, issued.blocks, time.monotonicMs())
+      keys.rotated(terminal, issued.blocks)
       session.room.audit("key-download", session.remote, terminal, spoken.profile.merchant)
       this.#signedOn(session, spoken, binding)
       session.answer(spoken, approved, { [path]: issued.download }, undefined)
@@ -149,7 +149,6 @@ export class Management {
 
   /** A sign-on proves a terminal only where its profile says that it does. */
   #signedOn(session: IsoSession, spoken: Spoken, binding: Binding): void {
-    if (!binding.live) return
     binding.signedOn = true
     if (spoken.profile.identity === "sign-on") session.prove(binding)
   }

@@ -31,7 +31,7 @@ export function hasPin(message: Message): boolean {
 }
 
 /** The key of the message's PIN block; undefined without a block, and without a key. */
-export function pinUnder(spoken: Spoken, keys: Keyring, nowMs: number): PinUnder | undefined {
+export function pinUnder(spoken: Spoken, keys: Keyring): PinUnder | undefined {
   const { arrival, message, profile } = spoken
   if (!hasPin(message)) return undefined
   const format = profile.pinFormat ?? 0
@@ -39,7 +39,7 @@ export function pinUnder(spoken: Spoken, keys: Keyring, nowMs: number): PinUnder
   if (derivation !== undefined) return { format, ...derivation }
   // A terminal that has missed a download uses all of its old keys.
   const key = arrival.triedPrevious
-    ? keys.previousPin(profile.terminal, nowMs)
+    ? keys.previousPin(profile.terminal)
     : keys.pin(profile.terminal)
   return key === undefined ? undefined : { format, key }
 }

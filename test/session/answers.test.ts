@@ -161,6 +161,27 @@ describe("a repeat", () => {
     expect(caller.last()).toEqual({ ...first, 64: "mac-100" })
   })
 
+  it.each([[true], [false]])("after a reload has a MAC as the profile has it now: %s", (mac) => {
+    const seeded = { masterKey: "tmk-demo" }
+    const place = new Place({
+      ...keyed,
+      profiles: [profile("T0000001", { ...seeded, macRequired: !mac })]
+    })
+    const caller = signedOn(place)
+    caller.say(sale("T0000001", "000042", { 64: "mac-7" }))
+    place.settle()
+    const stored = Buffer.from(place.submitted[0]!.answer({ record }).body)
+    place.settle()
+    const { 64: before, ...first } = caller.last() ?? {}
+    expect(before).toBe(mac ? undefined : "mac-7")
+    place.swap([profile("T0000001", { ...seeded, macRequired: mac })])
+    caller.say(sale("T0000001", "000042", { mti: "0201", 64: "mac-7" }))
+    place.settle()
+    place.submitted[1]!.repeat(stored)
+    place.settle()
+    expect(caller.last()).toEqual(mac ? { ...first, 64: "mac-7" } : first)
+  })
+
   it("gets a refusal where no answer was stored", () => {
     const place = new Place(keyed)
     const caller = signedOn(place)

@@ -255,6 +255,23 @@ describe("forgery", () => {
     expect(shared.heard.map((each) => each["39"])).toEqual(["00", "00", "97"])
   })
 
+  it("believes no neighbour on a shared line under its own key", () => {
+    const rule = { identity: "mac", macRequired: true, concentrator: "mall" } as const
+    const place = new Place({
+      profiles: [profile("T0000003", rule), profile("T0000004", rule)],
+      hooks: { seedKeys: (terminal) => ({ mac: Buffer.from(`k${terminal.at(-1)}`) }) }
+    })
+    const shared = place.connect()
+    shared.say(sale("T0000003", "000001", { 64: "mac-3" }))
+    place.settle()
+    shared.say(sale("T0000004", "000002", { 64: "mac-3" }))
+    place.settle()
+    expect(place.audited).toMatchObject([{ what: "mac-wrong", terminal: "T0000004" }])
+    shared.say(sale("T0000004", "000003", { 64: "mac-4" }))
+    place.settle()
+    expect(place.submitted.map(({ submission }) => submission.stan)).toEqual(["000001", "000003"])
+  })
+
   it("knows nobody who was taken off the registry", () => {
     const place = new Place()
     const caller = place.connect()
@@ -288,6 +305,25 @@ describe("takeover (N8)", () => {
     place.submitted[1]!.repeat(stored)
     place.settle()
     expect(place.submitted[1]!.live).toBe(true)
+    expect(newer.last()).toMatchObject({ 11: "000001", 39: "00" })
+  })
+
+  it("takes no terminal for a line that hung up while its keys were made durable", () => {
+    const place = new Place({ profiles: [profile("T0000001", { masterKey: "tmk-demo" })] })
+    const older = place.connect("10.0.0.1:1")
+    place.journal.held = true
+    older.say(signOn("T0000001", { 70: "003" }))
+    place.settle()
+    older.close("reset")
+    const newer = place.connect("10.0.0.1:2")
+    newer.say(signOn("T0000001"))
+    place.settle()
+    place.journal.release()
+    place.settle()
+    expect(newer.fate).toBe("open")
+    newer.say(sale("T0000001", "000001"))
+    place.settle()
+    expect(answered(place, "000001")).toBe(true)
     expect(newer.last()).toMatchObject({ 11: "000001", 39: "00" })
   })
 

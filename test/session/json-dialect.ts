@@ -84,8 +84,10 @@ export function jsonDialect(): Dialect {
       const read = plainRead(bytes)
       return "mti" in read ? dress(read) : undefined
     },
-    patch: (message, { mac }) =>
-      encode({ ...fieldsOf(message), ...(mac === true ? { 64: "" } : {}) }),
+    patch: (message, { mac }) => {
+      const { 64: _, ...fields } = fieldsOf(message)
+      return encode({ ...fields, ...(mac === true ? { 64: "" } : {}) })
+    },
     respond: (request, response, values, mac) => {
       const { 64: _, ...fields } = fieldsOf(request)
       const mti = responseMti(request.mti)
@@ -193,5 +195,6 @@ function verdictOf(message: Message, key: KeyHandle | undefined): MacVerdict {
 
 function withMac(dialect: Dialect, body: Uint8Array, key: KeyHandle): Uint8Array {
   const read = dialect.read(body)
-  return "mti" in read ? encode({ ...fieldsOf(read), 64: `mac-${key}` }) : body
+  const hasPlace = "mti" in read && read.text("64") !== undefined
+  return hasPlace ? encode({ ...fieldsOf(read), 64: `mac-${key}` }) : body
 }

@@ -149,6 +149,8 @@ export class Place {
   readonly codec: FakeCodec
   /** What sessions submitted, oldest first. */
   readonly submitted: Array<Submitted> = []
+  /** Keys whose copies are to hear the same refusal. */
+  readonly refusedEarly: Array<string> = []
   /** Orders that devices asked for; each is answered at once. */
   readonly orders: Array<OrderRequest> = []
   readonly audited: Array<AuditEvent> = []
@@ -284,7 +286,7 @@ export class Place {
       inFlight: () => 0,
       drain: () => {},
       knows: this.#options.knows ?? (() => false),
-      refusedEarly: () => {},
+      refusedEarly: (key) => void this.refusedEarly.push(key),
       openOrder: (request, done) => {
         this.orders.push(request)
         const expiresMs = this.time.wall + request.lifetimeMs

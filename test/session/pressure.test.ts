@@ -41,6 +41,24 @@ describe("pressure", () => {
     expect(place.submitted.length).toBe(4)
   })
 
+  it("has room in the end for a reversal that found none: that it was busy is forgotten", () => {
+    const place = new Place({ profiles: [profile("T0000001", { window: 1 })] })
+    const caller = place.connect()
+    caller.say(signOn("T0000001"))
+    for (let stan = 1; stan < 6; stan++) caller.say(reversal("T0000001", `00000${stan}`))
+    caller.say(sale("T0000001", "000006"))
+    place.settle()
+    expect(place.submitted.length).toBe(4)
+    expect(caller.heard.slice(-2)).toMatchObject([{ 11: "000005" }, { 11: "000006" }])
+    expect(place.count("refused session-busy")).toBe(2)
+    // Copies of the sale hear the same; those of the reversal are owed another look.
+    expect(place.refusedEarly).toEqual(["T0000001:000006:020"])
+    place.submitted[0]!.answer()
+    caller.say(reversal("T0000001", "000005"))
+    place.settle()
+    expect(place.submitted[4]!.submission).toMatchObject({ kind: "reversal", stan: "000005" })
+  })
+
   it("bounds one merchant and leaves the others alone (O2)", () => {
     const place = new Place({
       profiles: [

@@ -97,6 +97,7 @@ const refuseAll = Transactions.of({
   drain: () => {},
   openOrder: (_, done) => done("no-route"),
   book: () => ({ _tag: "known" }),
+  unhandled: () => [],
   recent: () => [],
   decide: () => {}
 })

@@ -263,6 +263,12 @@ const rows = {
     "",
     "never",
     "resolve by hand"
+  ],
+  "notification-unhandled": [
+    "genuine, and of something that the switch does not book",
+    "",
+    "never",
+    "send such notices elsewhere, or resolve by hand"
   ]
 } as const satisfies Record<string, readonly [string, string, Seen, string]>
 

@@ -41,11 +41,29 @@ export interface NotificationRecord {
   readonly event: "paid" | "refunded" | "refund-closed" | "refund-abnormal" | "closed"
   readonly amount: number
   readonly currency: string
+  /**
+   * Of a refund: `amount` is all that was given back of its payment so far, not this refund's own,
+   * which its notice does not name.
+   */
+  readonly cumulative?: boolean
   readonly merchantAccount: string
   readonly payerMask?: string
   /** When the wallet says that it happened. */
   readonly paidMs: number
   readonly receivedMs: number
+}
+
+/** A genuine notice of ours about something that has no place in our books. */
+export interface UnhandledNotice {
+  /** As of a {@link NotificationRecord}. */
+  readonly id: string
+  readonly scheme: Scheme
+  readonly merchantAccount: string
+  /** What it tells of, in the wallet's own words. */
+  readonly what: string
+  /** A payment or an order, where it names one. */
+  readonly payment?: string
+  readonly order?: string
 }
 
 /** Something a terminal must hear, kept until it says that it has. Ordered per terminal. */

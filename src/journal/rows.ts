@@ -144,7 +144,8 @@ const columns = {
     "payerMask",
     "paidMs",
     "receivedMs",
-    "refund"
+    "refund",
+    "cumulative"
   ],
   pushes: [
     "terminal",

@@ -6,7 +6,7 @@
  */
 
 import type { FailureCode } from "../domain/failures.ts"
-import type { NotificationRecord } from "../domain/order.ts"
+import type { NotificationRecord, UnhandledNotice } from "../domain/order.ts"
 import type { CodecShape, NotificationJob } from "../domain/ports/codec.ts"
 import type { JournalShape, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { PushShape } from "../domain/ports/push.ts"
@@ -18,7 +18,10 @@ export const maxUnderWay = 4_096
 
 export type NoticeEnd =
   /** Durable, now or before: the scheme must not send it again. */
-  | { readonly _tag: "accepted"; readonly what: "booked" | "known" | "exception" }
+  | {
+    readonly _tag: "accepted"
+    readonly what: "booked" | "known" | "exception" | "unhandled" | "idle"
+  }
   /** Not genuine, or not readable: it will never be accepted. */
   | { readonly _tag: "refused"; readonly failure: FailureCode }
   /** Not now: the scheme sends it again by its own schedule. */
@@ -77,9 +80,33 @@ export class Intake {
       done(result)
     }
     codec.verifyNotification(job, (verdict) => {
-      if (verdict._tag === "refused") end({ _tag: "refused", failure: verdict.failure })
-      else this.#book(verdict.notification, arrivedMs, end)
+      switch (verdict._tag) {
+        case "refused":
+          return end({ _tag: "refused", failure: verdict.failure })
+        case "idle":
+          return end({ _tag: "accepted", what: "idle" })
+        case "unhandled":
+          return this.#setAside(verdict.notice, end)
+        case "genuine":
+          return this.#book(verdict.notification, arrivedMs, end)
+      }
     })
+  }
+
+  /** Sent again it would mean no more: it is acknowledged, once a human will hear of it. */
+  #setAside(notice: UnhandledNotice, done: (end: NoticeEnd) => void): void {
+    if (this.#waits(notice, done)) return
+    const feed = this.#services.transactions.unhandled(notice)
+    const then = () => done({ _tag: "accepted", what: "unhandled" })
+    if (feed.length === 0) then()
+    else this.#commit(notice, [], feed, then)
+  }
+
+  /** True when the same notice is being written: this one ends with it. */
+  #waits({ id }: { readonly id: string }, done: (end: NoticeEnd) => void): boolean {
+    const waiting = this.#writing.get(id)
+    waiting?.push(() => done({ _tag: "accepted", what: "known" }))
+    return waiting !== undefined
   }
 
   #book(
@@ -87,13 +114,8 @@ export class Intake {
     arrivedMs: number,
     done: (end: NoticeEnd) => void
   ): void {
-    const { transactions } = this.#services
-    const waiting = this.#writing.get(notification.id)
-    if (waiting !== undefined) {
-      waiting.push(() => done({ _tag: "accepted", what: "known" }))
-      return
-    }
-    const booking = transactions.book(notification)
+    if (this.#waits(notification, done)) return
+    const booking = this.#services.transactions.book(notification)
     const seen: LedgerEntry = { table: "notifications", row: notification }
     switch (booking._tag) {
       case "known":
@@ -150,7 +172,7 @@ export class Intake {
 
   /** A commit that failed is told to nobody: the process ends, the scheme sends again. */
   #commit(
-    { id }: NotificationRecord,
+    { id }: { readonly id: string },
     writes: ReadonlyArray<JournalWrite>,
     feed: ReadonlyArray<LedgerEntry>,
     then: () => void

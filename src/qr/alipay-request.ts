@@ -246,7 +246,9 @@ function readInquiry(order: OrderFacts, node: Node): WalletVerdict {
 function readPaid(order: OrderFacts, node: Node, undone: boolean): WalletVerdict {
   const wrong = difference([
     ["order", order.order, node["out_trade_no"]],
-    ["amount", order.amount, fen(node["total_amount"])]
+    ["amount", order.amount, fen(node["total_amount"])],
+    // Of that amount; absent where the order named none, as ours do not.
+    ["currency", "CNY", node["trans_currency"] ?? "CNY"]
   ])
   return wrong === undefined ? paid(textOf(node["trade_no"]), undone) : mismatch(wrong)
 }
@@ -259,10 +261,15 @@ function readRefund(node: Node): WalletVerdict {
   return refused ? failed(subCode(node)) : doubt(codeOf(node))
 }
 
-/** 10000 alone is no refund: without refund data nothing was given back. */
+/**
+ * 10000 alone is no refund: without refund data nothing was given back. A state is REFUND_SUCCESS,
+ * or of refunds that go on after their answer REFUND_PROCESSING and REFUND_FAIL
+ * (alipay-sdk-java, AlipayTradeFastpayRefundQueryResponse).
+ */
 function readRefundInquiry(refund: RefundOrder, node: Node): WalletVerdict {
   if (textOf(node["code"]) !== "10000") return doubt(codeOf(node))
   const { refund_amount: amount, refund_status: status } = node
+  if (status === "REFUND_FAIL") return failed(status)
   if (status !== undefined && status !== "REFUND_SUCCESS") return waiting(textOf(status))
   if (amount === undefined) return absent("no refund data")
   const wrong = difference([

@@ -1,6 +1,6 @@
 /**
  * Decimal places of currencies, and amounts as people and wallets write them. ISO 4217 numeric
- * codes; whatever is not listed has two places.
+ * codes; whatever is not listed has two places. Wallets name some of them by letters.
  */
 
 const exponents = new Map<string, number>([
@@ -26,6 +26,42 @@ const exponents = new Map<string, number>([
   // Thousandths.
   ...["048", "368", "400", "414", "434", "512", "788"].map((code) => [code, 3] as const)
 ])
+
+/** Currencies that WeChat Pay and Alipay name. */
+const lettered: ReadonlyMap<string, string> = new Map([
+  ["AED", "784"],
+  ["AUD", "036"],
+  ["CAD", "124"],
+  ["CHF", "756"],
+  ["CNY", "156"],
+  ["CZK", "203"],
+  ["DKK", "208"],
+  ["EUR", "978"],
+  ["GBP", "826"],
+  ["HKD", "344"],
+  ["IDR", "360"],
+  ["ILS", "376"],
+  ["JPY", "392"],
+  ["KRW", "410"],
+  ["LKR", "144"],
+  ["MUR", "480"],
+  ["MYR", "458"],
+  ["NOK", "578"],
+  ["NZD", "554"],
+  ["PHP", "608"],
+  ["RUB", "643"],
+  ["SEK", "752"],
+  ["SGD", "702"],
+  ["THB", "764"],
+  ["TWD", "901"],
+  ["USD", "840"],
+  ["ZAR", "710"]
+])
+
+/** `"CNY"` is `"156"`; undefined: letters that no wallet of ours was known to use. */
+export function numericCurrency(letters: string): string | undefined {
+  return lettered.get(letters)
+}
 
 export function currencyExponent(currency: string): number {
   return exponents.get(currency) ?? 2

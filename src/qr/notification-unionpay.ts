@@ -42,10 +42,35 @@ export function verifyUnionPay(
     return refused("notification-forged", "signature")
   }
   if (form.get("merId") !== account.merchantId) return refused("notification-forged", "merId")
+  if (!successes.has(form.get("respCode")) || !events.has(form.get("txnType"))) {
+    return unhandled(form, account)
+  }
   const notification = recordOf(form, account, nowMs)
   return notification === undefined
     ? refused("notification-format", "fields")
     : { _tag: "genuine", notification }
+}
+
+/** Of another type than we ask for, or of what did not succeed: nothing of ours was paid. */
+function unhandled(form: Form, account: NotificationAccount): NotificationVerdict {
+  const payment = valueOf(form, "queryId")
+  const order = valueOf(form, "orderId")
+  const type = valueOf(form, "txnType", 8) ?? "-"
+  const response = valueOf(form, "respCode", 8) ?? "-"
+  const named = payment ?? order
+  if (named === undefined) return refused("notification-format", "fields")
+  return {
+    _tag: "unhandled",
+    notice: {
+      // A success of the same number is another notice.
+      id: `unionpay:${named}:${type}:${response}`,
+      scheme: "unionpay-qr",
+      merchantAccount: account.merchantId,
+      what: `txnType ${type} respCode ${response}`,
+      ...present("payment", payment),
+      ...present("order", order)
+    }
+  }
 }
 
 function recordOf(
@@ -58,8 +83,8 @@ function recordOf(
   const amount = valueOf(form, "txnAmt")
   const currency = valueOf(form, "currencyCode")
   const paidMs = beijingMs(valueOf(form, "txnTime"))
-  if (!successes.has(form.get("respCode")) || event === undefined) return undefined
-  if (query === undefined || amount === undefined || !/^\d{1,12}$/.test(amount)) return undefined
+  if (query === undefined || event === undefined) return undefined
+  if (amount === undefined || !/^\d{1,12}$/.test(amount)) return undefined
   if (currency === undefined || !/^\d{3}$/.test(currency) || paidMs === undefined) return undefined
   // A refund or void has an order number of its own; a reversal goes by that of its original.
   const numbered = event === "refunded" && form.get("txnType") !== "99" ? "refund" : "order"

@@ -11,6 +11,7 @@
 import { createDecipheriv, verify } from "node:crypto"
 import type { NotificationRecord } from "../domain/order.ts"
 import type { NotificationJob, NotificationVerdict } from "../domain/ports/codec.ts"
+import { numericCurrency } from "./currency-exponent.ts"
 import { type NotificationAccount, publicKeysOf } from "./notification-account.ts"
 import {
   asFields,
@@ -27,22 +28,6 @@ import {
 const signatureType = "WECHATPAY2-SHA256-RSA2048"
 const algorithm = "AEAD_AES_256_GCM"
 const tagBytes = 16
-
-/** Currencies that WeChat Pay names, as ISO 4217 numeric codes. */
-const currencies: ReadonlyMap<string, string> = new Map([
-  ["CNY", "156"],
-  ["HKD", "344"],
-  ["USD", "840"],
-  ["EUR", "978"],
-  ["GBP", "826"],
-  ["JPY", "392"],
-  ["KRW", "410"],
-  ["SGD", "702"],
-  ["AUD", "036"],
-  ["CAD", "124"],
-  ["NZD", "554"],
-  ["THB", "764"]
-])
 
 export function verifyWechat(
   account: NotificationAccount,
@@ -62,19 +47,47 @@ export function verifyWechat(
   if (plain === undefined) return refused("notification-format", "resource")
   const facts = parseFields(plain)
   if (facts === undefined) return refused("notification-format", "plain text")
-  if (textOf(facts, "mchid") !== account.merchantId) {
+  const isPayment = event === "TRANSACTION.SUCCESS" &&
+    (textOf(resource, "original_type") ?? "transaction") === "transaction"
+  const isHandled = isPayment || refundEvents.has(event)
+  // What only our key opens is ours: facts of another kind need not name the merchant.
+  const merchant = textOf(facts, "mchid")
+  if (merchant !== account.merchantId && (isHandled || merchant !== undefined)) {
     return refused("notification-forged", "merchant")
   }
   const appId = textOf(facts, "appid")
   if (account.appId !== undefined && appId !== undefined && appId !== account.appId) {
     return refused("notification-forged", "application")
   }
-  const notification = event === "TRANSACTION.SUCCESS"
+  if (!isHandled) return unhandled(id, event, resource, facts, account)
+  const notification = isPayment
     ? paid(id, facts, account, job.nowMs)
     : refund(id, event, textOf(envelope, "create_time"), facts, account, job.nowMs)
   return notification === undefined
     ? refused("notification-format", "facts")
     : { _tag: "genuine", notification }
+}
+
+/** An event by its name and the kind of its facts: profit sharing says TRANSACTION.SUCCESS too. */
+function unhandled(
+  id: string,
+  event: string,
+  resource: Fields,
+  facts: Fields,
+  account: NotificationAccount
+): NotificationVerdict {
+  const type = textOf(resource, "original_type")
+  return {
+    _tag: "unhandled",
+    notice: {
+      id: `wechat:${id}`,
+      scheme: "wechat",
+      merchantAccount: account.merchantId,
+      what: type === undefined ? event : `${event} ${type}`,
+      ...present("payment", textOf(facts, "transaction_id")),
+      ...present("order", textOf(facts, "out_trade_no"))
+    }
+  }
 }
 
 function signatureProblem(
@@ -131,7 +144,7 @@ function paid(
   const amount = asFields(facts["amount"]) ?? {}
   const payment = textOf(facts, "transaction_id")
   const total = countOf(amount, "total")
-  const currency = currencies.get(textOf(amount, "currency") ?? "CNY")
+  const currency = numericCurrency(textOf(amount, "currency") ?? "CNY")
   const paidMs = Date.parse(textOf(facts, "success_time") ?? "")
   if (textOf(facts, "trade_state") !== "SUCCESS" || Number.isNaN(paidMs)) return undefined
   if (payment === undefined || total === undefined || currency === undefined) return undefined
@@ -152,11 +165,11 @@ function paid(
   }
 }
 
-/** Ends of a refund, by the state in its facts; the event is `REFUND.` and that state. */
-const refundEvents: ReadonlyMap<string | undefined, NotificationRecord["event"]> = new Map([
-  ["SUCCESS", "refunded"],
-  ["CLOSED", "refund-closed"],
-  ["ABNORMAL", "refund-abnormal"]
+/** Ends of a refund: the event is `REFUND.` and the state in its facts. */
+const refundEvents: ReadonlyMap<string, NotificationRecord["event"]> = new Map([
+  ["REFUND.SUCCESS", "refunded"],
+  ["REFUND.CLOSED", "refund-closed"],
+  ["REFUND.ABNORMAL", "refund-abnormal"]
 ])
 
 function refund(
@@ -170,12 +183,12 @@ function refund(
   const sums = asFields(facts["amount"]) ?? {}
   const payment = textOf(facts, "transaction_id")
   const amount = countOf(sums, "refund")
-  const currency = currencies.get(textOf(sums, "currency") ?? "CNY")
-  const state = textOf(facts, "refund_status")
-  const event = refundEvents.get(state)
+  const currency = numericCurrency(textOf(sums, "currency") ?? "CNY")
+  const event = refundEvents.get(eventType)
   // Only a refund that was made has a time of its own.
   const paidMs = Date.parse(textOf(facts, "success_time") ?? createdAt ?? "")
-  if (event === undefined || eventType !== `REFUND.${state}`) return undefined
+  if (event === undefined) return undefined
+  if (eventType !== `REFUND.${textOf(facts, "refund_status")}`) return undefined
   if (Number.isNaN(paidMs)) return undefined
   if (payment === undefined || amount === undefined || currency === undefined) return undefined
   return {

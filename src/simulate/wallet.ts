@@ -305,14 +305,14 @@ export interface WechatKeys {
   readonly merchantId: string
 }
 
-/** WeChat Pay v3 (protocol facts §4.1): AES-256-GCM inside, RSA-SHA256 over the raw body. */
+/** A payment as WeChat Pay v3 tells it. */
 export function wechatNotice(
   notice: PaidNotice,
   keys: WechatKeys,
   nowMs: number,
   random: RandomShape
 ): SignedNotice {
-  const plainText = JSON.stringify({
+  const facts = {
     appid: keys.appId,
     mchid: keys.merchantId,
     out_trade_no: notice.order ?? "",
@@ -330,27 +330,45 @@ export function wechatNotice(
       currency: "CNY",
       payer_currency: "CNY"
     }
-  })
+  }
+  const event = { id: notice.id, type: "TRANSACTION.SUCCESS", of: "transaction", facts }
+  return wechatEvent(event, keys, nowMs, random)
+}
+
+/** Anything that WeChat Pay tells: an event, the kind of its facts, and these. */
+export interface WechatEvent {
+  readonly id: string
+  readonly type: string
+  readonly of: string
+  readonly facts: Body
+}
+
+/** WeChat Pay v3 (protocol facts §4.1): AES-256-GCM inside, RSA-SHA256 over the raw body. */
+export function wechatEvent(
+  event: WechatEvent,
+  keys: WechatKeys,
+  nowMs: number,
+  random: RandomShape
+): SignedNotice {
   const nonce = hex(random.bytes(6))
-  const associated = "transaction"
   const cipher = createCipheriv("aes-256-gcm", keys.apiV3Key, Buffer.from(nonce))
-  cipher.setAAD(Buffer.from(associated))
+  cipher.setAAD(Buffer.from(event.of))
   const sealed = Buffer.concat([
-    cipher.update(plainText, "utf8"),
+    cipher.update(JSON.stringify(event.facts), "utf8"),
     cipher.final(),
     cipher.getAuthTag()
   ])
   const body = JSON.stringify({
-    id: notice.id,
+    id: event.id,
     create_time: beijing(nowMs),
     resource_type: "encrypt-resource",
-    event_type: "TRANSACTION.SUCCESS",
-    summary: "paid",
+    event_type: event.type,
+    summary: event.type,
     resource: {
-      original_type: "transaction",
+      original_type: event.of,
       algorithm: "AEAD_AES_256_GCM",
       ciphertext: sealed.toString("base64"),
-      associated_data: associated,
+      associated_data: event.of,
       nonce
     }
   })

@@ -7,7 +7,12 @@
 
 import type { Stan, TransactionId } from "../domain/brand.ts"
 import { type FailureCode } from "../domain/failures.ts"
-import { type NotificationRecord, orderOf, type OrderRecord } from "../domain/order.ts"
+import {
+  type NotificationRecord,
+  orderOf,
+  type OrderRecord,
+  type UnhandledNotice
+} from "../domain/order.ts"
 import type { ExceptionRow, JournalWrite, LedgerEntry } from "../domain/ports/journal.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { Booking, OrderRequest } from "../domain/ports/transactions.ts"
@@ -28,6 +33,9 @@ const rememberMs = 90_000_000
 /** Notices that are remembered at once; above it the oldest is forgotten before its time. */
 export const maxNotices = 500_000
 
+/** Kinds of unhandled notices that are remembered; any above it is raised anew, as one row. */
+const maxKinds = 1_000
+
 const sweepMs = 10_000
 
 /** Of orders, and of notices, in one turn. */
@@ -40,6 +48,8 @@ export class Orders {
   readonly #payments = new Map<string, { readonly notice: string; readonly atMs: number }>()
   /** Orders by when they are over, and again by when they are forgotten. */
   readonly #agenda = new Agenda()
+  /** Kinds of notices that nobody books and that were raised since we started. */
+  readonly #kinds = new Set<string>()
   #waiting = 0
   #kept = 0
 
@@ -125,6 +135,20 @@ export class Orders {
     return this.#paidCounter(notification, profile)
   }
 
+  /**
+   * What names an order may be about money, whatever its wallet calls it: an exception each. Of the
+   * others an account may send any number: one exception for their kind.
+   */
+  unhandled(notice: UnhandledNotice): ReadonlyArray<LedgerEntry> {
+    const { id, merchantAccount, order, payment, scheme, what } = notice
+    const about = order === undefined ? `${scheme}:${merchantAccount}:${what}` : id
+    if (this.#kinds.has(about)) return []
+    if (order === undefined && this.#kinds.size < maxKinds) this.#kinds.add(about)
+    const detail = `${what} account ${merchantAccount} order ${order ?? "-"} ` +
+      `payment ${payment ?? "-"} notice ${id}`
+    return this.#exception(about, "notification-unhandled", detail, this.#attempt(order)?.id)
+  }
+
   /** What we asked a wallet for under this number. */
   #attempt(number: string | undefined): TransactionRecord | undefined {
     const id = number === undefined ? undefined : this.#desk.floor.byReference(number)
@@ -148,8 +172,21 @@ export class Orders {
     const { event, refund } = notification
     const attempt = this.#attempt(refund)
     const expected = event === "refunded" && attempt !== undefined && stands(attempt) &&
-      isSameMoney(attempt, notification)
+      this.#isRefundOf(attempt, notification)
     return expected ? { _tag: "known" } : this.#unfit(notification, event, attempt?.id)
+  }
+
+  /**
+   * A sum of all refunds is between this refund and what our books gave back by now: notices come
+   * late, and in any order. More than that was given back by somebody else.
+   */
+  #isRefundOf(attempt: TransactionRecord, notification: NotificationRecord): boolean {
+    if (notification.cumulative !== true) return isSameMoney(attempt, notification)
+    const { amount, currency } = notification
+    const { original } = attempt
+    const given = original === undefined ? undefined : this.#desk.originals.current(original)?.taken
+    return currency === attempt.currency && amount >= (attempt.amount ?? 0) &&
+      amount <= (given ?? amount)
   }
 
   #paidOrder(notification: NotificationRecord, order: OrderRecord): Booking {
@@ -222,19 +259,31 @@ export class Orders {
 
   /** `transaction`: what of our books it speaks of. */
   #unfit(notification: NotificationRecord, reason: string, transaction?: TransactionId): Booking {
+    const { counter, cumulative, event, id, order, payment, refund, scheme } = notification
+    const money = `${notification.amount} ${notification.currency}`
+    // Of a refund once, however many notices speak of its end.
+    const about = refund === undefined ? id : `${scheme}:${refund}`
+    const detail = `${event} ${money} ${cumulative === true ? "in all " : ""}` +
+      `order ${order ?? "-"} ${refund === undefined ? "" : `refund ${refund} `}` +
+      `counter ${counter ?? "-"} payment ${payment}`
+    return { _tag: "exception", reason, feed: this.#exception(about, reason, detail, transaction) }
+  }
+
+  #exception(
+    about: string,
+    reason: string,
+    detail: string,
+    transaction: TransactionId | undefined
+  ): ReadonlyArray<LedgerEntry> {
     this.#room.meter.exception(reason)
-    const { amount, counter, currency, event, id, order, payment, refund, scheme } = notification
     const row: ExceptionRow = {
-      // Of a refund once, however many notices speak of its end.
-      id: `${refund === undefined ? id : `${scheme}:${refund}`}:${reason}`,
+      id: `${about}:${reason}`,
       ...(transaction === undefined ? {} : { transaction }),
       reason,
-      detail: `${event} ${amount} ${currency} order ${order ?? "-"} ` +
-        (refund === undefined ? "" : `refund ${refund} `) +
-        `counter ${counter ?? "-"} payment ${payment}`,
+      detail,
       atMs: this.#room.time.wallMs()
     }
-    return { _tag: "exception", reason, feed: [{ table: "exceptions", row }] }
+    return [{ table: "exceptions", row }]
   }
 
   /** Closes what nobody paid in time, forgets what ended long ago, and comes again. */

@@ -53,6 +53,7 @@ export const transactionsLayer = (options: TransactionsOptions) =>
         refusedEarly: (key, code) => desk.refusedEarly(key, code),
         openOrder: (request, done) => orders.open(request, done),
         book: (notification) => orders.book(notification),
+        unhandled: (notice) => orders.unhandled(notice),
         recent: (terminal) =>
           [...desk.floor.ofTerminal(terminal)].flatMap(({ id }) =>
             room.journal.get("transactions", id) ?? []

@@ -42,11 +42,12 @@ export class IntakeRig {
   /** Verifications that the test has not spoken for yet. */
   readonly verifying: Array<(verdict: NotificationVerdict) => void> = []
 
-  constructor() {
-    const codec = {
-      verifyNotification: (_: NotificationJob, done: (verdict: NotificationVerdict) => void) =>
-        void this.verifying.push(done)
-    } as Partial<CodecShape> as CodecShape
+  constructor(
+    verifyNotification: CodecShape["verifyNotification"] = (_, done) =>
+      void this.verifying.push(done),
+    accounts: Iterable<string> = [job.account]
+  ) {
+    const codec = { verifyNotification } as Partial<CodecShape> as CodecShape
     const { journal, orders, time } = this.stage
     this.intake = new Intake({
       codec,
@@ -60,10 +61,11 @@ export class IntakeRig {
         openOrder: () => {},
         recent: () => [],
         decide: () => {},
+        unhandled: (aside) => orders.unhandled(aside),
         book: (notification) => orders.book(notification)
       },
       push: this.#push(),
-      accounts: new Set([job.account]),
+      accounts: new Set(accounts),
       monotonicMs: () => time.now,
       meter: {
         notice: (account, end) => void this.counted.push(`${account} ${end}`),
@@ -80,13 +82,17 @@ export class IntakeRig {
 
   /** The verifier says that the oldest notice is genuine, or why not. */
   verified(verdict: NotificationRecord | "forged"): void {
-    const done = this.verifying.shift()
-    if (done === undefined) throw new Error("nothing is being verified")
-    done(
+    this.judged(
       verdict === "forged"
         ? { _tag: "refused", failure: "notification-forged", detail: "the digest differs" }
         : { _tag: "genuine", notification: verdict }
     )
+  }
+
+  judged(verdict: NotificationVerdict): void {
+    const done = this.verifying.shift()
+    if (done === undefined) throw new Error("nothing is being verified")
+    done(verdict)
   }
 
   /** Arrives, and is genuine. */

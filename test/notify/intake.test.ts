@@ -123,6 +123,51 @@ describe("a genuine notice", () => {
   })
 })
 
+describe("a genuine notice of nothing that we book", () => {
+  const aside = {
+    _tag: "unhandled",
+    notice: {
+      id: "wechat:n1",
+      scheme: "wechat",
+      merchantAccount: "m",
+      what: "TRANSACTION.NEW",
+      order: "o1"
+    }
+  } as const
+
+  it("is acknowledged when its exception is on disk, and so is the same in the meantime", () => {
+    const rig = new IntakeRig()
+    for (const name of ["first", "again"]) {
+      rig.arrive(name)
+      rig.judged(aside)
+    }
+    expect([rig.told, rig.stage.journal.waiting]).toEqual([[], 1])
+    rig.stage.journal.sync()
+    expect(rig.told).toEqual(["first: unhandled", "again: known"])
+    expect(rig.stage.journal.fed).toMatchObject([
+      { table: "exceptions", row: { reason: "notification-unhandled" } }
+    ])
+    expect(rig.counted).toEqual(["demo unhandled", "demo known"])
+    expect([rig.transactions, rig.intake.underWay]).toEqual([0, 0])
+  })
+
+  it("is acknowledged to nobody when that commit failed", () => {
+    const rig = new IntakeRig()
+    rig.arrive("first")
+    rig.judged(aside)
+    rig.stage.journal.sync("journal-failed")
+    expect([rig.told, rig.counted]).toEqual([[], []])
+  })
+
+  it("is acknowledged at once when it changes nothing: nothing is written", () => {
+    const rig = new IntakeRig()
+    rig.arrive("waits")
+    rig.judged({ _tag: "idle" })
+    expect([rig.told, rig.counted]).toEqual([["waits: idle"], ["demo idle"]])
+    expect([rig.stage.journal.log, rig.intake.underWay]).toEqual([[], 0])
+  })
+})
+
 describe("a notice that is turned away", () => {
   it("is refused when forged, and nothing is written", () => {
     const rig = new IntakeRig()

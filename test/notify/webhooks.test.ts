@@ -56,7 +56,7 @@ describe("a webhook", () => {
     ["unionpay", 200, "ok"],
     ["hmac", 204, ""]
   ])("acknowledges in the words of %s, whatever became of the notice", (scheme, status, text) => {
-    for (const what of ["booked", "known", "exception"] as const) {
+    for (const what of ["booked", "known", "exception", "unhandled", "idle"] as const) {
       const answer = asked({ _tag: "accepted", what }, { path: `/notify/${scheme}` })
       expect([answer.status, answer.text]).toEqual([status, text])
     }

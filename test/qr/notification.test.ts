@@ -49,11 +49,12 @@ function verdict(
 }
 
 function why(result: NotificationVerdict): string {
-  return result._tag === "refused" ? `${result.failure} ${result.detail}` : "genuine"
+  if (result._tag === "refused") return `${result.failure} ${result.detail}`
+  return result._tag === "unhandled" ? `unhandled ${result.notice.what}` : result._tag
 }
 
 function record(result: NotificationVerdict): NotificationRecord {
-  if (result._tag === "refused") throw new Error(why(result))
+  if (result._tag !== "genuine") throw new Error(why(result))
   return result.notification
 }
 
@@ -184,7 +185,8 @@ describe("WeChat Pay", () => {
       [{ plain: { ...paidPlain, appid: "wx02" } }, "notification-forged application"],
       [{ plain: { ...paidPlain, trade_state: "CLOSED" } }, "notification-format facts"],
       [{ plain: { ...paidPlain, amount: { total: 1.5 } } }, "notification-format facts"],
-      [{ event: "COUPON.USE" }, "notification-format facts"]
+      [{ event: "REFUND.SUCCESS" }, "notification-format facts"],
+      [{ event: "COUPON.USE", plain: { mchid: "2" } }, "notification-forged merchant"]
     ]
     for (const [draft, reason] of cases) expect(why(verdict(wechat, ...notice(draft)))).toBe(reason)
     const [headers, body] = notice()
@@ -195,6 +197,20 @@ describe("WeChat Pay", () => {
       "notification-stale timestamp"
     )
     expect(why(verdict(wechat, headers, body, nowMs + windowMs))).toBe("genuine")
+  })
+
+  it("gives a verdict of any facts of any event that was really signed", () => {
+    const types = ["TRANSACTION.SUCCESS", "REFUND.CLOSED", "COUPON.USE", ""]
+    const facts = fc.dictionary(fc.constantFrom(...Object.keys(paidPlain)), fc.jsonValue())
+    fc.assert(
+      fc.property(fc.constantFrom(...types), facts, fc.boolean(), (event, plain, ours) => {
+        const mchid = ours ? { mchid: "1900000001", appid: "wx01" } : {}
+        const made = verdict(wechat, ...notice({ event, plain: { ...plain, ...mchid } }))
+        expect(["refused", "unhandled"]).toContain(made._tag)
+        if (ours) expect(made._tag === "unhandled").toBe(event === "COUPON.USE")
+      }),
+      { numRuns: 100, seed: 6 }
+    )
   })
 
   it("verifies the vendor's own notice, whose body is signed as it came", () => {
@@ -390,7 +406,8 @@ describe("Alipay", () => {
     expect(record(verdict(alipay, {}, signed(refund)))).toMatchObject({
       refund: "R3",
       event: "refunded",
-      amount: 230
+      amount: 230,
+      cumulative: true
     })
     const closed = { ...paid, trade_status: "TRADE_CLOSED" }
     expect(record(verdict(alipay, {}, signed(closed))).event).toBe("closed")
@@ -404,12 +421,25 @@ describe("Alipay", () => {
       [formOf(paid), "notification-forged sign_type"],
       [signed({ ...paid, app_id: "other" }), "notification-forged app_id"],
       [signed({ ...paid, seller_id: "other" }), "notification-forged seller_id"],
-      [signed({ ...paid, trade_status: "WAIT_BUYER_PAY" }), "notification-format fields"],
       [signed({ ...paid, total_amount: "1.234" }), "notification-format fields"],
+      [signed({ ...paid, trans_currency: "ABC" }), "notification-format fields"],
+      [signed({ ...paid, trans_currency: "JPY" }), "notification-format fields"],
+      [signed({ ...paid, trade_status: "X", notify_id: "" }), "notification-format fields"],
       [Buffer.from("a=%GG"), "notification-format form"],
       [Buffer.alloc(0), "notification-format form"]
     ]
     for (const [body, reason] of cases) expect(why(verdict(alipay, {}, body))).toBe(reason)
+  })
+
+  it("tells its currency where it names one, in the places that has", () => {
+    const money = (trans_currency: string, total_amount: string) => {
+      const { amount, currency } = record(
+        verdict(alipay, {}, signed({ ...paid, trans_currency, total_amount }))
+      )
+      return `${amount} ${currency}`
+    }
+    expect([money("", "12.30"), money("CNY", "12.30"), money("HKD", "12.30"), money("JPY", "12")])
+      .toEqual(["1230 156", "1230 156", "1230 344", "12 392"])
   })
 
   it("verifies over bytes, whatever their character set", () => {
@@ -481,8 +511,8 @@ describe("UnionPay", () => {
       [signed({ ...paid, signMethod: "11" }), "notification-forged signMethod"],
       [signed({ ...paid, version: "5.0.0" }), "notification-forged signMethod"],
       [signed({ ...paid, merId: "1" }), "notification-forged merId"],
-      [signed({ ...paid, respCode: "05" }), "notification-format fields"],
-      [signed({ ...paid, txnAmt: "-1" }), "notification-format fields"]
+      [signed({ ...paid, txnAmt: "-1" }), "notification-format fields"],
+      [signed({ ...paid, respCode: "05", queryId: "", orderId: "" }), "notification-format fields"]
     ]
     for (const [body, reason] of cases) expect(why(verdict(unionpay, {}, body))).toBe(reason)
   })

@@ -261,6 +261,8 @@ describe("Alipay", () => {
     expect(tagOf(step, name, done)).toBe("paid")
     expect(tagOf(step, name, { ...done, total_amount: "0.02" })).toBe("mismatch")
     expect(tagOf(step, name, { ...done, out_trade_no: "other" })).toBe("mismatch")
+    expect(tagOf(step, name, { ...done, trans_currency: "HKD" })).toBe("mismatch")
+    expect(tagOf(step, name, { ...done, trans_currency: "CNY" })).toBe("paid")
     expect(tagOf(step, name, { code: "10003" })).toBe("waiting")
     expect(tagOf(step, name, { code: "20000", sub_code: "ACQ.SYSTEM_ERROR" })).toBe("doubt")
     const refusals = ["BUYER_BALANCE_NOT_ENOUGH", "PAYMENT_AUTH_CODE_INVALID"]
@@ -298,6 +300,8 @@ describe("Alipay", () => {
     const money = { code: "10000", out_trade_no: order.order, refund_amount: "0.01" }
     expect(tagOf(back, found, { ...money, refund_status: "REFUND_SUCCESS" })).toBe("paid")
     expect(tagOf(back, found, { ...money, refund_amount: "0.02" })).toBe("mismatch")
+    expect(tagOf(back, found, { ...money, refund_status: "REFUND_PROCESSING" })).toBe("waiting")
+    expect(tagOf(back, found, { ...money, refund_status: "REFUND_FAIL" })).toBe("failed")
     expect(tagOf(back, found, { code: "10000" })).toBe("absent")
   })
 })

@@ -23,6 +23,7 @@ class Counter {
       refusedEarly: (key, code) => this.stage.desk.refusedEarly(key, code),
       openOrder: (request, done) => this.stage.orders.open(request, done),
       book: (notification) => this.stage.orders.book(notification),
+      unhandled: () => [],
       recent: () => [],
       decide: (doubts) => this.stage.desk.outcomes.decide(doubts)
     }

@@ -244,6 +244,7 @@ describe("a device", () => {
       refusedEarly: (_, code) => void early.push(code),
       openOrder: (_, done) => done("overloaded"),
       book: () => ({ _tag: "known" }),
+      unhandled: () => [],
       recent: () => [],
       decide: () => {}
     }

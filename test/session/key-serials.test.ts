@@ -162,6 +162,7 @@ describe("what is said again under the same serial number", () => {
       refusedEarly: () => {},
       openOrder: () => {},
       book: () => ({ _tag: "known" }),
+      unhandled: () => [],
       recent: () => [],
       decide: () => {}
     }

@@ -292,6 +292,7 @@ export class Place {
         const expiresMs = this.time.wall + request.lifetimeMs
         done({ order: `order-${this.orders.length}`, expiresMs } as OrderRecord)
       },
+      unhandled: () => [],
       book: () => {
         throw new Error("nobody notifies here")
       },

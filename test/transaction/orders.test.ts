@@ -182,6 +182,37 @@ describe("a notice", () => {
     }
   })
 
+  it("of all refunds of a payment is held against those that we still know of", () => {
+    const stage = new Stage()
+    const code = { channel: "qr-customer", payCode: "134567890123456789" } as const
+    stage.approved(stage.sale(code))
+    const original = { stan: "000001" }
+    stage.approved(stage.sale({ channel: "qr-customer", kind: "refund", amount: 40, original }))
+    const told = (amount: number, currency = "156") =>
+      stage.orders.book(
+        notice({ event: "refunded", refund: "order 000002", amount, currency, cumulative: true })
+      )._tag
+    expect([39, 40, 41].map((amount) => told(amount))).toEqual(["exception", "known", "exception"])
+    expect(told(40, "344")).toBe("exception")
+    // The payment is PostgreSQL's alone by now, and so is what else was given back of it.
+    const [sale] = stage.records
+    stage.journal.note([{ table: "transactions", key: sale!.id, value: undefined }], [])
+    expect([39, 41].map((amount) => told(amount))).toEqual(["exception", "known"])
+  })
+
+  it("that nobody books raises its kind once, as long as there are not too many kinds", () => {
+    const stage = new Stage()
+    const told = (kind: number) =>
+      stage.orders.unhandled({
+        id: `wechat:${kind}`,
+        scheme: "wechat",
+        merchantAccount: "m",
+        what: `NEW.${kind}`
+      }).length
+    for (let kind = 0; kind < 1_000; kind++) expect(told(kind)).toBe(1)
+    expect([told(0), told(999), told(1_000), told(1_000)]).toEqual([0, 0, 1, 1])
+  })
+
   it("of a refund that we were told is none is a human's when the wallet made it", () => {
     const stage = new Stage()
     stage.approved(stage.sale({ channel: "qr-customer", payCode: "134567890123456789" }))

@@ -8,7 +8,7 @@ import type { CodecFault } from "../../iso8583/fault.ts"
 import type { Dialect, Message } from "../../iso8583/message.ts"
 import type { KeyHandle } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
-import type { NotificationRecord } from "../order.ts"
+import type { NotificationRecord, UnhandledNotice } from "../order.ts"
 
 /** Keeps the order of one session: results come back as their frames went in. */
 export interface CodecLane {
@@ -51,6 +51,10 @@ export interface NotificationJob {
 
 export type NotificationVerdict =
   | { readonly _tag: "genuine"; readonly notification: NotificationRecord }
+  /** Genuine, and of nothing that we book: a human must know of it. */
+  | { readonly _tag: "unhandled"; readonly notice: UnhandledNotice }
+  /** Genuine, and known to change nothing: a payer has not paid yet. */
+  | { readonly _tag: "idle" }
   | { readonly _tag: "refused"; readonly failure: FailureCode; readonly detail: string }
 
 export interface CodecShape {

@@ -10,7 +10,7 @@ import type { MerchantId, Stan, TerminalId, TransactionId } from "../brand.ts"
 import type { Channel, Scheme } from "../channel.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Kind } from "../kind.ts"
-import type { NotificationRecord, OrderRecord } from "../order.ts"
+import type { NotificationRecord, OrderRecord, UnhandledNotice } from "../order.ts"
 import type { TransactionRecord } from "../transaction.ts"
 import type { AtRest } from "./codec.ts"
 import type { JournalWrite, LedgerEntry } from "./journal.ts"
@@ -122,6 +122,8 @@ export interface TransactionsShape {
   ) => void
   /** What a genuine notification means. Nothing is written: the caller commits it as one change. */
   readonly book: (notification: NotificationRecord) => Booking
+  /** The exception of a notice that nobody books; empty: its kind has one already. */
+  readonly unhandled: (notice: UnhandledNotice) => ReadonlyArray<LedgerEntry>
   /** What the journal holds of a terminal: its last transactions, and those that still owe. */
   readonly recent: (terminal: TerminalId) => ReadonlyArray<TransactionRecord>
   /** A terminal's books decided deliveries that were in doubt: it has the answer, or never had. */

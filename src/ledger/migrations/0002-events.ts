@@ -64,7 +64,11 @@ export const tables: ReadonlyArray<Table> = [
       ["order_number", "text", "Order that it speaks of"],
       ["counter", "text", "Counter whose printed code was scanned"],
       ["event", "text NOT NULL", "paid, refunded, refund-closed, refund-abnormal, closed"],
-      amount,
+      [
+        amount[0],
+        amount[1],
+        "Minor units; of Alipay's refunds all that was given back of the payment so far"
+      ],
       currency,
       ["merchant_account", "text NOT NULL", "Our account at the wallet"],
       ["payer_mask", "text", "Masked name of the payer"],

@@ -1,7 +1,9 @@
 /** The world's database: the ledger's memory store and writer, under the torment's hand. */
 
 import { Effect, Layer } from "effect"
+import { Archive } from "../domain/ports/archive.ts"
 import { LedgerStore } from "../domain/ports/ledger.ts"
+import { makeArchive } from "../ledger/archive.ts"
 import { BatchBooks } from "../ledger/batch-books.ts"
 import { ledgerTables } from "../ledger/batch-statement.ts"
 import { makeMemoryLedger } from "../ledger/memory-ledger.ts"
@@ -25,7 +27,7 @@ const refusedShare = 15
 
 /** One database that outlives the switches which write to it. */
 export function makeWorldDatabase() {
-  const { books, ledger, store } = makeMemoryLedger()
+  const { books, ledger, newest, store } = makeMemoryLedger()
   let count = 0
   const hand: WorldDatabase = {
     setMood: (mood) => {
@@ -75,6 +77,7 @@ export function makeWorldDatabase() {
   )
   const layer = Layer.effectDiscard(startWriter(writerOptions, Effect.void)).pipe(
     Layer.provideMerge(Layer.effect(BackOffice, office)),
+    Layer.provideMerge(Layer.effect(Archive, makeArchive(newest))),
     Layer.provide(Layer.succeed(BatchBooks, books)),
     Layer.provideMerge(Layer.succeed(LedgerStore, store))
   )

@@ -23,39 +23,40 @@ const lookMs = 20
 /** Follow-ons refer to nothing older. */
 const oldestMs = 400 * 24 * 3_600_000
 
-export const archiveLayer: Layer.Layer<never, never, Journal | Time | PgClient.PgClient> = Layer
-  .effect(
-    Archive,
-    Effect.gen(function*() {
-      const journal = yield* Journal
-      const time = yield* Time
-      const permits = yield* Semaphore.make(atOnce)
-      const fork = yield* FiberSet.makeRuntime<PgClient.PgClient>()
-      let waiting = 0
-      const find: ArchiveShape["find"] = (question, done) => {
-        if (waiting >= mayWait) return done("ledger-unavailable")
-        waiting++
-        fork(
-          Effect.andThen(
-            caughtUp(journal),
-            permits.withPermit(newest(question, time.wallMs() - oldestMs))
-          ).pipe(
-            Effect.timeoutOrElse({
-              duration: patienceMs,
-              orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
-            }),
-            Effect.map((found) => found ?? "original-unknown" as const),
-            Effect.orElseSucceed(() => "ledger-unavailable" as const),
-            Effect.map((answer) => {
-              waiting--
-              done(answer)
-            })
-          )
-        )
-      }
-      return { find }
-    })
-  )
+/** Looks at what PostgreSQL has: the newest that fits, and is no older. */
+export type Newest<R> = (
+  question: ArchiveQuestion,
+  sinceMs: number
+) => Effect.Effect<TransactionRecord | undefined, LedgerUnavailable, R>
+
+/** The same archive over whatever holds the rows. */
+export const makeArchive = Effect.fnUntraced(function*<R>(newest: Newest<R>) {
+  const journal = yield* Journal
+  const time = yield* Time
+  const permits = yield* Semaphore.make(atOnce)
+  const fork = yield* FiberSet.makeRuntime<R>()
+  let waiting = 0
+  const find: ArchiveShape["find"] = (question, done) => {
+    if (waiting >= mayWait) return done("ledger-unavailable")
+    waiting++
+    const sinceMs = Math.max(question.sinceMs ?? 0, time.wallMs() - oldestMs)
+    fork(
+      Effect.andThen(caughtUp(journal), permits.withPermit(newest(question, sinceMs))).pipe(
+        Effect.timeoutOrElse({
+          duration: patienceMs,
+          orElse: () => Effect.fail(new LedgerUnavailable({ reason: "timeout" }))
+        }),
+        Effect.map((found) => found ?? "original-unknown" as const),
+        Effect.orElseSucceed(() => "ledger-unavailable" as const),
+        Effect.map((answer) => {
+          waiting--
+          done(answer)
+        })
+      )
+    )
+  }
+  return Archive.of({ find })
+})
 
 /** Completes when PostgreSQL has everything that the feed held when this began. */
 const caughtUp = (journal: JournalShape): Effect.Effect<void> =>
@@ -88,19 +89,20 @@ const columns = `id, version, state, kind, channel, scheme, day::text AS day,
 const times = ["received", "forwarded", "upstream_answered", "answered", "timed_out", "reversed"]
   .map((name) => `(extract(epoch FROM ${name}_at) * 1000)::float8 AS ${name}`).join(", ")
 
-const newest = (
-  question: ArchiveQuestion,
-  sinceMs: number
-): Effect.Effect<TransactionRecord | undefined, LedgerUnavailable, PgClient.PgClient> =>
+const newestRow: Newest<PgClient.PgClient> = (question, sinceMs) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
-    const { authCode, batch, kinds, merchant, rrn, stan, terminal, voucher } = question
+    const { amount, authCode, batch, kinds, merchant, panMask, rrn, stan, terminal, voucher } =
+      question
     const named = [
       ...(rrn === undefined ? [] : [sql`rrn = ${rrn}`]),
       ...(voucher === undefined ? [] : [sql`wallet_reference = ${voucher}`]),
-      ...(stan === undefined ? [] : [sql`stan = ${stan}`]),
+      // What came by notice has no message of the terminal's, and so no number of its.
+      ...(stan === undefined ? [] : [sql`stan = ${stan} AND mti <> ''`]),
       ...(batch === undefined ? [] : [sql`batch = ${batch}`]),
       ...(authCode === undefined ? [] : [sql`auth_code = ${authCode}`]),
+      ...(amount === undefined ? [] : [sql`${amount} IN (amount, approved_amount)`]),
+      ...(panMask === undefined ? [] : [sql`(pan_mask IS NULL OR pan_mask = ${panMask})`]),
       // A reference that only this terminal gave means its own transactions.
       ...(rrn === undefined && voucher === undefined ? [sql`terminal = ${terminal}`] : [])
     ]
@@ -113,6 +115,9 @@ const newest = (
       ORDER BY received_at DESC, id DESC LIMIT 1`
     return row === undefined ? undefined : recordOf(row)
   }).pipe(Effect.mapError(unavailable))
+
+export const archiveLayer: Layer.Layer<never, never, Journal | Time | PgClient.PgClient> = Layer
+  .effect(Archive, makeArchive(newestRow))
 
 /** Names of the columns that hold times, and of the times in a record. */
 const timeNames: Readonly<Record<string, string>> = {

@@ -5,6 +5,7 @@
  */
 
 import { Context, Effect, Layer } from "effect"
+import type { ArchiveQuestion } from "../domain/ports/archive.ts"
 import type { LedgerEntry } from "../domain/ports/journal.ts"
 import {
   type LedgerMark,
@@ -13,6 +14,8 @@ import {
   LedgerUnavailable,
   type LedgerWritten
 } from "../domain/ports/ledger.ts"
+import type { TransactionRecord } from "../domain/transaction.ts"
+import type { Newest } from "./archive.ts"
 import { BatchBooks, mostCloses } from "./batch-books.ts"
 import { ledgerTables, rowsByTable, type TableName } from "./batch-statement.ts"
 
@@ -159,6 +162,7 @@ export function makeMemoryLedger(): {
   readonly store: LedgerStore["Service"]
   readonly ledger: MemoryLedgerShape
   readonly books: BatchBooks["Service"]
+  readonly newest: Newest<never>
 } {
   const ledger = new Books()
   /** A call that finds nobody, or takes its time. */
@@ -191,8 +195,33 @@ export function makeMemoryLedger(): {
         return closes.map((row) => row.closedMs).sort((a, b) => b - a).slice(0, mostCloses)
       }))
   })
-  return { store, ledger, books }
+  const newest: Newest<never> = (question, sinceMs) =>
+    called(Effect.sync(() => {
+      const fitting = ledger.rows("transactions").filter((row) => fits(row, question, sinceMs))
+      const [found] = fitting.sort(byAge)
+      if (found === undefined) return undefined
+      const { sealed: _, ...record } = found
+      return record
+    }))
+  return { store, ledger, books, newest }
 }
+
+function fits(row: TransactionRecord, question: ArchiveQuestion, sinceMs: number): boolean {
+  const { amount, authCode, batch, kinds, merchant, panMask, rrn, stan, terminal, voucher } =
+    question
+  const agrees = (wanted: unknown, ...held: ReadonlyArray<unknown>) =>
+    wanted === undefined || held.includes(wanted)
+  return agrees(rrn, row.rrn) && agrees(voucher, row.walletReference) &&
+    agrees(stan, row.mti === "" ? undefined : row.stan) && agrees(batch, row.batch) &&
+    agrees(authCode, row.authCode) && agrees(amount, row.amount, row.approvedAmount) &&
+    (row.panMask === undefined || agrees(panMask, row.panMask)) &&
+    (rrn !== undefined || voucher !== undefined || row.terminal === terminal) &&
+    row.merchant === merchant && kinds.includes(row.kind) && row.times.receivedMs >= sinceMs
+}
+
+/** The newest first. */
+const byAge = (left: TransactionRecord, right: TransactionRecord): number =>
+  right.times.receivedMs - left.times.receivedMs || (left.id < right.id ? 1 : -1)
 
 /** `LedgerStore` and the handle on it. */
 export const memoryLedgerLayer: Layer.Layer<LedgerStore | MemoryLedger> = Layer.effectContext(

@@ -1,7 +1,7 @@
 /**
- * What has left the journal and is in PostgreSQL. Asked by follow-ons that are late; nothing on the
- * road waits for it. A reference with a default, because the seeded world has no archive: there
- * what has left the journal is unknown.
+ * What has left the journal and is in PostgreSQL. Asked for the originals of follow-ons and
+ * reversals that are late; nothing else on the road waits for it. A reference with a default: where
+ * there is no PostgreSQL, what has left the journal is unknown.
  */
 
 import { Context } from "effect"
@@ -10,7 +10,7 @@ import type { FailureCode } from "../failures.ts"
 import type { Kind } from "../kind.ts"
 import type { TransactionRecord } from "../transaction.ts"
 
-/** Every reference that is there must agree; at least one is. */
+/** Everything that is there must agree; at least one reference is. */
 export interface ArchiveQuestion {
   readonly kinds: ReadonlyArray<Kind>
   readonly merchant: MerchantId
@@ -21,6 +21,12 @@ export interface ArchiveQuestion {
   readonly batch?: string
   readonly authCode?: string
   readonly voucher?: string
+  /** Minor units that it was for, or that were approved. */
+  readonly amount?: number
+  /** Of the card; fits what has none, too. */
+  readonly panMask?: string
+  /** Nothing that was received before this wall time; absent: as old as any follow-on may be. */
+  readonly sinceMs?: number
 }
 
 export interface ArchiveShape {

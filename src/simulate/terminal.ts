@@ -73,8 +73,9 @@ export class Terminal {
     return this.state === "connecting" || this.state === "signing-on"
   }
 
-  get asked(): number {
-    return this.#asked
+  /** What it waits for. */
+  get question(): Question | undefined {
+    return this.#open?.question
   }
 
   start(): void {
@@ -95,10 +96,11 @@ export class Terminal {
     if (this.state === "ready" && this.#open === undefined) this.#ready()
   }
 
-  /** Asks this now, whatever its habits; false: it is not ready. */
-  askFor(what: TerminalKind, amount: number | undefined): boolean {
+  /** Asks this now, or takes this back, whatever its habits; false: it is not ready. */
+  askFor(what: TerminalKind | Question, amount?: number): boolean {
     if (this.state !== "ready" || this.#open !== undefined || this.#wire === undefined) return false
-    this.#put(what, amount)
+    if (typeof what === "string") this.#put(what, amount)
+    else this.#reverse(this.#open = toReverse(what, this.#options.time.monotonicMs()), "98")
     return true
   }
 
@@ -116,7 +118,7 @@ export class Terminal {
   askTwice(): void {
     const { keys, time } = this.#options
     const open = this.#open
-    this.#dial((wire) =>
+    dial(this.#options, this, (wire) =>
       time.defer(() => {
         if (open === undefined || this.#open !== open || this.state !== "asking") {
           return wire.connection.destroy()
@@ -178,7 +180,7 @@ export class Terminal {
   #connect(): void {
     this.state = "connecting"
     this.#wait(undefined)
-    this.#giveUpConnect = this.#dial((wire) => {
+    this.#giveUpConnect = dial(this.#options, this, (wire) => {
       this.#giveUpConnect = undefined
       this.#wire = wire
       // The connection is not ours to write to before this call has returned.
@@ -187,10 +189,6 @@ export class Terminal {
       this.#giveUpConnect = undefined
       this.#after(this.#jittered(reconnectMs), () => this.#connect())
     })
-  }
-
-  #dial(connected: (wire: Wire) => void, failed: () => void): () => void {
-    return dial(this.#options, this, connected, failed)
   }
 
   #jittered(delayMs: number): number {
@@ -353,6 +351,7 @@ export class Terminal {
       return this.#finish()
     }
     open.reversing = reason
+    this.#speech.forget(open.entry.stan)
     if (open.entry.outcome === "open") book.hear(open.entry, "none")
     if (open.entry.reversal === "none") book.reverse(open.entry, "sent")
     if (this.#wire === undefined) return

@@ -65,6 +65,7 @@ export type Step =
     readonly times: number
   }
   | { readonly do: "terminal"; readonly who: string; readonly how: typeof terminalDeeds[number] }
+  | { readonly do: "keep" | "take-back"; readonly who: string }
   | { readonly do: "attack"; readonly who: string; readonly what: Attack }
   | { readonly do: "forge"; readonly who: string; readonly whose: string }
   | { readonly do: "clock-wrong"; readonly who: string; readonly ms: number }
@@ -183,6 +184,8 @@ const rules: ReadonlyArray<Rule> = [
     who: name,
     how
   } as Step)],
+  [line(`${who} keeps its question`), (name = "") => ({ do: "keep", who: name })],
+  [line(`${who} takes back what it kept`), (name = "") => ({ do: "take-back", who: name })],
   [line(`${who} sends ${either(attacks)}`), (name = "", what) => ({
     do: "attack",
     who: name,

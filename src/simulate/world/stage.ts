@@ -6,6 +6,7 @@
 import { goodTemper } from "../acquirer.ts"
 import type { Acquirer } from "../acquirer.ts"
 import { entryKey, type TerminalEntry } from "../book.ts"
+import type { Question } from "../terminal-speech.ts"
 import type { Terminal } from "../terminal.ts"
 import { type Attack, shotsOf } from "./attacks.ts"
 import { Chance } from "./chance.ts"
@@ -34,7 +35,9 @@ const weathers: Readonly<Record<string, Weather>> = {
 }
 
 type Deed<D extends Step["do"]> = Extract<Step, { readonly do: D }>
-type TerminalDeed = Deed<"ask" | "terminal" | "attack" | "forge" | "clock-wrong">
+type TerminalDeed = Deed<
+  "ask" | "terminal" | "keep" | "take-back" | "attack" | "forge" | "clock-wrong"
+>
 type GroundDeed = Deed<
   "force" | "switch" | "stall" | "disk" | "database" | "contradict" | "network" | "clock" | "pass"
 >
@@ -61,6 +64,7 @@ export class Stage {
   readonly #chance = new Chance(1, "story")
   /** The last question of each terminal. */
   readonly #asked = new Map<string, TerminalEntry>()
+  readonly #kept = new Map<string, Question>()
   /** Connections that an acquirer had seen when the story last had a hand in it. */
   readonly #calls = new Map<string, number>()
 
@@ -85,6 +89,8 @@ export class Stage {
         return this.#world.expected.defects > 0 ? "a defect was to happen and did not" : undefined
       case "ask":
       case "terminal":
+      case "keep":
+      case "take-back":
       case "attack":
       case "forge":
       case "clock-wrong":
@@ -154,6 +160,10 @@ export class Stage {
         return this.#ask(terminal, step)
       case "terminal":
         return this.#terminalDoes(terminal, step.how)
+      case "keep":
+        return this.#keep(terminal, step.who)
+      case "take-back":
+        return this.#takeBack(terminal, step.who)
       case "attack":
         return this.#attack(terminal, step.what)
       case "clock-wrong":
@@ -176,6 +186,21 @@ export class Stage {
       this.#asked.set(who, entry)
       if (times > 1 && !this.#wait(() => entry.outcome !== "open")) return "it hears nothing"
     }
+    return undefined
+  }
+
+  #keep({ question }: Terminal, who: string): string | undefined {
+    if (question === undefined) return "it asks nothing"
+    this.#kept.set(who, question)
+    return undefined
+  }
+
+  /** What is asked of its question from now on is asked of that. */
+  #takeBack(terminal: Terminal, who: string): string | undefined {
+    const kept = this.#kept.get(who)
+    if (kept === undefined) return "it has kept nothing"
+    if (!this.#wait(() => terminal.askFor(kept))) return `it is ${terminal.state}`
+    this.#asked.set(who, kept.entry)
     return undefined
   }
 

@@ -175,6 +175,12 @@ const rows = {
     "check the mapping"
   ],
   "original-unknown": ["the original transaction was not found", "25", "never", "none"],
+  "original-sought": [
+    "a reversal was acknowledged, and its original is looked for in PostgreSQL",
+    "00",
+    "never",
+    "none; where it stays for long, look at the ledger's health"
+  ],
   "ledger-unavailable": [
     "the original is not in the journal, and PostgreSQL does not answer",
     "91",

@@ -92,8 +92,9 @@ const times = ["received", "forwarded", "upstream_answered", "answered", "timed_
 const newestRow: Newest<PgClient.PgClient> = (question, sinceMs) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
-    const { amount, authCode, batch, kinds, merchant, panMask, rrn, stan, terminal, voucher } =
+    const { amount, authCode, batch, before, kinds, merchant, panMask, rrn, stan, terminal } =
       question
+    const { voucher } = question
     const named = [
       ...(rrn === undefined ? [] : [sql`rrn = ${rrn}`]),
       ...(voucher === undefined ? [] : [sql`wallet_reference = ${voucher}`]),
@@ -103,6 +104,7 @@ const newestRow: Newest<PgClient.PgClient> = (question, sinceMs) =>
       ...(authCode === undefined ? [] : [sql`auth_code = ${authCode}`]),
       ...(amount === undefined ? [] : [sql`${amount} IN (amount, approved_amount)`]),
       ...(panMask === undefined ? [] : [sql`(pan_mask IS NULL OR pan_mask = ${panMask})`]),
+      ...(before === undefined ? [] : [sql`id < ${before}`]),
       // A reference that only this terminal gave means its own transactions.
       ...(rrn === undefined && voucher === undefined ? [sql`terminal = ${terminal}`] : [])
     ]

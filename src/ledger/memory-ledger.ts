@@ -207,16 +207,17 @@ export function makeMemoryLedger(): {
 }
 
 function fits(row: TransactionRecord, question: ArchiveQuestion, sinceMs: number): boolean {
-  const { amount, authCode, batch, kinds, merchant, panMask, rrn, stan, terminal, voucher } =
+  const { amount, authCode, batch, before, kinds, merchant, panMask, rrn, stan, terminal } =
     question
   const agrees = (wanted: unknown, ...held: ReadonlyArray<unknown>) =>
     wanted === undefined || held.includes(wanted)
-  return agrees(rrn, row.rrn) && agrees(voucher, row.walletReference) &&
+  return agrees(rrn, row.rrn) && agrees(question.voucher, row.walletReference) &&
     agrees(stan, row.mti === "" ? undefined : row.stan) && agrees(batch, row.batch) &&
     agrees(authCode, row.authCode) && agrees(amount, row.amount, row.approvedAmount) &&
     (row.panMask === undefined || agrees(panMask, row.panMask)) &&
-    (rrn !== undefined || voucher !== undefined || row.terminal === terminal) &&
-    row.merchant === merchant && kinds.includes(row.kind) && row.times.receivedMs >= sinceMs
+    (rrn !== undefined || question.voucher !== undefined || row.terminal === terminal) &&
+    (before === undefined || row.id < before) && row.merchant === merchant &&
+    kinds.includes(row.kind) && row.times.receivedMs >= sinceMs
 }
 
 /** The newest first. */

@@ -93,6 +93,11 @@ export const metricDefinitions = {
   breaker_transitions_total: counter("Changes of a breaker's state.", "upstream", "to"),
 
   duplicates_total: counter("Repeats: replayed, joined, conflicting, stale.", "kind"),
+  originals_sought_total: counter(
+    "Originals of reversals that had left the journal: sought in PostgreSQL, found, unknown, " +
+      "refused for want of room.",
+    "result"
+  ),
   advices_pending: gauge("Reversals and other advices not yet taken.", "upstream"),
   advice_age_seconds: gauge("Age of the oldest pending advice.", "upstream"),
   advices_total: counter("Advices sent, repeated, and ended.", "upstream", "result"),

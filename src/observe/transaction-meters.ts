@@ -35,6 +35,7 @@ export function transactionMeter(metrics: Metrics, lines: LogLines, stories: Sto
       if (stories === "all" || !plain) tellStory(lines, record, outcome)
     },
     duplicate: (what: string): void => duplicates_total.of(what).add(),
+    sought: (what: string): void => metrics.originals_sought_total.of(what).add(),
     clockWrong: (): void => metrics.terminal_clock_wrong_total.of().add(),
     late: (upstream: string, approved: boolean): void =>
       lines.write("warn", "late-answer", { upstream, approved }),

@@ -49,7 +49,7 @@ export class Chains {
   /** A transaction that still owes something keeps its place in the journal. */
   readonly isOwing = (id: TransactionId): boolean =>
     this.has(id) || this.#originals.has(id) || this.#floor.graces.has(id) ||
-    this.#room.journal.has("undelivered", id)
+    this.#floor.sought.has(id) || this.#room.journal.has("undelivered", id)
 
   /** A follow-on, or the chain of one, refers to this original, and may give back to it. */
   hold(original: TransactionId): void {

@@ -13,17 +13,12 @@ import { aheadMs, wrongAfterMs } from "../domain/message-time.ts"
 import { maskPan } from "../domain/pan.ts"
 import type { RouteFacts } from "../domain/ports/router.ts"
 import type { Asker, Submission } from "../domain/ports/transactions.ts"
-import {
-  type SealedFacts,
-  step,
-  type TransactionDraft,
-  type TransactionRecord
-} from "../domain/transaction.ts"
+import { step, type TransactionDraft, type TransactionRecord } from "../domain/transaction.ts"
 import { Chains } from "./chains.ts"
 import { Floor } from "./floor.ts"
 import { FollowOns } from "./follow-ons.ts"
 import { Forwarding } from "./forwarding.ts"
-import { type Life, maxAskers } from "./life.ts"
+import { factsOf, type Life, maxAskers } from "./life.ts"
 import { Originals } from "./originals.ts"
 import { Outcomes } from "./outcomes.ts"
 import { Recalled } from "./recalled.ts"
@@ -39,7 +34,7 @@ export class Desk {
   readonly originals: Originals
   readonly #forwarding: Forwarding
   readonly #followOns: FollowOns
-  readonly #reversals: TerminalReversals
+  readonly reversals: TerminalReversals
   readonly #room: Room
   readonly #turnedAway = new TurnedAway()
   #draining = false
@@ -67,7 +62,13 @@ export class Desk {
       this.outcomes,
       (life, upstream) => this.#routed(life, "original", [upstream], life.record.configVersion)
     )
-    this.#reversals = new TerminalReversals(room, this.floor, this.chains, this.originals)
+    this.reversals = new TerminalReversals(
+      room,
+      this.floor,
+      this.chains,
+      this.originals,
+      recalled
+    )
   }
 
   /** From now on nothing new is accepted; what is in flight goes on to its end. */
@@ -92,7 +93,7 @@ export class Desk {
     }
     const record = this.#accept(submission, fingerprint)
     if (submission.kind === "reversal") {
-      this.#reversals.take(record, submission, asker)
+      this.reversals.take(record, submission, asker)
       return
     }
     const life = this.#begin(submission, asker, record)
@@ -220,14 +221,9 @@ export class Desk {
   }
 
   #begin(submission: Submission, asker: Asker, record: TransactionRecord): Life {
-    const { cardSequence, expiry, pan } = submission
-    const facts: Draft<SealedFacts> = {}
-    if (pan !== undefined) facts.pan = pan
-    if (expiry !== undefined) facts.expiry = expiry
-    if (cardSequence !== undefined) facts.cardSequence = cardSequence
     return {
       submission,
-      facts,
+      facts: factsOf(submission),
       askers: [asker],
       candidates: [],
       next: 0,

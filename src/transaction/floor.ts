@@ -8,6 +8,7 @@ import type { Timer } from "../actor/timer-wheel.ts"
 import type { TerminalId, TransactionId } from "../domain/brand.ts"
 import type { Draft } from "../domain/draft.ts"
 import { invariant } from "../domain/invariant.ts"
+import type { ArchiveQuestion } from "../domain/ports/archive.ts"
 import type { JournalWrite } from "../domain/ports/journal.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import { TurnoverMap } from "../domain/turnover-map.ts"
@@ -25,6 +26,8 @@ export class Floor {
   readonly recent = new RecentTransactions()
   /** Approved answers that no live socket took, until their grace ends. */
   readonly graces = new Map<TransactionId, Timer>()
+  /** Reversals whose original PostgreSQL is asked for, with the question. */
+  readonly sought = new Map<TransactionId, ArchiveQuestion>()
   /** Pay-code attempts in the journal, by their order number at the wallet. */
   readonly #references = new Map<string, TransactionId>()
   /** Fell out of the window while still owing something; removed from the journal at their end. */
@@ -128,7 +131,7 @@ export class Floor {
   /** The same for a record that does not change: nothing, or its removal. */
   released(id: TransactionId): Array<JournalWrite> {
     const overdue = this.#overdue.size === 0 ? undefined : this.#overdue.get(id)
-    if (overdue === undefined) return []
+    if (overdue === undefined || this.sought.has(id)) return []
     this.#overdue.delete(id)
     const others = this.#overdueOf.get(overdue.terminal)
     others?.delete(overdue)

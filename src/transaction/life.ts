@@ -1,5 +1,6 @@
 /** One transaction in flight: owned by the desk, from acceptance to the end that is on disk. */
 
+import type { Draft } from "../domain/draft.ts"
 import type { Asker, Submission } from "../domain/ports/transactions.ts"
 import type { SealedFacts, TransactionRecord } from "../domain/transaction.ts"
 
@@ -27,4 +28,13 @@ export interface Life {
   dispatchedMs: number
   /** The outcome is being made durable: nothing else may end this life. */
   ending: boolean
+}
+
+/** What a request says of the card, and may be kept of it. */
+export function factsOf({ cardSequence, expiry, pan }: Submission): SealedFacts {
+  const facts: Draft<SealedFacts> = {}
+  if (pan !== undefined) facts.pan = pan
+  if (expiry !== undefined) facts.expiry = expiry
+  if (cardSequence !== undefined) facts.cardSequence = cardSequence
+  return facts
 }

@@ -1,7 +1,8 @@
 /**
- * Originals that came back from PostgreSQL for a follow-on. They stand in the journal beside the
- * windows, with what was taken from them, for as long as a follow-on may still give it back, and
- * long enough that no question which began before finds an older version in PostgreSQL.
+ * Originals that came back from PostgreSQL for a follow-on or a reversal. They stand in the journal
+ * beside the windows, with what was taken from them, for as long as a follow-on may still give it
+ * back or a chain is pending, and long enough that no question which began before finds an older
+ * version in PostgreSQL.
  */
 
 import type { Timer } from "../actor/timer-wheel.ts"
@@ -38,7 +39,7 @@ export class Recalled {
     return this.#kept.size >= maxRecalled
   }
 
-  /** `followOn` takes from `original`, which is in the journal from now on. */
+  /** `followOn` takes from `original`, or takes it back; that is in the journal from now on. */
   keep(original: TransactionId, followOn: TransactionId): void {
     const kept = this.#kept.get(original)
     if (kept === undefined) {
@@ -65,7 +66,7 @@ export class Recalled {
     for (const id of kept.followOns) {
       if (!this.#floor.byId.has(id) && !this.#chains.has(id)) kept.followOns.delete(id)
     }
-    if (kept.followOns.size > 0) {
+    if (kept.followOns.size > 0 || this.#chains.isOwing(original)) {
       kept.timer = this.#later(original)
       return
     }

@@ -1,7 +1,8 @@
 /**
  * What a restart owes: every transaction that was in flight is reversed, every outcome that is not
- * known to have been delivered is `delivery-unconfirmed`, every chain goes on. Idempotent: killed
- * in the middle, it finds the same work again, less what it had finished (I1, P1–P3).
+ * known to have been delivered is `delivery-unconfirmed`, every chain goes on, and so does every
+ * search for a reversal's original. Idempotent: killed in the middle, it finds the same work again,
+ * less what it had finished (I1, P1–P3).
  */
 
 import { Effect } from "effect"
@@ -62,6 +63,7 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
   ])
   beside(room, desk, startSome(room, desk, chains))
   beside(room, desk, readSome(room, desk))
+  desk.reversals.late.resume()
   return {
     records,
     reversed: inDoubt.length,
@@ -71,7 +73,7 @@ export const recover = Effect.fnUntraced(function*(room: Room, desk: Desk) {
 })
 
 /** Looks at every record once, and keeps of most only what the recent window needs; by age. */
-function read({ journal }: Room, { chains, floor }: Desk) {
+function read({ journal }: Room, { chains, floor, reversals }: Desk) {
   let records = 0
   const inDoubt: Array<TransactionId> = []
   const newest = StanMarks.read(journal)
@@ -87,6 +89,7 @@ function read({ journal }: Room, { chains, floor }: Desk) {
     if (last === undefined || isAhead(upstreamStan, last)) newest.set(upstream, upstreamStan)
   })
   floor.recent.restore(windows)
+  reversals.late.restore(journal)
   const unconfirmed: Array<TransactionId> = []
   for (const key of journal.keys("undelivered")) {
     const id = key as TransactionId

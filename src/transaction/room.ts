@@ -36,6 +36,8 @@ export interface TransactionMeter {
   readonly duplicate: (what: "replayed" | "joined" | "conflicting" | "stale") => void
   readonly late: (upstream: string, approved: boolean) => void
   readonly exception: (reason: string) => void
+  /** Of reversals whose original has left the journal; `refused`: people were told instead. */
+  readonly sought: (what: "sought" | "found" | "unknown" | "refused") => void
   /** A terminal wrote a time that is a day or more from ours; it is served all the same (K3). */
   readonly clockWrong: () => void
   /** A refusal that made no record: the message was no transaction. */

@@ -108,7 +108,7 @@ describe("the archive of a reversal's question", () => {
 
   beforeAll(() => server.run(write(half)))
 
-  it("finds nothing of another amount or card, and nothing older than it says", async () => {
+  it("finds nothing of another amount or card, or of another time than it says", async () => {
     const { amount, panMask } = half as Required<TransactionRecord>
     const { receivedMs } = half.times
     expect(await ask({ ...whose, amount, panMask, sinceMs: receivedMs })).toEqual(half)
@@ -116,6 +116,8 @@ describe("the archive of a reversal's question", () => {
     expect(await ask({ ...whose, amount: 11 })).toBe("original-unknown")
     expect(await ask({ ...whose, panMask: "411111******1111" })).toBe("original-unknown")
     expect(await ask({ ...whose, sinceMs: receivedMs + 1 })).toBe("original-unknown")
+    expect(await ask({ ...whose, before: own(21).id })).toEqual(half)
+    expect(await ask({ ...whose, before: half.id })).toBe("original-unknown")
   })
 
   it("takes no payment that came by notice for a message of number 000000", async () => {
@@ -149,7 +151,8 @@ describe("the archive of the seeded world", () => {
     panMask: some(panMask),
     batch: some(fc.constantFrom("000001", "000002")),
     voucher: some(fc.constantFrom("V1", "V2")),
-    sinceMs: some(fc.constantFrom(now - 60_000 + 103, now - 60_000 + 106))
+    sinceMs: some(fc.constantFrom(now - 60_000 + 103, now - 60_000 + 106)),
+    before: some(fc.integer({ min: 0, max: 8 }))
   })
   let number = 100
 
@@ -160,6 +163,7 @@ describe("the archive of the seeded world", () => {
         questions
       ) => {
         const merchant = `M${number}` as never
+        const first = number
         const { newest, store } = makeMemoryLedger()
         const rows = changes.map((change, at) =>
           own(number++, {
@@ -173,7 +177,8 @@ describe("the archive of the seeded world", () => {
           yield* write(...rows)
           yield* store.write(rows.map(entry))
           for (const each of questions) {
-            const whole = asked({ ...defined<ArchiveQuestion>(each), merchant })
+            const before = each.before === undefined ? undefined : own(first + each.before).id
+            const whole = asked({ ...defined<ArchiveQuestion>({ ...each, before }), merchant })
             const found = yield* Effect.provide(whole, inMemory)
             const archive = Layer.provide(archiveLayer, ground())
             expect(found).toEqual(yield* Effect.provide(whole, archive))

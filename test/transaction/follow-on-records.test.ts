@@ -289,8 +289,9 @@ describe("the record of a terminal's reversal, field by field", () => {
     stage.time.hold(2)
     stage.ask(reversal(stage))
     stage.journal.sync()
-    expect(only(stage).record).toStrictEqual({ ...own, failure: "original-unknown" })
-    expect(told(stage)).toEqual(["reversal 1 answered"])
+    const ended = { ...own, version: 2, failure: "original-unknown" }
+    expect(only(stage)).toStrictEqual({ record: ended, facts: {}, answer: "answer 00" })
+    expect(told(stage)).toEqual(["reversal 1 answered", "reversal 2 answered"])
   })
 
   it("repeated, after its sale has long been reversed, gets the stored answer", () => {

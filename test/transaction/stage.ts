@@ -387,6 +387,7 @@ export class Stage {
         ended: (record) => void this.counted.push(`ended ${record.state}`),
         duplicate: (what) => void this.counted.push(`duplicate ${what}`),
         late: (upstream, approved) => void this.counted.push(`late ${upstream} ${approved}`),
+        sought: (what) => void this.counted.push(`original ${what}`),
         clockWrong: () => void this.counted.push("clock wrong"),
         exception: (reason) => void this.counted.push(`exception ${reason}`),
         turnedAway: (code) => void this.counted.push(`turned away ${code}`)

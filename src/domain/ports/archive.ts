@@ -5,7 +5,7 @@
  */
 
 import { Context } from "effect"
-import type { MerchantId, TerminalId } from "../brand.ts"
+import type { MerchantId, TerminalId, TransactionId } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
 import type { Kind } from "../kind.ts"
 import type { TransactionRecord } from "../transaction.ts"
@@ -27,6 +27,8 @@ export interface ArchiveQuestion {
   readonly panMask?: string
   /** Nothing that was received before this wall time; absent: as old as any follow-on may be. */
   readonly sinceMs?: number
+  /** Nothing that began after this one. */
+  readonly before?: TransactionId
 }
 
 export interface ArchiveShape {

@@ -1,16 +1,29 @@
 /** Notices give the same in a worker as in place, also when their accounts change. */
 
 import * as fc from "fast-check"
+import { generateKeyPairSync } from "node:crypto"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { NotificationJob, NotificationVerdict } from "../../src/domain/ports/codec.ts"
 import type { NotificationAccount } from "../../src/qr/notification-account.ts"
 import { genericSignature } from "../../src/qr/notification-hmac.ts"
+import { wechatEvent } from "../../src/simulate/wallet.ts"
 import { goNotice } from "../qr/wechat-notice.ts"
+import { randomFrom } from "../security/seeded-random.ts"
 import { cup, decodeAll, keyC, saleC, type Station, station } from "./station.ts"
 
 const nowMs = 1_790_000_000_000
 const stamp = String(nowMs / 1000)
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+const apiV3Key = "0123456789abcdef0123456789abcdef"
 const accounts = new Map<string, NotificationAccount>([
+  ["open", {
+    name: "open",
+    scheme: "wechat",
+    merchantId: "1",
+    secret: apiV3Key,
+    publicKeys: { S1: publicKey.export({ type: "spki", format: "pem" }).toString() },
+    replayWindowMs: 1000
+  }],
   ["shop", { name: "shop", scheme: "hmac", merchantId: "1", secret: "one", replayWindowMs: 1000 }],
   ["wx", {
     name: "wx",
@@ -93,6 +106,30 @@ describe("notices", () => {
       _tag: "genuine",
       notification: { id: "hmac:shop:N1", counter: "柜台1", amount: 250 }
     })
+  })
+
+  it("of nothing that we book come back as that", async () => {
+    const event = { id: "EV-1", type: "COUPON.USE", of: "coupon", facts: { mchid: "1" } }
+    const keys = {
+      privateKey,
+      serial: "S1",
+      apiV3Key: Buffer.from(apiV3Key),
+      appId: "",
+      merchantId: "1"
+    }
+    const random = { bytes: randomFrom(7), next: () => 0.5 }
+    const job = { account: "open", ...wechatEvent(event, keys, nowMs, random), nowMs }
+    const verdict = await ask(pool, job)
+    expect(verdict).toEqual({
+      _tag: "unhandled",
+      notice: {
+        id: "wechat:EV-1",
+        scheme: "wechat",
+        merchantAccount: "1",
+        what: "COUPON.USE coupon"
+      }
+    })
+    expect(await ask(here, job)).toEqual(verdict)
   })
 
   it("are verified under the account as it is now", async () => {

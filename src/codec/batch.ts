@@ -15,11 +15,11 @@
  */
 
 import type { KeyHandle } from "../domain/brand.ts"
-import type { AtRest } from "../domain/ports/codec.ts"
+import type { AtRest, NotificationJob } from "../domain/ports/codec.ts"
 import { macPlace } from "../iso8583/mac-place.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import type { VaultKeys } from "../security/vault.ts"
-import type { Job } from "./job.ts"
+import type { Job, NoticeJob, VerifyJob } from "./job.ts"
 import { coveredBy } from "./mac-check.ts"
 
 export const ops = { decode: 1, verify: 2, seal: 3, notice: 4 } as const
@@ -49,82 +49,71 @@ export interface BatchTask extends Lessons {
   readonly batch: ArrayBuffer
 }
 
-const noBytes = new Uint8Array(0)
-
-/** One item as it is written. */
-interface Item {
-  readonly op: number
-  readonly subject: number
-  readonly key: number
-  readonly bytes: Uint8Array
-  /** `verify`: where the MAC begins. `notice`: bytes of the head, ahead of the body. */
-  readonly cover: number
-  /** `notice`: account, headers and time. */
-  readonly head: Uint8Array | undefined
-}
-
 /** `keyOf` says the number under which the worker knows a key for a dialect's MACs, or `noKey`. */
 export function writeBatch(
   jobs: ReadonlyArray<Job>,
   keyOf: (key: KeyHandle, dialect: Dialect) => number
 ): ArrayBuffer {
-  const items = jobs.map((job) => itemOf(job, keyOf))
-  const content = 4 * (1 + itemWords * items.length)
+  const content = 4 * (1 + itemWords * jobs.length)
+  const heads = new Map<Job, Buffer>()
   let length = content
-  for (const { bytes, head } of items) length += bytes.length + (head?.length ?? 0)
+  for (const job of jobs) {
+    if (job.op === "notice") {
+      const head = headOf(job.notice)
+      heads.set(job, head)
+      length += head.length + job.notice.body.length
+    } else length += job.bytes.length
+  }
   const batch = new ArrayBuffer(length)
   const words = new Int32Array(batch, 0, content / 4)
   const all = new Uint8Array(batch)
-  words[0] = items.length
+  words[0] = jobs.length
   let at = content
-  for (let index = 0; index < items.length; index++) {
-    const { bytes, cover, head, key, op, subject } = items[index]!
+  let word = 1
+  for (const job of jobs) {
     const start = at
-    if (head !== undefined) {
+    if (job.op === "notice") {
+      const head = heads.get(job)!
       all.set(head, at)
-      at += head.length
+      all.set(job.notice.body, at + head.length)
+      at += head.length + job.notice.body.length
+      words[word] = ops.notice
+      words[word + 2] = noKey
+      words[word + 5] = head.length
+    } else {
+      const { bytes, dialect, key } = job
+      all.set(bytes, at)
+      at += bytesOf(job)
+      words[word] = ops[job.op]
+      words[word + 1] = dialect.number
+      words[word + 2] = key === undefined ? noKey : keyOf(key, dialect)
+      words[word + 5] = job.op === "verify" ? macStart(job) : 0
     }
-    all.set(bytes, at)
-    at += bytes.length
-    const word = 1 + itemWords * index
-    words[word] = op
-    words[word + 1] = subject
-    words[word + 2] = key
     words[word + 3] = start
     words[word + 4] = at - start
-    words[word + 5] = cover
+    word += itemWords
   }
   return batch
 }
 
-function itemOf(job: Job, keyOf: (key: KeyHandle, dialect: Dialect) => number): Item {
+/** How many of a message's bytes matter: to a MAC that is made, those before its place. */
+function bytesOf(job: Exclude<Job, NoticeJob>): number {
   switch (job.op) {
-    case "decode": {
-      const key = job.key === undefined ? noKey : keyOf(job.key, job.dialect)
-      const { bytes, dialect } = job
-      return { op: ops.decode, subject: dialect.number, key, bytes, cover: 0, head: undefined }
-    }
-    case "verify": {
-      const { dialect, key, message } = job
-      const place = macPlace(dialect.mac, message.index)
-      const cover = message.index[place + 1]!
-      const bytes = message.bytes.subarray(0, message.index[place + 2])
-      const subject = dialect.number
-      return { op: ops.verify, subject, key: keyOf(key, dialect), bytes, cover, head: undefined }
-    }
-    case "seal": {
-      const { dialect, key } = job
-      const bytes = coveredBy(dialect.mac, job.bytes) ?? noBytes
-      const subject = dialect.number
-      return { op: ops.seal, subject, key: keyOf(key, dialect), bytes, cover: 0, head: undefined }
-    }
-    case "notice": {
-      const { account, body, headers, nowMs } = job.notice
-      const head = Buffer.from(JSON.stringify([account, [...headers], nowMs]))
-      return { op: ops.notice, subject: 0, key: noKey, bytes: body, cover: head.length, head }
-    }
+    case "decode":
+      return job.bytes.length
+    case "verify":
+      return job.message.index[macPlace(job.dialect.mac, job.message.index) + 2]!
+    case "seal":
+      return coveredBy(job.dialect.mac, job.bytes)?.length ?? 0
   }
 }
+
+const macStart = ({ dialect, message }: VerifyJob): number =>
+  message.index[macPlace(dialect.mac, message.index) + 1]!
+
+/** Account, headers and time of a notice. */
+const headOf = ({ account, headers, nowMs }: NotificationJob): Buffer =>
+  Buffer.from(JSON.stringify([account, [...headers], nowMs]))
 
 /** Results as they are written: words, and bytes padded to words. */
 export class ResultWriter {
@@ -187,10 +176,12 @@ export class ResultWriter {
 /** Reads results in the order in which they were written. */
 export class ResultReader {
   readonly #words: Int32Array
+  readonly #bytes: Buffer
   #at = 0
 
   constructor(words: Int32Array) {
     this.#words = words
+    this.#bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength)
   }
 
   word(): number {
@@ -205,9 +196,12 @@ export class ResultReader {
   }
 
   atRest(): AtRest | undefined {
-    const text = this.bytes()
-    if (text.length === 0) return undefined
-    return { fingerprint: Buffer.from(text).toString("latin1"), sealed: this.bytes() }
+    const length = this.word()
+    if (length === 0) return undefined
+    const start = 4 * this.#at
+    this.#at += Math.ceil(length / 4)
+    const fingerprint = this.#bytes.toString("latin1", start, start + length)
+    return { fingerprint, sealed: this.bytes() }
   }
 
   bytes(): Uint8Array {

@@ -1,6 +1,7 @@
 /**
  * The micro-batcher. Work of a turn is collected; at the turn's end it goes to the workers in
- * batches, and goes on being collected while every worker has two batches in flight. What must
+ * batches. It goes on being collected while every worker has two batches in flight, or one and few
+ * jobs wait: a message between threads costs the same for one job and for a hundred. What must
  * hold: nobody's work is lost, done twice for its owner, or out of its lane's order; what waits is
  * bounded; a job that ends two workers is refused, and no other job with it.
  *
@@ -20,9 +21,15 @@ import { type Job, refuse, settle } from "./job.ts"
 import { sealed, verdicts } from "./mac-check.ts"
 import { type Batch, PoolWorker, type PoolWorkerHouse } from "./pool-worker.ts"
 
-/** Jobs and bytes of one batch. */
-export const maxBatchJobs = 64
+/**
+ * Jobs and bytes of one batch. Under load a turn of the event loop lasts 15 ms and brings hundreds
+ * of jobs; its results are read a turn later, so that what a batch cannot take waits for another.
+ */
+export const maxBatchJobs = 256
 export const maxBatchBytes = 262_144
+
+/** A worker that still has a batch gets a second one when so many jobs wait. */
+export const secondBatchJobs = 16
 
 /** More than this in a turn is worth waking a worker for, and so is a longer message. */
 export const inPlaceJobs = 5
@@ -159,7 +166,7 @@ export class Pool {
     }
     for (const job of this.#suspects.slice()) if (!this.#sendAlone(job)) break
     for (let worker = this.#leastBusy(); worker !== undefined; worker = this.#leastBusy()) {
-      if (this.#queue.length === 0) return
+      if (this.#queue.length < (worker.inFlight > 0 ? secondBatchJobs : 1)) return
       worker.send(this.#nextBatch())
     }
   }
@@ -216,7 +223,8 @@ export class Pool {
     if (batch.jobs.length > 0) this.#options.meter.batch(batch.jobs.length, "pool")
     for (const job of batch.jobs) this.#read(job, reader)
     this.#relieve()
-    this.#flush()
+    // What this turn brings goes together, at its end.
+    if (!this.#scheduled) this.#flush()
   }
 
   #read(job: Job, reader: ResultReader): void {

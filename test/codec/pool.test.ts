@@ -230,13 +230,22 @@ describe("the pool", () => {
     await decodeAll(at, times(inPlaceJobs, () => [cup, saleC(), keyC] as const), lane)
     const here = inPlaceJobs + 1
     expect([at.counts.here, at.counts.pool]).toEqual([here, 0])
+    const order: Array<string> = []
     const first = decodeAll(at, times(enough, () => [cup, saleC(), keyC] as const), lane)
     await new Promise(setImmediate)
     expect(lane.pending()).toBe(enough)
-    await Promise.all([first, decodeAll(at, [[cup, saleC(), keyC]], lane)])
-    expect([at.counts.here, at.counts.pool]).toEqual([here, enough + 1])
+    const second = decodeAll(at, [[cup, saleC(), keyC]], lane)
+    await new Promise(setImmediate)
+    expect(at.counts.here).toBe(here)
+    await Promise.all([
+      first.then(() => order.push("first")),
+      second.then(() => order.push("second"))
+    ])
+    expect(order).toEqual(["first", "second"])
+    const { here: inPlace, pool: inPool } = at.counts
+    expect(inPlace + inPool).toBe(here + enough + 1)
     await decodeAll(at, [[cup, Buffer.alloc(2000), keyC]])
-    expect([at.counts.here, at.counts.pool]).toEqual([here, enough + 2])
+    expect(at.counts).toMatchObject({ here: inPlace, pool: inPool + 1 })
   })
 
   it("declines what is above its bound, and says when there is room again", async () => {

@@ -10,7 +10,7 @@ import { maskText } from "../../src/domain/pan.ts"
 import { appendAudit, type AuditEntry, auditHash } from "../../src/ledger/audit-log.ts"
 import { visitorDatabaseLayer } from "../../src/ledger/ledger.ts"
 import { machine } from "../ledger/machine.ts"
-import { Caller, eventually, RunningSwitch } from "./running.ts"
+import { Caller, eventually, RunningSwitch, saleOf } from "./running.ts"
 
 const running = new RunningSwitch()
 let child: ChildProcess
@@ -183,4 +183,28 @@ it("a journal that is gone is not taken for a beginning (D6)", async () => {
   expect(running.log()).toContain("PostgreSQL knows this node, and its journal is not there")
   child = running.start("start", "--journal-lost")
   await running.isReady()
+}, 60_000)
+
+it("a sale of the journal that is lost is reversed when its terminal says so", async () => {
+  const state = async () => {
+    const [row] = await queried((sql) =>
+      sql<{ state: string }>`SELECT state FROM transactions
+        WHERE terminal = 'T0000101' AND stan = '000002' AND kind = 'sale'`
+    )
+    return row?.state
+  }
+  expect(await state()).toBe("answered")
+  const caller = await Caller.to(running, "ascii-terminals")
+  await caller.signOn("T0000101", "M00000000000021")
+  const answer = await caller.ask("0420", {
+    ...saleOf("T0000101", "M00000000000021", "000003", 100),
+    "90.1": "0200",
+    "90.2": "000002",
+    "90.3": "1126120000",
+    "90.4": "00000000000",
+    "90.5": "00000000000"
+  })
+  expect(answer.text("39")).toBe("00")
+  caller.close()
+  await eventually(async () => await state() === "reversed", "its reversal")
 }, 60_000)

@@ -93,7 +93,7 @@ export class Feed {
   /** Moves the marks; returns whether the watermark moved. What is written is no longer warm. */
   move(written: number, safe: number, groups: LogGroups): boolean {
     const before = this.#written
-    this.#written = Math.max(before, Math.min(written, this.#durable))
+    this.#written = Math.max(before, written)
     const cool = Math.max(before, this.#restored?.last ?? 0)
     for (let each = cool + 1; each <= this.#written; each++) this.at(each)!.value = undefined
     const until = Math.min(safe, this.#written)

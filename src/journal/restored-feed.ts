@@ -131,8 +131,7 @@ export class RestoredFeed {
 
 /**
  * What of the found entries is the feed after `watermark` and before `next`: entries that were
- * moved forward come late, and of one whose move was interrupted, which comes twice, the first
- * counts. Returns the first number that is missing, if any.
+ * moved forward come late. Returns the first number that is missing, if any.
  */
 export function restoredFeed(
   found: FoundEntries,
@@ -145,7 +144,7 @@ export function restoredFeed(
   for (let at = 0; at < found.count; at++) {
     const place = found.sequences[at]! - first
     if (place >= chosen.length) return found.sequences[at]!
-    if (place >= 0 && chosen[place] === -1) chosen[place] = at
+    if (place >= 0) chosen[place] = at
   }
   const missing = chosen.indexOf(-1)
   return missing < 0 ? new RestoredFeed(first, chosen, found, replayed) : first + missing

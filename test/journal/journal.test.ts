@@ -273,6 +273,20 @@ describe("the feed", () => {
     expect([again.health().feedPending, again.health().records]).toEqual([0, 0])
   })
 
+  it("goes on with its numbers after a restart that finds nothing else", () => {
+    const { disk, journal, time } = opened()
+    journal.commit([put(1)], [row(1)], () => {})
+    time.settle()
+    journal.commit([{ table: "transactions", key: idOf(1), value: undefined }], [], () => {})
+    journal.feedWritten(1, 1)
+    time.pass(200)
+    const again = opened((disk.powerCut(), disk))
+    expect(again.journal.health().records).toBe(0)
+    again.journal.commit([], [row(2)], () => {})
+    again.time.settle()
+    expect(again.journal.feedAfter(0, 10)).toEqual([{ sequence: 2, entry: row(2) }])
+  })
+
   it("keeps entries whose transaction has left its table", () => {
     const { disk, journal, time } = opened()
     journal.commit([put(1)], [row(1)], () => {})

@@ -319,6 +319,26 @@ class World {
 }
 
 describe("a small ring", () => {
+  it("gives what has not settled as bytes that stay what they are", () => {
+    const log = {
+      ringBytes: 64 * pageBytes,
+      write: (_: number, __: Buffer, done: (durable: boolean) => void) => done(true)
+    }
+    const store = {
+      settle: (_: Settlement, done: (failure: unknown) => void) => done(undefined),
+      visit: () => {},
+      read: () => undefined
+    }
+    const mark = { identity, epoch, settled: 0 }
+    const groups = new LoggedGroups(log, store, { mark, groups: [], removed: [1, 1] }, 1024 * 1024)
+    groups.append([group(1, 100)], [], () => {})
+    const read = groups.read(1)!
+    const before = Uint8Array.from(read)
+    // Its place in memory becomes that of others.
+    for (let next = 2; next < 100; next++) groups.append([group(next, 100)], [], () => {})
+    expect(read).toEqual(before)
+  })
+
   it("gives back what was acknowledged, and perhaps what was being written", () => {
     const lives = fc.array(command, { minLength: 1, maxLength: 120, size: "max" })
     fc.assert(

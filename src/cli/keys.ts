@@ -380,7 +380,7 @@ export const verb: Verb = {
         "grace-hours": {
           type: "number",
           value: "<hours>",
-          about: "that the store keeps the former master key at least",
+          about: "that the former master key goes on opening blocks",
           fallback: 168
         }
       },

@@ -238,7 +238,7 @@ const nextMasterBytes = 32
 
 /**
  * The whole store under another master key of 32 bytes, which stays the caller's; the former one
- * goes on opening, for `graceMs` at least, the working keys that the journal has under it. What
+ * goes on opening, for `graceMs`, the working keys that the journal has under it. What
  * comes out was opened under the new key again. Faults `dual-control`, `key-length`,
  * `store-master-same`, and those of `openKeyStore`.
  */

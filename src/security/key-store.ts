@@ -14,8 +14,9 @@
  *   tmk-<name>                        terminal master keys; a terminal's profile names one
  *   mak- pik- tdk-<terminal>          a working key that a terminal has from the start: it is
  *                                     seeded once, and replaced by the first key download
- *   former-master                     the master keys before this one, by version: they open what
- *                                     rests elsewhere under them, and protect nothing new
+ *   former-master                     the master keys before this one, by version: until the end
+ *                                     of their grace they open what rests elsewhere under them;
+ *                                     they protect nothing new
  */
 
 import type { KeyPurpose } from "../domain/ports/security-module.ts"
@@ -63,7 +64,7 @@ const formerMaster: KeyAttributes = {
 export class KeyStore {
   readonly #master: Uint8Array
   readonly #protection: KeyProtection
-  readonly #formers: ReadonlyArray<KeyProtection>
+  readonly #formers: ReadonlyArray<{ readonly untilMs: number; readonly key: KeyProtection }>
   readonly #byName: ReadonlyMap<string, ReadonlyArray<StoredKey>>
   readonly keys: ReadonlyArray<StoredKey>
 
@@ -76,7 +77,8 @@ export class KeyStore {
     this.#byName = Map.groupBy(this.keys, (key) => key.name)
     this.#formers = this.versions(formerMasterName).flatMap((key) => {
       const former = this.unwrap(key)
-      return isFault(former) ? [] : [new KeyProtection(former.key)]
+      if (isFault(former)) return []
+      return [{ untilMs: key.usableUntilMs ?? 0, key: new KeyProtection(former.key) }]
     })
   }
 
@@ -91,19 +93,20 @@ export class KeyStore {
   }
 
   /** The clear key of an entry; the holder overwrites it after use. Fault `block-forged`. */
-  unwrap(key: StoredKey): UnwrappedKey | SecurityFault {
+  unwrap(key: Pick<StoredKey, "block">): UnwrappedKey | SecurityFault {
     return unwrapKeyBlock(this.#protection, key.block)
   }
 
   /**
    * Opens a block that need not be in the store, as the journal's working keys are not, under this
-   * master key or a former one.
+   * master key or a former one whose grace is not over.
    */
-  unwrapBlock(block: string): UnwrappedKey | SecurityFault {
+  unwrapBlock(block: string, wallMs: number): UnwrappedKey | SecurityFault {
     const opened = unwrapKeyBlock(this.#protection, block)
     if (opened !== fault("block-forged")) return opened
-    for (const former of this.#formers) {
-      const again = unwrapKeyBlock(former, block)
+    for (const { key, untilMs } of this.#formers) {
+      if (untilMs <= wallMs) continue
+      const again = unwrapKeyBlock(key, block)
       if (!isFault(again)) return again
     }
     return opened

@@ -17,7 +17,7 @@ import {
   type WorkingKeys,
   type WorkingKeyShape
 } from "../domain/ports/security-module.ts"
-import { Random } from "../domain/ports/time.ts"
+import { Random, Time } from "../domain/ports/time.ts"
 import type { BlockAlgorithm } from "./block-cipher.ts"
 import { CipherCache, type CipherCacheLimits, defaultCacheLimits } from "./cipher-cache.ts"
 import { deriveDukpt } from "./dukpt-key.ts"
@@ -46,12 +46,13 @@ export interface SoftwareModuleOptions {
 
 export function softwareModuleLayer(
   options: SoftwareModuleOptions
-): Layer.Layer<SecurityModule, never, Random> {
+): Layer.Layer<SecurityModule, never, Random | Time> {
   return Layer.effect(
     SecurityModule,
     Effect.gen(function*() {
       const random = yield* Random
-      const keys = new SoftwareKeys(options, random.bytes)
+      const time = yield* Time
+      const keys = new SoftwareKeys(options, random.bytes, () => time.wallMs())
       yield* Effect.addFinalizer(() => Effect.sync(() => keys.clear()))
       return SecurityModule.of(softwareModule(keys))
     })
@@ -106,6 +107,7 @@ export class SoftwareKeys {
   readonly #store: KeyStore
   readonly #testEnvironment: boolean
   readonly #random: RandomBytes
+  readonly #wallMs: () => number
   readonly #cache: CipherCache
   readonly #onRefused: (refusal: SecurityFault) => void
   readonly #held = new Map<KeyHandle, Held>()
@@ -113,10 +115,11 @@ export class SoftwareKeys {
   readonly #forgotten = new Set<(handle: KeyHandle) => void>()
   #lastHandle = 0
 
-  constructor(options: SoftwareModuleOptions, random: RandomBytes) {
+  constructor(options: SoftwareModuleOptions, random: RandomBytes, wallMs: () => number) {
     this.#store = options.store
     this.#testEnvironment = options.testEnvironment
     this.#random = random
+    this.#wallMs = wallMs
     this.#cache = new CipherCache(options.limits ?? defaultCacheLimits)
     this.#onRefused = options.onRefused ?? (() => {})
   }
@@ -131,7 +134,7 @@ export class SoftwareKeys {
       held.holders++
       return present
     }
-    const opened = this.#store.unwrapBlock(text)
+    const opened = this.#store.unwrapBlock(text, this.#wallMs())
     if (isFault(opened)) return this.#refused(opened)
     const { attributes, key } = opened
     const handle = serves(attributes, purpose)

@@ -207,7 +207,7 @@ export class HsmDesk {
     const length = Number(fields.peek(1, 5))
     const block = Number.isInteger(length) ? fields.take(length) : undefined
     if (block === undefined) return wrongLength
-    const key = this.#store.unwrapBlock(block)
+    const key = this.#store.unwrap({ block })
     return isFault(key) ? refusalOf(key) : key
   }
 

@@ -51,6 +51,9 @@ const ours = ({ keys }: KeyStore) =>
     ])
 const formers = (store: KeyStore) => store.versions("former-master").map(({ version }) => version)
 
+const keysOf = (store: KeyStore, wallMs = () => 1000) =>
+  new SoftwareKeys({ store, testEnvironment: true }, randomFrom(3), wallMs)
+
 describe("a store that moved to another master key", () => {
   const before = demoStore()
   const after = openKeyStore(written(moved(before, next)), next) as KeyStore
@@ -73,8 +76,6 @@ describe("a store that moved to another master key", () => {
       .seal(Buffer.from("4012345678909"))
     const vault = vaultFrom(after, randomFrom(2))
     expect(isFault(vault) ? undefined : vault.open(sealed)).toEqual(Buffer.from("4012345678909"))
-    const keysOf = (store: KeyStore) =>
-      new SoftwareKeys({ store, testEnvironment: true }, randomFrom(3))
     const issued = keysOf(before).issue("tmk-demo", "cup-84")
     if (isFault(issued)) throw new Error(issued.code)
     const twice = openKeyStore(written(moved(after, last)), last) as KeyStore
@@ -90,8 +91,20 @@ describe("a store that moved to another master key", () => {
     // What is made from now on stands under the new key.
     const fresh = keysOf(after).issue("tmk-demo", "cup-84")
     const block = isFault(fresh) ? "" : Buffer.from(fresh.blocks.mac!).toString("latin1")
-    expect(before.unwrapBlock(block)).toBe(fault("block-forged"))
-    expect(isFault(after.unwrapBlock(block))).toBe(false)
+    expect(before.unwrapBlock(block, 1000)).toBe(fault("block-forged"))
+    expect(isFault(after.unwrapBlock(block, 1000))).toBe(false)
+  })
+
+  it("opens nothing more under the former one when its grace is over, and keeps what is open", () => {
+    const issued = keysOf(before).issue("tmk-demo", "cup-84")
+    if (isFault(issued)) throw new Error(issued.code)
+    let wallMs = 1000 + graceMs - 1
+    const keys = keysOf(after, () => wallMs)
+    const mac = keys.install(issued.blocks.mac!, "mac")
+    expect(mac).toBeTypeOf("number")
+    wallMs++
+    expect(keys.install(issued.blocks.pin!, "pin")).toBe(fault("block-forged"))
+    expect(keys.install(issued.blocks.mac!, "mac")).toBe(mac)
   })
 
   it("forgets the former one with the first change after its grace", () => {

@@ -41,7 +41,7 @@ describe("the demo's key store", () => {
     const seeded = seededWorkingKeys(store)
     expect([...seeded.keys()]).toContain("65465423")
     const block = Buffer.from(seeded.get("65465423")!.mac!).toString("latin1")
-    const opened = store.unwrapBlock(block) as { readonly key: Buffer }
+    const opened = store.unwrapBlock(block, 0) as { readonly key: Buffer }
     expect(opened.key.toString("hex").toUpperCase()).toBe("C1A4AE89BAEAB029")
   })
 

@@ -51,7 +51,11 @@ const context = { officers: ["ann", "bo"], wallMs: 0, random }
 
 function keys(testEnvironment = true): SoftwareKeys {
   const onRefused = (refusal: unknown) => said.push(inspect(refusal))
-  return new SoftwareKeys({ store: store.with([stored]), testEnvironment, onRefused }, random)
+  return new SoftwareKeys(
+    { store: store.with([stored]), testEnvironment, onRefused },
+    random,
+    () => 0
+  )
 }
 
 const bytes = (text: string) => Buffer.from(text, "latin1")

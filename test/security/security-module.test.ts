@@ -47,7 +47,9 @@ const made = [
     place: "software",
     make: () =>
       Promise.resolve({
-        one: softwareModule(new SoftwareKeys({ store, testEnvironment: true }, randomFrom(1))),
+        one: softwareModule(
+          new SoftwareKeys({ store, testEnvironment: true }, randomFrom(1), () => 0)
+        ),
         close: () => Promise.resolve()
       })
   },

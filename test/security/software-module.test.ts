@@ -25,6 +25,7 @@ import {
   softwareModule,
   softwareModuleLayer
 } from "../../src/security/software-module.ts"
+import { ManualTime } from "../actor/manual-time.ts"
 import { demoStore } from "./demo-store.ts"
 import { macVectors } from "./mac-vectors.ts"
 import { randomFrom } from "./seeded-random.ts"
@@ -37,12 +38,16 @@ function module(
     {}
 ): SecurityModuleShape {
   return softwareModule(
-    new SoftwareKeys({
-      store,
-      testEnvironment: options.test ?? true,
-      limits: { maxKeys: options.maxKeys ?? 100, maxCiphers: 10 },
-      onRefused: (refusal: SecurityFault) => options.seen?.push(refusal.code)
-    }, randomFrom(5))
+    new SoftwareKeys(
+      {
+        store,
+        testEnvironment: options.test ?? true,
+        limits: { maxKeys: options.maxKeys ?? 100, maxCiphers: 10 },
+        onRefused: (refusal: SecurityFault) => options.seen?.push(refusal.code)
+      },
+      randomFrom(5),
+      () => 0
+    )
   )
 }
 
@@ -177,7 +182,7 @@ describe("working keys", () => {
           expect(bytes === undefined).toBe(keys[purpose] === undefined)
           if (bytes === undefined) continue
           expect(one.install(bytes, purpose)).toBeTypeOf("number")
-          const inside = store.unwrapBlock(Buffer.from(bytes).toString("latin1"))
+          const inside = store.unwrapBlock(Buffer.from(bytes).toString("latin1"), 0)
           expect((inside as { readonly key: Buffer }).key).toEqual(keys[purpose])
         }
       })
@@ -354,7 +359,9 @@ describe("the layer", () => {
       expect(one.install(block("mac", Buffer.alloc(8, 1)), "mac")).toBe(1)
     }).pipe(
       Effect.provide(
-        softwareModuleLayer({ store, testEnvironment: true }).pipe(Layer.provide(random))
+        softwareModuleLayer({ store, testEnvironment: true }).pipe(
+          Layer.provide(Layer.merge(random, new ManualTime().layer))
+        )
       )
     ))
 })

@@ -33,7 +33,7 @@ const store = demoStore()
 
 function station() {
   if ("faults" in profiles) throw new Error("the shipped terminals file has faults")
-  const keys = new SoftwareKeys({ store, testEnvironment: true }, randomFrom(1))
+  const keys = new SoftwareKeys({ store, testEnvironment: true }, randomFrom(1), () => 0)
   const security = softwareModule(keys)
   const place = new Place({
     profiles,

@@ -38,7 +38,7 @@ async function until(condition: () => boolean): Promise<void> {
 async function counter(key: Uint8Array) {
   const store = demoStore()
   const seeded = seededWorkingKeys(store)
-  const keys = new SoftwareKeys({ store, testEnvironment: true }, randomFrom(1))
+  const keys = new SoftwareKeys({ store, testEnvironment: true }, randomFrom(1), () => 0)
   const place = new Place({
     machine: true,
     devices: true,

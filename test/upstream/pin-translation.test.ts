@@ -43,7 +43,7 @@ function block(key: Uint8Array): Uint8Array {
 }
 
 function installed(testEnvironment = true) {
-  const security = softwareModule(new SoftwareKeys({ store, testEnvironment }, random))
+  const security = softwareModule(new SoftwareKeys({ store, testEnvironment }, random, () => 0))
   const handle = (key: Uint8Array) => {
     const made = security.install(block(key), "pin")
     if (typeof made !== "number") throw new Error(made)

@@ -16,7 +16,6 @@
 import {
   closeSync,
   constants,
-  fsyncSync,
   openSync,
   readSync,
   renameSync,
@@ -27,6 +26,7 @@ import {
 } from "node:fs"
 import { dirname } from "node:path"
 import { crc32 } from "node:zlib"
+import { syncFolder } from "../domain/synced-folder.ts"
 import { fill } from "./lmdb-file.ts"
 import type { LogDisk } from "./logged-groups.ts"
 import type { RefusalReason } from "./refusals.ts"
@@ -60,15 +60,6 @@ export async function makeLog(
   } catch (error) {
     rmSync(made, { force: true })
     throw error
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r")
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
   }
 }
 

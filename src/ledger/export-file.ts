@@ -9,14 +9,11 @@ import { Effect, Schema, Stream } from "effect"
 import { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import {
-  closeSync,
   createReadStream,
   createWriteStream,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
-  openSync,
   readFileSync,
   unlinkSync
 } from "node:fs"
@@ -26,6 +23,7 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createGunzip, createGzip } from "node:zlib"
 import { type LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
+import { syncFolder } from "../domain/synced-folder.ts"
 import { unavailable } from "./database-failure.ts"
 
 export class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("ExportIncomplete", {
@@ -85,16 +83,6 @@ function placed(part: string, folder: string, name: string): string {
     unlinkSync(part)
     syncFolder(folder)
     return file
-  }
-}
-
-/** What is let go after this must be found under its name also when the power goes. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r")
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
   }
 }
 

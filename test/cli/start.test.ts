@@ -1,9 +1,17 @@
 /** The switch as a process: what keeps it from starting is one line, and SIGTERM ends it well. */
 
-import { type ChildProcess, spawn } from "node:child_process"
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import {
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { createServer, type Server } from "node:net"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { root } from "./process.ts"
@@ -15,6 +23,8 @@ interface Started {
   readonly says: (words: string) => Promise<void>
   readonly ended: Promise<number | null>
 }
+
+const nowhere = "postgres://nobody:none@127.0.0.1:1/none"
 
 let folder = ""
 let taken: Server
@@ -39,25 +49,9 @@ afterAll(() => {
 
 /** A switch whose PostgreSQL is away, which must not keep it from starting. */
 function start(name: string, journal: string, port: number): Started {
-  const file = join(folder, `${name}.yaml`)
-  writeFileSync(
-    file,
-    `listeners:
-  - { name: terminals, port: ${port} }
-upstreams:
-  - { name: acquirer, links: [{ port: ${takenPort} }] }
-routes:
-  - { name: all, to: [acquirer] }
-keyStore: { file: keys.test.json, masterKey: { file: test-master-key.hex }, test: true }
-journal: { path: ${journal}, maxBytes: 16777216 }
-ledger: { url: { env: LEDGER_URL } }
-admin: { port: 0 }
-public: { port: 0 }
-`
-  )
-  const child = spawn(process.execPath, [join(root, "src/main.ts"), "start", "--config", file], {
+  const child = spawn(process.execPath, wordsOf(name, journal, port), {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, LEDGER_URL: "postgres://nobody:none@127.0.0.1:1/none" }
+    env: { ...process.env, LEDGER_URL: nowhere }
   })
   let talk = ""
   const listeners: Array<() => void> = []
@@ -74,6 +68,26 @@ public: { port: 0 }
       void ended.then((exit) => reject(new Error(`ended with ${exit}: ${talk}`)))
     })
   return { child, talk: () => talk, says, ended }
+}
+
+function wordsOf(name: string, journal: string, port: number): Array<string> {
+  const file = join(folder, `${name}.yaml`)
+  writeFileSync(
+    file,
+    `listeners:
+  - { name: terminals, port: ${port} }
+upstreams:
+  - { name: acquirer, links: [{ port: ${takenPort} }] }
+routes:
+  - { name: all, to: [acquirer] }
+keyStore: { file: keys.test.json, masterKey: { file: test-master-key.hex }, test: true }
+journal: { path: ${journal}, maxBytes: 16777216 }
+ledger: { url: { env: LEDGER_URL } }
+admin: { port: 0 }
+public: { port: 0 }
+`
+  )
+  return [join(root, "src/main.ts"), "start", "--config", file]
 }
 
 describe("a switch that cannot start", () => {
@@ -98,5 +112,39 @@ describe("a switch that cannot start", () => {
     } finally {
       first.child.kill("SIGKILL")
     }
+  })
+})
+
+/** V8 lists its flags, each as it is set by then, and ends the process. */
+const listFlags = "import { setFlagsFromString } from \"node:v8\"\n" +
+  "process.once(\"exit\", () => setFlagsFromString(\"--help\"))"
+
+/** As a process has them at its end. V8 writes no more than a pipe takes at once, so to a file. */
+function flagsOf(words: ReadonlyArray<string>): Array<string> {
+  const file = join(folder, "flags.txt")
+  const preload = `data:text/javascript,${encodeURIComponent(listFlags)}`
+  const descriptor = openSync(file, "w")
+  spawnSync(process.execPath, ["--import", preload, ...words], {
+    stdio: ["ignore", descriptor, "ignore"],
+    env: { ...process.env, LEDGER_URL: nowhere }
+  })
+  closeSync(descriptor)
+  const text = readFileSync(file, "utf8")
+  return Array.from(text.matchAll(/ default: (--\S+)/g), ([, flag = ""]) => flag)
+}
+
+describe("the heap of a switch", () => {
+  it("grows to three times what lives, and is marked by one thread where processors are few", () => {
+    const ours = /^--(?:heap-growing-percent=\d+|(?:no-)?concurrent-marking)$/
+    const policy = (words: ReadonlyArray<string>) =>
+      flagsOf(words).filter((flag) => ours.test(flag))
+    expect(policy([join(root, "src/main.ts"), "start", "--help"])).toEqual([
+      "--concurrent-marking",
+      "--heap-growing-percent=0"
+    ])
+    expect(policy(wordsOf("heap", "journal-heap", takenPort))).toEqual([
+      availableParallelism() < 4 ? "--no-concurrent-marking" : "--concurrent-marking",
+      "--heap-growing-percent=200"
+    ])
   })
 })

@@ -25,6 +25,7 @@ export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fau
   config.public.accounts.forEach((account, index) =>
     checkAccount(account, needed[account.scheme], "believed", `public.accounts[${index}]`, fault)
   )
+  checkMerchants(config.public.accounts, fault)
   checkPorts(config, fault)
   checkMemory(config.listeners, fault)
   config.listeners.forEach((listener, index) =>
@@ -86,6 +87,26 @@ function checkAccount(
     if (given !== undefined && Object.keys(given).length > 0) continue
     fault(`${path}.${key}`, `missing: an account at ${account.scheme} cannot be ${use} without it`)
   }
+}
+
+/**
+ * A scheme counts payments for all of its merchants, each generic wallet for itself: of two that
+ * call us alike, a payment of one would pass for a repeat of the other's.
+ */
+function checkMerchants(accounts: ReadonlyArray<AccountConfig>, fault: Fault): void {
+  const names = new Map<string, string>()
+  accounts.forEach(({ merchantId, name, scheme }, index) => {
+    if (scheme !== "hmac") return
+    const before = names.get(merchantId)
+    if (before === undefined) names.set(merchantId, name)
+    else {
+      fault(
+        `public.accounts[${index}].merchantId`,
+        `${before} and ${name} are both ${merchantId} for generic wallets, whose payments could ` +
+          "not be told apart: let one of the two call us by another merchantId"
+      )
+    }
+  })
 }
 
 function checkPorts(config: Omit<SwitchConfig, "version">, fault: Fault): void {

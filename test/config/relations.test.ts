@@ -117,6 +117,14 @@ describe("relations", () => {
       /public\.accounts\[1\]\.path: \/n is the path of public\.accounts\[0\] already/
     ],
     [
+      "two generic accounts whose payments could not be told apart",
+      account("hmac, secret: { file: f }").replace(
+        "}] }",
+        "}, { name: other, path: /o, merchantId: m, scheme: hmac, secret: { file: g } }] }"
+      ),
+      /:8: public\.accounts\[1\]\.merchantId: shop and other are both m for generic wallets, /
+    ],
+    [
       "a wallet that nobody's signature can be made for",
       wallet(
         account("alipay, publicKeys: { a: { file: f } }, appId: a"),
@@ -179,6 +187,12 @@ describe("relations", () => {
     expect(faultsOf(`${listener("host: 0.0.0.0")}privateNetwork: true\n`)).toEqual([])
     expect(faultsOf(`${small}journal: { mode: outcome, unsafe: true }\n`)).toEqual([])
     expect(faultsOf(listener("host: 0.0.0.0, tls: { keyFile: k, certificateFile: c }"))).toEqual([])
+    // Two applications at one scheme, which counts payments for all of them.
+    const twoApps = account("alipay, publicKeys: { a: { file: f } }, appId: a").replace(
+      "}] }",
+      "}, { name: other, path: /o, merchantId: m, scheme: alipay, publicKeys: { a: { file: f } } }] }"
+    )
+    expect(faultsOf(twoApps)).toEqual([])
   })
 
   it("know no reusePort: several nodes on one port need an owner for each terminal", () => {

@@ -1,7 +1,7 @@
 /** What people ask the ledger, on a real server, and that each answer is read from an index. */
 
 import { PgClient } from "@effect/sql-pg"
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
@@ -392,17 +392,22 @@ describe("retention", () => {
     await hold([sale(300, { day: "2026-03-01" as never, version: 0 })])
     const there = join(folder, "transactions-2026-03-01.jsonl.gz")
     const query = { beforeDay: "2026-03-02", folder, drop: true }
+    // Else the day may be gone before anything is written to it.
+    const begun = Effect.runSync(Deferred.make<void>())
     const written = Effect.flatMap(
       PgClient.PgClient,
       (sql) =>
         sql.withTransaction(Effect.gen(function*() {
           yield* sql`UPDATE transactions SET version = 1, state = 'reversed'
           WHERE day = '2026-03-01'`
+          yield* Deferred.succeed(begun, undefined)
           yield* until(() => existsSync(there), "the file of the day as it was")
         }))
     )
     const [, [gone]] = await server.run(
-      Effect.all([written, retain(query)], { concurrency: "unbounded" })
+      Effect.all([written, Effect.andThen(Deferred.await(begun), retain(query))], {
+        concurrency: "unbounded"
+      })
     )
     expect(gone).toMatchObject({ day: "2026-03-01", rows: 1, dropped: true })
     const [before, after] = [there, gone?.file ?? ""].map((file) =>

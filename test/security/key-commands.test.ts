@@ -286,6 +286,7 @@ describe("import of a peer's block", () => {
         randomFrom(1)
       ) as string
     expect(bring(store, "pin", ofMode("P0", "X")).result).toBe(fault("block-usage"))
+    expect(bring(store, "mac", ofMode("M3", "E")).result).toBe(fault("block-usage"))
     const verifies = bring(store, "mac", ofMode("M3", "V")).result as KeyChange
     expect(listKeys(verifies.store, context()).result).toContainEqual(
       expect.objectContaining({ name: "theirs", mode: "V", exportability: "N" })

@@ -2,6 +2,7 @@
 
 import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
+import type { UnwrappedKey } from "../../src/security/key-block.ts"
 import {
   emptyKeyStore,
   type KeyStore,
@@ -13,6 +14,7 @@ import {
 } from "../../src/security/key-store.ts"
 import { fault, type SecurityFaultCode } from "../../src/security/security-fault.ts"
 import { demoMaster, demoStore } from "./demo-store.ts"
+import { randomFrom } from "./seeded-random.ts"
 
 const bytes = (value: unknown) =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value))
@@ -43,6 +45,15 @@ describe("the demo's key store", () => {
     const block = Buffer.from(seeded.get("65465423")!.mac!).toString("latin1")
     const opened = store.unwrapBlock(block, 0) as { readonly key: Buffer }
     expect(opened.key.toString("hex").toUpperCase()).toBe("C1A4AE89BAEAB029")
+  })
+
+  it("gives a terminal the newest of the keys that are its own from the start", () => {
+    const name = "mak-65465423"
+    const { attributes } = store.unwrap(store.current(name)!) as UnwrappedKey
+    const block = store.wrap(attributes, Buffer.alloc(8, 7), randomFrom(1)) as string
+    const newer = { name, version: 2, block, checkValue: "" }
+    const seeded = seededWorkingKeys(store.with([newer, ...store.keys]))
+    expect(Buffer.from(seeded.get("65465423")!.mac!).toString("latin1")).toBe(block)
   })
 
   it("lists its keys without the master key", () => {

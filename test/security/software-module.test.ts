@@ -152,6 +152,11 @@ describe("MACs", () => {
     expect(macOf(one, retail, { name: "aes-cmac" }, hex("00"))).toBeUndefined()
     expect(one.exportToWorker(retail, { name: "aes-cmac" })).toBeUndefined()
     expect(one.exportToWorker(retail, { name: "x9.19" })).toEqual(new Uint8Array(16).fill(3))
+    // A key of algorithm 1 makes no MAC of algorithm 3, though its length would do.
+    const header = { ...workingAttributes("mac", "tdes", 16), usage: "M1" }
+    const plain = Buffer.from(store.wrap(header, Buffer.alloc(16, 3), randomFrom(8)) as string)
+    const chained = one.install(plain, "mac") as KeyHandle
+    expect(macOf(one, chained, { name: "x9.19" }, hex("00"))).toBeUndefined()
     const pin = one.install(block("pin", Buffer.alloc(16, 3)), "pin") as KeyHandle
     expect(macOf(one, pin, { name: "x9.19" }, hex("00"))).toBeUndefined()
     expect(one.exportToWorker(pin, { name: "x9.19" })).toBeUndefined()

@@ -150,7 +150,7 @@ export class IsoDesk {
     switch (profile.identity) {
       case "certificate": {
         const name = commonName(session.connection.peer?.subject)
-        if (name === undefined || name !== (profile.certificate ?? profile.terminal.trimEnd())) {
+        if (name !== (profile.certificate ?? profile.terminal.trimEnd())) {
           return "terminal-foreign"
         }
         session.prove(binding)

@@ -265,6 +265,24 @@ describe("the module", () => {
     expect(rig.hsm.commands).toBe(0)
   })
 
+  it("is not asked to seal a PIN under a base key: what it derives is for one message", async () => {
+    rig = await hsmRig()
+    const one = hsmModule(rig.module, rig.client)
+    const pin = Buffer.from(demoStore().current("zpk-demo")!.block, "latin1")
+    const serial = Buffer.from("FFFF9876543210E00001", "hex")
+    const request = {
+      from: one.install(pin, "pin") as KeyHandle,
+      to: one.derive("bdk-demo-tdes", serial, "pin") as KeyHandle,
+      fromFormat: 0,
+      toFormat: 0,
+      pan: "4012345678909",
+      block: Buffer.alloc(8)
+    } as const
+    const { sent } = rig.client.counts()
+    const answer = await new Promise((resolve) => one.translatePin(request, resolve))
+    expect([answer, rig.client.counts().sent]).toEqual(["key-missing", sent])
+  })
+
   it("stands as a layer and closes with its scope", async () => {
     rig = await hsmRig()
     const layer = hsmModuleLayer(rig.module).pipe(Layer.provide(machine))

@@ -250,9 +250,13 @@ describe("a message that cannot be served", () => {
     caller.say(sale("T0000001", "000043", { 4: "12a" }))
     place.settle()
     expect(caller.heard.map((each) => each["39"])).toEqual(["00", "12", "58", "30"])
-    caller.say(sale("T0000001", "000044", { mti: "0210" }))
+    // 000000 is no number that we ever asked under.
+    caller.say(
+      sale("T0000001", "000044", { mti: "0210" }),
+      sale("T0000001", "000000", { mti: "0810" })
+    )
     place.settle()
-    expect(place.count("unanswerable")).toBe(1)
+    expect(place.count("unanswerable")).toBe(2)
     expect(caller.heard.length).toBe(4)
   })
 

@@ -242,7 +242,8 @@ describe("forgery", () => {
       profile("T0000001"),
       profile("T0000002"),
       profile("T0000003", { concentrator: "mall" }),
-      profile("T0000004", { concentrator: "mall" })
+      profile("T0000004", { concentrator: "mall" }),
+      profile("T0000005", { concentrator: "arcade" })
     ]
     const place = new Place({ profiles })
     const single = place.connect()
@@ -250,9 +251,9 @@ describe("forgery", () => {
     place.settle()
     expect(single.heard.map((each) => each["39"])).toEqual(["00", "97"])
     const shared = place.connect()
-    shared.say(signOn("T0000003"), signOn("T0000004"), signOn("T0000001"))
+    shared.say(...["3", "4", "1", "5"].map((last) => signOn(`T000000${last}`)))
     place.settle()
-    expect(shared.heard.map((each) => each["39"])).toEqual(["00", "00", "97"])
+    expect(shared.heard.map((each) => each["39"])).toEqual(["00", "00", "97", "97"])
   })
 
   it("believes no neighbour on a shared line under its own key", () => {

@@ -162,10 +162,17 @@ export class Chains {
 
   /**
    * What is owed for an approval that is taken back; undefined: nothing, because all of it was
-   * given back. While a follow-on is under way, the chain waits for its end.
+   * given back. While a follow-on is under way, the chain waits for its end. A follow-on whose
+   * original is not here any more cannot give back to it: people see to both.
    */
   takeBack(record: TransactionRecord, reason: AdviceRecord["reason"]): Opened | undefined {
-    const { id, taken = 0 } = record
+    const { id, kind, original, taken = 0 } = record
+    if (original !== undefined && !this.#room.journal.has("transactions", original)) {
+      const detail =
+        `${kind} of ${approvedOf(record)} is taken back, and ${original}, from which ` +
+        "it took, has left the journal"
+      return this.raise(record, String(reason), detail)
+    }
     if (taken === 0 || this.#originals.has(id)) return this.owe(record, reason)
     return isGivenBack(record) ? undefined : this.#raiseRest(record, String(reason))
   }

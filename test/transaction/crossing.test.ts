@@ -166,6 +166,19 @@ describe("a follow-on of the oldest that the window holds", () => {
     expect(stage.journal.has("transactions", original.id)).toBe(false)
   })
 
+  it("is people's when it is taken back after its original has gone", () => {
+    const { original, stage, submission } = oldest()
+    const named = { original: { stan: submission.stan } }
+    const voided = stage.sale({ kind: "void", ...named })
+    stage.approved(voided)
+    stage.time.pass(3 * keepMs, 1_000)
+    expect(stage.journal.has("transactions", original.id)).toBe(false)
+    stage.ask(reversalOf(stage, voided.stan))
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    expect(stage.records.find(({ kind }) => kind === "void")?.state).toBe("exception")
+  })
+
   it("gives back what it took when it is reversed", () => {
     const { original, stage, submission } = oldest()
     stage.ask(stage.sale({ kind: "void", original: { stan: submission.stan } }))

@@ -178,6 +178,20 @@ describe("a reversal whose original has left the journal", () => {
     expect(stage.journal.has("transactions", id)).toBe(false)
   })
 
+  it("is for people to end when it takes back a void whose sale is not here either", () => {
+    const { stage } = sought()
+    const original = "018bcfe5-6600-7000-8000-00000000a000" as TransactionId
+    stage.asked[0]!.answer(stored({ kind: "void", original }))
+    stage.journal.sync()
+    expect(stage.advices.started).toEqual([])
+    const detail = `void of 100 is taken back, and ${original}, from which it took, has left the ` +
+      "journal"
+    expect(exceptions(stage)).toMatchObject([
+      { transaction: id, reason: "terminal-reversal", detail }
+    ])
+    expect(own(stage)).toMatchObject([{ original: id }])
+  })
+
   it("is told its stored answer when it comes again, and nobody is asked twice", () => {
     const { stage, submission } = sought()
     expect(stage.ask(submission).delivered).toEqual(["answer 00"])

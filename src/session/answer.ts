@@ -57,12 +57,26 @@ export class Ask implements Asker {
       })
     }
     const mac = wantsMac(this.spoken)
+    const set = serialOf(message, known)
     return new Prepared(
       this,
-      mac === hasMac(known) ? Buffer.from(stored) : dialect.patch(known, { mac }),
+      mac === hasMac(known) && set === undefined
+        ? Buffer.from(stored)
+        : dialect.patch(known, { mac, ...(set === undefined ? {} : { set }) }),
       mac
     )
   }
+}
+
+/**
+ * DUKPT: the stored answer names the keys of the question that it was made for, and is sealed under
+ * those of the repeat. Undefined where they are the same.
+ */
+function serialOf(repeat: Message, stored: Message): Values | undefined {
+  const path = repeat.dialect.pathOf("ksn")
+  if (path === undefined || stored.text(path) === repeat.text(path)) return undefined
+  const serial = repeat.raw(path)
+  return serial === undefined ? undefined : { [path]: serial }
 }
 
 const nothing: Uint8Array = new Uint8Array(0)

@@ -84,9 +84,9 @@ export function jsonDialect(): Dialect {
       const read = plainRead(bytes)
       return "mti" in read ? dress(read) : undefined
     },
-    patch: (message, { mac }) => {
+    patch: (message, { mac, set }) => {
       const { 64: _, ...fields } = fieldsOf(message)
-      return encode({ ...fields, ...(mac === true ? { 64: "" } : {}) })
+      return encode({ ...fields, ...texts(set ?? {}), ...(mac === true ? { 64: "" } : {}) })
     },
     respond: (request, response, values, mac) => {
       const { 64: _, ...fields } = fieldsOf(request)

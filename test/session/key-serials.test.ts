@@ -180,6 +180,18 @@ describe("what is said again under the same serial number", () => {
     expect(told(sold(2, 2), place.connect("10.0.0.1:1002"))).toBe("94")
   })
 
+  it("hears what was answered under the number that it has now", () => {
+    const { caller, place, told } = opened()
+    told(sold(1, 1))
+    const [first] = caller.heard
+    caller.say(sold(1, 2))
+    place.settle()
+    place.submitted[1]!.repeat(Buffer.from(JSON.stringify({ ...first, 64: "" })))
+    place.settle()
+    expect(first).toMatchObject({ 53: serial(1), 64: "mac-502" })
+    expect(caller.last()).toEqual({ ...first, 53: serial(2) })
+  })
+
   it("is taken where it is the reversal of what stood under it", () => {
     const { heard, told } = remembering()
     const back = (count: number): Fields =>

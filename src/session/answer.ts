@@ -31,6 +31,7 @@ export class Ask implements Asker {
   prepare(verdict: Verdict): PreparedAnswer {
     const { session, spoken } = this
     const { message } = spoken
+    session.keepSerial(spoken)
     const mac = wantsMac(spoken)
     if (verdict.failure !== undefined) session.countRefusal(verdict.failure)
     if (verdict.response1987 === "") return new Prepared(this, nothing, false)
@@ -48,6 +49,7 @@ export class Ask implements Asker {
   repeat(stored: Uint8Array): PreparedAnswer {
     const { message } = this.spoken
     const { dialect } = message
+    this.session.keepSerial(this.spoken)
     const known = stored.length === 0 ? undefined : dialect.read(stored)
     if (known === undefined || !("mti" in known)) {
       return this.prepare({

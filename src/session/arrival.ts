@@ -20,6 +20,8 @@ export class Arrival {
   derived = false
   /** The codec was asked to check the MAC once its sender was known. */
   asked = false
+  /** Its DUKPT counter is used by it, and by nothing else. */
+  believed = false
   /** The old key has been tried as well. */
   triedPrevious = false
 

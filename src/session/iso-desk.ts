@@ -102,8 +102,10 @@ export class IsoDesk {
   }
 
   #believe(spoken: Spoken): void {
+    const { arrival, profile } = spoken
     const derivation = derivationOf(spoken)
-    if (derivation !== undefined) this.#house.serials.believe(spoken.profile.terminal, derivation)
+    if (derivation === undefined) return
+    arrival.believed = this.#house.serials.believe(profile.terminal, derivation) === "fresh"
   }
 
   /**
@@ -132,6 +134,7 @@ export class IsoDesk {
     if (pin === undefined || !("serial" in pin) || pin.format === 1) return undefined
     return () => {
       const standing = this.#house.serials.believe(spoken.profile.terminal, pin)
+      spoken.arrival.believed = standing === "fresh"
       // By now the station knows the message itself.
       const unfit = this.#refusal(spoken, standing, false)
       if (unfit !== undefined) session.audit(unfit, spoken.message)
@@ -180,7 +183,8 @@ export class IsoDesk {
     }
     const pin = pinUnder(spoken, this.#house.keys)
     const proved = macRight ? undefined : this.#provedBy(session, spoken, pin)
-    const submission = submissionOf(spoken, binding.generation, pin, proved)
+    const kept = spoken.profile.baseKey === undefined ? undefined : () => session.keepSerial(spoken)
+    const submission = submissionOf(spoken, binding.generation, pin, proved, kept)
     if (typeof submission === "string") {
       session.refuse(spoken, submission)
       return

@@ -355,8 +355,15 @@ export class IsoSession extends Line<Arrival> {
   refuse(spoken: Spoken, failure: FailureCode): void {
     this.countRefusal(failure)
     const { response } = failures[failure]
+    this.keepSerial(spoken)
     if (response === "") this.settled()
     else this.answer(spoken, response, {}, undefined)
+  }
+
+  /** Something comes of it: its DUKPT counter stays used from now on. */
+  keepSerial(spoken: Spoken): void {
+    const derivation = spoken.arrival.believed ? derivationOf(spoken) : undefined
+    if (derivation !== undefined) this.room.house.serials.keep(spoken.profile.terminal, derivation)
   }
 
   /** An answer that is no transaction's. */
@@ -367,6 +374,7 @@ export class IsoSession extends Line<Arrival> {
     handed: ((live: boolean) => void) | undefined
   ): void {
     const { message } = spoken
+    this.keepSerial(spoken)
     const mac = wantsMac(spoken)
     const code = message.dialect.responseCode(response1987)
     const own = () => ownValues(this, message, code)

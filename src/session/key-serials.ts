@@ -4,7 +4,8 @@
  * the last that was not used, because messages of two connections overtake each other.
  * What must hold: a counter is believed once, and only after the message under it was found right,
  * so that no forger can move it; a terminal keeps the device that it began with until an operator
- * or another base key says otherwise; what a message leads to is not durable before its counter.
+ * or another base key says otherwise; what a message leads to is durable with its counter, and
+ * neither without the other: who asks again what a kill took along is not refused for it.
  */
 
 import type { TerminalId } from "../domain/brand.ts"
@@ -26,6 +27,8 @@ export class KeySerials {
   readonly #journal: JournalShape
   /** One a terminal that has spoken under DUKPT; undefined: it has no device yet. */
   readonly #states = new Map<TerminalId, SerialState | undefined>()
+  /** What the journal has, where that is not yet all. */
+  readonly #kept = new Map<TerminalId, SerialState | undefined>()
 
   constructor(journal: JournalShape) {
     this.#journal = journal
@@ -37,22 +40,30 @@ export class KeySerials {
     return given === undefined ? "fresh" : standingOf(this.#state(terminal), baseKey, given)
   }
 
-  /**
-   * The message was right: if its counter is fresh, it is used now. The row goes into the journal's
-   * group before anything that the message leads to, and waits for no sync of its own.
-   */
+  /** The message was right: if its counter is fresh, it is used now, and kept by `keep`. */
   believe(terminal: TerminalId, { baseKey, serial }: Derivation): Standing {
     const given = keySerialOf(serial)
     const state = this.#state(terminal)
     const standing = given === undefined ? "behind" : standingOf(state, baseKey, given)
     if (given === undefined || standing !== "fresh") return standing
-    const { counter, device } = given
-    const value = state?.baseKey === baseKey && state.device === device
-      ? advanced(state, counter)
-      : { baseKey, device, highest: counter, seen: 1 }
-    this.#states.set(terminal, value)
-    this.#journal.note([{ table: "serials", key: terminal, value }], [])
+    if (!this.#kept.has(terminal)) this.#kept.set(terminal, state)
+    this.#states.set(terminal, used(state, baseKey, given))
     return standing
+  }
+
+  /**
+   * Something comes of a message that was believed. The row goes into the journal's group before
+   * that, and waits for no sync of its own.
+   */
+  keep(terminal: TerminalId, { baseKey, serial }: Derivation): void {
+    const given = keySerialOf(serial)
+    const kept = this.#kept.get(terminal)
+    if (given === undefined || !this.#kept.has(terminal)) return
+    if (standingOf(kept, baseKey, given) !== "fresh") return
+    const value = used(kept, baseKey, given)
+    if (isSame(value, this.#states.get(terminal))) this.#kept.delete(terminal)
+    else this.#kept.set(terminal, value)
+    this.#journal.note([{ table: "serials", key: terminal, value }], [])
   }
 
   /**
@@ -68,6 +79,7 @@ export class KeySerials {
     if (state === undefined) return false
     const value: SerialState | undefined = sameDevice ? undefined : { ...state, released: true }
     this.#states.set(terminal, value)
+    this.#kept.delete(terminal)
     this.#journal.commit([{ table: "serials", key: terminal, value }], [], done)
     return true
   }
@@ -105,6 +117,21 @@ function standingOf(
 }
 
 /** With a counter that is fresh. */
+function used(
+  state: SerialState | undefined,
+  baseKey: string,
+  { counter, device }: KeySerial
+): SerialState {
+  return state?.baseKey === baseKey && state.device === device
+    ? advanced(state, counter)
+    : { baseKey, device, highest: counter, seen: 1 }
+}
+
+function isSame(one: SerialState, other: SerialState | undefined): boolean {
+  return other !== undefined && one.baseKey === other.baseKey && one.device === other.device &&
+    one.highest === other.highest && one.seen === other.seen
+}
+
 function advanced(state: SerialState, counter: number): SerialState {
   const ahead = counter - state.highest
   if (ahead <= 0) return { ...state, seen: (state.seen | (1 << -ahead)) >>> 0 }

@@ -18,13 +18,14 @@ import type { Spoken } from "./arrival.ts"
 
 /**
  * `session` is the generation that asks; `pin` the key of the PIN block, if there is one; `proved`
- * waits for that PIN.
+ * waits for that PIN, and `kept` for what comes of the message.
  */
 export function submissionOf(
   spoken: Spoken,
   session: number,
   pin: PinUnder | undefined,
-  proved?: Submission["proved"]
+  proved?: Submission["proved"],
+  kept?: Submission["kept"]
 ): Submission | FailureCode {
   const { arrival, kind, message, profile } = spoken
   const { dialect } = message
@@ -71,6 +72,7 @@ export function submissionOf(
   if (arrival.atRest !== undefined) made.atRest = arrival.atRest
   if (pin !== undefined) made.pin = pin
   if (proved !== undefined) made.proved = proved
+  if (kept !== undefined) made.kept = kept
   const original = followOnKinds.has(kind) ? originalOf(message) : undefined
   if (original !== undefined) made.original = original
   return made

@@ -127,6 +127,7 @@ export class Forwarding {
     const feed: Array<LedgerEntry> = []
     if (first) {
       life.remembered = true
+      life.submission.kept?.()
       this.#floor.remember(record, this.#chains.isOwing, writes)
       this.#take(life, writes, feed)
     } else this.#floor.renumber(record)

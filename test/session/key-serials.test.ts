@@ -115,6 +115,25 @@ describe("a counter under DUKPT", () => {
     expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
   })
 
+  it("is not used up by a question that a kill took along before anything came of it", () => {
+    const first = opened()
+    first.told(sold(1, 40))
+    first.caller.say(sold(2, 41))
+    first.caller.say(sold(3, 42))
+    first.place.settle()
+    const [, , third] = first.place.submitted
+    third!.submission.kept?.()
+    const { told } = opened({ journal: first.place.journal })
+    expect([told(sold(1, 40)), told(sold(3, 42)), told(sold(2, 41))]).toEqual(["94", "94", "00"])
+  })
+
+  it("is used up by a question that was refused", () => {
+    const first = opened({ profiles: [{ ...byMac, blocked: true }] })
+    expect(first.told(sold(1, 40))).toBe("58")
+    const { told } = opened({ journal: first.place.journal })
+    expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
+  })
+
   it("of another device is taken when an operator says so, and no recording before it", () => {
     const { place, told } = opened()
     expect([told(sold(1, 40)), forgotten(place, "T0000009")]).toEqual(["00", "unknown"])

@@ -42,6 +42,19 @@ describe("a sale with a PIN", () => {
     }
   )
 
+  it("keeps what its sender used up with its first write, and only then", () => {
+    const one = stage()
+    const written: Array<number> = []
+    one.ask(one.sale({ kept: () => written.push(one.journal.log.length) }))
+    expect(written).toEqual([])
+    one.upstreams.secured[0]!()
+    expect([written, one.journal.log.length]).toEqual([[0], 1])
+    one.journal.sync()
+    one.last.end({ _tag: "unwritten" })
+    one.journal.sync()
+    expect([written, one.journal.log.length]).toEqual([[0], 2])
+  })
+
   it("proves its serial number once, when it was translated, or is refused by name", () => {
     const one = stage()
     const asked: Array<string> = []

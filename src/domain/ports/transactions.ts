@@ -57,6 +57,11 @@ export interface Submission {
    * comes from is used from now on, or the reason why it may not be. Absent: nothing is to prove.
    */
   readonly proved?: () => FailureCode | undefined
+  /**
+   * To be called right before the first of its writes, unless an answer is prepared earlier: what
+   * its sender used up for it becomes durable with it. Absent: nothing.
+   */
+  readonly kept?: () => void
   /** References to the original of a follow-on. */
   readonly original?: {
     readonly rrn?: string

@@ -18,7 +18,7 @@ import { isFault } from "../security/security-fault.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
 import { unamended } from "../simulate/world/house.ts"
 import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
-import type { Tongues, WalletTongue } from "../simulate/world/residents.ts"
+import type { DukptTongue, Tongues, WalletTongue } from "../simulate/world/residents.ts"
 import { switchLayer } from "../switch.ts"
 import { startLine } from "../switch/production.ts"
 import { makeWorldDatabase } from "./world-database.ts"
@@ -172,6 +172,10 @@ export function tonguesOf(
   return {
     unionPay: listener("cup-pos"),
     iso: listener("iso87-ascii"),
+    dukpt: [
+      { ...listener("pos-dukpt"), ...baseOf(store, "bdk-demo-tdes"), pinFormat: 0 },
+      { ...listener("pos-dukpt-aes"), ...baseOf(store, "bdk-demo-aes"), pinFormat: 4 }
+    ],
     acquirers: loaded.config.upstreams.filter(({ kind }) => kind === "iso8583").map(
       ({ dialect, framing, links, name }) => tongue(name, dialect, framing, links[0]!.port)
     ),
@@ -180,6 +184,13 @@ export function tonguesOf(
     openDownload: downloadOpener(store, masterKey),
     masterKey
   }
+}
+
+function baseOf(store: KeyStore, baseKey: string): Pick<DukptTongue, "base" | "baseKey"> {
+  const stored = store.current(baseKey)
+  const base = stored === undefined ? undefined : store.unwrap(stored)
+  if (base === undefined || isFault(base)) throw new Error(`no base key ${baseKey}`)
+  return { base, baseKey }
 }
 
 function portOf({ config }: LoadedConfig, kind: ListenerConfig["kind"]): number {

@@ -1,7 +1,8 @@
 /**
  * The keys of one simulated terminal with DUKPT: each message under keys of its own, derived from a
  * base key and a serial number that counts. What must hold: no serial number is used for two
- * questions; an answer is believed only under the serial number of what was asked last.
+ * messages that differ; an answer is believed only under the serial number that it names, and that
+ * only if something was asked under it just now.
  *
  *   triple DES, 10 bytes   | key set 40 bits | device 19 bits | counter 21 bits |
  *   AES, 12 bytes          | base key 32 bits | device 32 bits | counter 32 bits |
@@ -29,6 +30,9 @@ const mostBits = { tdes: 10, aes: 16 } as const
 /** A little below 2^21: a terminal that begins here has counters left. */
 const tdesCounts = 2_000_000
 
+/** Serial numbers under which something may still be answered. */
+const answerable = 8
+
 const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
 
 export interface DukptOptions {
@@ -41,6 +45,8 @@ export interface DukptOptions {
   readonly counts?: KeyCounts
   /** The count before the first; 0 when absent. */
   readonly lastCount?: number
+  /** What is said again is said under a serial number of its own. */
+  readonly renews?: boolean
 }
 
 export class DukptKeys implements TerminalSecurity {
@@ -50,7 +56,9 @@ export class DukptKeys implements TerminalSecurity {
   readonly #isAes: boolean
   readonly #counts: KeyCounts
   #count: number
+  /** Of what is said now. */
   #serial: Buffer = Buffer.alloc(0)
+  readonly #open: Array<Buffer> = []
 
   constructor(options: DukptOptions) {
     this.#options = options
@@ -64,8 +72,13 @@ export class DukptKeys implements TerminalSecurity {
     do this.#count++
     while (bitsOf(this.#count) > most)
     this.#serial = this.#serialOf(this.#count)
+    if (this.#open.push(this.#serial) > answerable) this.#open.shift()
     const path = this.#options.dialect.pathOf("ksn")
     return path === undefined ? {} : { [path]: this.#serial }
+  }
+
+  again(): Values | undefined {
+    return this.#options.renews === true ? this.next() : undefined
   }
 
   /** There is nothing to forget: the next message has other keys anyway. */
@@ -79,17 +92,20 @@ export class DukptKeys implements TerminalSecurity {
     const rule = this.#options.dialect.mac
     if (rule === undefined) return body
     const covered = body.subarray(0, body.length - rule.bytes)
-    const mac = this.#mac("mac-request", covered)
+    const mac = this.#mac("mac-request", this.#serial, covered)
     if (mac !== undefined) body.set(mac, covered.length)
     return body
   }
 
   isRight(message: Message): boolean {
-    const rule = this.#options.dialect.mac
+    const { dialect } = this.#options
     const { bytes } = message
-    const split = bytes.length - (rule?.bytes ?? 0)
-    const mac = hasMac(message)
-      ? this.#mac("mac-response", bytes.subarray(0, split))
+    const split = bytes.length - (dialect.mac?.bytes ?? 0)
+    const path = dialect.pathOf("ksn")
+    const named = path === undefined ? undefined : message.raw(path)
+    const serial = this.#open.find((each) => named !== undefined && each.equals(named))
+    const mac = serial !== undefined && hasMac(message)
+      ? this.#mac("mac-response", serial, bytes.subarray(0, split))
       : undefined
     const right = mac !== undefined && constantTimeEqual(mac, bytes.subarray(split))
     if (right) this.#counts.rightMacs++
@@ -98,7 +114,7 @@ export class DukptKeys implements TerminalSecurity {
   }
 
   pinBlock(pan: string, pin: string): Buffer | undefined {
-    const source = this.#derived("pin")
+    const source = this.#derived("pin", this.#serial)
     if (source === undefined) return undefined
     const { format, random } = this.#options
     const key = { source, algorithm: this.#isAes ? "aes" : "tdes" } as const
@@ -109,9 +125,9 @@ export class DukptKeys implements TerminalSecurity {
     return block
   }
 
-  #mac(use: DukptUse, covered: Uint8Array): Uint8Array | undefined {
+  #mac(use: DukptUse, serial: Buffer, covered: Uint8Array): Uint8Array | undefined {
     const rule = this.#options.dialect.mac
-    const key = this.#derived(use)
+    const key = this.#derived(use, serial)
     if (rule === undefined || key === undefined) return undefined
     const mac = makeMac(noKeys, key, rule.algorithm, covered)
     key.fill(0)
@@ -120,9 +136,9 @@ export class DukptKeys implements TerminalSecurity {
       : macField(mac, rule.algorithm, rule.form).subarray(0, rule.bytes)
   }
 
-  #derived(use: DukptUse): Buffer | undefined {
+  #derived(use: DukptUse, serial: Buffer): Buffer | undefined {
     const { attributes, key } = this.#options.base
-    const derived = deriveDukpt(attributes, key, this.#serial, use)
+    const derived = deriveDukpt(attributes, key, serial, use)
     return isFault(derived) ? undefined : derived.key
   }
 

@@ -59,3 +59,10 @@ export class MacKey {
     return constantTimeEqual(field.subarray(0, rule.bytes), given)
   }
 }
+
+/** With one wrong bit in the MAC at its end. */
+export function spoilt(body: Buffer): Buffer {
+  const bytes = Buffer.from(body)
+  bytes[bytes.length - 1]! ^= 1
+  return bytes
+}

@@ -17,6 +17,8 @@ export interface TerminalSecurity {
   readonly hasMacKey: boolean
   /** Called before a question is built: what of it names the keys that it will stand under. */
   readonly next: () => Values
+  /** The same for a question that is said again; undefined: it is said as it was. */
+  readonly again: () => Values | undefined
   readonly forgetMacKey: () => void
   readonly takeDownload: (download: Uint8Array) => boolean
   readonly seal: (body: Buffer) => Buffer
@@ -73,6 +75,10 @@ export class TerminalKeys implements TerminalSecurity {
 
   /** Working keys stand for all messages until the next download. */
   next(): Values {
+    return {}
+  }
+
+  again(): Values {
     return {}
   }
 

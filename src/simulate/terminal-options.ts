@@ -4,7 +4,7 @@ import type { TimersShape } from "../actor/timers.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
 import type { ConnectOptions, TransportShape } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
-import type { Dialect } from "../iso8583/message.ts"
+import type { Dialect, Message } from "../iso8583/message.ts"
 import type { TerminalBook } from "./book.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalSecurity } from "./terminal-keys.ts"
@@ -54,4 +54,13 @@ export interface TerminalOptions {
   readonly onAnswer?: (latencyMs: number, approved: boolean) => void
   /** Called with what no terminal should ever hear (I4, and MACs). */
   readonly onWrong?: (what: string) => void
+  /** Who listens in on its line. */
+  readonly tap?: WireTap
+}
+
+export interface WireTap {
+  /** A body on its way to the switch. */
+  readonly said: (body: Buffer) => void
+  /** An answer that came. */
+  readonly heard: (message: Message) => void
 }

@@ -153,6 +153,15 @@ export class TerminalSpeech {
     return this.#options.dialect.approvals.has(message.role("response") ?? "")
   }
 
+  /** A new key or counter is wanted, maybe with a sign-on, and the same question once more. */
+  isDisbelief(response: string): boolean {
+    const { dialect, keys } = this.#options
+    const isTold = keys !== undefined && response === dialect.responseCode("A0")
+    if (response !== "A0" && response !== "77" && !isTold) return false
+    keys?.forgetMacKey()
+    return true
+  }
+
   isReversalAnswer(message: Message): boolean {
     return message.mti[1] === "4"
   }
@@ -231,13 +240,12 @@ export class TerminalSpeech {
   repeat(question: Question): Buffer {
     const { dialect, keys } = this.#options
     const hasRepeats = dialect.reversal.repeatMti !== undefined
-    if (!hasRepeats && question.pin === undefined) {
-      return keys === undefined ? question.body : keys.seal(Buffer.from(question.body))
-    }
+    const serial = keys?.again() ?? (hasRepeats ? keys?.next() : undefined)
+    if (serial === undefined && !hasRepeats) return question.body
     const message = dialect.read(question.body)
     if ("failure" in message) return question.body
     const mti = hasRepeats ? `${message.mti.slice(0, 3)}1` : message.mti
-    const set = this.#pinValues(question.pin)
+    const set = { ...serial, ...this.#pinValues(question.pin) }
     const body = dialect.patch(message, { mti, set, mac: keys !== undefined })
     return keys === undefined ? body : keys.seal(body)
   }
@@ -476,13 +484,6 @@ function localTime(wallMs: number): string {
   const text = new Date(wallMs).toISOString()
   return text.slice(5, 7) + text.slice(8, 10) + text.slice(11, 13) + text.slice(14, 16) +
     text.slice(17, 19)
-}
-
-/** With one wrong bit in the MAC at its end. */
-export function spoilt(body: Buffer): Buffer {
-  const bytes = Buffer.from(body)
-  bytes[bytes.length - 1]! ^= 1
-  return bytes
 }
 
 /** What the book keeps of an answer. */

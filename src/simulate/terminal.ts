@@ -15,17 +15,12 @@ import type { Connection } from "../domain/ports/transport.ts"
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import { issuerDeclines } from "./book.ts"
+import { spoilt } from "./mac-key.ts"
 import { asked, type OpenQuestion, toReverse, undoesRecent } from "./open-question.ts"
 import { PushEar } from "./push-ear.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalOptions, TerminalState } from "./terminal-options.ts"
-import {
-  heardIn,
-  type Question,
-  spoilt,
-  type TerminalKind,
-  TerminalSpeech
-} from "./terminal-speech.ts"
+import { heardIn, type Question, type TerminalKind, TerminalSpeech } from "./terminal-speech.ts"
 import { dial, type Wire } from "./terminal-wire.ts"
 
 const reconnectMs = 1_000
@@ -388,7 +383,8 @@ export class Terminal {
   }
 
   #send(body: Buffer): void {
-    const { framing } = this.#options
+    const { framing, tap } = this.#options
+    tap?.said(body)
     const frame = framing.encode(framing.requestHeader(), body)
     if (frame !== undefined) this.#wire?.connection.write(frame)
   }
@@ -404,6 +400,7 @@ export class Terminal {
       onWrong?.(`a message for ${named}`)
     }
     if (!this.#options.dialect.isResponse(message)) return
+    this.#options.tap?.heard(message)
     const stan = Number(message.role("stan"))
     if (!(stan <= this.#speech.stan)) onWrong?.(`an answer under STAN ${stan}`)
     if (this.state === "signing-on" && this.#speech.isSignOnAnswer(message)) {
@@ -433,12 +430,9 @@ export class Terminal {
 
   #reversed(open: OpenQuestion, message: Message): void {
     if (open.reversing === undefined) return
-    const { book, dialect, keys, onWrong } = this.#options
+    const { book, dialect, onWrong } = this.#options
     const response = message.role("response") ?? ""
-    if (response === "A0" || response === "77") {
-      keys?.forgetMacKey()
-      return this.#again()
-    }
+    if (this.#speech.isDisbelief(response)) return this.#again()
     if (!dialect.reversal.accepts.has(response)) {
       // Nobody may forbid a reversal; but in some dialects that also says "sign on first".
       const isForbidden = response === "58" && dialect.responseCode("77") !== response
@@ -457,11 +451,7 @@ export class Terminal {
       return this.#reverse(open, "A0")
     }
     const response = message.role("response") ?? ""
-    if (response === "A0" || response === "77") {
-      // The switch wants another sign-on: a new key, and the same question once more.
-      keys?.forgetMacKey()
-      return this.#again()
-    }
+    if (this.#speech.isDisbelief(response)) return this.#again()
     const approved = dialect.approvals.has(response)
     const declined = issuerDeclines.has(response)
     const outcome = approved ? "approved" : declined ? "declined" : "refused"

@@ -10,6 +10,7 @@ import { calmPlan, type WorldPlan, worldVersion } from "./plan.ts"
 const most: Readonly<Record<string, number>> = {
   unionPayTerminals: 1_000,
   isoTerminals: 1_000,
+  dukptTerminals: 1_000,
   questions: 1_000_000,
   stormMs: 7 * 86_400_000
 }

@@ -16,7 +16,7 @@ import { calm, type Weather } from "./network.ts"
 import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 11
+export const worldVersion = 12
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_890_000_000_000
@@ -27,6 +27,8 @@ export interface WorldPlan {
   /** Terminals by the dialect they speak. */
   readonly unionPayTerminals: number
   readonly isoTerminals: number
+  /** Terminals with DUKPT: one after the other triple DES and AES. */
+  readonly dukptTerminals: number
   /** Of the first, those that share one connection, told apart by their TPDU. */
   readonly concentrated: number
   /** Weight of sales by a customer's code among what those ask for. */
@@ -57,6 +59,8 @@ export interface WorldPlan {
   readonly signOffEveryMs: number
   readonly drainEveryMs: number
   readonly reloadEveryMs: number
+  /** Somebody who listens in on terminals with DUKPT says again what they said. */
+  readonly replayEveryMs: number
   /** How long what was taken away stays away, on average. */
   readonly awayMs: number
   readonly diskSlowMs: number
@@ -76,6 +80,7 @@ export const calmPlan: WorldPlan = {
   seed: 1,
   unionPayTerminals: 4,
   isoTerminals: 4,
+  dukptTerminals: 0,
   concentrated: 0,
   payCodes: 0.5,
   counters: 2,
@@ -98,6 +103,7 @@ export const calmPlan: WorldPlan = {
   signOffEveryMs: 0,
   drainEveryMs: 0,
   reloadEveryMs: 0,
+  replayEveryMs: 0,
   awayMs: 3_000,
   diskSlowMs: 0,
   rare: 0,
@@ -119,16 +125,19 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   const maybeLate = maybeOf(late)
   const everyMs = (low: number, high: number): number => Math.round(maybe(low, high))
   const unionPayTerminals = chance.between(1, 6)
-  const isoTerminals = chance.between(1, 6)
+  const twoKinds = chance.between(1, 6)
+  const dukpt = new Chance(seed, "dukpt")
+  const dukptTerminals = dukpt.happens(0.5) ? dukpt.between(1, twoKinds) : 0
   const counters = more.happens(0.5) ? more.between(1, 3) : 0
-  const terminals = unionPayTerminals + isoTerminals + counters
+  const terminals = unionPayTerminals + twoKinds + counters
   const habits = drawHabits(chance, maybe)
   const weather = drawWeather(chance, maybe)
   return {
     version: worldVersion,
     seed,
     unionPayTerminals,
-    isoTerminals,
+    isoTerminals: twoKinds - dukptTerminals,
+    dukptTerminals,
     concentrated: more.happens(0.5) ? more.between(1, unionPayTerminals) : 0,
     payCodes: more.happens(0.6) ? more.next() * 2 : 0,
     counters,
@@ -163,6 +172,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     signOffEveryMs: Math.round(maybeLate(5_000, 60_000)),
     drainEveryMs: Math.round(maybeLate(10_000, 120_000)),
     reloadEveryMs: Math.round(maybeLate(5_000, 60_000)),
+    replayEveryMs: dukptTerminals > 0 ? Math.round(10_000 * 10 ** dukpt.next()) : 0,
     awayMs: chance.between(200, 20_000),
     diskSlowMs: Math.round(maybe(1, 200)),
     rare: maybe(0.001, 0.2),

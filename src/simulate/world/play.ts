@@ -6,7 +6,7 @@
 
 import { calmHabits } from "../terminal-habits.ts"
 import { calmPlan, type WorldPlan } from "./plan.ts"
-import type { Setting } from "./scenario-rules.ts"
+import type { Setting, Tongue } from "./scenario-rules.ts"
 import type { Line, Scenario } from "./scenario.ts"
 import { card, Stage, storyTemper } from "./stage.ts"
 import type { World, WorldResult } from "./world.ts"
@@ -20,11 +20,13 @@ export interface Played {
 /** The world of a scenario: its terminals, and nothing that happens by itself. */
 export function planOf(scenario: Scenario): WorldPlan {
   const tongues = [...scenario.terminals.values()]
+  const count = (tongue: Tongue) => tongues.filter((each) => each === tongue).length
   const begin = scenario.lines.findLast(({ step }) => step.do === "begin")?.step
   return {
     ...calmPlan,
-    unionPayTerminals: tongues.filter((tongue) => tongue === "cup").length,
-    isoTerminals: tongues.filter((tongue) => tongue === "iso").length,
+    unionPayTerminals: count("cup"),
+    isoTerminals: count("iso"),
+    dukptTerminals: count("dukpt"),
     counters: scenario.lines.some(({ step }) => step.do === "pays") ? 1 : 0,
     payCodes: 0,
     questions: 0,

@@ -3,20 +3,26 @@
 import type { TimersShape } from "../../actor/timers.ts"
 import type { MerchantId, TerminalId } from "../../domain/brand.ts"
 import { channels } from "../../domain/channel.ts"
-import { kinds } from "../../domain/kind.ts"
+import { type Kind, kinds } from "../../domain/kind.ts"
+import type { PinFormat } from "../../domain/ports/security-module.ts"
 import type { TerminalProfile } from "../../domain/ports/terminals.ts"
 import type { Framing } from "../../frame/framing.ts"
 import type { Dialect } from "../../iso8583/message.ts"
 import { CipherCache } from "../../security/cipher-cache.ts"
+import type { UnwrappedKey } from "../../security/key-block.ts"
 import { Acquirer } from "../acquirer.ts"
 import type { TerminalBook, UpstreamBook } from "../book.ts"
 import { Concentrator } from "../concentrator.ts"
+import { DukptKeys } from "../dukpt-keys.ts"
 import type { PaymentBook } from "../payment-book.ts"
+import { calmHabits, type TerminalHabits } from "../terminal-habits.ts"
 import { type OpenDownload, TerminalKeys } from "../terminal-keys.ts"
+import type { TerminalOptions } from "../terminal-options.ts"
 import { Terminal } from "../terminal.ts"
 import { Wallet } from "../wallet.ts"
 import { Chance } from "./chance.ts"
 import { Counter } from "./counter.ts"
+import { Eavesdropper } from "./eavesdropper.ts"
 import { Incarnation, type WallClock, type WorldEvents, worldTime } from "./events.ts"
 import { type Network, worldTransport } from "./network.ts"
 import { usualEpochMs, type WorldPlan } from "./plan.ts"
@@ -30,9 +36,18 @@ export interface Tongue {
   readonly port: number
 }
 
+/** Where the key of each message is derived from this base key. */
+export interface DukptTongue extends Tongue {
+  readonly baseKey: string
+  readonly base: UnwrappedKey
+  readonly pinFormat: PinFormat
+}
+
 export interface Tongues {
   readonly unionPay: Tongue
   readonly iso: Tongue
+  /** Triple DES, AES. */
+  readonly dukpt: ReadonlyArray<DukptTongue>
   readonly acquirers: ReadonlyArray<Tongue & { readonly name: string }>
   readonly wallet: WalletTongue
   readonly devices: {
@@ -94,11 +109,20 @@ export function isoName(index: number): string {
   return `I${String(index + 1).padStart(7, "0")}`
 }
 
+export function dukptName(index: number): string {
+  return `D${String(index + 1).padStart(7, "0")}`
+}
+
+function dukptTongue({ dukpt }: Tongues, index: number): DukptTongue {
+  return dukpt[index % dukpt.length]!
+}
+
 /** The estate: everybody may do everything, so that only the storm decides what happens. */
 export function profilesOf(
   plan: WorldPlan,
-  { devices, masterKey }: Tongues
+  tongues: Tongues
 ): ReadonlyArray<TerminalProfile> {
+  const { devices, masterKey } = tongues
   const profile = (
     terminal: string,
     unionPay: boolean,
@@ -129,6 +153,11 @@ export function profilesOf(
         profile(unionPayName(at), true, at < plan.concentrated ? { concentrator: "shared" } : {})
     ),
     ...Array.from({ length: plan.isoTerminals }, (_, at) => profile(isoName(at), false)),
+    ...Array.from({ length: plan.dukptTerminals }, (_, at) => {
+      const { baseKey, pinFormat } = dukptTongue(tongues, at)
+      const keys = { identity: "mac", macRequired: true, baseKey, pinFormat } as const
+      return profile(dukptName(at), false, keys)
+    }),
     ...devices.keys.slice(0, plan.counters).map(({ terminal }) =>
       profile(terminal, false, {
         group: "qr",
@@ -154,6 +183,7 @@ export function settleTerminals(
   network: Network,
   timers: TimersShape,
   book: TerminalBook,
+  eavesdroppers: ReadonlyArray<Eavesdropper>,
   onWrong: (what: string) => void
 ): Array<Terminal> {
   const { events } = network
@@ -162,17 +192,11 @@ export function settleTerminals(
     worldTransport(network, new Incarnation("concentrator")),
     tongues.unionPay.framing
   )
-  const make = (name: string, tongue: Tongue, handle: number): Terminal => {
+  const make = (name: string, tongue: Tongue, more: Partial<TerminalOptions> = {}): Terminal => {
     const owner = new Incarnation(name)
-    const isShared = handle > 0 && handle <= plan.concentrated
+    const isShared = more.transport !== undefined
     const takesCodes = plan.payCodes > 0 && tongue.dialect.pathOf("payCode") !== undefined
     const mix = { ...plan.habits.mix, ...(takesCodes ? { "pay-code": plan.payCodes } : {}) }
-    const keys = handle === 0 ? undefined : new TerminalKeys(
-      cache,
-      handle,
-      tongue.dialect,
-      tongues.openDownload
-    )
     return new Terminal({
       terminal: name,
       merchant: merchantOf(name),
@@ -181,7 +205,7 @@ export function settleTerminals(
       host: "127.0.0.1",
       port: tongue.port,
       signsOn: true,
-      keys,
+      keys: undefined,
       habits: {
         ...plan.habits,
         mix,
@@ -189,22 +213,89 @@ export function settleTerminals(
         // What is shared has one connection, and nobody closes it alone.
         ...(isShared ? { twoLines: 0, halfClose: 0 } : {})
       },
-      transport: isShared ? shared.port() : worldTransport(network, owner),
+      transport: worldTransport(network, owner),
       time: worldTime(events, owner, residentWall(plan)),
       timers,
       random: new Chance(plan.seed, name),
       book,
       ...(plan.cards === undefined ? {} : { cards: plan.cards }),
-      onWrong: (what) => onWrong(`terminal ${name} was sent ${what} (I4)`)
+      onWrong: (what) => onWrong(`terminal ${name} was sent ${what} (I4)`),
+      ...more
     })
   }
   return [
     ...Array.from(
       { length: plan.unionPayTerminals },
-      (_, at) => make(unionPayName(at), tongues.unionPay, at + 1)
+      (_, at) =>
+        make(unionPayName(at), tongues.unionPay, {
+          keys: new TerminalKeys(cache, at + 1, tongues.unionPay.dialect, tongues.openDownload),
+          ...(at < plan.concentrated ? { transport: shared.port() } : {})
+        })
     ),
-    ...Array.from({ length: plan.isoTerminals }, (_, at) => make(isoName(at), tongues.iso, 0))
+    ...Array.from({ length: plan.isoTerminals }, (_, at) => make(isoName(at), tongues.iso)),
+    ...Array.from({ length: plan.dukptTerminals }, (_, at) => {
+      const tongue = dukptTongue(tongues, at)
+      const tap = eavesdroppers[at]
+      return make(dukptName(at), tongue, {
+        signsOn: false,
+        keys: dukptKeys(plan, tongue, at),
+        habits: dukptHabits(plan, tongue),
+        ...(tap === undefined ? {} : { tap })
+      })
+    })
   ]
+}
+
+function dukptKeys({ seed }: WorldPlan, tongue: DukptTongue, at: number): DukptKeys {
+  const { base, dialect, pinFormat } = tongue
+  const random = new Chance(seed, `${dukptName(at)}-device`)
+  const lastCount = random.between(0, mostCounted)
+  const renews = random.happens(0.5)
+  return new DukptKeys({
+    dialect,
+    base,
+    device: at + 1,
+    format: pinFormat,
+    random,
+    lastCount,
+    renews
+  })
+}
+
+/** Counters that devices have behind them when the world begins. */
+const mostCounted = 200
+
+/** There are no keys to ask for, and no batch to close; and some of the kinds have no words. */
+function dukptHabits({ habits, questions }: WorldPlan, { dialect }: Tongue): TerminalHabits {
+  const { closeAfter } = calmHabits
+  const mix = Object.fromEntries(
+    Object.entries(habits.mix).filter(([kind]) => dialect.form(kind as Kind) !== undefined)
+  )
+  return { ...habits, mix, questions, closeAfter, rotateMs: 0 }
+}
+
+/** One for each terminal with DUKPT, or none at all. */
+export function settleEavesdroppers(
+  plan: WorldPlan,
+  tongues: Tongues,
+  network: Network,
+  timers: TimersShape,
+  onWrong: (what: string) => void
+): Array<Eavesdropper> {
+  if (plan.replayEveryMs === 0) return []
+  return Array.from({ length: plan.dukptTerminals }, (_, at) => {
+    const terminal = dukptName(at)
+    const name = `${terminal}-eavesdropper`
+    return new Eavesdropper({
+      ...dukptTongue(tongues, at),
+      terminal,
+      everyMs: plan.replayEveryMs,
+      transport: worldTransport(network, new Incarnation(name)),
+      timers,
+      random: new Chance(plan.seed, name),
+      onWrong
+    })
+  })
 }
 
 export function settleAcquirers(

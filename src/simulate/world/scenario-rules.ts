@@ -5,7 +5,9 @@ import type { TerminalKind } from "../terminal-speech.ts"
 import { type Attack, attacks } from "./attacks.ts"
 import type { DatabaseMood } from "./house.ts"
 
-export type Tongue = "cup" | "iso"
+export const tongues = ["cup", "iso", "dukpt"] as const
+
+export type Tongue = typeof tongues[number]
 
 /** What an acquirer is expected to hold of a terminal's last question. */
 export type Holding = "approved" | "declined" | "reversed" | "nothing"
@@ -144,7 +146,7 @@ const moods: Readonly<Record<string, Mood>> = {
 const either = (names: ReadonlyArray<string> | Readonly<Record<string, unknown>>) =>
   `(${(Array.isArray(names) ? names : Object.keys(names)).join("|")})`
 
-const who = "(T\\d+)(?: \\((?:cup|iso)\\))?"
+const who = `(T\\d+)(?: \\((?:${tongues.join("|")})\\))?`
 const upstream = "(acquirer|unionpay)"
 /** A path of the configuration, and what stands there in YAML. */
 const setting = "[\\w[\\].-]+(?: of [\\w./-]+)? (?:as .+?|left out)"

@@ -13,7 +13,7 @@
  * The lines are in `scenario-rules.ts`.
  */
 
-import { type Step, stepOf, type Tongue } from "./scenario-rules.ts"
+import { type Step, stepOf, type Tongue, tongues } from "./scenario-rules.ts"
 
 export interface Line {
   readonly number: number
@@ -71,7 +71,7 @@ export function parseScenario(text: string): Scenario | ReadonlyArray<string> {
 
 /** Who is named has asked something before, or asks now, in one tongue. */
 function nameFault(text: string, step: Step, terminals: Map<string, Tongue>): string | undefined {
-  const tongue = /\((cup|iso)\)/.exec(text)?.[1] as Tongue | undefined
+  const tongue = tongues.find((each) => text.includes(`(${each})`))
   for (const name of text.match(/\bT\d+\b/g) ?? []) {
     const known = terminals.get(name)
     if (known !== undefined && tongue !== undefined && known !== tongue) {

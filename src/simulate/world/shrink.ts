@@ -12,14 +12,23 @@ import { calmPurse } from "./purse.ts"
 
 type Change = (plan: WorldPlan) => WorldPlan
 
+function populationOf(plan: WorldPlan): number {
+  return plan.counters + plan.dukptTerminals + plan.isoTerminals + plan.unionPayTerminals
+}
+
 const halved = (value: number): number => Math.max(1, Math.floor(value / 2))
 
 /** Largest savings first. Each returns its argument when it has nothing to take away. */
 const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, isoTerminals: 0 }),
   (plan) => ({ ...plan, unionPayTerminals: 0 }),
+  (plan) => ({ ...plan, dukptTerminals: 0, replayEveryMs: 0 }),
   (plan) => ({ ...plan, unionPayTerminals: halved(plan.unionPayTerminals) }),
   (plan) => ({ ...plan, isoTerminals: halved(plan.isoTerminals) }),
+  (plan) => ({
+    ...plan,
+    dukptTerminals: plan.dukptTerminals > 1 ? halved(plan.dukptTerminals) : plan.dukptTerminals
+  }),
   (plan) => ({ ...plan, counters: 0 }),
   (plan) => ({ ...plan, counters: plan.counters > 0 ? halved(plan.counters) : 0 }),
   (plan) => ({ ...plan, concentrated: 0 }),
@@ -39,6 +48,7 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, signOffEveryMs: 0 }),
   (plan) => ({ ...plan, drainEveryMs: 0 }),
   (plan) => ({ ...plan, reloadEveryMs: 0 }),
+  (plan) => ({ ...plan, replayEveryMs: 0 }),
   (plan) => ({ ...plan, epochMs: usualEpochMs }),
   (plan) => ({ ...plan, diskSlowMs: 0 }),
   (plan) => ({ ...plan, rare: 0 }),
@@ -83,8 +93,7 @@ export function shrinkPlan(
     for (const change of changes) {
       const next = change(plan)
       if (JSON.stringify(next) === JSON.stringify(plan)) continue
-      const { counters, isoTerminals, unionPayTerminals } = next
-      if (counters + isoTerminals + unionPayTerminals === 0 || !fails(next)) continue
+      if (populationOf(next) === 0 || !fails(next)) continue
       plan = next
       smaller = true
       onSmaller(plan)

@@ -12,7 +12,7 @@ import { type Attack, shotsOf } from "./attacks.ts"
 import { Chance } from "./chance.ts"
 import { logFault } from "./clean-log.ts"
 import { calm, End, type Weather } from "./network.ts"
-import { counterOf, isoName, unionPayName } from "./residents.ts"
+import { counterOf, dukptName, isoName, unionPayName } from "./residents.ts"
 import type { Holding, Step, Tongue } from "./scenario-rules.ts"
 import type { Line, Scenario } from "./scenario.ts"
 import type { World } from "./world.ts"
@@ -32,6 +32,12 @@ const weathers: Readonly<Record<string, Weather>> = {
   merges: { ...calm, merge: 0.8, jitterMs: 50 },
   cuts: { ...calm, reset: 1 },
   "is slow": { ...calm, latencyMs: 400 }
+}
+
+const nameOf: Readonly<Record<Tongue, (index: number) => string>> = {
+  cup: unionPayName,
+  iso: isoName,
+  dukpt: dukptName
 }
 
 type Deed<D extends Step["do"]> = Extract<Step, { readonly do: D }>
@@ -70,11 +76,11 @@ export class Stage {
 
   constructor({ terminals }: Scenario, world: World) {
     this.#world = world
-    const counts: Record<Tongue, number> = { cup: 0, iso: 0 }
+    const counts: Record<Tongue, number> = { cup: 0, iso: 0, dukpt: 0 }
     this.#names = new Map(
       [...terminals].map(([name, tongue]) => [
         name,
-        tongue === "cup" ? unionPayName(counts.cup++) : isoName(counts.iso++)
+        nameOf[tongue](counts[tongue]++)
       ])
     )
   }

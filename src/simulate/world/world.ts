@@ -17,6 +17,7 @@ import type { Terminal } from "../terminal.ts"
 import type { Wallet } from "../wallet.ts"
 import { Chance } from "./chance.ts"
 import { calmCounter, type Counter } from "./counter.ts"
+import type { Eavesdropper } from "./eavesdropper.ts"
 import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
 import { type Amendment, type RunningSwitch, unamended, type WorldHouse } from "./house.ts"
 import { Network, worldTransport } from "./network.ts"
@@ -27,6 +28,7 @@ import {
   residentTimers,
   settleAcquirers,
   settleCounters,
+  settleEavesdroppers,
   settleTerminals,
   settleWallet,
   type Tongues
@@ -77,6 +79,7 @@ export class World {
   readonly payments: PaymentBook
   readonly counters: ReadonlyArray<Counter>
   readonly purse: Purse
+  readonly eavesdroppers: ReadonlyArray<Eavesdropper>
   readonly house: WorldHouse
   readonly #plan: WorldPlan
   readonly #trace = new Trace()
@@ -124,12 +127,14 @@ export class World {
       this.upstreamBook,
       wrong
     )
+    this.eavesdroppers = settleEavesdroppers(plan, tongues, this.network, timers, wrong)
     this.terminals = settleTerminals(
       plan,
       tongues,
       this.network,
       timers,
       this.terminalBook,
+      this.eavesdroppers,
       wrong
     )
     this.wallet = settleWallet(plan, tongues, this.#web, timers, this.upstreamBook)
@@ -192,16 +197,21 @@ export class World {
     for (const [index, counter] of this.counters.entries()) {
       this.events.after(this.#self, 60 + index * 7, () => counter.start())
     }
+    for (const eavesdropper of this.eavesdroppers) eavesdropper.start()
   }
 
   /** Nothing breaks any more: everything comes to its end, and the books are compared. */
   close(): WorldResult {
     this.#storming = false
     this.#torment.end()
+    for (const eavesdropper of this.eavesdroppers) eavesdropper.rest()
     for (const resident of [...this.terminals, ...this.counters]) resident.stop()
     const quiet = this.passUntil(this.events.nowMs + quietWithinMs, () => this.#isQuiet())
     if (!quiet) this.#found("unfinished", this.#whatIsLeft(), this.#whoIsLeft())
-    else this.#epilogue()
+    else {
+      this.#epilogue()
+      this.#lastWords()
+    }
     try {
       this.#judge()
     } catch (error) {
@@ -265,6 +275,15 @@ export class World {
       const how = `${outcome} (${response ?? "-"})`
       this.#found("unfinished", `${terminal} ${stan} is ${how} long after the storm (I7)`)
     }
+  }
+
+  /** Who listened in says all that it has once more: nothing comes of it. */
+  #lastWords(): void {
+    if (this.eavesdroppers.length === 0) return
+    for (const eavesdropper of this.eavesdroppers) eavesdropper.sayAll()
+    const isOver = () => this.#isQuiet() && this.eavesdroppers.every((each) => each.isQuiet)
+    const quiet = this.passUntil(this.events.nowMs + quietWithinMs, isOver)
+    if (!quiet) this.#found("unfinished", this.#whatIsLeft(), this.#whoIsLeft())
   }
 
   /** The invariants that are cheap enough to be looked at all the time. */
@@ -353,6 +372,7 @@ export class World {
     const current = this.#switch
     if (current === undefined) return
     this.#switch = undefined
+    for (const eavesdropper of this.eavesdroppers) eavesdropper.ended()
     this.network.died(current.incarnation, how === "kill" ? "cut" : "silent")
     // A kill leaves what was handed to the system; a power cut what had reached the disk by luck.
     const { disk } = this.house
@@ -453,6 +473,7 @@ export class World {
       if (mood !== "pay") faults[`wallet-${mood}`] = count
     }
     faults["forged-notice"] = this.purse.forged
+    for (const { played } of this.eavesdroppers) faults["replay"] = (faults["replay"] ?? 0) + played
     let approved = 0
     for (const entry of this.terminalBook.entries.values()) {
       if (entry.outcome === "approved") approved++

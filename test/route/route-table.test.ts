@@ -92,6 +92,22 @@ describe("a route table", () => {
     expect(found("5600000000000000")).toBeUndefined()
   })
 
+  it("falls back to a shorter BIN for its very last card as for any other", () => {
+    const table = compile(
+      route("one-card", { bins: ["629999999999"], maxAmount: 4999 }, "b"),
+      route("unionpay", { bins: ["62"] }, "a")
+    )
+    const digits = "6299999999990000"
+    expect(table.decide(sale({ digits, amount: 4999 })).route).toBe("one-card")
+    expect(table.decide(sale({ digits, amount: 5000 })).route).toBe("unionpay")
+  })
+
+  it("knows a short merchant number behind the spaces that fill its field", () => {
+    const table = compile(route("tea", { merchants: ["TEA01"] }, "a"), route("all", {}, "b"))
+    expect(table.decide(sale({ merchant: "TEA01          " as MerchantId })).route).toBe("tea")
+    expect(table.decide(sale({ merchant: "TEA011         " as MerchantId })).route).toBe("all")
+  })
+
   it("decides by channel, kind, merchant, group, currency, amount and time of day", () => {
     const table = compile(
       route("codes", { channels: ["qr-customer"] }, "wallet"),
@@ -177,6 +193,17 @@ describe("a route table is refused when", () => {
       .toMatchObject([{ path: "routes[1]" }])
     expect(faults(route("night", { between: "22:00-23:00" }, "b"), route("all", {}, "a")))
       .toEqual([])
+  })
+
+  it("what takes everything first stands further up than the route before it", () => {
+    expect(faults(
+      route("first", { kinds: ["sale", "preauth"] }, "a"),
+      route("between", { kinds: ["balance"] }, "b"),
+      route("last", { kinds: ["sale"] }, "c")
+    )).toEqual([{
+      path: "routes[2]",
+      problem: "last can never match: first takes everything first"
+    }])
   })
 
   it("a route stands behind one that takes at least its amounts and its hours, and else not", () => {

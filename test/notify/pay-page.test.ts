@@ -46,6 +46,7 @@ function shown({ body, headers, status }: HttpResponse) {
     text,
     amount: /class="amount">([^<]*)</.exec(text)?.[1],
     merchant: /<h1>([^<]*)</.exec(text)?.[1],
+    title: /<title>([^<]*)<\/title>/.exec(text)?.[1],
     state: /data-state="(\w+)"/.exec(text)?.[1],
     asksAgain: text.includes("http-equiv=\"refresh\"")
   }
@@ -73,9 +74,13 @@ describe("the page of an order", () => {
   })
 
   it("names the merchant of its terminal, as text, or else its number", () => {
-    const page = (name?: string) => shown(payPage(pagesOf({}, 0, name), number)).merchant
-    expect(page("Tea & <b>Cake</b>")).toBe("Tea &amp; &lt;b&gt;Cake&lt;/b&gt;")
-    expect(page()).toBe("M0001")
+    const page = (name?: string) => {
+      const { merchant, title } = shown(payPage(pagesOf({}, 0, name), number))
+      return [title, merchant]
+    }
+    const text = "Tea &amp; &lt;b&gt;Cake&lt;/b&gt;"
+    expect(page("Tea & <b>Cake</b>")).toEqual([text, text])
+    expect(page()).toEqual(["M0001", "M0001"])
   })
 
   it("is kept nowhere and runs nothing", () => {

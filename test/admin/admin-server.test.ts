@@ -90,6 +90,10 @@ describe("the admin listener", () => {
         const link = "/api/upstreams/acquirer/links"
         expect((yield* ask(`${link}/0/drain`, post({}))).status).toBe(200)
         expect((yield* ask(`${link}/7/resume`, post({}))).status).toBe(404)
+        for (const none of ["%20", "0x0", "00000", "-0", "1e0"]) {
+          expect((yield* ask(`${link}/${none}/drain`, post({}))).status).toBe(404)
+        }
+        expect(calls.splice(4)).toEqual(Array.from({ length: 5 }, () => "drain acquirer -1"))
         expect((yield* ask("/api/exceptions/e1/resolve", post({ note: " " }))).status).toBe(400)
         expect((yield* ask("/api/exceptions/e1/resolve", post({ note: "paid" }))).status).toBe(200)
         expect((yield* ask("/api/sessions/T%31/close", post({}))).status).toBe(200)
@@ -114,6 +118,8 @@ describe("the admin listener", () => {
         // What a form or a simple request can send without asking first.
         const form = { method: "POST", body: "{}", headers: { "content-type": "text/plain" } }
         expect((yield* ask("/api/drain", form)).status).toBe(415)
+        const guise = { "content-type": "text/plain; a=application/json" }
+        expect((yield* ask("/api/drain", { ...form, headers: guise })).status).toBe(415)
         expect((yield* ask("/api/drain", { method: "OPTIONS" })).status).toBe(405)
         expect((yield* ask("/api/drain", post([]))).status).toBe(415)
         const rebound = {
@@ -132,6 +138,40 @@ describe("the admin listener", () => {
           .toMatchObject({ status: 200 })
         expect(calls).toEqual([])
       }))
+  })
+
+  it("answers by the name it listens on, and probes and scrapers by any", () => {
+    const { faces } = makeFaces()
+    const asked = (path: string, host: string) => {
+      const headers = new Map([["host", host]])
+      const answer = answerTo(faces, "admin.test", {
+        method: "GET",
+        path,
+        remote: "",
+        headers,
+        body: Buffer.of()
+      })
+      return "status" in answer ? answer.status : undefined
+    }
+    expect(asked("/api/sessions", "admin.test:8587")).toBe(200)
+    expect(asked("/api/sessions", "pointsman.test:8587")).toBe(421)
+    for (const path of ["/metrics", "/livez", "/readyz", "/healthz"]) {
+      expect([path, asked(path, "pointsman.test:8587")]).toEqual([path, 200])
+    }
+  })
+
+  it("lets nobody keep what it shows", () => {
+    const { faces } = makeFaces()
+    const headers = new Map([["host", "localhost"]])
+    for (const path of ["/api/sessions", "/metrics", "/api/nothing"]) {
+      const asked = { method: "GET", path, remote: "", headers, body: Buffer.of() }
+      expect(answerTo(faces, "127.0.0.1", asked)).toMatchObject({
+        headers: new Map([
+          ["content-type", expect.any(String)],
+          ["cache-control", "no-store"]
+        ])
+      })
+    }
   })
 
   it.live("shows no card number and no sealed content, and needs something to search for", () => {
@@ -192,6 +232,9 @@ describe("readiness", () => {
     ["the journal is full", { journal: () => ({ ...goodJournal, level: "full" }) }],
     ["the journal failed", { journal: () => ({ ...goodJournal, level: "failed" }) }],
     ["no upstream can take a request", { upstreams: () => [{ ...goodUpstream, breaker: "open" }] }],
+    ["no upstream can take a request", {
+      upstreams: () => [{ ...goodUpstream, breaker: "forced-open" }]
+    }],
     ["no upstream can take a request", {
       upstreams: () => [{ ...goodUpstream, links: [{ index: 0, state: "down" }] }]
     }]

@@ -39,7 +39,7 @@ interface Said {
 
 const mostUnanswered = 8
 /** So many of the first recordings stay, and so many of the last. */
-const keptOfEach = 6
+const keptOfEach = 4
 const maxFrameBytes = 8_192
 const patienceMs = 5_000
 /** When the switch has ended it is back before its terminal is. */

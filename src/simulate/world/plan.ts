@@ -127,7 +127,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   const unionPayTerminals = chance.between(1, 6)
   const twoKinds = chance.between(1, 6)
   const dukpt = new Chance(seed, "dukpt")
-  const dukptTerminals = dukpt.happens(0.5) ? dukpt.between(1, twoKinds) : 0
+  const dukptTerminals = dukpt.happens(0.35) ? dukpt.between(1, twoKinds) : 0
   const counters = more.happens(0.5) ? more.between(1, 3) : 0
   const terminals = unionPayTerminals + twoKinds + counters
   const habits = drawHabits(chance, maybe)
@@ -172,7 +172,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     signOffEveryMs: Math.round(maybeLate(5_000, 60_000)),
     drainEveryMs: Math.round(maybeLate(10_000, 120_000)),
     reloadEveryMs: Math.round(maybeLate(5_000, 60_000)),
-    replayEveryMs: dukptTerminals > 0 ? Math.round(10_000 * 10 ** dukpt.next()) : 0,
+    replayEveryMs: dukptTerminals > 0 ? Math.round(20_000 * 10 ** dukpt.next()) : 0,
     awayMs: chance.between(200, 20_000),
     diskSlowMs: Math.round(maybe(1, 200)),
     rare: maybe(0.001, 0.2),

@@ -9,13 +9,20 @@ import { restingText } from "../../src/ledger/audit-log.ts"
 describe("masked JSON", () => {
   it("masks cards in strings, numbers and keys", () => {
     const card = "4111111111111111"
-    const text = maskedJson({ a: `x ${card} y`, b: Number(card), [card]: [card], c: 12n })
+    const text = maskedJson({
+      a: `x ${card} y`,
+      b: Number(card),
+      [card]: [card],
+      c: 12n,
+      d: BigInt(card)
+    })
     expect(text).not.toContain(card)
     expect(JSON.parse(text)).toEqual({
       a: "x 411111******1111 y",
       b: "411111******1111",
       "411111******1111": ["411111******1111"],
-      c: "12"
+      c: "12",
+      d: "411111******1111"
     })
   })
 
@@ -32,9 +39,13 @@ describe("masked JSON", () => {
   })
 
   it("gives maps, sets and errors the form that JSON has", () => {
-    const value = { m: new Map([["a", 1]]), s: new Set([2]), e: new Error("4111111111111111") }
+    const value = {
+      m: new Map([["a", 1], ["4111111111111111", 2]]),
+      s: new Set([2]),
+      e: new Error("4111111111111111")
+    }
     expect(JSON.parse(maskedJson(value))).toEqual({
-      m: { a: 1 },
+      m: { a: 1, "411111******1111": 2 },
       s: [2],
       e: { name: "Error", message: "411111******1111" }
     })

@@ -187,6 +187,19 @@ describe("a chain", () => {
     expect(rig.sent).toHaveLength(1)
   })
 
+  it.each([["00", false], ["94", false], ["12", true], ["25", true]])(
+    "that is acknowledged with %s ends with an original that the upstream does not know: %s",
+    (code, unknown) => {
+      const rig = new Rig()
+      rig.open()
+      rig.end({
+        _tag: "answered",
+        answer: { approved: true, response: code, response1987: code }
+      })
+      expect(rig.ends).toMatchObject([{ record: { state: "acknowledged" }, unknown }])
+    }
+  )
+
   it("is one, however often it is started", () => {
     const rig = new Rig()
     rig.open()

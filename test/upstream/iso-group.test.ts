@@ -103,6 +103,37 @@ describe("a request", () => {
   })
 })
 
+describe("a request that has ended", () => {
+  it.each(["answered", "released", "timed-out", "lost"])(
+    "leaves no card behind: %s (I6)",
+    (how) => {
+      const dialect = fakeDialect()
+      const bodies: Array<Uint8Array> = []
+      const read: Dialect["read"] = (bytes) => {
+        bodies.push(bytes)
+        return dialect.read(bytes)
+      }
+      const station = new Station({}, {}, { ...dialect, read })
+      const sale = station.sale({ 2: "6235012345678900" })
+      bodies.length = 0
+      const reserved = station.upstreams.reserve("bank", sale)
+      if (typeof reserved === "string") throw new Error(reserved)
+      const [body] = bodies
+      expect(Buffer.from(body!).toString()).toContain("6235012345678900")
+      if (how === "released") reserved.release()
+      else {
+        reserved.dispatch(5000, () => {})
+        station.time.settle()
+        if (how === "answered") station.peer().answer(station.peer().heard[0]!, { 39: "00" })
+        else if (how === "lost") station.peer().close("reset")
+        else station.time.pass(5100)
+        station.time.settle()
+      }
+      expect(body!.every((byte) => byte === 0)).toBe(true)
+    }
+  )
+})
+
 describe("a request that cannot be read again", () => {
   it("is refused, and leaves no card behind (I6)", () => {
     const dialect = fakeDialect()

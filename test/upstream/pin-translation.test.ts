@@ -113,7 +113,8 @@ function flown(
   if (typeof plan === "string") return plan
   const tower = {
     upstream: "bank",
-    translate: (work, done) => translatePin(keys.security, work, done)
+    translate: (work, done) => translatePin(keys.security, work, done),
+    landed: () => {}
   } satisfies Partial<Tower> as unknown as Tower
   const flight = new Flight(plan, tower)
   let failure: FailureCode | undefined
@@ -146,6 +147,18 @@ describe("a PIN on its way upstream", () => {
       flight.forgetPin()
       expect(body.every((byte) => byte === 0)).toBe(true)
     }
+  })
+
+  it("stays nowhere when its place is given back and it never left", () => {
+    const keys = installed()
+    const request = sale(pinBlock(), { format: 0, key: keys.from })
+    const zone = { key: keys.zone, format: 0 } as const
+    const sent = flown(request, cup, identityMapping(cup), keys, zone)
+    if (typeof sent === "string") throw new Error(sent)
+    expect(opened(field52(cup, sent.body)!)).toBe(pin)
+    sent.flight.release()
+    expect([sent.body, sent.plain].map((body) => body.every((byte) => byte === 0)))
+      .toEqual([true, true])
   })
 
   it("comes from a key that DUKPT derives, which is released", () => {

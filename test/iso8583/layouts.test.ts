@@ -222,6 +222,39 @@ describe("layouts", () => {
   })
 })
 
+describe("a value that is too short or too long for its field", () => {
+  const dialect = of({
+    2: { type: "n", min: 12, max: 19, prefix: { width: 2 } },
+    4: { type: "n", length: 12 },
+    5: { type: "b", encoding: "binary", min: 2, max: 4, prefix: { encoding: "binary", width: 1 } }
+  })
+  const digits = (count: number) => "1".repeat(count)
+
+  it.each([
+    ["2", 12, 19],
+    ["4", 12, 12]
+  ])("is named and never written: field %s, as text and as bytes", (path, shortest, longest) => {
+    const made = (value: string | Uint8Array) => dialect.encode("0200", { [path]: value })
+    for (const count of [shortest, longest]) {
+      const text = read(dialect, dialect.build("0200", { [path]: digits(count) }).toString("hex"))
+      expect(text.text(path)).toBe(digits(count))
+      expect(made(Buffer.from(digits(count)))).toEqual(made(digits(count)))
+    }
+    for (const count of [shortest - 1, longest + 1]) {
+      expect(made(Buffer.from(digits(count))), `bytes of ${count}`).toMatchObject({ path })
+      // A text that is short of a fixed length is filled up.
+      if (path === "4" && count < shortest) continue
+      expect(made(digits(count)), `text of ${count}`).toMatchObject({ path })
+    }
+  })
+
+  it("is named and never written: bytes in a row", () => {
+    const made = (count: number) => dialect.encode("0200", { "5": new Uint8Array(count) })
+    expect([1, 5].map(made)).toMatchObject([{ path: "5" }, { path: "5" }])
+    expect(made(2)).toBeInstanceOf(Uint8Array)
+  })
+})
+
 describe("shapes that depend on the message", () => {
   const dialect = of({
     3: { type: "n", length: 6 },
@@ -269,6 +302,21 @@ describe("shapes that depend on the message", () => {
     }
     expect([text("0200", "17"), text("0200", "1A"), text("0800", "1A")]).toEqual(["17", "62", "1A"])
     expect(text("0210", "1")).toBe("62")
+  })
+
+  it("on the message type that it becomes: what is kept is written anew", () => {
+    const byType = of({
+      62: {
+        type: "ans",
+        max: 40,
+        prefix: { width: 2 },
+        cases: [{ when: { mti: "0210" }, prefix: { width: 3 } }]
+      }
+    })
+    const request = read(byType, byType.build("0200", { "62": "kept" }).toString("hex"))
+    const answer = byType.patch(request, { mti: "0210" })
+    expect(answer.toString("latin1")).toContain("004kept")
+    expect(read(byType, answer.toString("hex")).text("62")).toBe("kept")
   })
 
   it("never on a field behind", () => {

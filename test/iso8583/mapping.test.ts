@@ -93,6 +93,10 @@ describe("a rule", () => {
     ["a track named a PIN block", { "35": { translate: "pin" } }, /35 needs translate: track/],
     ["a MAC", { "64": { from: "=AAAAAAAAAAAAAAAA", translate: "control" } }, /64 is a MAC/],
     ["a MAC of the other side", { "48": { from: "64", translate: "track" } }, /48 is a MAC/],
+    ["a PIN block as it came", { "52": { from: "52", translate: "pin" } }, /52 .* takes no from/],
+    ["what is no track where a track stands", { "45": "41" }, /45 needs translate: track/],
+    ["a control field of the other side", { "53": "41" }, /53 needs translate: control/],
+    ["a MAC at the end of a long message", { "128": "=AAAAAAAAAAAAAAAA" }, /128 is a MAC/],
     ["what a track says behind its card number", { "48": "35.discretionary" }, /48 needs .*track/],
     ["a cut that is no two numbers", { "48": { from: "41", cut: [2] } }, /48.cut must be two/],
     ["a text that does not fit", { "18": "=54110" }, /18 "54110" must be 4 characters/],
@@ -110,6 +114,36 @@ describe("a rule", () => {
       "36": { from: "36", translate: "track" },
       "48": { from: "41", cut: [2, 4] }
     })).toEqual([])
+  })
+
+  it("is left out where its condition says so", () => {
+    const sale = read(cup, captured["mac-c"]!)
+    const made = (rule: object) => {
+      const across = compileMapping(
+        { ...file, forward: { ...file.forward, "48": { from: "41", ...rule } } },
+        cup,
+        iso
+      )
+      if (!("forward" in across)) throw new Error(JSON.stringify(across))
+      return read(iso, bytes(across.forward(sale, stamp, false))).text("48")
+    }
+    const terminal = sale.text("41")
+    expect([made({ when: { "4": "present" } }), made({ when: { "4": "absent" } })])
+      .toEqual([terminal, undefined])
+    expect([made({ unless: { "4": "present" } }), made({ unless: { "4": "absent" } })])
+      .toEqual([undefined, terminal])
+  })
+
+  it("brings back nothing that its field cannot hold, and all the rest", () => {
+    const across = compileMapping(
+      { ...file, back: { "38": "38", "39": "44", "37": "37" } },
+      cup,
+      iso
+    )
+    if (!("back" in across)) throw new Error(JSON.stringify(across))
+    const values = { "11": "000001", "37": "000000000012", "38": "A1B2C3", "39": "00" }
+    const answer = read(iso, iso.build("0210", { ...values, "44": "too long" }).toString("hex"))
+    expect([...across.back(answer).paths].sort()).toEqual(["37", "38"])
   })
 
   it("brings no MAC back", () => {
@@ -164,6 +198,13 @@ describe("one dialect with itself", () => {
     const secrets = { "45": "B6235013452200000069^", "52": "FF0C47F016D61C79" }
     const answer = read(iso, iso.build("0210", { ...values, ...secrets }).toString("hex"))
     expect(identityMapping(iso).back(answer).paths).toEqual(["38"])
+  })
+
+  it("leaves the host's MAC behind, in whichever bitmap it stands", () => {
+    const values = { "11": "000001", "39": "00", "102": "account" }
+    const answer = read(iso, iso.build("0210", values, true).toString("hex"))
+    expect(answer.has(128)).toBe(true)
+    expect(identityMapping(iso).back(answer).paths).toEqual(["102"])
   })
 
   it("brings back what a response would not echo", () => {

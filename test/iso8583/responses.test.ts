@@ -43,3 +43,12 @@ it("two that become the same are refused where nothing says which one comes back
   expect(made([{ "92": "908" }, { "15": "908" }])).toMatchObject({ name: "test" })
   expect(made([{ "92": "908" }, { "15": 908 }])).toMatchObject([{ path: "responses[1].15" }])
 })
+
+it("a repeat of a type that the dialect does not have is answered as its original is", () => {
+  const spoken = dialect("iso87-ascii")
+  const answered = (mti: string) => {
+    const request = spoken.salvage(spoken.build(mti, { "11": "000001" }))
+    return spoken.respond(request!, "12", {}, false).toString("latin1", 0, 4)
+  }
+  expect(["0620", "0621", "0600", "0605"].map(answered)).toEqual(["0630", "0630", "0610", "0614"])
+})

@@ -82,6 +82,31 @@ describe("relations", () => {
       `${small}timeouts: { drainMs: 1000 }\n`,
       /answers would be lost/
     ],
+    [
+      "a drain that ends a moment before the slowest upstream",
+      `${small}timeouts: { drainMs: 24999 }\n`,
+      /timeouts\.drainMs: below the longest upstream timeout 25000/
+    ],
+    [
+      "a buffer that one answer overflows",
+      listener("maxFrameBytes: 8192, maxPendingBytes: 8191"),
+      /maxPendingBytes: below maxFrameBytes/
+    ],
+    [
+      "advices that are over before they are repeated",
+      acquirer("advice: { maxMs: 3600000, expireAfterMs: 60000 }"),
+      /advice\.maxMs: 3600000 is above advice\.expireAfterMs 60000/
+    ],
+    [
+      "a port of one address that another has on all of them",
+      `${listener("host: 0.0.0.0")}privateNetwork: true\nadmin: { port: 8583 }\n`,
+      /admin\.port: port 8583 is taken by listeners\[0\]/
+    ],
+    [
+      "a link to no port",
+      small.replace("port: 9001", "port: 0"),
+      /links\[0\]\.port: 0 is no port to connect to/
+    ],
     ["a frame that outlives its session", listener("idleMs: 5000"), /frameMs: above idleMs/],
     [
       "more memory than there is",
@@ -185,6 +210,10 @@ describe("relations", () => {
 
   it("allow what was said to be meant", () => {
     expect(faultsOf(`${listener("host: 0.0.0.0")}privateNetwork: true\n`)).toEqual([])
+    expect(faultsOf(`${small}admin: { host: 0.0.0.0 }\nprivateNetwork: true\n`)).toEqual([])
+    expect(faultsOf(`${small}timeouts: { drainMs: 25000 }\n`)).toEqual([])
+    // The system chooses each.
+    expect(faultsOf(`${small}admin: { port: 0 }\npublic: { port: 0 }\n`)).toEqual([])
     expect(faultsOf(`${small}journal: { mode: outcome, unsafe: true }\n`)).toEqual([])
     expect(faultsOf(listener("host: 0.0.0.0, tls: { keyFile: k, certificateFile: c }"))).toEqual([])
     // Two applications at one scheme, which counts payments for all of them.

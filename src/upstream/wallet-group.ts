@@ -302,7 +302,7 @@ function refundOf(
     refund,
     order: original?.walletReference ?? "",
     amount,
-    total: original?.approvedAmount ?? original?.amount ?? amount,
+    total: original?.amount ?? amount,
     currency: record.currency ?? ""
   }
 }

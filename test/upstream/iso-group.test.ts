@@ -211,11 +211,13 @@ describe("an answer", () => {
     }
   })
 
-  it("without a response code is in doubt", () => {
+  it("without a response code is in doubt, and what comes after it is late (U7)", () => {
     const station = new Station()
     const sent = station.send()
     station.answer(sent, {})
     expect(sent.endings).toEqual([{ _tag: "invalid", detail: "no response code" }])
+    station.answer(sent)
+    expect(station.late).toMatchObject([{ id: sent.id, answer: { approved: true } }])
   })
 
   it("may approve less when its code says so and the terminal understands it", () => {

@@ -256,6 +256,13 @@ describe("a silent link", () => {
     expect(station.linkStates).toEqual(["up"])
   })
 
+  it("hears no echo more often than was agreed, however short an idle time is", () => {
+    const station = new Station({ echoAfterIdleMs: 1000, echoMinIntervalMs: 10_000 })
+    station.time.pass(35_000)
+    expect(station.peer().of("0800").length).toBeGreaterThanOrEqual(3)
+    expect(station.peer().of("0800").length).toBeLessThanOrEqual(4)
+  })
+
   it("is ejected when another stands, and its requests are lost (U20)", () => {
     const station = new Station({ ...links(2), ...echoes })
     station.peer(0).polite = false

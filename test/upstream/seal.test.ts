@@ -12,6 +12,8 @@ import { links, Station } from "./station.ts"
 /** Seals and verdicts wait until the test lets them go. */
 class SlowCodec {
   readonly jobs: Array<() => void> = []
+  /** What was to be verified. */
+  readonly verified: Array<Uint8Array> = []
   verdict: MacVerdict = "right"
   broken = false
 
@@ -23,7 +25,10 @@ class SlowCodec {
         if (this.broken || "failure" in message) return done(undefined)
         done(encode({ ...fieldsOf(message), 64: "sealed" }))
       }),
-    verify: (_lane, _message, _key, done) => void this.jobs.push(() => done(this.verdict))
+    verify: (_lane, { bytes }, _key, done) => {
+      this.verified.push(bytes)
+      this.jobs.push(() => done(this.verdict))
+    }
   }
 
   run(): void {
@@ -61,6 +66,7 @@ describe("a sealed link", () => {
     station.time.settle()
     codec.run()
     expect(endings).toEqual([])
+    expect(codec.verified.map((bytes) => bytes.every((byte) => byte === 0))).toEqual([true])
     expect([station.meter.of("wrong-mac"), station.meter.of("malformed")]).toEqual([1, 0])
     codec.verdict = "right"
     peer.answer(peer.heard[0]!, { 39: "00" })

@@ -153,6 +153,21 @@ describe("the breaker of an upstream", () => {
     expect(station.status.breaker).toBe("closed")
   })
 
+  it("opens when people hold one link and the other fell, but not when they hold both", () => {
+    for (const held of [[0], [0, 1]]) {
+      const station = new Station(links(2))
+      for (const link of held) station.control.drain("bank", link)
+      station.transport.ports.set(2, "refuse")
+      station.time.pass(50)
+      if (held.length === 1) station.peer(1).close("reset")
+      station.time.pass(100)
+      for (let call = 0; call < 30; call++) {
+        expect(station.upstreams.reserve("bank", station.sale())).toBe("upstream-down")
+      }
+      expect(station.status.breaker).toBe(held.length === 1 ? "open" : "closed")
+    }
+  })
+
   it("finds its way back when the peer reads again long after the open time was over", () => {
     const station = new Station()
     tripByCode(station, "96", 20)

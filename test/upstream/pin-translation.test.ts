@@ -186,8 +186,15 @@ describe("a PIN on its way upstream", () => {
   it("leaves the block it was made from overwritten", () => {
     const keys = installed()
     const zone = { key: keys.zone, format: 0 } as const
-    for (const given of [pinBlock(), Buffer.alloc(8, 0x5a)]) {
-      const request = sale(given, { format: 0, key: keys.from })
+    const under = { format: 0, key: keys.from } as const
+    const serial = Buffer.from("FFFF9876543210E00001", "hex")
+    const tries: ReadonlyArray<readonly [Buffer, PinUnder]> = [
+      [pinBlock(), under],
+      [Buffer.alloc(8, 0x5a), under],
+      [pinBlock(), { format: 0, baseKey: "none", serial }]
+    ]
+    for (const [given, by] of tries) {
+      const request = sale(given, by)
       const work = pinWork(request, identityMapping(cup), zone, cup)
       if (work === undefined || typeof work === "string") throw new Error("no work")
       translatePin(keys.security, work, () => {})

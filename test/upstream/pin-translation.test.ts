@@ -94,7 +94,12 @@ function flown(
   through: Mapping,
   keys: ReturnType<typeof installed>,
   zone: PinZone | undefined
-): FailureCode | { readonly body: Buffer; readonly plain: Buffer; readonly flight: Flight } {
+): FailureCode | {
+  readonly body: Buffer
+  readonly plain: Buffer
+  readonly flight: Flight
+  readonly translated: Uint8Array
+} {
   const time = new ManualTime()
   const planner = new IsoPlanner(
     upstreamConfig,
@@ -111,15 +116,20 @@ function flown(
   )
   const plan = planner.request(request, "000777" as never, { index: 0 } as Link, 1)
   if (typeof plan === "string") return plan
+  let translated: Uint8Array = Buffer.of()
   const tower = {
     upstream: "bank",
-    translate: (work, done) => translatePin(keys.security, work, done),
+    translate: (work, done) =>
+      translatePin(keys.security, work, (made) => {
+        if (typeof made !== "string") translated = made
+        done(made)
+      }),
     landed: () => {}
   } satisfies Partial<Tower> as unknown as Tower
   const flight = new Flight(plan, tower)
   let failure: FailureCode | undefined
   flight.secure?.((why) => failure = why)
-  return failure ?? { body: flight.body, plain: plan.body, flight }
+  return failure ?? { body: flight.body, plain: plan.body, flight, translated }
 }
 
 function field52(spoken: CompiledDialect, body: Buffer): Uint8Array | undefined {
@@ -157,8 +167,9 @@ describe("a PIN on its way upstream", () => {
     if (typeof sent === "string") throw new Error(sent)
     expect(opened(field52(cup, sent.body)!)).toBe(pin)
     sent.flight.release()
-    expect([sent.body, sent.plain].map((body) => body.every((byte) => byte === 0)))
-      .toEqual([true, true])
+    expect(sent.translated).toHaveLength(8)
+    expect([sent.body, sent.plain, sent.translated].map((body) => body.every((byte) => byte === 0)))
+      .toEqual([true, true, true])
   })
 
   it("comes from a key that DUKPT derives, which is released", () => {

@@ -312,6 +312,8 @@ describe("a secret", () => {
       const fromFile = yield* resolved({ file: path })
       expect(Redacted.value(fromFile)).toBe("0011")
       expect(JSON.stringify({ fromFile, text: String(fromFile) })).not.toContain("0011")
+      const foreign = written("secret", { "foreign": "0011\r\n" })
+      expect(Redacted.value(yield* resolved({ file: foreign }))).toBe("0011")
       expect(Redacted.value(yield* resolved({ env: "THERE" }))).toBe("s3cret")
     }))
 
@@ -321,6 +323,9 @@ describe("a secret", () => {
         resolved(reference).pipe(Effect.flip, Effect.map((error) => error.advice))
       expect(yield* advice({ env: "ABSENT" })).toBe("set the environment variable ABSENT")
       expect(yield* advice({ env: "EMPTY" })).toContain("EMPTY")
+      // Whoever knows that there is none could sign with it.
+      const blank = written("secret", { "blank": "\n" })
+      expect(yield* advice({ file: blank })).toBe(`file ${blank} is empty`)
       expect(yield* advice({ file: join(folder, "no") })).toContain("cannot read the secret file")
     }))
 })

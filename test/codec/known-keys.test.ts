@@ -62,6 +62,14 @@ describe("known keys", () => {
     expect(module.exports).toEqual([1])
   })
 
+  it("leave no second copy behind when they are asked for again (I6)", () => {
+    const { module } = parts()
+    const known = new KnownKeys(module, { put: () => {}, drop: () => {} }, 2)
+    for (const name of ["aes-cmac", "x9.19"] as const) known.share(2 as KeyHandle, { name })
+    const [given, spare] = module.copies.map((key) => new Set(key))
+    expect([given, spare]).toEqual([new Set([1]), new Set([0])])
+  })
+
   it("that go and come back within one batch are kept", () => {
     const { module } = parts()
     const lessons = new KeyLessons()

@@ -89,6 +89,14 @@ describe("a circuit breaker", () => {
     expect(breaker.status(22_000)).toMatchObject({ calls: 0, failed: 0, slow: 0 })
   })
 
+  it("counts a call that fails when its slowness has just left the window, and no less", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    const permit = breaker.permit()
+    breaker.waitsLong(permit, 1)
+    breaker.ended(permit, "failed", config.windowMs, 1)
+    expect(breaker.status(config.windowMs)).toMatchObject({ calls: 1, failed: 1, slow: 1 })
+  })
+
   it("takes a probe that waits for a bad one, before its end", () => {
     const breaker = new Breaker(config, noJitter, 0)
     const due = trip(breaker, 0)

@@ -31,7 +31,6 @@ export class Ask implements Asker {
   prepare(verdict: Verdict): PreparedAnswer {
     const { session, spoken } = this
     const { message } = spoken
-    session.keepSerial(spoken)
     const mac = wantsMac(spoken)
     if (verdict.failure !== undefined) session.countRefusal(verdict.failure)
     if (verdict.response1987 === "") return new Prepared(this, nothing, false)
@@ -49,7 +48,6 @@ export class Ask implements Asker {
   repeat(stored: Uint8Array): PreparedAnswer {
     const { message } = this.spoken
     const { dialect } = message
-    this.session.keepSerial(this.spoken)
     const known = stored.length === 0 ? undefined : dialect.read(stored)
     if (known === undefined || !("mti" in known)) {
       return this.prepare({
@@ -110,22 +108,22 @@ class Prepared implements PreparedAnswer {
   readonly #ask: Ask
   /** Undefined while it is being sealed, and when no MAC could be made. */
   #sealed: Uint8Array | undefined
-  #sealing: boolean
+  #sealing = true
   #handed: ((live: boolean) => void) | undefined
 
   constructor(ask: Ask, body: Uint8Array, mac: boolean) {
     this.#ask = ask
     this.body = body
-    this.#sealing = mac && body.length > 0
-    if (!this.#sealing) {
-      this.#sealed = body.length === 0 ? undefined : body
-      return
-    }
-    ask.session.seal(ask.spoken, body, (sealed) => {
-      this.#sealing = false
-      this.#sealed = sealed
-      if (this.#handed !== undefined) this.#leave(this.#handed)
+    ask.session.keepSerial(ask.spoken, () => {
+      if (mac && body.length > 0) ask.session.seal(ask.spoken, body, (sealed) => this.#made(sealed))
+      else this.#made(body.length === 0 ? undefined : body)
     })
+  }
+
+  #made(sealed: Uint8Array | undefined): void {
+    this.#sealing = false
+    this.#sealed = sealed
+    if (this.#handed !== undefined) this.#leave(this.#handed)
   }
 
   deliver(handed: (live: boolean) => void): void {

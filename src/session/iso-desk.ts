@@ -54,6 +54,8 @@ const unproven: ReadonlySet<Kind> = new Set<Kind>([
   "script-result"
 ])
 
+const nothing = () => {}
+
 export class IsoDesk {
   readonly #house: SessionHouseShape
   readonly #transactions: TransactionsShape
@@ -183,7 +185,9 @@ export class IsoDesk {
     }
     const pin = pinUnder(spoken, this.#house.keys)
     const proved = macRight ? undefined : this.#provedBy(session, spoken, pin)
-    const kept = spoken.profile.baseKey === undefined ? undefined : () => session.keepSerial(spoken)
+    const kept = spoken.profile.baseKey === undefined
+      ? undefined
+      : () => session.keepSerial(spoken, nothing)
     const submission = submissionOf(spoken, binding.generation, pin, proved, kept)
     if (typeof submission === "string") {
       session.refuse(spoken, submission)

@@ -355,15 +355,15 @@ export class IsoSession extends Line<Arrival> {
   refuse(spoken: Spoken, failure: FailureCode): void {
     this.countRefusal(failure)
     const { response } = failures[failure]
-    this.keepSerial(spoken)
-    if (response === "") this.settled()
+    if (response === "") this.keepSerial(spoken, () => this.settled())
     else this.answer(spoken, response, {}, undefined)
   }
 
-  /** Something comes of it: its DUKPT counter stays used from now on. */
-  keepSerial(spoken: Spoken): void {
+  /** Something comes of it: its DUKPT counter stays used, and that is on disk before `then`. */
+  keepSerial(spoken: Spoken, then: () => void): void {
     const derivation = spoken.arrival.believed ? derivationOf(spoken) : undefined
-    if (derivation !== undefined) this.room.house.serials.keep(spoken.profile.terminal, derivation)
+    if (derivation === undefined) then()
+    else this.room.house.serials.keep(spoken.profile.terminal, derivation, then)
   }
 
   /** An answer that is no transaction's. */
@@ -374,7 +374,6 @@ export class IsoSession extends Line<Arrival> {
     handed: ((live: boolean) => void) | undefined
   ): void {
     const { message } = spoken
-    this.keepSerial(spoken)
     const mac = wantsMac(spoken)
     const code = message.dialect.responseCode(response1987)
     const own = () => ownValues(this, message, code)
@@ -387,8 +386,10 @@ export class IsoSession extends Line<Arrival> {
       spoken.arrival.wipe()
       this.settled()
     }
-    if (mac && body.length > 0) this.seal(spoken, body, leave)
-    else leave(body)
+    this.keepSerial(spoken, () => {
+      if (mac && body.length > 0) this.seal(spoken, body, leave)
+      else leave(body)
+    })
   }
 
   reply(arrival: Arrival, body: Uint8Array, handed: ((live: boolean) => void) | undefined): void {

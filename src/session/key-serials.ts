@@ -52,18 +52,20 @@ export class KeySerials {
   }
 
   /**
-   * Something comes of a message that was believed. The row goes into the journal's group before
-   * that, and waits for no sync of its own.
+   * Something comes of a message that was believed, and is told in `then`: the counter is on disk
+   * before, or what was refused could be played again after a crash, and be taken.
    */
-  keep(terminal: TerminalId, { baseKey, serial }: Derivation): void {
+  keep(terminal: TerminalId, { baseKey, serial }: Derivation, then: () => void): void {
     const given = keySerialOf(serial)
     const kept = this.#kept.get(terminal)
-    if (given === undefined || !this.#kept.has(terminal)) return
-    if (standingOf(kept, baseKey, given) !== "fresh") return
+    if (given === undefined || !this.#kept.has(terminal)) return then()
+    if (standingOf(kept, baseKey, given) !== "fresh") return then()
     const value = used(kept, baseKey, given)
     if (isSame(value, this.#states.get(terminal))) this.#kept.delete(terminal)
     else this.#kept.set(terminal, value)
-    this.#journal.note([{ table: "serials", key: terminal, value }], [])
+    this.#journal.commit([{ table: "serials", key: terminal, value }], [], (failure) => {
+      if (failure === undefined) then()
+    })
   }
 
   /**

@@ -33,15 +33,22 @@ const security = Layer.succeed(SecurityModule, {
   issueWorkingKeys: () => Effect.fail("key-missing" as const)
 })
 
-function opened(options: PlaceOptions = {}) {
-  const place = new Place({ profiles: [byMac], security, ...options })
+/** `disk`: the place that has the journal, where it is another's. */
+function opened(options: PlaceOptions = {}, disk?: Place) {
+  const journal = disk === undefined ? {} : { journal: disk.journal }
+  const place = new Place({ profiles: [byMac], security, ...options, ...journal })
   const caller = place.connect()
+  const settle = () => {
+    place.settle()
+    disk?.settle()
+    place.settle()
+  }
   const told = (what: Fields, from: Caller = caller): string | undefined => {
     const before = from.heard.length
     from.say(what)
-    place.settle()
+    settle()
     for (const each of place.submitted) if (!each.asked) each.answer()
-    place.settle()
+    settle()
     return from.heard.slice(before).at(-1)?.["39"]
   }
   return { caller, place, told }
@@ -111,7 +118,7 @@ describe("a counter under DUKPT", () => {
   it("survives a restart, and goes with what its message made durable", () => {
     const first = opened()
     first.told(sold(1, 40))
-    const { told } = opened({ journal: first.place.journal })
+    const { told } = opened({}, first.place)
     expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
   })
 
@@ -123,14 +130,26 @@ describe("a counter under DUKPT", () => {
     first.place.settle()
     const [, , third] = first.place.submitted
     third!.submission.kept?.()
-    const { told } = opened({ journal: first.place.journal })
+    const { told } = opened({}, first.place)
     expect([told(sold(1, 40)), told(sold(3, 42)), told(sold(2, 41))]).toEqual(["94", "94", "00"])
+  })
+
+  it("is on disk before its terminal hears that it was refused", () => {
+    const disk = new Place({ profiles: [] })
+    const profiles = [{ ...byMac, blocked: true }]
+    const { caller, place } = opened({ profiles, journal: disk.journal })
+    caller.say(sold(1, 40))
+    place.settle()
+    expect(caller.heard).toEqual([])
+    disk.settle()
+    place.settle()
+    expect(caller.heard.map((each) => each["39"])).toEqual(["58"])
   })
 
   it("is used up by a question that was refused", () => {
     const first = opened({ profiles: [{ ...byMac, blocked: true }] })
     expect(first.told(sold(1, 40))).toBe("58")
-    const { told } = opened({ journal: first.place.journal })
+    const { told } = opened({}, first.place)
     expect([told(sold(1, 40)), told(sold(2, 41))]).toEqual(["94", "00"])
   })
 

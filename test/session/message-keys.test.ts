@@ -124,6 +124,7 @@ describe("the keys that DUKPT derives", () => {
     place.settle()
     place.codec.holdSeals = true
     place.submitted[0]!.answer()
+    place.settle()
     expect(held).toEqual([502])
     caller.close("reset")
     place.settle()

@@ -3,7 +3,8 @@
  * is said again, first of all when the switch comes back, and under counters that nobody used. What
  * must hold, and is told where it does not: what is played again hears its first answer, or that it
  * was sent before; what is forged is never approved; the terminal does not hear that a counter of
- * its own was used, unless a switch that has ended since may have refused it and was not heard.
+ * its own was used, unless it may have been refused without being heard, by a switch that has ended
+ * since or so long ago that a refusal for want of room or by a block is forgotten.
  */
 
 import type { Timer } from "../../actor/timer-wheel.ts"
@@ -35,7 +36,11 @@ interface Said {
   readonly body: Buffer
   /** Ends of the switch before it was said. */
   readonly ends: number
+  isOld: boolean
 }
+
+/** A refusal of which no record is made is the same for all copies that come within this. */
+const refusalKeptMs = 60_000
 
 const mostUnanswered = 8
 /** So many of the first recordings stay, and so many of the last. */
@@ -100,7 +105,11 @@ export class Eavesdropper implements ConnectionHandler, WireTap {
   // --- the terminal's line
 
   said(body: Buffer): void {
-    this.#unanswered.push({ body: Buffer.from(body), ends: this.#ends })
+    const said: Said = { body: Buffer.from(body), ends: this.#ends, isOld: false }
+    this.#options.timers.after(refusalKeptMs, () => {
+      said.isOld = true
+    })
+    this.#unanswered.push(said)
     if (this.#unanswered.length > mostUnanswered) this.#unanswered.shift()
   }
 
@@ -112,7 +121,8 @@ export class Eavesdropper implements ConnectionHandler, WireTap {
     const said = this.#unanswered.filter(({ body }) => body.includes(serial))
     const body = said.at(-1)?.body
     if (body === undefined || serial.length === 0) return
-    if (response === sentBefore && said[0]?.ends === this.#ends) {
+    const [first] = said
+    if (response === sentBefore && first?.ends === this.#ends && !first.isOld) {
       onWrong(`terminal ${terminal} hears that its counter was used`)
     }
     // What was not believed has used nothing.

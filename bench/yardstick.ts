@@ -45,7 +45,7 @@ export function calibrate(forMs: number): void {
   while (performance.now() < end) yardstick()
 }
 
-export interface Rounds<A> {
+interface Rounds<A> {
   /** What the undisturbed rounds measured; all of them where too few were undisturbed. */
   readonly counted: ReadonlyArray<A>
   /** Share of the rounds that were undisturbed. */

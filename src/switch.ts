@@ -72,7 +72,7 @@ import { transactionsLayer } from "./transaction/transactions.ts"
 import { upstreamsLayer } from "./upstream/upstreams.ts"
 
 /** What the switch stands on where production and the seeded world differ. */
-export interface Ground<CodecError, CodecNeeds, LedgerOut, LedgerError, LedgerNeeds> {
+interface Ground<CodecError, CodecNeeds, LedgerOut, LedgerError, LedgerNeeds> {
   readonly codec: Layer.Layer<Codec, CodecError, CodecNeeds>
   readonly ledger: Layer.Layer<LedgerOut, LedgerError, LedgerNeeds>
   /** The journal's commit failed: what is on disk is in doubt, and only a restart tells. */

@@ -46,7 +46,7 @@ const checks = [
   { name: "format", tool: "dprint", args: ["check"] }
 ] as const
 
-export interface Counts {
+interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
@@ -66,7 +66,7 @@ async function runChecks(): Promise<Counts> {
 }
 
 /** The part of the test runner's JSON report that is counted. */
-export interface Report {
+interface Report {
   readonly numPassedTests: number
   readonly numFailedTests: number
   readonly numPendingTests: number

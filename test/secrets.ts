@@ -11,7 +11,7 @@ import { isFault } from "../src/security/security-fault.ts"
 import { testCards, testPin, wrongPin } from "../src/simulate/test-cards.ts"
 import { demoMaster, demoStore } from "./security/demo-store.ts"
 
-export interface Secret {
+interface Secret {
   readonly name: string
   readonly bytes: Buffer
 }

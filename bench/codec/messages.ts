@@ -73,7 +73,7 @@ export const networkValues = {
 }
 
 /** 23 fields; `padding` brings the message to its 400 bytes. */
-export function saleValues(packed: boolean, padding: string): Record<string, string> {
+function saleValues(packed: boolean, padding: string): Record<string, string> {
   return {
     "2": "6235013452200000069",
     "3": "000000",

@@ -25,7 +25,7 @@ const inBatch = 32
 const outstanding = 4
 const bodyBytes = 96
 
-export interface PoolCost {
+interface PoolCost {
   /** Microseconds of one message. */
   readonly pooled: number
   readonly bare: number

@@ -13,15 +13,15 @@ import type { Running } from "./processes.ts"
 
 const patienceMs = 120_000
 
-export interface StepResult extends Omit<StepReport, "histogram"> {
+interface StepResult extends Omit<StepReport, "histogram"> {
   readonly latencyUs: Histogram
 }
 
-export interface FleetReport extends Omit<RunReport, "tell" | "steps"> {
+interface FleetReport extends Omit<RunReport, "tell" | "steps"> {
   readonly steps: ReadonlyArray<StepResult>
 }
 
-export interface FleetRun {
+interface FleetRun {
   readonly steps: ReadonlyArray<Step>
   readonly seed: number
   readonly batch: string

@@ -56,7 +56,7 @@ function adopt(child: ChildProcess): Running {
   }
 }
 
-export interface StartOptions {
+interface StartOptions {
   readonly nodeFlags?: ReadonlyArray<string>
   readonly environment?: Readonly<Record<string, string>>
   /** User and group to run as, where the process must not be root. */

@@ -49,7 +49,7 @@ const terminalText = [
   "0508V1.20.03"
 ].join("")
 
-export interface SaleTemplate {
+interface SaleTemplate {
   readonly frame: Buffer
   readonly stan: number
   readonly amount: number

@@ -73,7 +73,7 @@ function storeOfDevices(terminals: ReadonlyArray<TerminalKey>): string {
   return store.with([...keys.values()]).serialise()
 }
 
-export interface SiteOptions {
+interface SiteOptions {
   readonly terminals: ReadonlyArray<TerminalKey>
   /** Identity and kind of line of these terminals: card terminals, or devices that say hello. */
   readonly identity?: "sign-on" | "hello"

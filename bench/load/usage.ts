@@ -1,6 +1,6 @@
 /**
- * What processes use, read from /proc: CPU of every thread in nanoseconds, resident memory. Must
- * hold: reading costs the measured process nothing. Linux only; elsewhere every figure is zero.
+ * What processes use, read from /proc: CPU of every thread in nanoseconds. Must hold: reading
+ * costs the measured process nothing. Linux only; elsewhere every figure is zero.
  */
 
 import { readdirSync, readFileSync } from "node:fs"
@@ -69,17 +69,6 @@ export function groupTimes(pids: ReadonlyArray<number>): ThreadTimes {
     times.set(String(pid), sum)
   }
   return times
-}
-
-/** Resident bytes, and the part of them that belongs to this process alone. */
-export function memory(pid: number): { readonly resident: number; readonly own: number } {
-  const rollup = text(`/proc/${pid}/smaps_rollup`)
-  const kilobytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0) * 1024
-  return {
-    resident: kilobytes("Rss"),
-    own: kilobytes("Private_Clean") + kilobytes("Private_Dirty")
-  }
 }
 
 /** The soft limit of open files of this process. */

@@ -19,7 +19,7 @@ import {
 
 export type ArmName = "switch" | "switch in place" | "relay" | "haproxy"
 
-export interface ArmOptions {
+interface ArmOptions {
   readonly name: ArmName
   readonly running: Running
   readonly port: number
@@ -30,7 +30,7 @@ export interface ArmOptions {
 }
 
 /** Microseconds of CPU a transaction. */
-export interface Cpu {
+interface Cpu {
   readonly all: number
   readonly main: number
   /** Children of the program: the switch's PostgreSQL. */

@@ -13,7 +13,7 @@ import { sumOf } from "../load/scrape.ts"
 import { freePorts, makeSite, type Site } from "../load/site.ts"
 import { Arm, type ArmName } from "./arm.ts"
 
-export interface HouseOptions {
+interface HouseOptions {
   readonly terminals: ReadonlyArray<TerminalKey>
   readonly generators: number
 }

@@ -21,7 +21,7 @@ export interface Stretch {
   readonly warmupSeconds: number
 }
 
-export function isHeld(measured: Measured): boolean {
+function isHeld(measured: Measured): boolean {
   return measured.answered >= heldShare * measured.planned &&
     percentile(measured, 99) <= heldP99Ms && lagSeconds(measured) <= heldLagSeconds
 }

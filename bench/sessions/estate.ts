@@ -12,10 +12,9 @@ import type { Framing } from "../../src/frame/framing.ts"
 import { compileDialect } from "../../src/iso8583/compile.ts"
 import type { Dialect } from "../../src/iso8583/message.ts"
 
-export const merchant = "M00000000000001" as MerchantId
+const merchant = "M00000000000001" as MerchantId
 
-export const terminalId = (index: number): TerminalId =>
-  `T${String(index).padStart(7, "0")}` as TerminalId
+const terminalId = (index: number): TerminalId => `T${String(index).padStart(7, "0")}` as TerminalId
 
 const config = join(import.meta.dirname, "../../config")
 const yaml = (file: string): unknown => parse(readFileSync(join(config, file), "utf8"))

@@ -14,14 +14,14 @@ import type { PestOrder, PestReport } from "./pests.ts"
 
 type Say = (text: string) => void
 
-export interface LiveOptions {
+interface LiveOptions {
   readonly few: number
   readonly many: number
   readonly seconds: number
   readonly say: Say
 }
 
-export interface PesteredOptions {
+interface PesteredOptions {
   readonly rounds: number
   readonly calmSeconds: number
   /** Long enough for every deadline that pests are cut by, at the switch's own defaults. */

@@ -22,7 +22,7 @@ export interface ControlSpec<M, S, R> {
   readonly restart: Schedule.Schedule<unknown>
 }
 
-export interface ControlRef<M> {
+interface ControlRef<M> {
   readonly name: string
   /** False: the mailbox is full, or the actor has ended. */
   readonly tell: (message: M) => boolean
@@ -31,7 +31,7 @@ export interface ControlRef<M> {
   readonly endReason: () => EndReason | undefined
 }
 
-export interface ControlCounts {
+interface ControlCounts {
   handled: number
   declined: number
   defects: number
@@ -40,7 +40,7 @@ export interface ControlCounts {
   endReason: EndReason | undefined
 }
 
-export interface ControlActorsShape {
+interface ControlActorsShape {
   /** Lives until the scope closes or its restart schedule gives up. */
   readonly spawn: <M, S, R>(
     spec: ControlSpec<M, S, R>

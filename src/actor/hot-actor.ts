@@ -48,7 +48,7 @@ export interface HotRef<M> {
   readonly endReason: () => EndReason | undefined
 }
 
-export interface HotCounts {
+interface HotCounts {
   spawned: number
   alive: number
   /** Messages declined because a mailbox was full. */

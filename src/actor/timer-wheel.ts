@@ -19,7 +19,7 @@ export interface Timer {
   readonly cancel: () => void
 }
 
-export interface WheelOptions {
+interface WheelOptions {
   /** Length of a tick: the resolution of every deadline. */
   readonly tickMs: number
   /** Ticks in one round; deadlines beyond it cost one look per round. */

@@ -11,13 +11,13 @@ import { Time } from "../domain/ports/time.ts"
 import { type Timer, TimerWheel } from "./timer-wheel.ts"
 
 /** Resolution of every deadline. */
-export const tickMs = 10
+const tickMs = 10
 
 /** Ticks in a round of the wheel: 41 s. */
-export const slots = 4096
+const slots = 4096
 
 /** A loop that was held for longer than this has stalled. */
-export const stallMs = 250
+const stallMs = 250
 
 export interface TimersShape {
   /** Calls `fire` once, not before `delayMs` and within two ticks of it while the loop runs. */

@@ -11,7 +11,7 @@ import { jsonAnswer, refusal } from "./answers.ts"
 import type { AdminFaces } from "./faces.ts"
 import { type Asked, type Route, routes } from "./routes.ts"
 
-export interface AdminOptions {
+interface AdminOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number

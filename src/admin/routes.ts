@@ -19,7 +19,7 @@ export interface Asked {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-export type Answer = HttpResponse | Effect.Effect<HttpResponse>
+type Answer = HttpResponse | Effect.Effect<HttpResponse>
 
 export interface Route {
   readonly method: "GET" | "POST"

@@ -15,7 +15,7 @@ import { Vault } from "../domain/ports/vault.ts"
 import { makeSealing } from "../domain/sealing.ts"
 import { Lane, type LaneMeter, type LaneServices } from "./lane.ts"
 
-export interface AdvicesOptions {
+interface AdvicesOptions {
   /** By upstream name; every upstream has one. */
   readonly lanes: ReadonlyMap<string, AdviceConfig>
   readonly meter: LaneMeter

@@ -184,7 +184,7 @@ function temperFrom(call: Call): AcquirerTemper {
 }
 
 /** `approve=9,slow=1` */
-export function parseShares(text: string): Partial<Record<Mood, number>> {
+function parseShares(text: string): Partial<Record<Mood, number>> {
   const shares: Partial<Record<Mood, number>> = {}
   for (const part of text.split(",").filter((each) => each !== "")) {
     const [name = "", weight = "1"] = part.split("=")

@@ -7,7 +7,7 @@ import type { TransactionRecord } from "../domain/transaction.ts"
 import { exportJournal } from "../journal/inspection.ts"
 import type { SwitchRecord } from "../simulate/audit.ts"
 
-export interface JournalSide {
+interface JournalSide {
   readonly records: ReadonlyArray<SwitchRecord>
   readonly chains: ReadonlySet<string>
   /** Transactions whose push waits for its terminal. */

@@ -16,9 +16,9 @@ import {
 import type { CloseEntry } from "../simulate/book.ts"
 
 /** Transactions of one audit; a longer span is audited in parts. */
-export const maxRows = 2_000_000
+const maxRows = 2_000_000
 
-export interface LedgerSide {
+interface LedgerSide {
   readonly rows: ReadonlyArray<SwitchRecord>
   readonly exceptions: ReadonlySet<string>
   readonly refusedRows: ReadonlyArray<SwitchRecord>

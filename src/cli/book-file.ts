@@ -8,7 +8,7 @@ import type { BookLine } from "../simulate/book.ts"
 import type { PaymentLine } from "../simulate/payment-book.ts"
 import { Refusal } from "./verb.ts"
 
-export interface BookFile {
+interface BookFile {
   readonly sink: (line: BookLine | PaymentLine) => void
   readonly close: () => void
 }

@@ -18,7 +18,7 @@ export interface RunningVerb {
   readonly stop: () => void
 }
 
-export interface VerbOptions {
+interface VerbOptions {
   /** What it says is dropped. */
   readonly quiet?: boolean
   /** What it says goes to this file. */

@@ -14,7 +14,7 @@ import type { CompiledDialect } from "../iso8583/dialect.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import { Refusal } from "./verb.ts"
 
-export type Folder = "dialects" | "framings" | "mappings"
+type Folder = "dialects" | "framings" | "mappings"
 
 /** Names of what comes along. */
 export function bundledNames(folder: Folder): Array<string> {

@@ -117,7 +117,7 @@ export function auditRefusal(opened: OpenedStore, entry: Omit<KeyAudit, "atMs">)
  * One JSON object a line; `hash` covers the line before and this one, so that none can be lost.
  * After a line that was cut off the chain begins anew, which shows for good.
  */
-export function appendAudit(file: string, entry: KeyAudit): void {
+function appendAudit(file: string, entry: KeyAudit): void {
   mkdirSync(dirname(file), { recursive: true })
   const before = auditText(file)
   const [, previous = ""] = /"hash":"([0-9a-f]{64})"\}\n$/.exec(before) ?? []

@@ -62,7 +62,7 @@ export interface Action {
 /** A verb does something, or has actions that do: `journal verify`. Unnamed, it is `list`. */
 export type Verb = Action | { readonly about: string; readonly actions: Actions }
 
-export type Actions = Readonly<Record<string, Action>>
+type Actions = Readonly<Record<string, Action>>
 
 /** Why a verb ends early: one line that says what to do. */
 export class Refusal extends Error {

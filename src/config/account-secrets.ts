@@ -16,7 +16,7 @@ import {
 import type { Wallet } from "../qr/wallet.ts"
 import { resolveSecret, type SecretMissing } from "./secrets.ts"
 
-export class AccountUnusable extends Schema.TaggedError<AccountUnusable>()("AccountUnusable", {
+class AccountUnusable extends Schema.TaggedError<AccountUnusable>()("AccountUnusable", {
   account: Schema.String,
   /** One line that says what to do. */
   advice: Schema.String

@@ -10,7 +10,7 @@ import type { Change, Shape } from "./shape.ts"
 import { switchShape } from "./switch-shape.ts"
 import { terminalLine, terminalsText } from "./terminals-text.ts"
 
-export interface ConfigChange {
+interface ConfigChange {
   /** As `upstreams.acquirer.timeoutMs`, `files.dialects/cup-pos.yaml`, `terminals.65465423`. */
   readonly path: string
   readonly what: "added" | "removed" | "changed"

@@ -15,7 +15,7 @@ import { YamlSource } from "./yaml-source.ts"
 /** The folder of dialects, framings and mappings that come with the switch. */
 export const bundledFolder = fileURLToPath(new URL("../../config/", import.meta.url))
 
-export type Folder = "dialects" | "framings" | "mappings" | "parameters"
+type Folder = "dialects" | "framings" | "mappings" | "parameters"
 
 /** One mistake as the compilers report it. */
 interface PartFault {
@@ -24,7 +24,7 @@ interface PartFault {
 }
 
 /** What names the file, for the fault when it is not there. */
-export interface Reference {
+interface Reference {
   readonly path: string
   readonly fault: (path: string, problem: string) => void
 }

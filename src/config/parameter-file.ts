@@ -17,9 +17,9 @@ interface PartFault {
 }
 
 /** Field 62 of China UnionPay, less the digit. */
-export const maxBlockBytes = 511
+const maxBlockBytes = 511
 /** Two digits say how many a terminal has. */
-export const maxBlocks = 99
+const maxBlocks = 99
 
 const fieldPath = /^\d{1,3}(?:\.[0-9A-Za-z]{1,6})?$/
 

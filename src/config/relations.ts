@@ -145,7 +145,7 @@ function checkMemory(listeners: ReadonlyArray<ListenerConfig>, fault: Fault): vo
   )
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 

@@ -34,7 +34,7 @@ export interface Field<A> {
   readonly change: Change
 }
 
-export type Fields = Readonly<Record<string, Field<unknown>>>
+type Fields = Readonly<Record<string, Field<unknown>>>
 
 interface OptionalField<A> extends Field<A> {
   readonly presence: "optional"
@@ -49,7 +49,7 @@ type OptionalNames<F> = {
 }[keyof F]
 type Value<T> = T extends Field<infer A> ? A : never
 
-export type RecordOf<F> =
+type RecordOf<F> =
   & { readonly [K in Exclude<keyof F, OptionalNames<F>>]: Value<F[K]> }
   & { readonly [K in OptionalNames<F>]?: Value<F[K]> }
 
@@ -240,7 +240,7 @@ export function readAt<A>(
   return shape.read(target, path, source)
 }
 
-export function join(path: string, name: string): string {
+function join(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`
 }
 

@@ -16,7 +16,7 @@ export function suggestion(word: string, known: Iterable<string>): string {
 }
 
 /** Levenshtein distance with neighbouring letters swapped counted as one step. */
-export function editDistance(left: string, right: string): number {
+function editDistance(left: string, right: string): number {
   const width = right.length + 1
   let before: Array<number> = []
   let previous = Array.from({ length: width }, (_, index) => index)

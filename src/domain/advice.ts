@@ -3,7 +3,7 @@
 import type { Stan, TransactionId } from "./brand.ts"
 import type { FailureCode } from "./failures.ts"
 
-export type AdviceKind = "reversal" | "completion-advice" | "wallet-undo"
+type AdviceKind = "reversal" | "completion-advice" | "wallet-undo"
 
 /**
  * One chain. It exists from the commit that wrote `timed-out` (or from the terminal's own

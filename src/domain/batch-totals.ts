@@ -143,7 +143,7 @@ export function isBalanced(
 export const sumsAgree = (a: BatchSums, b: BatchSums): boolean =>
   a.debit === b.debit && a.debits === b.debits && a.credit === b.credit && a.credits === b.credits
 
-export interface BatchClose {
+interface BatchClose {
   readonly counted: BatchTotals
   readonly balanced: boolean
   /** Unconfirmed deliveries that the terminal's totals include: it has the answer. */
@@ -190,7 +190,7 @@ export interface UploadedDetail {
   readonly card?: string
 }
 
-export interface UploadComparison {
+interface UploadComparison {
   /** The terminal has it and we do not. */
   readonly unknown: ReadonlyArray<UploadedDetail>
   /** Both have it, with another amount or another card. */

@@ -2,7 +2,7 @@
 
 declare const brand: unique symbol
 
-export type Brand<Base, Name extends string> = Base & { readonly [brand]: Name }
+type Brand<Base, Name extends string> = Base & { readonly [brand]: Name }
 
 /** System trace audit number, ISO 8583 field 11: 6 digits (12 in the 2003 version). */
 export type Stan = Brand<string, "Stan">

@@ -8,7 +8,7 @@ import type { BusinessDay } from "./brand.ts"
 const minuteMs = 60_000
 
 /** Local wall-clock parts of an instant, in one time zone, cached for the current minute. */
-export interface LocalTime {
+interface LocalTime {
   /** `YYYY-MM-DD` */
   readonly date: string
   readonly minuteOfDay: number

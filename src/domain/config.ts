@@ -6,7 +6,6 @@
 import type { Channel } from "./channel.ts"
 import type { Kind } from "./kind.ts"
 import type { PinFormat } from "./ports/security-module.ts"
-import type { IdentityRule } from "./ports/terminals.ts"
 import type { TlsOptions } from "./ports/transport.ts"
 
 /** A secret is never in the file: it is named there. */
@@ -106,7 +105,7 @@ export interface ListenerConfig {
 }
 
 /** What holds for terminals' sessions on every listener. */
-export interface SessionConfig {
+interface SessionConfig {
   /** Silence after which the switch asks a terminal for an echo; 0: it never does. */
   readonly echoAfterIdleMs: number
   /** Echoes that may stay unanswered before the session ends. */
@@ -255,18 +254,11 @@ export interface AccountConfig {
   readonly replayWindowMs: number
 }
 
-export interface TimeoutConfig {
+interface TimeoutConfig {
   /** The terminals' own patience; must be above every upstream's timeout plus the margin. */
   readonly terminalMs: number
   readonly marginMs: number
   /** How long an approved answer waits for its terminal to come back before it is reversed. */
   readonly deliverGraceMs: number
   readonly drainMs: number
-}
-
-/** Profile columns of the terminals file; see `config/terminals.csv`. */
-export interface TerminalRow {
-  readonly terminal: string
-  readonly merchant: string
-  readonly identity: IdentityRule
 }

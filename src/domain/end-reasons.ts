@@ -1,6 +1,6 @@
 /** Why a session or a link ended. Each is counted, and kept for the operator to ask about (I14). */
 
-export const endReasons = [
+const endReasons = [
   "peer-closed",
   "peer-reset",
   "idle",

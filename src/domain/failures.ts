@@ -4,9 +4,9 @@
  */
 
 /** May the upstream have seen the request when this happened? */
-export type Seen = "never" | "perhaps" | "yes"
+type Seen = "never" | "perhaps" | "yes"
 
-export interface Failure {
+interface Failure {
   /** Stable name: in logs, metrics, the journal and PostgreSQL. */
   readonly code: FailureCode
   readonly meaning: string

@@ -43,13 +43,13 @@ export interface HeaderPart {
 }
 
 /** Frames whose byte at `at`, masked, has this value are keep-alives, full or empty. */
-export interface MarkerDescription {
+interface MarkerDescription {
   readonly at: number
   readonly mask: number
   readonly value: number
 }
 
-export interface KeepAliveDescription {
+interface KeepAliveDescription {
   /** What the other side expects: its own bytes, or nothing. */
   readonly reply: "echo" | "none"
   /** Keep-alives in a row without a message between; one more ends the connection. */
@@ -70,10 +70,10 @@ export interface FramingDescription {
 }
 
 /** Bytes of one header part, at most. */
-export const maxPartBytes = 255
+const maxPartBytes = 255
 
 /** Parts of one header, at most. */
-export const maxHeaderParts = 8
+const maxHeaderParts = 8
 
 const framingKeys = ["name", "length", "terminator", "trailer", "header", "keepAlive", "resync"]
 const lengthKeys = ["bytes", "encoding", "inclusive", "countsTrailer", "before", "after", "strict"]

@@ -10,7 +10,7 @@
 
 export const lengthEncodings = ["binary", "bcd", "ascii", "hex"] as const
 
-export type LengthEncoding = typeof lengthEncodings[number]
+type LengthEncoding = typeof lengthEncodings[number]
 
 export interface LengthField {
   readonly encoding: LengthEncoding

@@ -30,11 +30,11 @@ import {
 } from "./part-changes.ts"
 import { partAt, partReader, place } from "./part-place.ts"
 
-export const maxTlvDepth = 8
+const maxTlvDepth = 8
 const maxTagBytes = 4
 
 /** The shape of a tag's value; the second result says whether the dialect or EMV knows the tag. */
-export type TagShapes = (tag: string) => { readonly shape: FieldShape; readonly known: boolean }
+type TagShapes = (tag: string) => { readonly shape: FieldShape; readonly known: boolean }
 
 export class BerTlv implements Composite {
   /** EMV's own tags hold card numbers and tracks. */

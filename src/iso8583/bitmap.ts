@@ -13,7 +13,7 @@ import { ebcdic037 } from "./character-set.ts"
 import { hexValue, hexValues } from "./length-prefix.ts"
 
 export const bitmapEncodings = ["binary", "hex", "ebcdic-hex"] as const
-export type BitmapEncoding = typeof bitmapEncodings[number]
+type BitmapEncoding = typeof bitmapEncodings[number]
 
 export interface BitmapForm {
   readonly encoding: BitmapEncoding

@@ -23,7 +23,7 @@ import { isGuarded } from "./mask.ts"
 import { byHead, type Change, endOf, partBytes } from "./part-changes.ts"
 import { partAt, partReader, place } from "./part-place.ts"
 
-export interface InnerBitmap {
+interface InnerBitmap {
   readonly bits: number
   readonly hex: boolean
 }

@@ -9,7 +9,7 @@ import type { CompiledDialect } from "./dialect.ts"
 import type { Mapping, MappingFault } from "./mapping.ts"
 import type { Message, Role } from "./message.ts"
 
-export interface Difference {
+interface Difference {
   readonly path: string
   readonly name: string
   /** Masked; undefined where the message has no such field. */
@@ -61,7 +61,7 @@ function side(leaf: Leaf | undefined): string | undefined {
   return leaf?.hasParts === true ? "(parts)" : leaf && seen(leaf)
 }
 
-export interface Conversion {
+interface Conversion {
   readonly body: Buffer
   readonly rows: ReadonlyArray<Row>
   /** Paths of the source that did not cross: those whose value appears nowhere in the result. */

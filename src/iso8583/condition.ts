@@ -19,7 +19,7 @@ export type Condition = (
   mti: number
 ) => boolean
 
-export const always: Condition = () => true
+const always: Condition = () => true
 
 /** What a condition asks of one path, for those who make messages that meet it. */
 export interface Demand {
@@ -158,7 +158,7 @@ function presence(access: Access, patterns: ReadonlyArray<string>): Condition | 
 }
 
 /** Does a text fit one of the patterns? An absent one fits none. */
-export function matcher(
+function matcher(
   patterns: ReadonlyArray<string>
 ): (text: string | undefined) => boolean {
   return (text) => {

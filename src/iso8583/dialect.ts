@@ -27,7 +27,7 @@ import { keyOf, type Semantics } from "./semantics.ts"
 import { ValueList } from "./value-list.ts"
 
 /** What the compiler hands over. */
-export interface DialectParts {
+interface DialectParts {
   readonly name: string
   readonly number: number
   readonly title: string
@@ -55,7 +55,7 @@ export interface DialectParts {
 }
 
 /** What of a message's bitmaps its fields do not say. */
-export interface HeadForm {
+interface HeadForm {
   /** Bitmaps ahead of the fields to send even when they are empty. */
   readonly bitmaps: number
   /** Small letters where they are hex. */

@@ -17,7 +17,7 @@ import { faultCode, indexCapacity } from "./indexer.ts"
 import { find, shapeIn } from "./layout.ts"
 import type { Message, Values } from "./message.ts"
 
-export interface MessageDocument {
+interface MessageDocument {
   readonly mti: string
   /** Where more bitmaps were sent than the fields need. */
   readonly bitmaps?: number

@@ -6,7 +6,7 @@
 
 import type { Mask } from "./mask.ts"
 
-export interface EmvTag {
+interface EmvTag {
   readonly name: string
   readonly mask: Mask
   readonly neverStored: boolean

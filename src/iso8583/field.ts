@@ -32,7 +32,7 @@ export const encodings = [
 ] as const
 export type Encoding = typeof encodings[number]
 
-export interface ShapeParts {
+interface ShapeParts {
   readonly path: string
   readonly name: string
   readonly type: FieldType

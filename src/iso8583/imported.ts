@@ -48,7 +48,7 @@ const masks: ReadonlyMap<number, Source> = new Map<number, Source>([
   [52, { mask: "hidden", neverStored: true }]
 ])
 
-export interface ImportedFields {
+interface ImportedFields {
   readonly name: string
   readonly title: string
   readonly mti: string

@@ -9,11 +9,11 @@
  */
 
 export const prefixEncodings = ["ascii", "bcd", "ebcdic", "binary", "hex"] as const
-export type PrefixEncoding = typeof prefixEncodings[number]
+type PrefixEncoding = typeof prefixEncodings[number]
 
 /** What the number counts: characters, bytes on the wire, half bytes, or bytes behind their hex. */
 export const prefixUnits = ["digits", "bytes", "nibbles", "octets"] as const
-export type PrefixUnit = typeof prefixUnits[number]
+type PrefixUnit = typeof prefixUnits[number]
 
 export interface LengthPrefix {
   readonly encoding: PrefixEncoding

@@ -10,7 +10,7 @@ import { type FieldShape, textOf } from "./field.ts"
 export const place = { end: 0 }
 
 /** The offset at which a part's value begins, or -1 where it is absent. */
-export type Locate = (bytes: Uint8Array, start: number, end: number) => number
+type Locate = (bytes: Uint8Array, start: number, end: number) => number
 
 /** `inner` reads a part of the part. */
 export function partReader(

@@ -52,7 +52,7 @@ export const roles = Object.keys(roleNames) as ReadonlyArray<Role>
 /** Roles whose values are secrets or card numbers: their fields must have a mask. */
 const maskedRoles: ReadonlyArray<Role> = ["pan", "track2", "pinBlock", "payCode"]
 
-export interface KindRule {
+interface KindRule {
   readonly kind: Kind
   readonly when: Condition
 }

@@ -41,9 +41,9 @@ import {
 import { partAt, partReader, place } from "./part-place.ts"
 
 export const tagEncodings = ["ascii", "bcd", "ebcdic", "binary"] as const
-export type TagEncoding = typeof tagEncodings[number]
+type TagEncoding = typeof tagEncodings[number]
 
-export interface TagForm {
+interface TagForm {
   readonly encoding: TagEncoding
   /** Characters of the tag, in its written form: hex for `binary`, digits for `bcd`. */
   readonly width: number

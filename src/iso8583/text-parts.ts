@@ -9,7 +9,7 @@ import type { BuildFault } from "./fault.ts"
 import { type FieldShape, textOf } from "./field.ts"
 
 /** How a text falls into parts, and how parts become a text again. */
-export interface TextForm {
+interface TextForm {
   readonly split: (text: string) => ReadonlyArray<readonly [string, string]>
   /** One part of it, where it can be found without making the others. */
   readonly find?: (text: string, id: string) => string | undefined

@@ -38,7 +38,7 @@ const aging: ReadonlyArray<Aging> = [
   { table: "exceptions", since: "raised_at", ended: "resolved_at IS NOT NULL", order: "id" }
 ]
 
-export interface ExportedRows {
+interface ExportedRows {
   readonly table: string
   readonly file: string
   readonly rows: number

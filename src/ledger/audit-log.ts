@@ -21,7 +21,7 @@ export interface AuditEntry {
   readonly detail: string
 }
 
-export interface StoredAuditEntry extends AuditEntry {
+interface StoredAuditEntry extends AuditEntry {
   readonly sequence: number
   readonly previousHash: string
   readonly hash: string
@@ -102,7 +102,7 @@ const insert = (sql: PgClient.PgClient, entry: StoredAuditEntry) =>
       ${entry.actor}, ${entry.origin}, ${entry.action}, ${entry.target},
       ${entry.outcome}, ${entry.detail}, ${entry.previousHash}, ${entry.hash})`
 
-export interface AuditVerdict {
+interface AuditVerdict {
   readonly entries: number
   /** The head of the chain; noted elsewhere, it also betrays a cut-off end. */
   readonly lastHash: string

@@ -23,7 +23,7 @@ export type BatchRecord = Counted & { readonly stan: Stan; readonly version: num
 /** How many closes of a terminal are looked at: one and its repeats. */
 export const mostCloses = 8
 
-export interface BatchBooksShape {
+interface BatchBooksShape {
   /** What is stored of a batch, in any order. */
   readonly rows: (
     query: BatchQuery

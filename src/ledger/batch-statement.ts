@@ -131,7 +131,7 @@ export function statementText(names: ReadonlyArray<TableName>): string {
 }
 
 /** A value as text, whose type the statement decides. */
-export const untyped = (value: string): unknown => ({ ...PgTypes.text(value), oid: 0 })
+const untyped = (value: string): unknown => ({ ...PgTypes.text(value), oid: 0 })
 
 /** Parameters for `statementText`; undefined when a value cannot be stored at all. */
 export function statementParameters(

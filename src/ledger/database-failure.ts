@@ -7,7 +7,7 @@
 import type { SqlError } from "effect/sql/SqlError"
 import { LedgerRejected, LedgerUnavailable } from "../domain/ports/ledger.ts"
 
-export function sqlStateOf(error: SqlError): string {
+function sqlStateOf(error: SqlError): string {
   const cause = error.reason.cause
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : ""
   return typeof code === "string" ? code : ""

@@ -17,7 +17,7 @@ import {
 import type { BatchSums, BatchTotals } from "../domain/ports/journal.ts"
 import type { Message, Values } from "../iso8583/message.ts"
 
-export interface Declared {
+interface Declared {
   readonly totals: BatchTotals
   /** Domestic and foreign cards are told apart. */
   readonly halves: boolean

@@ -26,7 +26,7 @@ import {
 } from "./server-home.ts"
 import { servesCluster, signalProcess, startServer } from "./server-process.ts"
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   readonly dataPath: string
   /** 0: that of the server which runs there already, else a free one. */
   readonly port: number
@@ -36,7 +36,7 @@ export interface EmbeddedOptions {
   readonly required: boolean
 }
 
-export interface EmbeddedServerShape {
+interface EmbeddedServerShape {
   readonly port: number
   readonly passwordFile: () => string | undefined
   readonly pid: () => number | undefined

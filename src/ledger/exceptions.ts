@@ -7,7 +7,7 @@ import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { restingText } from "./audit-log.ts"
 import { unavailable } from "./database-failure.ts"
 
-export interface OpenException {
+interface OpenException {
   readonly id: string
   readonly transaction: TransactionId | null
   readonly reason: string

@@ -33,7 +33,7 @@ export class ExportIncomplete extends Schema.TaggedError<ExportIncomplete>()("Ex
   lines: Schema.Finite
 }) {}
 
-export interface Exported {
+interface Exported {
   readonly file: string
   readonly lines: number
 }

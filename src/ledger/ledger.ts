@@ -46,7 +46,7 @@ const upkeepMs = 3_600_000
 const daysAhead = 7
 
 /** A client for the configured database; starts and stops the server when that is embedded. */
-export const databaseLayer = (
+const databaseLayer = (
   { config, durable }: Pick<LedgerOptions, "config" | "durable">,
   limits: PoolLimits = {
     connections: config.connections + spareConnections,
@@ -83,7 +83,7 @@ export const visitorDatabaseLayer = (config: LedgerConfig) => {
 }
 
 /** The business day of `wallMs` and those that follow. */
-export function daysFrom(first: string, count: number): ReadonlyArray<string> {
+function daysFrom(first: string, count: number): ReadonlyArray<string> {
   const days = [first]
   while (days.length < count) days.push(nextDay(days.at(-1) ?? first))
   return days
@@ -201,7 +201,7 @@ export const knowsNode = (node: string): Effect.Effect<boolean, never, PgClient.
  * The running ledger over a database: `LedgerHealth` and `LedgerStore`. Needs the journal, time and
  * randomness.
  */
-export const writingLayer = (options: LedgerOptions) => {
+const writingLayer = (options: LedgerOptions) => {
   const meter: Meter = { partitionsMissing: 0, trouble: undefined }
   const store = postgresStoreLayer({
     node: options.node,

@@ -21,7 +21,7 @@ import { ledgerTables, rowsByTable, type TableName } from "./batch-statement.ts"
 
 type Rows = { readonly [E in LedgerEntry as E["table"]]: E["row"] }
 
-export interface MemoryLedgerShape {
+interface MemoryLedgerShape {
   /** How far each lane has come; empty: it knows nothing of the node. */
   readonly marks: ReadonlyMap<number, number>
   readonly rows: <T extends TableName>(table: T) => ReadonlyArray<Rows[T]>

@@ -25,7 +25,7 @@ import {
 } from "./batch-statement.ts"
 import { failureOf, isPartitionMissing, unavailable } from "./database-failure.ts"
 
-export interface PostgresStoreOptions {
+interface PostgresStoreOptions {
   readonly node: string
   /** Beyond PostgreSQL's own statement timeout: what a dead network may cost. */
   readonly timeoutMs: number

@@ -11,7 +11,7 @@ import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { unavailable } from "./database-failure.ts"
 import { standing } from "./standing.ts"
 
-export interface ReconcileQuery {
+interface ReconcileQuery {
   readonly upstream: string
   /** Business days, both included. */
   readonly fromDay: string
@@ -26,11 +26,11 @@ export interface UpstreamLine {
   readonly currency: string
 }
 
-export interface OurLine extends UpstreamLine {
+interface OurLine extends UpstreamLine {
   readonly id: TransactionId
 }
 
-export interface Reconciliation {
+interface Reconciliation {
   readonly matched: number
   readonly matchedAmount: number
   /** The upstream has it; we do not hold it as approved and standing. */

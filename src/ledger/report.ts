@@ -20,7 +20,7 @@ export interface ReportQuery {
 }
 
 /** Amounts in minor units of `currency`. */
-export interface ReportLine {
+interface ReportLine {
   /** Hour of the day, channel, merchant or upstream; "" in the total. */
   readonly name: string
   readonly currency: string

@@ -16,7 +16,7 @@ export interface RetentionQuery {
   readonly drop: boolean
 }
 
-export interface ExportedDay {
+interface ExportedDay {
   readonly day: string
   readonly file: string
   readonly rows: number
@@ -24,7 +24,7 @@ export interface ExportedDay {
 }
 
 /** Days that have a partition, or a detached table that was not dropped, before `beforeDay`. */
-export const daysBefore = (beforeDay: string) =>
+const daysBefore = (beforeDay: string) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
     const rows = yield* sql<{ day: string }>`

@@ -52,7 +52,7 @@ const table = "schema_versions"
 export const schemaVersion = Object.keys(migrations).length
 
 /** 0: there is no schema yet. */
-export const readSchemaVersion: Effect.Effect<number, SqlError, PgClient.PgClient> = Effect.gen(
+const readSchemaVersion: Effect.Effect<number, SqlError, PgClient.PgClient> = Effect.gen(
   function*() {
     const sql = yield* PgClient.PgClient
     const [there] = yield* sql<

@@ -12,7 +12,7 @@ import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import { unavailable } from "./database-failure.ts"
 import { storedColumns, storedOf, type StoredTransaction } from "./stored-transaction.ts"
 
-export interface TransactionQuery {
+interface TransactionQuery {
   readonly fromMs?: number
   readonly toMs?: number
   /** Business day, `YYYY-MM-DD`. */

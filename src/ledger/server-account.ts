@@ -20,7 +20,7 @@ export interface ServerAccount {
 const preferred = ["pointsman", "postgres", "nobody"]
 
 /** One line that says what to do, when no account can serve. */
-export type Refusal = string
+type Refusal = string
 
 /**
  * @param folder the data folder, which exists

@@ -32,7 +32,7 @@ import {
 export const database = "pointsman"
 export const superuser = "pointsman"
 
-export interface HomePaths {
+interface HomePaths {
   readonly folder: string
   readonly cluster: string
   readonly passwordFile: string

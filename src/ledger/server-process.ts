@@ -38,7 +38,7 @@ function commandOf(account: ServerAccount, command: string, args: ReadonlyArray<
   return { first, rest, ids }
 }
 
-export interface Ended {
+interface Ended {
   readonly ok: boolean
   /** What it said on standard error, trimmed. */
   readonly said: string

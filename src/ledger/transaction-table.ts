@@ -15,7 +15,7 @@ const refused = numberOf.get("refused")
 const reversed = numberOf.get("reversed")
 
 /** `{0,0,3,2,4,52}`: pairs of state number and milliseconds after it was received. */
-export function storyOf({ state, times }: Row): string {
+function storyOf({ state, times }: Row): string {
   const start = times.receivedMs
   const { answeredMs, forwardedMs, reversedMs, timedOutMs } = times
   let story = "{0,0"

@@ -15,7 +15,7 @@ import type { UploadedDetail } from "../domain/batch-totals.ts"
 import { maskPan } from "../domain/pan.ts"
 import type { Message } from "../iso8583/message.ts"
 
-export type Uploaded =
+type Uploaded =
   | { readonly what: "details"; readonly details: ReadonlyArray<UploadedDetail> }
   | { readonly what: "end"; readonly count: number }
 

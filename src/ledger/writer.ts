@@ -14,7 +14,7 @@ import { Random, Time } from "../domain/ports/time.ts"
 import { BatchWriting, type WriterCounts, type WriterServices } from "./batch-writing.ts"
 import { BatchSize, FeedProgress } from "./feed-progress.ts"
 
-export interface WriterOptions {
+interface WriterOptions {
   /** Most rows of a batch. */
   readonly batchRows: number
   /** How long a row may wait for others to share its batch. */

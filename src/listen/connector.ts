@@ -18,7 +18,7 @@ import { probeAfterMs } from "./listener.ts"
 import { codeOf, fileMark } from "./secure-files.ts"
 import { remoteOf, SocketConnection } from "./socket-connection.ts"
 
-export interface ConnectorHouse {
+interface ConnectorHouse {
   readonly time: TimeShape
   readonly timers: TimersShape
   readonly nextId: () => number

@@ -20,7 +20,7 @@ const maxSockets = 256
 const idleMs = 10_000
 
 /** Answers of wallets are a few KiB; what is longer is none of theirs. */
-export const maxAnswerBytes = 1_048_576
+const maxAnswerBytes = 1_048_576
 
 const agentOptions = {
   keepAlive: true,

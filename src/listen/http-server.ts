@@ -24,7 +24,7 @@ export type HttpHandler = (
 ) => void
 
 /** Schemes and operators keep a few open; each costs a file descriptor that a terminal may need. */
-export const maxConnections = 1000
+const maxConnections = 1000
 
 /** Header and body of a request must be here in this time; wallets give five seconds in all. */
 const requestTimeoutMs = 10_000

@@ -30,7 +30,7 @@ const handshakeRecord = 0x16
 /** For TLS and PROXY headers, where the options say nothing. */
 const defaultHandshakeMs = 10_000
 
-export interface ListenerHouse {
+interface ListenerHouse {
   readonly time: Pick<TimeShape, "wallMs">
   readonly timers: TimersShape
   readonly nextId: () => number

@@ -13,7 +13,7 @@
 
 import { isIPv4, isIPv6 } from "node:net"
 
-export type ProxyHeader =
+type ProxyHeader =
   | {
     readonly _tag: "header"
     readonly bytes: number

@@ -11,7 +11,7 @@ import type { TlsOptions } from "../domain/ports/transport.ts"
 /** How often the files are looked at. */
 export const lookEveryMs = 5000
 
-export type SecureContextFiles =
+type SecureContextFiles =
   | { readonly _tag: "read"; readonly options: SecureContextOptions }
   | { readonly _tag: "refused"; readonly code: string }
 

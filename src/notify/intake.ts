@@ -33,7 +33,7 @@ export interface NoticeMeter {
   readonly pushed: (milliseconds: number) => void
 }
 
-export interface IntakeServices {
+interface IntakeServices {
   readonly codec: CodecShape
   readonly journal: JournalShape
   readonly transactions: TransactionsShape

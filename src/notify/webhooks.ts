@@ -51,7 +51,7 @@ const later: Readonly<Record<Scheme, HttpResponse>> = {
   hmac: textResponse(503, json, `{"error":"later"}`)
 }
 
-export type Respond = (response: HttpResponse) => void
+type Respond = (response: HttpResponse) => void
 
 /** Everything that the public port answers: webhooks, and the page of a code. */
 export function makeWebhooks(

@@ -15,7 +15,7 @@ export type LogFields = Readonly<Record<string, unknown>>
 /** Takes some bytes and says when they are gone; false: they cannot be written. */
 export type LogSink = (bytes: Buffer, done: (written: boolean) => void) => void
 
-export interface LogLinesOptions {
+interface LogLinesOptions {
   readonly wallMs: () => number
   /** Runs a task once after the current turn: lines of one turn leave together. */
   readonly defer: (task: () => void) => void

@@ -19,7 +19,7 @@ export interface ObservatoryShape {
   readonly scrape: () => string
 }
 
-export interface ObservatoryOptions {
+interface ObservatoryOptions {
   readonly sink: LogSink
   readonly least: LogLevel
   readonly version: string

@@ -13,7 +13,7 @@ import type { ObservatoryShape } from "./observatory.ts"
 import { breakerNumbers } from "./station-meters.ts"
 
 /** What is looked at; handed in by the wiring. */
-export interface Watched {
+interface Watched {
   readonly journal: () => JournalHealth
   readonly upstreams: () => ReadonlyArray<UpstreamStatus>
   /** Chains that are pending. */

@@ -8,7 +8,7 @@ import type { FailureCode } from "../domain/failures.ts"
 import type { TransactionRecord } from "../domain/transaction.ts"
 import type { LogLines } from "./log-lines.ts"
 
-export type Outcome = "approved" | "declined" | "refused" | "timed_out" | "undeliverable"
+type Outcome = "approved" | "declined" | "refused" | "timed_out" | "undeliverable"
 
 /** Undefined: the record tells of what came after its terminal had been told. */
 export function outcomeOf(

@@ -11,7 +11,7 @@ import type { Metrics } from "./metrics.ts"
 import { outcomeOf, tellStory } from "./story.ts"
 
 /** Which transactions get a story line. */
-export type Stories = "all" | "failures"
+type Stories = "all" | "failures"
 
 const seen = (failure: FailureCode) => failures[failure].seen
 

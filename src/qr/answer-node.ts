@@ -6,7 +6,7 @@
  *                               └─ node ─┘
  */
 
-export interface AnswerNode {
+interface AnswerNode {
   /** As received, from its first to its last character; a string with its quotes. */
   readonly node: string
   readonly sign: string

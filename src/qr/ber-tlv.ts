@@ -20,8 +20,8 @@ export interface TlvObject {
   readonly children?: ReadonlyArray<TlvObject>
 }
 
-export const maxTlvDepth = 4
-export const maxTlvObjects = 64
+const maxTlvDepth = 4
+const maxTlvObjects = 64
 
 export function readTlv(bytes: Uint8Array): ReadonlyArray<TlvObject> | CodeFault {
   return readLevel(bytes, 0, "", 0, { objects: 0 })

@@ -12,9 +12,9 @@ import { type CodeFault, codeFault } from "./code-fault.ts"
 export const consumerCodePrefix = "hQVDUFYw"
 
 /** Bytes before base64 (EMVCo CPM 1.1 §3). */
-export const maxConsumerBytes = 512
+const maxConsumerBytes = 512
 
-export interface ConsumerApplication {
+interface ConsumerApplication {
   /** ADF name (4F), upper-case hex. */
   readonly aid: string
   /** 50 */
@@ -27,7 +27,7 @@ export interface ConsumerApplication {
   readonly expiry?: string
 }
 
-export interface ConsumerCode {
+interface ConsumerCode {
   readonly objects: ReadonlyArray<TlvObject>
   /** In the order of the code: the first is preferred. */
   readonly applications: ReadonlyArray<ConsumerApplication>

@@ -128,7 +128,7 @@ export const deviceNotices = {
   }
 } as const satisfies Readonly<Record<string, Readonly<Record<string, FieldRule>>>>
 
-export type DeviceRequestType = keyof typeof deviceRequests
+type DeviceRequestType = keyof typeof deviceRequests
 
 type ValueOf<R> = R extends { readonly is: "integer" } ? number
   : R extends { readonly is: "bytes" } ? Uint8Array
@@ -150,7 +150,7 @@ export type DeviceRequest = {
 }[DeviceRequestType]
 
 /** The key whose value is missing or wrong. */
-export interface DeviceFault {
+interface DeviceFault {
   readonly path: string
 }
 

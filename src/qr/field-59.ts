@@ -10,7 +10,7 @@
  * Observed in captured messages, since no paper of the scheme is public: sources differ about A2.
  */
 
-export interface Entry59 {
+interface Entry59 {
   readonly tag: string
   /** As it stands in the field: characters, or hex for the EF tags. */
   readonly value: string
@@ -18,14 +18,14 @@ export interface Entry59 {
   readonly children?: ReadonlyArray<Entry59>
 }
 
-export interface Field59 {
+interface Field59 {
   readonly entries: ReadonlyArray<Entry59>
   /** What follows the last entry that was understood; "" when nothing does. */
   readonly rest: string
 }
 
 /** Longest field 59 of the dialect, in bytes. */
-export const maxField59 = 600
+const maxField59 = 600
 
 /** `text` has one character per byte (latin1), so that GBK values pass through unchanged. */
 export function readField59(text: string): Field59 {

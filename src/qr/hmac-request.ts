@@ -38,7 +38,7 @@ import {
 } from "./wallet.ts"
 
 /** Answers whose time is further off than this are not believed. */
-export const replayWindowMs = 300_000
+const replayWindowMs = 300_000
 
 export function hmacHex(secret: Uint8Array, text: string): string {
   return createHmac("sha256", secret).update(text).digest("hex")

@@ -11,9 +11,9 @@ import { currencyExponent, parseAmount } from "./currency-exponent.ts"
 import { type CodeObject, readObjects, writeObjects } from "./merchant-objects.ts"
 
 /** Characters of a whole code (EMVCo MPM 1.1 §2). */
-export const maxCodeLength = 512
+const maxCodeLength = 512
 
-export interface MerchantAccount {
+interface MerchantAccount {
   /** `02` to `51`: which scheme's slot. */
   readonly id: string
   readonly value: string
@@ -21,7 +21,7 @@ export interface MerchantAccount {
   readonly globalId?: string
 }
 
-export interface MerchantCode {
+interface MerchantCode {
   readonly objects: ReadonlyArray<CodeObject>
   /** Object 01: `11` may be used again, `12` is for one payment; absent: not said. */
   readonly initiation?: "static" | "dynamic"

@@ -25,7 +25,7 @@ export interface MessagePackLimits {
 /** What devices and notification streams may send in one frame. */
 export const frameLimits: MessagePackLimits = { maxBytes: 65_536, maxDepth: 8, maxEntries: 512 }
 
-export const deepestNesting = 64
+const deepestNesting = 64
 
 export type MessagePackFault =
   | "too-long"
@@ -39,7 +39,7 @@ export type MessagePackFault =
   | "truncated"
   | "trailing"
 
-export type ScanResult =
+type ScanResult =
   | { readonly _tag: "sound"; readonly pairs: number }
   | { readonly _tag: "refused"; readonly fault: MessagePackFault; readonly offset: number }
 

@@ -19,7 +19,7 @@ export type MessagePackValue =
 
 export type MessagePackMap = ReadonlyMap<string, MessagePackValue>
 
-export type MessagePackResult =
+type MessagePackResult =
   | { readonly _tag: "value"; readonly value: MessagePackValue }
   | {
     readonly _tag: "refused"

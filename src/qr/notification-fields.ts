@@ -7,7 +7,7 @@ import { isUtf8 } from "node:buffer"
 import type { FailureCode } from "../domain/failures.ts"
 import type { NotificationVerdict } from "../domain/ports/codec.ts"
 
-export interface BodyLimits {
+interface BodyLimits {
   readonly maxBytes: number
   /** Objects and arrays inside each other. */
   readonly maxDepth: number

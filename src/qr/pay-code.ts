@@ -7,7 +7,7 @@
 import type { Scheme } from "../domain/channel.ts"
 import { consumerCodePrefix } from "./consumer-code.ts"
 
-export interface PayCode {
+interface PayCode {
   readonly scheme: Scheme
   readonly form:
     /** WeChat Pay: 18 digits, 10 to 15 first. */
@@ -34,7 +34,7 @@ const forms: ReadonlyArray<readonly [RegExp, PayCode]> = [
 ]
 
 /** Longest code that is looked at; a consumer code of 512 bytes is 684 characters. */
-export const maxPayCodeLength = 684
+const maxPayCodeLength = 684
 
 /** Undefined: no wallet's code, or the channel says that nothing was scanned. */
 export function recogniseCode(code: string, channelIsQr: boolean): PayCode | undefined {

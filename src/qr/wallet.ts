@@ -9,7 +9,7 @@ import type { KeyObject } from "node:crypto"
 import type { HttpResponse } from "../domain/ports/http.ts"
 
 /** A customer's code, to be charged. */
-export interface PayOrder {
+interface PayOrder {
   /** Our order number: 14 digits of Beijing time, then our RRN. Never used again. */
   readonly order: string
   /** Minor units and ISO 4217 numeric code. */
@@ -34,7 +34,7 @@ export interface RefundOrder {
   readonly currency: string
 }
 
-export interface WalletCall {
+interface WalletCall {
   readonly method: "GET" | "POST"
   /** Path with query, to be joined to the base URL as it is: it is signed. */
   readonly path: string

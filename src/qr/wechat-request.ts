@@ -26,7 +26,7 @@ import {
 } from "./wallet.ts"
 
 /** Answers whose time is further off than this are not believed. */
-export const replayWindowMs = 300_000
+const replayWindowMs = 300_000
 
 /** What is signed of a request: five lines, each with its LF, the last one too. */
 export function requestText(

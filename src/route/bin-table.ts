@@ -14,9 +14,9 @@
  */
 
 /** Prefixes are at most this long; card numbers and pay codes are never shorter. */
-export const binDigits = 12
+const binDigits = 12
 
-export interface BinRange {
+interface BinRange {
   /** First and last card covered, in 12 digits. */
   readonly low: number
   readonly high: number

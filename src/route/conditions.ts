@@ -19,7 +19,7 @@ export interface Conditions {
 }
 
 /** Minutes since midnight; `to` is excluded; `from` above `to` spans midnight. */
-export interface Between {
+interface Between {
   readonly from: number
   readonly to: number
 }
@@ -79,7 +79,7 @@ export function failing(conditions: Conditions, facts: RouteFacts): ConditionNam
   return undefined
 }
 
-export function isBetween({ from, to }: Between, minute: number): boolean {
+function isBetween({ from, to }: Between, minute: number): boolean {
   return from < to ? minute >= from && minute < to : minute >= from || minute < to
 }
 

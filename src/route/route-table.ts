@@ -33,7 +33,7 @@ export interface RouteFault {
 }
 
 /** What became of one route for certain facts. */
-export interface RouteStep {
+interface RouteStep {
   readonly route: string
   /** Digits of the matching BIN; 0: the route asks for none. */
   readonly binLength: number
@@ -41,7 +41,7 @@ export interface RouteStep {
   readonly outcome: "matched" | "later" | "bins" | ConditionName
 }
 
-export interface RouteExplanation {
+interface RouteExplanation {
   readonly decision: RouteDecision
   /** Every route, in the order in which it was looked at; those without a matching BIN last. */
   readonly steps: ReadonlyArray<RouteStep>

@@ -8,7 +8,7 @@ import type { SwitchConfig } from "../domain/config.ts"
 import { Router } from "../domain/ports/router.ts"
 import { compileRoutes, type RouteTable } from "./route-table.ts"
 
-export interface RouteControlShape {
+interface RouteControlShape {
   readonly current: () => RouteTable
   /** From the next decision on. */
   readonly swap: (table: RouteTable) => void
@@ -37,7 +37,7 @@ export function routerLayer(first: RouteTable): Layer.Layer<Router | RouteContro
 }
 
 /** The routes of a configuration cannot be used; each fault as `routes[2].when.bins[0]: why`. */
-export class RoutesInvalid extends Schema.TaggedError<RoutesInvalid>()("RoutesInvalid", {
+class RoutesInvalid extends Schema.TaggedError<RoutesInvalid>()("RoutesInvalid", {
   faults: Schema.Array(Schema.String)
 }) {}
 

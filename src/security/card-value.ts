@@ -67,7 +67,7 @@ export function pinMatchesPvv(
 }
 
 /** How an issuer validates PINs by IBM 3624. */
-export interface IbmScheme {
+interface IbmScheme {
   /** Sixteen digits: what hex digits 0 to F become. */
   readonly decimalisation: string
   /** Hex digits that are enciphered, 16 of them: cut from the PAN and padded by the issuer. */

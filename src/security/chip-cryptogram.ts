@@ -21,12 +21,12 @@ import { withOddParity } from "./key-material.ts"
 import { constantTimeEqual, makeMac } from "./mac.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
-export type CryptogramVersion = 10 | 18 | 22
+type CryptogramVersion = 10 | 18 | 22
 
 /** Data objects by tag, upper-case hex (`9F02`), as `qr/ber-tlv` and field 55 give them. */
 export type ChipFields = ReadonlyMap<string, Uint8Array>
 
-export interface CardIdentity {
+interface CardIdentity {
   readonly pan: string
   /** Two digits, field 23 or tag 5F34; `00` when the card has none. */
   readonly sequence: string

@@ -71,7 +71,7 @@ const kinds: Readonly<Record<CipherKind, KindRow>> = {
 }
 
 /** One cipher that stays open. Used at once: the next call of `live` may evict and end it. */
-export class LiveCipher {
+class LiveCipher {
   readonly cipher: Cipheriv | Decipheriv
   readonly block: 8 | 16
   /** Chain kinds: the last ciphertext block, which the next message must cancel. */

@@ -14,7 +14,7 @@ import { encryptBlocks } from "./block-cipher.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
 /** Key usage indicators, X9.24-3 table 2. */
-export const aesDukptUsages = {
+const aesDukptUsages = {
   "key-encryption": 0x0002,
   pin: 0x1000,
   "mac-generate": 0x2000,

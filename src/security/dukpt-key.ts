@@ -11,7 +11,7 @@ import type { KeyAttributes } from "./key-block.ts"
 import { modeAllows, workingAttributes } from "./key-usage.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
-export interface DerivedKey {
+interface DerivedKey {
   readonly purpose: KeyPurpose
   readonly attributes: KeyAttributes
   readonly key: Buffer

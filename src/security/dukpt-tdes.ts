@@ -13,7 +13,7 @@ import { encryptBlocks, xor } from "./block-cipher.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
 /** What the device or the host does with the key; masks of X9.24-1 table A-1. */
-export type TdesDukptUse =
+type TdesDukptUse =
   | "pin"
   | "mac-request"
   | "mac-response"

@@ -40,7 +40,7 @@ export interface HsmTimers {
   readonly after: (delayMs: number, fire: () => void) => { readonly cancel: () => void }
 }
 
-export interface HsmHouse {
+interface HsmHouse {
   readonly transport: TransportShape
   readonly timers: HsmTimers
   readonly breaker: HsmBreaker

@@ -33,9 +33,9 @@ import { fault, type SecurityFault } from "./security-fault.ts"
 export const maxHsmFrameBytes = 32_768
 
 /** `FFF`: the key's use stands in its block. */
-export const blockKeyType = "FFF"
+const blockKeyType = "FFF"
 
-export type HsmMacAlgorithm = "1" | "3" | "6"
+type HsmMacAlgorithm = "1" | "3" | "6"
 
 /** What M6 and M8 share. */
 export interface HsmMacRequest {
@@ -57,7 +57,7 @@ export interface HsmPinRequest {
   readonly pinBlock: Uint8Array
 }
 
-export interface GeneratedKey {
+interface GeneratedKey {
   readonly block: string
   /** Under the terminal's master key. */
   readonly cryptogram: Buffer

@@ -31,15 +31,15 @@ export type KeyBlockVersion = "A" | "B" | "C" | "D"
  * key protection, `B0` DUKPT base, `C0` card verification, `V1` IBM PIN, `V2` PVV, `E0` to `E6`
  * EMV.
  */
-export type KeyUsage = string
+type KeyUsage = string
 
 /**
  * `B` both, `E` encrypt, `D` decrypt, `C` MAC both, `G` generate, `V` verify, `X` derive, `N` any.
  */
-export type ModeOfUse = string
+type ModeOfUse = string
 
 /** `T` triple DES, `D` DES, `A` AES, `H` HMAC, `4` SM4 (a proprietary value: X9.143 has none). */
-export type KeyAlgorithmLetter = string
+type KeyAlgorithmLetter = string
 
 export interface KeyAttributes {
   readonly usage: KeyUsage

@@ -58,7 +58,7 @@ export interface KeyChange {
   readonly key: StoredKey
 }
 
-export interface KeyListing {
+interface KeyListing {
   readonly name: string
   readonly version: number
   readonly usage: string
@@ -85,7 +85,7 @@ export function generateKey(
   })
 }
 
-export interface KeyComponents {
+interface KeyComponents {
   /** One for each officer, in the officers' order. */
   readonly components: ReadonlyArray<Uint8Array>
   /** Of the joined key, upper-case hex, when the paper has one. */
@@ -117,7 +117,7 @@ export function importComponents(
   })
 }
 
-export interface PeerKeyBlock {
+interface PeerKeyBlock {
   /** Versions A to D. */
   readonly block: string
   /** Name of the protection key that the peer shares with us. */

@@ -15,7 +15,7 @@ import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 export type ParityPolicy = "ignore" | "require" | "adjust"
 
 /** How a check value is made. The two AES forms differ, so the method is always configured. */
-export type CheckValueMethod =
+type CheckValueMethod =
   /** The first bytes of one enciphered block of zeros: DES, triple DES, SM4 and older AES use. */
   | "ecb"
   /** The first bytes of the CMAC over one block of zeros: AES in X9.24-3 and X9.143. */

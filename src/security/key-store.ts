@@ -43,10 +43,10 @@ export interface StoredKey {
 }
 
 /** Keys of one store; `maxKeys` bounds what a file can make us hold. */
-export const maxKeys = 65_536
+const maxKeys = 65_536
 
 /** The master key is AES-256 for new stores; AES-128 and AES-192 are read. */
-export const masterKeyBytes: ReadonlyArray<number> = [16, 24, 32]
+const masterKeyBytes: ReadonlySet<number> = new Set([16, 24, 32])
 
 /** Only moving a store to another master key makes keys of this name. */
 export const formerMasterName = "former-master"
@@ -184,12 +184,12 @@ export function readMasterKey(text: string): Uint8Array | SecurityFault {
   const digits = text.trim()
   if (!/^(?:[0-9A-Fa-f]{2})+$/.test(digits)) return fault("key-length")
   const key = Buffer.from(digits, "hex")
-  return masterKeyBytes.includes(key.length) ? key : fault("key-length")
+  return masterKeyBytes.has(key.length) ? key : fault("key-length")
 }
 
 /** A store without keys; fault `key-length`. */
 export function emptyKeyStore(master: Uint8Array): KeyStore | SecurityFault {
-  return masterKeyBytes.includes(master.length)
+  return masterKeyBytes.has(master.length)
     ? new KeyStore(Uint8Array.from(master), [])
     : fault("key-length")
 }

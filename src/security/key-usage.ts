@@ -8,7 +8,7 @@ import type { BlockAlgorithm } from "./block-cipher.ts"
 import type { KeyAttributes } from "./key-block.ts"
 
 /** What is about to be done with a key. */
-export type KeyOperation = "encrypt" | "decrypt" | "generate" | "verify" | "derive"
+type KeyOperation = "encrypt" | "decrypt" | "generate" | "verify" | "derive"
 
 const modes: Readonly<Record<KeyOperation, string>> = {
   encrypt: "BEN",

@@ -35,7 +35,7 @@ import { makeMac } from "./mac.ts"
 import { type PinTranslation, type RandomBytes, translatePin } from "./pin-block.ts"
 import { fault, isFault, type SecurityFault } from "./security-fault.ts"
 
-export interface SoftwareModuleOptions {
+interface SoftwareModuleOptions {
   readonly store: KeyStore
   /** The configuration says that no real PIN comes here: PINs may be translated. */
   readonly testEnvironment: boolean

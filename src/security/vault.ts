@@ -28,7 +28,7 @@ import type { RandomBytes } from "./pin-block.ts"
 import { fault, isFault, type SecurityFault, SecurityRefused } from "./security-fault.ts"
 
 /** Names in the key store. */
-export const vaultKeyNames = { data: "vault-data", digest: "vault-digest" } as const
+const vaultKeyNames = { data: "vault-data", digest: "vault-digest" } as const
 
 const headerBytes = 25
 const tagBytes = 16

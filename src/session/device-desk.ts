@@ -29,7 +29,7 @@ export interface DeviceSettings {
 }
 
 /** Who asks. */
-export interface Device {
+interface Device {
   readonly profile: TerminalProfile
   readonly binding: Binding
   readonly atMs: number

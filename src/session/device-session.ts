@@ -26,7 +26,7 @@ import type { ListenerRoom } from "./listener-room.ts"
 import type { PushTarget } from "./pushes.ts"
 
 /** One frame of a device, and the monotonic time of its last byte. */
-export interface DeviceMail {
+interface DeviceMail {
   readonly body: Uint8Array
   readonly atMs: number
 }

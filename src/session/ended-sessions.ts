@@ -5,7 +5,7 @@
 
 import type { EndReason } from "../domain/end-reasons.ts"
 
-export const keptEnds = 10_000
+const keptEnds = 10_000
 
 export interface EndedSession {
   readonly listener: string

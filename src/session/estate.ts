@@ -10,7 +10,7 @@ import { type TerminalProfile, Terminals } from "../domain/ports/terminals.ts"
 /** Field 41 travels padded with spaces to this length. */
 export const terminalIdLength = 8
 
-export interface EstateControlShape {
+interface EstateControlShape {
   /** From the next message on. */
   readonly swap: (profiles: ReadonlyArray<TerminalProfile>) => void
 }

@@ -86,7 +86,7 @@ export interface AuditEvent {
 }
 
 /** Settlement and batch upload, for the station that keeps the books. */
-export interface SettleRequest {
+interface SettleRequest {
   readonly kind: "settlement" | "batch-upload"
   readonly terminal: TerminalId
   readonly merchant: MerchantId
@@ -95,7 +95,7 @@ export interface SettleRequest {
   readonly message: Message
 }
 
-export interface SettleAnswer {
+interface SettleAnswer {
   readonly response1987: string
   readonly values: Values
 }

@@ -22,7 +22,7 @@ import type { ListenerRoom } from "./listener-room.ts"
 /** Why a socket is not being read; several at once are possible. */
 const pause = { room: 1, held: 2, rate: 4, slow: 8, finishing: 16 } as const
 
-export type Pause = keyof typeof pause
+type Pause = keyof typeof pause
 
 /** Pending bytes above this multiple of the limit cut a slow reader without waiting. */
 const cutFactor = 4

@@ -243,7 +243,7 @@ export class ListenerRoom implements Listening {
 }
 
 /** Without the port. */
-export function addressOf(remote: string): string {
+function addressOf(remote: string): string {
   const colon = remote.lastIndexOf(":")
   return colon < 0 ? remote : remote.slice(0, colon)
 }

@@ -25,7 +25,7 @@ import type { Keyring } from "./keyring.ts"
 export const maxLifetimeMs = 86_400_000
 
 /** Pushes of one terminal that are sent and not yet acknowledged. */
-export const pushWindow = 8
+const pushWindow = 8
 
 /** A session that can be told things, of the generation that owns the terminal. */
 export interface PushTarget {

@@ -10,7 +10,7 @@ import type { Bearer, Binding } from "./binding.ts"
 import type { SessionHouseShape } from "./house.ts"
 
 /** Terminals on one connection. */
-export const maxSeats = 4096
+const maxSeats = 4096
 
 export class Seats {
   readonly #house: SessionHouseShape

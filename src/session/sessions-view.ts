@@ -10,7 +10,7 @@ import type { EndedSession } from "./ended-sessions.ts"
 import { terminalIdLength } from "./estate.ts"
 import type { SeenLine, SessionHouseShape, SessionState } from "./house.ts"
 
-export interface SessionRow {
+interface SessionRow {
   readonly listener: string
   readonly remote: string
   readonly state: SessionState
@@ -24,7 +24,7 @@ export interface SessionRow {
   readonly pendingBytes: number
 }
 
-export interface SerialRow {
+interface SerialRow {
   readonly terminal: string
   readonly baseKey: string
   readonly device: string

@@ -42,7 +42,7 @@ import { ReadingRoom } from "./reading-room.ts"
 import { SessionsView, sessionsView } from "./sessions-view.ts"
 import { TokenBuckets } from "./token-buckets.ts"
 
-export interface SessionHouseOptions {
+interface SessionHouseOptions {
   readonly settings: SessionSettings
   readonly hooks: SessionHooks
   /** IANA name, for fields 12 and 13. */
@@ -131,7 +131,7 @@ const makeHouse = Effect.fnUntraced(function*(options: SessionHouseOptions) {
   return house
 })
 
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly config: ListenerConfig
   readonly dialect: Dialect
   readonly framing: Framing
@@ -154,7 +154,7 @@ export const listenSessions = Effect.fnUntraced(function*(options: SessionsOptio
 export const sessionsLayer = (options: SessionsOptions) =>
   Layer.effectDiscard(listenSessions(options))
 
-export interface DevicesOptions {
+interface DevicesOptions {
   readonly config: ListenerConfig
   readonly settings: DeviceSettings
   readonly balancers?: ReadonlyArray<string>

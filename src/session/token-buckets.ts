@@ -10,7 +10,7 @@ export interface Rate {
   readonly burst: number
 }
 
-export const maxBuckets = 65_536
+const maxBuckets = 65_536
 
 interface Bucket {
   tokens: number

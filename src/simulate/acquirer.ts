@@ -69,7 +69,7 @@ export const goodTemper: AcquirerTemper = {
   flapMs: 0
 }
 
-export interface AcquirerOptions {
+interface AcquirerOptions {
   readonly name: string
   readonly dialect: Dialect
   readonly framing: Framing
@@ -103,7 +103,7 @@ const executed: ReadonlySet<Kind> = new Set<Kind>([
   "adjustment"
 ])
 
-export interface AcquirerCounts {
+interface AcquirerCounts {
   requests: number
   answers: number
   approved: number

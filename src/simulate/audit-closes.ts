@@ -14,7 +14,7 @@ export interface CloseBooks {
 }
 
 /** A transaction as its terminal and the switch have it. */
-export interface Pair {
+interface Pair {
   readonly entry: TerminalEntry
   readonly record: SwitchRecord | undefined
 }

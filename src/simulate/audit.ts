@@ -86,7 +86,7 @@ export interface Violation {
   readonly story: ReadonlyArray<string>
 }
 
-export interface AuditReport {
+interface AuditReport {
   readonly violations: ReadonlyArray<Violation>
   readonly counts: {
     readonly terminals: number

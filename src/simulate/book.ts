@@ -112,7 +112,7 @@ export type BookLine =
 export type HeardAnswer = Pick<TerminalEntry, "response" | "rrn" | "heardAmount">
 
 /** Where lines go: a file, or the world's memory. */
-export type BookSink = (line: BookLine) => void
+type BookSink = (line: BookLine) => void
 
 export class TerminalBook {
   readonly entries = new Map<string, TerminalEntry>()
@@ -216,7 +216,7 @@ export function upstreamKey(
 }
 
 /** What a book holds; the lines of payments as they are, because other books speak of them. */
-export interface ReadBooks {
+interface ReadBooks {
   readonly terminals: TerminalBook
   readonly upstreams: UpstreamBook
   readonly payments: ReadonlyArray<PaymentLine>

@@ -17,7 +17,7 @@ import {
 import { DeviceWire, type Heard, proofOf } from "./device-wire.ts"
 import { type DeviceMessage } from "./device.ts"
 
-export interface ConformanceOptions {
+interface ConformanceOptions {
   readonly transport: TransportShape
   readonly random: RandomShape
   readonly host: string
@@ -48,7 +48,7 @@ const busyTries = 5
 const busyMs = 1000
 
 /** Names, in the order in which they are taken. */
-export const steps: Readonly<Record<string, Step>> = {
+const steps: Readonly<Record<string, Step>> = {
   [firstStep]: (bench) => bench.fresh(() => Effect.succeed(undefined)),
   "hears nothing before the hello": (bench) =>
     bench.fresh((wire) => {

@@ -20,7 +20,7 @@ const patienceMs = 5000
 const connectTimeoutMs = 5000
 const noHeader = new Uint8Array(0)
 
-export const deviceFraming = (() => {
+const deviceFraming = (() => {
   const framing = compileFraming({ name: "devices", length: { bytes: 2, encoding: "binary" } })
   invariant("encode" in framing, "the framing of devices is one")
   return framing

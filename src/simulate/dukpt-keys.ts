@@ -35,7 +35,7 @@ const answerable = 8
 
 const noKeys = new CipherCache({ maxKeys: 0, maxCiphers: 0 })
 
-export interface DukptOptions {
+interface DukptOptions {
   readonly dialect: Dialect
   readonly base: UnwrappedKey
   /** Tells devices apart that share the base key; below 2^19. */

@@ -48,7 +48,7 @@ export interface HsmTemper {
 
 export const goodHsmTemper: HsmTemper = { shares: {}, slowMs: 500, refuses: false }
 
-export interface HsmOptions {
+interface HsmOptions {
   /** Its master key is the local master key. */
   readonly store: KeyStore
   readonly headerLength: number

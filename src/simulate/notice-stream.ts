@@ -9,7 +9,7 @@ import { frameLimits } from "../qr/messagepack-scan.ts"
 import { decodeMessagePack, encodeMessagePack } from "../qr/messagepack.ts"
 import type { SignedNotice } from "./wallet.ts"
 
-export type StreamedEnd = "accepted" | "refused" | "unknown"
+type StreamedEnd = "accepted" | "refused" | "unknown"
 
 const lengthBytes = 4
 const connectTimeoutMs = 5_000

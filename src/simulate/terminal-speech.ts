@@ -55,7 +55,7 @@ export interface Question {
   readonly pin?: { readonly pan: string; readonly digits: string }
 }
 
-export interface SpeechOptions {
+interface SpeechOptions {
   readonly terminal: string
   readonly merchant: string
   readonly dialect: Dialect

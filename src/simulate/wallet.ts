@@ -1,10 +1,10 @@
 /**
  * A simulated wallet: takes pay codes over the signed JSON protocol of the generic wallet, and
- * sends notices that it signs for real, generic and as WeChat Pay v3. What must hold: an
- * order is decided once; the book says what was charged and given back, whatever was answered.
+ * sends notices that it signs for real. What must hold: an order is decided once; the book says
+ * what was charged and given back, whatever was answered.
  */
 
-import { createCipheriv, createHmac, createSign, type KeyObject } from "node:crypto"
+import { createHmac } from "node:crypto"
 import type { TimersShape } from "../actor/timers.ts"
 import type { HttpRequest, HttpResponse, HttpShape } from "../domain/ports/http.ts"
 import type { RandomShape, TimeShape } from "../domain/ports/time.ts"
@@ -34,7 +34,7 @@ export interface WalletTemper {
 
 export const goodWallet: WalletTemper = { shares: {}, delayMs: 0, refuseUndo: 0 }
 
-export interface WalletOptions {
+interface WalletOptions {
   readonly name: string
   readonly secret: Uint8Array
   readonly time: TimeShape
@@ -294,102 +294,6 @@ export function genericNotice(
     ]),
     body: Buffer.from(body)
   }
-}
-
-export interface WechatKeys {
-  readonly privateKey: KeyObject
-  readonly serial: string
-  /** 32 bytes. */
-  readonly apiV3Key: Uint8Array
-  readonly appId: string
-  readonly merchantId: string
-}
-
-/** A payment as WeChat Pay v3 tells it. */
-export function wechatNotice(
-  notice: PaidNotice,
-  keys: WechatKeys,
-  nowMs: number,
-  random: RandomShape
-): SignedNotice {
-  const facts = {
-    appid: keys.appId,
-    mchid: keys.merchantId,
-    out_trade_no: notice.order ?? "",
-    transaction_id: notice.payment,
-    trade_type: "NATIVE",
-    trade_state: "SUCCESS",
-    trade_state_desc: "paid",
-    bank_type: "OTHERS",
-    attach: notice.counter ?? "",
-    success_time: beijing(notice.paidMs),
-    payer: { openid: "o-simulated" },
-    amount: {
-      total: notice.amount,
-      payer_total: notice.amount,
-      currency: "CNY",
-      payer_currency: "CNY"
-    }
-  }
-  const event = { id: notice.id, type: "TRANSACTION.SUCCESS", of: "transaction", facts }
-  return wechatEvent(event, keys, nowMs, random)
-}
-
-/** Anything that WeChat Pay tells: an event, the kind of its facts, and these. */
-export interface WechatEvent {
-  readonly id: string
-  readonly type: string
-  readonly of: string
-  readonly facts: Body
-}
-
-/** WeChat Pay v3 (protocol facts §4.1): AES-256-GCM inside, RSA-SHA256 over the raw body. */
-export function wechatEvent(
-  event: WechatEvent,
-  keys: WechatKeys,
-  nowMs: number,
-  random: RandomShape
-): SignedNotice {
-  const nonce = hex(random.bytes(6))
-  const cipher = createCipheriv("aes-256-gcm", keys.apiV3Key, Buffer.from(nonce))
-  cipher.setAAD(Buffer.from(event.of))
-  const sealed = Buffer.concat([
-    cipher.update(JSON.stringify(event.facts), "utf8"),
-    cipher.final(),
-    cipher.getAuthTag()
-  ])
-  const body = JSON.stringify({
-    id: event.id,
-    create_time: beijing(nowMs),
-    resource_type: "encrypt-resource",
-    event_type: event.type,
-    summary: event.type,
-    resource: {
-      original_type: event.of,
-      algorithm: "AEAD_AES_256_GCM",
-      ciphertext: sealed.toString("base64"),
-      associated_data: event.of,
-      nonce
-    }
-  })
-  const timestamp = String(Math.floor(nowMs / 1000))
-  const outer = hex(random.bytes(16))
-  const signer = createSign("RSA-SHA256").update(`${timestamp}\n${outer}\n${body}\n`)
-  return {
-    headers: new Map([
-      ["content-type", "application/json"],
-      ["wechatpay-timestamp", timestamp],
-      ["wechatpay-nonce", outer],
-      ["wechatpay-signature", signer.sign(keys.privateKey, "base64")],
-      ["wechatpay-serial", keys.serial],
-      ["wechatpay-signature-type", "WECHATPAY2-SHA256-RSA2048"]
-    ]),
-    body: Buffer.from(body)
-  }
-}
-
-function beijing(wallMs: number): string {
-  return `${new Date(wallMs + 8 * 3_600_000).toISOString().slice(0, 19)}+08:00`
 }
 
 /** Sends a notice like a wallet does: again after each failure, on the wallet's own schedule. */

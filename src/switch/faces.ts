@@ -29,7 +29,7 @@ import { readInLab } from "./message-lab.ts"
 const terminalIdLength = 8
 const merchantIdLength = 15
 
-export interface SwitchControls {
+interface SwitchControls {
   readonly loaded: () => LoadedConfig
   readonly reload: Effect.Effect<ReloadReport>
   readonly isDraining: () => boolean

@@ -28,7 +28,7 @@ const pieceSize = 1000
 
 const retryMs = 5_000
 
-export function snapshotOf(journal: Pick<JournalShape, "get">): Profiles {
+function snapshotOf(journal: Pick<JournalShape, "get">): Profiles {
   const count = journal.get("state", headKey)
   if (typeof count !== "number") return []
   return Array.from({ length: count }, (_, piece) => journal.get("state", pieceKey(piece)))
@@ -67,7 +67,7 @@ export function withSnapshot(
 }
 
 /** What PostgreSQL has, or why it cannot come into force, in words. */
-export type Registry =
+type Registry =
   | { readonly terminals: Profiles }
   | { readonly problems: ReadonlyArray<string> }
 

@@ -84,7 +84,7 @@ function currentBlocks(keys: ReadonlyArray<StoredKey>): (name: string) => string
   return (name) => blocks.get(name)
 }
 
-export interface LackingKey {
+interface LackingKey {
   readonly key: string
   /** The first terminal that names it, and how many do. */
   readonly terminal: string

@@ -116,7 +116,7 @@ const declined = "05"
  * The upstream's code in the words of ISO 8583:1987. Codes that a dialect has beside them become a
  * plain approval or a plain decline, because another dialect would take them for something else.
  */
-export function in1987(dialect: Dialect, response: string): string {
+function in1987(dialect: Dialect, response: string): string {
   if (dialect.partialApprovals.has(response)) return "10"
   if (dialect.approvals.has(response)) return "00"
   const code = dialect.response1987(response)

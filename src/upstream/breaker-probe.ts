@@ -20,7 +20,7 @@ const outcomes: Readonly<Record<ManagementEnd, Outcome>> = {
   unjudged: "void"
 }
 
-export interface ProbeServices {
+interface ProbeServices {
   readonly time: TimeShape
   readonly timers: TimersShape
   readonly breaker: () => Breaker

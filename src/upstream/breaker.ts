@@ -14,7 +14,7 @@ import { invariant } from "../domain/invariant.ts"
 
 export type BreakerState = "closed" | "half-open" | "open" | "forced-open" | "forced-closed"
 
-export type BreakerEvent =
+type BreakerEvent =
   | "tripped"
   | "waited"
   | "proven"

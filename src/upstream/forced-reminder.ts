@@ -10,7 +10,7 @@ import type { BreakerState } from "./breaker.ts"
 import type { UpstreamMeter } from "./meter.ts"
 
 /** Long enough for what an operator does on purpose. */
-export const remindMs = 900_000
+const remindMs = 900_000
 
 export class ForcedReminder {
   readonly #timers: TimersShape

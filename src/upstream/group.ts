@@ -15,7 +15,7 @@ import type {
 } from "../domain/ports/upstream.ts"
 import type { BreakerStatus } from "./breaker.ts"
 
-export interface UpstreamGroup {
+interface UpstreamGroup {
   readonly name: string
   readonly kind: "iso8583" | "wallet"
   readonly reserve: (request: UpstreamRequest) => Reservation | FailureCode

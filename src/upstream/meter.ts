@@ -5,16 +5,16 @@ import type { BreakerState } from "./breaker.ts"
 import type { LinkState } from "./link.ts"
 
 /** `management`: sign-on, sign-off and echo of our own. */
-export type SentKind = "request" | "advice" | "management"
+type SentKind = "request" | "advice" | "management"
 
-export type EndKind = "answered" | "timed-out" | "lost" | "unwritten" | "invalid"
+type EndKind = "answered" | "timed-out" | "lost" | "unwritten" | "invalid"
 
 /**
  * Messages from an upstream that ended nothing. `late`: its end had been declared. `duplicate`: it
  * was answered before. `unmatched`: nobody ever asked. `malformed`: no message of the dialect.
  * `wrong-mac`: not made under the key that the link shares with us.
  */
-export type StrayKind = "late" | "duplicate" | "unmatched" | "malformed" | "wrong-mac"
+type StrayKind = "late" | "duplicate" | "unmatched" | "malformed" | "wrong-mac"
 
 export interface UpstreamMeter {
   readonly sent: (upstream: string, kind: SentKind) => void

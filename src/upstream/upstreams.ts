@@ -60,7 +60,7 @@ export interface UpstreamsOptions {
   readonly meter: UpstreamMeter
 }
 
-export interface UpstreamControlShape {
+interface UpstreamControlShape {
   /** The operator's hand on a breaker; false: no such upstream. */
   readonly force: (upstream: string, to: "open" | "closed" | "auto") => boolean
   readonly breaker: (upstream: string) => BreakerStatus | undefined

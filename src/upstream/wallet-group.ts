@@ -39,7 +39,7 @@ import { walletCodeIn1987 } from "./wallet-codes.ts"
 import { type TalkEnd, type TalkPlan, WalletTalk, type Word } from "./wallet-talk.ts"
 import { type UndoEnd, undoPayment, undoRefund } from "./wallet-undo.ts"
 
-export interface WalletServices {
+interface WalletServices {
   readonly time: TimeShape
   readonly timers: TimersShape
   readonly random: RandomShape

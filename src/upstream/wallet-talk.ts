@@ -39,7 +39,7 @@ export type TalkEnd =
   | { readonly _tag: "unwritten" }
   | { readonly _tag: "timed-out" }
 
-export interface TalkListener {
+interface TalkListener {
   /** Its answer has been missing for longer than `slowMs`; once, before it is judged. */
   readonly slow: () => void
   /** What the request itself says about the wallet's health; once. */

@@ -12,7 +12,7 @@ import type { OrderFacts, RefundOrder, Wallet } from "../qr/wallet.ts"
 import type { Ask, Heard } from "./wallet-caller.ts"
 
 /** No order that is older than this arrives any more: no customer's code lives so long. */
-export const orderLifeMs = 600_000
+const orderLifeMs = 600_000
 
 /** Accepted means that the money is where it was before. */
 export interface UndoEnd {
@@ -20,7 +20,7 @@ export interface UndoEnd {
   readonly code: string
 }
 
-export interface UndoServices {
+interface UndoServices {
   readonly wallet: Wallet
   readonly ask: Ask
   readonly timeoutMs: number

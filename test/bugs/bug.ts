@@ -25,7 +25,7 @@ export interface Bug {
 const firstLine =
   /^# (.+); found (?:within (\d+) seeds(?: with ((?:--[a-z-]+ ?)+))?|by scenario ([A-Z]\d+))$/
 
-export function readBug(name: string, text: string, patch: string): Bug {
+function readBug(name: string, text: string, patch: string): Bug {
   const parts = firstLine.exec(text.split("\n", 1)[0]!)
   if (parts === null) throw new Error(`${name}: the first line names no bug and no seeds`)
   const flags = parts[3]?.split(" ") ?? []

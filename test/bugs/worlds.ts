@@ -8,7 +8,7 @@ const transactions = 300
 /** One bug's worlds take this long at most; then it counts as missed. */
 const patienceMs = 600_000
 
-export interface Sum {
+interface Sum {
   readonly worlds: number
   readonly findings: ReadonlyArray<{
     readonly seed: number

@@ -46,7 +46,7 @@ const mask = `${bin}*********`
  */
 export const mostLeftInMemory = 3
 
-export interface SearchedMemory {
+interface SearchedMemory {
   readonly searched: number
   readonly found: Readonly<Record<string, number>>
   readonly total: number

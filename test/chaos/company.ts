@@ -8,7 +8,7 @@ import { makeSite, type Site, type SiteConfig } from "../e2e/site.ts"
 import type { End, Started } from "../e2e/started.ts"
 import { linked, startSwitch, type Switch } from "../e2e/switch.ts"
 
-export interface CompanyOptions {
+interface CompanyOptions {
   readonly terminals: number
   /** Transactions a second, all together. */
   readonly rate: number

@@ -7,7 +7,7 @@
 import { pause, until } from "../e2e/site.ts"
 import { type Company, makeCompany, usual, type Verdict } from "./company.ts"
 
-export interface Killing {
+interface Killing {
   readonly seed: number
   /** How often the switch is killed, and PostgreSQL. */
   readonly switchKills: number
@@ -16,7 +16,7 @@ export interface Killing {
 }
 
 /** A small generator (xorshift), so that a seed names every moment. */
-export function chance(seed: number): () => number {
+function chance(seed: number): () => number {
   let state = (seed ^ 0x9e3779b9) >>> 0 || 1
   return () => {
     state ^= state << 13

@@ -6,7 +6,7 @@
 
 import { closeSync, openSync, readFileSync, readSync } from "node:fs"
 
-export interface Mapping {
+interface Mapping {
   readonly start: number
   readonly end: number
   /** `[heap]`, `[stack]`, a file, or nothing. */
@@ -14,7 +14,7 @@ export interface Mapping {
   readonly rights: string
 }
 
-export function mappingsOf(pid: number): ReadonlyArray<Mapping> {
+function mappingsOf(pid: number): ReadonlyArray<Mapping> {
   return readFileSync(`/proc/${pid}/maps`, "latin1").split("\n").flatMap((line) => {
     const found = /^([0-9a-f]+)-([0-9a-f]+) (r\S{3}) \S+ \S+ \d+ *(.*)$/.exec(line)
     if (found === null) return []

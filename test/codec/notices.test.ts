@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { NotificationJob, NotificationVerdict } from "../../src/domain/ports/codec.ts"
 import type { NotificationAccount } from "../../src/qr/notification-account.ts"
 import { genericSignature } from "../../src/qr/notification-hmac.ts"
-import { wechatEvent } from "../../src/simulate/wallet.ts"
+import { wechatEvent } from "../notify/wechat-event.ts"
 import { goNotice } from "../qr/wechat-notice.ts"
 import { randomFrom } from "../security/seeded-random.ts"
 import { cup, decodeAll, keyC, saleC, type Station, station } from "./station.ts"
@@ -110,13 +110,7 @@ describe("notices", () => {
 
   it("of nothing that we book come back as that", async () => {
     const event = { id: "EV-1", type: "COUPON.USE", of: "coupon", facts: { mchid: "1" } }
-    const keys = {
-      privateKey,
-      serial: "S1",
-      apiV3Key: Buffer.from(apiV3Key),
-      appId: "",
-      merchantId: "1"
-    }
+    const keys = { privateKey, serial: "S1", apiV3Key: Buffer.from(apiV3Key) }
     const random = { bytes: randomFrom(7), next: () => 0.5 }
     const job = { account: "open", ...wechatEvent(event, keys, nowMs, random), nowMs }
     const verdict = await ask(pool, job)

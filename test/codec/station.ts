@@ -35,7 +35,7 @@ export const keys: ReadonlyArray<Buffer> = [
 
 export const keyC = 2 as KeyHandle
 
-export function dialect(name: string, number: number): Dialect {
+function dialect(name: string, number: number): Dialect {
   const file = new URL(`../../config/dialects/${name}.yaml`, import.meta.url)
   const compiled = compileDialect(parse(readFileSync(file, "utf8")), number)
   if (!("index" in compiled)) throw new Error(JSON.stringify(compiled))

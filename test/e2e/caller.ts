@@ -10,7 +10,7 @@ export interface Speech {
   readonly framing: Framing
 }
 
-export interface Heard {
+interface Heard {
   readonly header: Buffer
   readonly message: Message
 }

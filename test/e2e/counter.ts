@@ -8,7 +8,7 @@ import { Caller } from "./caller.ts"
 import { ascii } from "./speech.ts"
 
 /** A published test number that the site's routes send to the ASCII acquirer. */
-export const card = "4111111111111111"
+const card = "4111111111111111"
 
 export class Counter {
   readonly caller: Caller

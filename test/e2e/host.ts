@@ -8,7 +8,7 @@ import type { Message } from "../../src/iso8583/message.ts"
 import type { Speech } from "./caller.ts"
 
 /** What becomes of a request: an answer's body, bytes as they are, or silence. */
-export type Reply = { readonly body: Uint8Array } | { readonly bytes: Uint8Array } | "silence"
+type Reply = { readonly body: Uint8Array } | { readonly bytes: Uint8Array } | "silence"
 
 export class Host {
   /** Financial requests and advices, in the order in which they came. */

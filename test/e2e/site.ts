@@ -40,7 +40,7 @@ const portNames = [
   "control"
 ] as const
 
-export type Ports = Readonly<Record<typeof portNames[number], number>>
+type Ports = Readonly<Record<typeof portNames[number], number>>
 
 /** Plain data in the shape of `config/pointsman.yaml`; JSON is YAML. */
 export interface SiteConfig {

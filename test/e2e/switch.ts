@@ -4,7 +4,7 @@ import type { Site } from "./site.ts"
 import { until } from "./site.ts"
 import type { Started } from "./started.ts"
 
-export interface Health {
+interface Health {
   readonly inFlight: number
   readonly advices: Readonly<Record<string, number>>
   readonly journal: { readonly feedPending: number }
@@ -12,7 +12,7 @@ export interface Health {
   readonly sessions: Readonly<Record<string, number>>
 }
 
-export interface LogLine {
+interface LogLine {
   readonly event: string
   readonly [key: string]: unknown
 }

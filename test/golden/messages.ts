@@ -13,7 +13,7 @@ import { read } from "../iso8583/shipped.ts"
 
 export const folder = join(import.meta.dirname, "iso8583")
 
-export const chip = {
+const chip = {
   "55.9F26": "AE60C8CABA4C02F9",
   "55.9F27": "80",
   "55.9F10": "07020103A0A002010A010000001100B96D058B",

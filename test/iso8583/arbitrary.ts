@@ -83,7 +83,7 @@ function fieldOf(field: number, shape: FieldShape): fc.Arbitrary<Record<string, 
   )
 }
 
-export interface RandomMessage {
+interface RandomMessage {
   readonly mti: string
   readonly values: Readonly<Record<string, string>>
 }

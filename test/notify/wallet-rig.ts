@@ -9,15 +9,10 @@ import type { HttpShape } from "../../src/domain/ports/http.ts"
 import { makeWebhooks } from "../../src/notify/webhooks.ts"
 import type { NotificationAccount } from "../../src/qr/notification-account.ts"
 import { verifyNotification } from "../../src/qr/notification.ts"
-import {
-  deliverNotice,
-  type SignedNotice,
-  type WechatEvent,
-  wechatEvent,
-  type WechatKeys
-} from "../../src/simulate/wallet.ts"
+import { deliverNotice, type SignedNotice } from "../../src/simulate/wallet.ts"
 import { randomFrom } from "../security/seeded-random.ts"
 import { IntakeRig } from "./intake-rig.ts"
+import { type WechatEvent, wechatEvent, type WechatKeys } from "./wechat-event.ts"
 
 const pair = () => generateKeyPairSync("rsa", { modulusLength: 2048 })
 const wallet = pair()
@@ -54,9 +49,7 @@ const configs = schemes.map((scheme): AccountConfig => ({
 export const wechatKeys: WechatKeys = {
   privateKey: wallet.privateKey,
   serial: "S1",
-  apiV3Key: Buffer.from(secret),
-  appId,
-  merchantId
+  apiV3Key: Buffer.from(secret)
 }
 
 type Parameters = Readonly<Record<string, string>>

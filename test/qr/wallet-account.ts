@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
 import { readFileSync } from "node:fs"
 import type { WalletKeys } from "../../src/qr/wallet.ts"
 
-export interface Vector {
+interface Vector {
   readonly id: string
   readonly text: string
   readonly signature: string

@@ -4,7 +4,7 @@
  * a captured frame that carries its own field 64. `covered` is MTI to last byte before field 64.
  */
 
-export interface MacVector {
+interface MacVector {
   readonly name: string
   readonly key: string
   readonly covered: string

@@ -18,7 +18,7 @@ import { openPinBlock, sealPinBlock } from "../../src/security/pin-block.ts"
 import { isFault, type SecurityFault } from "../../src/security/security-fault.ts"
 import { macVectors } from "./mac-vectors.ts"
 
-export interface PublishedVector {
+interface PublishedVector {
   readonly section: string
   readonly name: string
   readonly published: string

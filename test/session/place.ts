@@ -67,7 +67,7 @@ export function profile(terminal: string, change: Partial<TerminalProfile> = {})
   }
 }
 
-export const settings: SessionSettings = {
+const settings: SessionSettings = {
   keyGraceMs: 60_000,
   quarantineMs: 5000,
   drainMs: 0,
@@ -321,7 +321,7 @@ export class Place {
 }
 
 /** One submission that waits for the test's word. */
-export class Submitted {
+class Submitted {
   readonly submission: Submission
   readonly asker: Asker
   /** Whether the answer went to a live socket; undefined until that is known. */

@@ -5,7 +5,7 @@
 
 import { lineOf, type SourceFile } from "./source.ts"
 
-export interface FunctionSpan {
+interface FunctionSpan {
   readonly line: number
   readonly lines: number
 }

@@ -6,7 +6,7 @@
 import { posix } from "node:path"
 import { lineOf, type SourceFile } from "./source.ts"
 
-export interface Import {
+interface Import {
   readonly specifier: string
   /** The file it names, from the root; undefined for packages and builtins. */
   readonly target: string | undefined
@@ -42,7 +42,7 @@ export function importsOf(file: SourceFile): Array<Import> {
   return found
 }
 
-export const stations = [
+const stations = [
   "listen",
   "codec",
   "session",
@@ -79,7 +79,7 @@ const machine = [
 ]
 
 /** `src/listen/x.ts` → `listen`; files directly under `src` are their own room. */
-export function roomOf(path: string): string {
+function roomOf(path: string): string {
   const [, first = "", second] = path.split("/")
   return second === undefined ? first.replace(/\.ts$/, "") : first
 }

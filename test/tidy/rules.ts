@@ -8,7 +8,7 @@ import { lineOf, type SourceFile } from "./source.ts"
 
 export type Rule = (files: ReadonlyArray<SourceFile>) => Array<string>
 
-export const limits = { function: 70, file: 500, medianFile: 200, line: 100 }
+const limits = { function: 70, file: 500, medianFile: 200, line: 100 }
 
 const lineCount = (file: SourceFile): number => file.text.trimEnd().split("\n").length
 

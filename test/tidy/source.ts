@@ -16,7 +16,7 @@ export interface SourceFile {
   readonly uncommented: string
 }
 
-export const root = dirname(dirname(import.meta.dirname))
+const root = dirname(dirname(import.meta.dirname))
 
 export function sourceOf(path: string, text: string): SourceFile {
   const script = [".ts", ".js"].includes(extname(path))

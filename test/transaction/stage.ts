@@ -164,7 +164,7 @@ export class FakeJournal implements JournalShape {
 }
 
 /** One request that an upstream was given. */
-export interface Flight {
+interface Flight {
   readonly upstream: string
   readonly stan: Stan
   readonly request: UpstreamRequest
@@ -236,7 +236,7 @@ export class FakeUpstreams {
   }
 }
 
-export class FakeAdvices {
+class FakeAdvices {
   readonly started: Array<AdviceRecord> = []
   readonly listeners: Array<(end: AdviceEnd) => void> = []
 

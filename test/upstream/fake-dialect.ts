@@ -44,7 +44,7 @@ export function responseMti(mti: string): string {
   return mti.slice(0, 2) + (Number(mti[2]) + 1) + mti[3]
 }
 
-export interface FakeOptions {
+interface FakeOptions {
   readonly name?: string
   readonly partialApprovals?: ReadonlyArray<string>
   readonly repeatMti?: string

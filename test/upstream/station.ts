@@ -208,13 +208,13 @@ export class Station {
   }
 }
 
-export interface Sent {
+interface Sent {
   readonly reservation: Reservation
   readonly endings: Array<Ending>
   readonly id: string
 }
 
-export function request(dialect: Dialect, id: string, fields: Fields): UpstreamRequest {
+function request(dialect: Dialect, id: string, fields: Fields): UpstreamRequest {
   const message = dialect.read(
     encode({ mti: "0200", 3: "000000", 4: "000000000100", 11: "000777", 41: "T1", ...fields })
   )

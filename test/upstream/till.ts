@@ -29,7 +29,7 @@ type Body = Readonly<Record<string, unknown>>
 /** `lost`: it arrived and no answer comes. `held`: the test answers later. */
 type Reply = Body | "lost" | "unsent" | "forged" | "held"
 
-export class FakeWallet {
+class FakeWallet {
   readonly asked: Array<{ readonly path: string; readonly body: Body }> = []
   readonly held: Array<() => void> = []
   replies: Readonly<Record<string, Reply>> = {}

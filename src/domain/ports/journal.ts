@@ -218,7 +218,7 @@ export class JournalUnusable extends Schema.TaggedError<JournalUnusable>()("Jour
 }) {}
 
 /** The disk below the journal: an ordered log of opaque groups. */
-export interface JournalStoreShape {
+interface JournalStoreShape {
   /** Opens the log; fails when another process owns it or its format is newer. */
   readonly open: Effect.Effect<OpenLog, JournalUnusable, Scope.Scope>
 }

@@ -22,7 +22,7 @@ export const attacks = [
 export type Attack = typeof attacks[number]
 
 /** Bytes as they are, or a body in a frame of the terminal's. */
-export type Shot = { readonly bytes: Uint8Array } | { readonly body: Uint8Array }
+type Shot = { readonly bytes: Uint8Array } | { readonly body: Uint8Array }
 
 const mutations = 60
 const signOns = 40

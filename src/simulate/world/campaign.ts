@@ -6,7 +6,7 @@
 import type { Violation } from "../audit.ts"
 import type { WorldResult } from "./world.ts"
 
-export interface Finding {
+interface Finding {
   readonly seed: number
   readonly violations: ReadonlyArray<Violation>
 }

@@ -41,7 +41,7 @@ export const calmCounter: CounterHabits = {
   churn: 0
 }
 
-export interface CounterOptions {
+interface CounterOptions {
   readonly name: string
   readonly merchant: string
   /** The name on its printed code. */

@@ -16,7 +16,7 @@ import type { WireTap } from "../terminal-options.ts"
 import type { Chance } from "./chance.ts"
 import type { Tongue } from "./residents.ts"
 
-export interface EavesdropperOptions extends Tongue {
+interface EavesdropperOptions extends Tongue {
   readonly terminal: string
   /** Mean pause between two of its messages. */
   readonly everyMs: number

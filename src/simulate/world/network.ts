@@ -59,7 +59,7 @@ interface Listener {
   readonly accept: (connection: Connection) => ConnectionHandler | undefined
 }
 
-export interface NetworkCounts {
+interface NetworkCounts {
   connects: number
   resets: number
   splits: number

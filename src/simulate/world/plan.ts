@@ -110,7 +110,7 @@ export const calmPlan: WorldPlan = {
   stormMs: 3_600_000
 }
 
-export interface PlanSize {
+interface PlanSize {
   readonly transactions: number
 }
 

@@ -24,7 +24,7 @@ export interface PurseHabits {
 
 export const calmPurse: PurseHabits = { streamed: 0.5, twice: 0, forged: 0 }
 
-export interface PurseOptions {
+interface PurseOptions {
   readonly wallet: string
   readonly account: string
   readonly merchantAccount: string
@@ -42,7 +42,7 @@ export interface PurseOptions {
 }
 
 /** What is paid, and where. */
-export interface Scan {
+interface Scan {
   readonly terminal: string
   /** One of the two: the code on the screen, or the printed one. */
   readonly order?: string

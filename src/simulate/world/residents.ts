@@ -169,7 +169,7 @@ export function profilesOf(
   ]
 }
 
-export function merchantOf(terminal: string): string {
+function merchantOf(terminal: string): string {
   return `M${terminal}`.padEnd(15, "0")
 }
 

@@ -12,7 +12,7 @@ export type Tongue = typeof tongues[number]
 /** What an acquirer is expected to hold of a terminal's last question. */
 export type Holding = "approved" | "declined" | "reversed" | "nothing"
 
-export type BreakerWord = "closed" | "half-open" | "open" | "forced-open" | "forced-closed"
+type BreakerWord = "closed" | "half-open" | "open" | "forced-open" | "forced-closed"
 
 const terminalDeeds = [
   "stutters",

@@ -35,7 +35,7 @@ export type FaultKind =
   | "reload"
 
 /** The switch as the torment sees it: something that can be ended and held. */
-export interface Victim {
+interface Victim {
   readonly end: (how: "kill" | "power-cut", awayMs: number) => void
   readonly incarnation: () => Incarnation | undefined
   /** Undefined while it is away or starts. */
@@ -44,7 +44,7 @@ export interface Victim {
   readonly amend: (amendment: Amendment) => void
 }
 
-export interface Tormented {
+interface Tormented {
   readonly events: WorldEvents
   readonly network: Network
   readonly disk: WorldDisk

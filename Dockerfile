@@ -5,10 +5,10 @@
 #     -v ./site:/app/site:ro -p 8583:8583 pointsman start --config site/pointsman.yaml
 #
 # The configuration inside listens on loopback, for a first look; yours, mounted as above with the
-# files that it names, says `host: 0.0.0.0` and `privateNetwork: true` or `tls`. From its folder
-# the default paths, ../data/…, lead into the volume. The journal belongs to this container's
-# identity: one volume, one container. A drain takes up to `timeouts.drainMs`, 30 s, which is more
-# than the 10 s that Docker waits by itself before it kills.
+# files that it names, says `host: 0.0.0.0` and `privateNetwork: true` or `tls`, and of each acquirer
+# `privateLine: true` or `tls`. From its folder the default paths, ../data/…, lead into the volume.
+# The journal belongs to this container's identity: one volume, one container. A drain takes up to
+# `timeouts.drainMs`, 30 s, which is more than the 10 s that Docker waits by itself before it kills.
 
 # The Node that package.json pins for clones.
 FROM node:26.10.0-slim AS packages

@@ -34,6 +34,7 @@ export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fau
   config.upstreams.forEach((upstream, index) => {
     const path = `upstreams[${index}]`
     checkUpstream(upstream, path, config, fault)
+    checkLine(upstream, path, fault)
     if (upstream.kind === "iso8583") checkAcquirer(upstream, path, fault)
     else checkWallet(upstream, path, config, fault)
   })
@@ -146,7 +147,9 @@ function checkMemory(listeners: ReadonlyArray<ListenerConfig>, fault: Fault): vo
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
+  // An address of version 6 stands in brackets in a URL.
+  return host === "[::1]" || host === "localhost" || host === "::1" ||
+    /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 function checkListener(
@@ -232,6 +235,30 @@ function checkUpstream(
   }
 }
 
+/**
+ * What we dial out of this machine in clear: card numbers and amounts on an upstream's line, PIN
+ * blocks and keys' cryptograms on a module's. That a network behind our listeners is private says
+ * nothing of the way to a peer, so each line says it for itself.
+ */
+function checkLine(
+  { links, privateLine, tls, url }: UpstreamConfig,
+  path: string,
+  fault: Fault
+): void {
+  if (privateLine) return
+  const unless = "or say privateLine: true when no stranger is on the way"
+  if (tls === undefined) {
+    links.forEach(({ host }, index) => {
+      if (isLoopback(host)) return
+      fault(`${path}.links[${index}].host`, `plain TCP to ${host}: add tls, ${unless}`)
+    })
+  }
+  const place = url === undefined ? null : URL.parse(url)
+  if (place?.protocol === "http:" && !isLoopback(place.hostname)) {
+    fault(`${path}.url`, `plain HTTP to ${place.hostname}: name it with https, ${unless}`)
+  }
+}
+
 function checkAcquirer(upstream: UpstreamConfig, path: string, fault: Fault): void {
   if (upstream.links.length === 0) fault(`${path}.links`, "an ISO 8583 upstream has one at least")
   upstream.links.forEach((link, index) => {
@@ -310,6 +337,14 @@ function checkHouse(config: Omit<SwitchConfig, "version">, fault: Fault): void {
   const { journal, keyStore: { hsm }, timeouts } = config
   if (hsm !== undefined) {
     checkOrder("keyStore.hsm.reconnect", hsm.reconnect, "firstMs", "maxMs", fault)
+    hsm.links.forEach(({ host }, index) => {
+      if (hsm.privateLine || isLoopback(host)) return
+      fault(
+        `keyStore.hsm.links[${index}].host`,
+        `plain TCP to ${host}: dial it through a TLS tunnel on loopback, or say privateLine: ` +
+          "true when no stranger is on the way"
+      )
+    })
   }
   if (journal.mode !== "strict" && !journal.unsafe) {
     fault("journal.mode", `${journal.mode} may lose money when power fails; say unsafe: true`)

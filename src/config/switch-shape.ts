@@ -38,6 +38,11 @@ const hsm = record({
     ),
     "The modules; all hold the same master key."
   ),
+  privateLine: defaulted(
+    flag,
+    false,
+    "Says that no stranger is on the way to them: they are spoken to in plain TCP."
+  ),
   connections: bounded(limits.hsmConnections, "connections"),
   headerLength: defaulted(wholeNumber(1, 12), 4, "Characters of its message header."),
   window: bounded(limits.hsmWindow, "commands"),
@@ -213,6 +218,7 @@ export const switchShape = record({
   privateNetwork: defaulted(
     flag,
     false,
-    "Says that peers outside loopback come over a private network, so that plain TCP is allowed."
+    "Says that peers outside loopback come over a private network: listeners may be plain TCP; " +
+      "what we dial says so for itself, by its own `privateLine`."
   )
 }) satisfies Shape<Omit<SwitchConfig, "version">>

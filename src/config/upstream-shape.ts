@@ -96,6 +96,11 @@ export const upstreamShape = record({
     "Mapping by the terminals' dialect: mappings/<name>.yaml; the same dialect needs none."
   ),
   tls: optional(tls, "ISO 8583: present: every link is TLS; absent: plain TCP."),
+  privateLine: defaulted(
+    flag,
+    false,
+    "Says that no stranger is on the way to it, so that plain TCP and http may leave loopback."
+  ),
   acquirerId: defaulted(
     text("up to 11 digits", /^\d{1,11}$/),
     "0",

@@ -65,6 +65,8 @@ export interface HsmConfig {
   /** A key store document whose blocks are under the module's own master key. */
   readonly file: string
   readonly links: ReadonlyArray<{ readonly host: string; readonly port: number }>
+  /** No stranger is on the way: commands go in plain TCP, which is refused elsewhere. */
+  readonly privateLine: boolean
   /** To each of the links' addresses. */
   readonly connections: number
   /** Characters of the message header. */
@@ -139,6 +141,8 @@ export interface UpstreamConfig {
   readonly mappings: Readonly<Record<string, string>>
   /** Present: every link is TLS. */
   readonly tls?: LinkTls
+  /** No stranger is on the way: plain TCP or http outside loopback is refused elsewhere. */
+  readonly privateLine: boolean
   /** Our acquirer id in field 32. */
   readonly acquirerId: string
   /** `HH:MM`, local: its business day ends then. Absent: with the house's. */

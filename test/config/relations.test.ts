@@ -7,11 +7,14 @@ const acquirer = (more: string) => small.replace("links:", `${more}\n    links:`
 const listener = (more: string) => small.replace("port: 8583", `port: 8583, ${more}`)
 const account = (scheme: string) =>
   `${small}public: { accounts: [{ name: shop, path: /n, merchantId: m, scheme: ${scheme} }] }\n`
-const wallet = (text: string, more: string) =>
-  text.replace(
-    "links: [{ port: 9001 }]",
-    `kind: wallet\n    url: http://127.0.0.1:1\n    ${more}`
-  )
+const far = (link: string) => small.replace("{ port: 9001 }", link)
+const module = (more: string) => `${small}keyStore: { hsm: { file: f, ${more} } }\n`
+const shop = wallet(account("hmac, secret: { file: f }"), "account: shop\n    inquiry: {}")
+const shopAt = (url: string) => shop.replace("http://127.0.0.1:1", url)
+function wallet(text: string, more: string): string {
+  const url = "kind: wallet\n    url: http://127.0.0.1:1"
+  return text.replace("links: [{ port: 9001 }]", `${url}\n    ${more}`)
+}
 
 describe("relations", () => {
   const cases: ReadonlyArray<readonly [what: string, text: string, expected: RegExp]> = [
@@ -66,6 +69,26 @@ describe("relations", () => {
       "a host that only looks like loopback",
       listener("host: 127.example.org"),
       /listeners\[0\]\.host: plain TCP/
+    ],
+    [
+      "an acquirer that is dialled in clear",
+      far("{ port: 9001 }, { host: 10.1.2.3, port: 9001 }"),
+      /:5: upstreams\[0\]\.links\[1\]\.host: plain TCP to 10\.1\.2\.3: add tls, or say privateLine/
+    ],
+    [
+      "an acquirer that is dialled in clear from behind a private network",
+      `${far("{ host: bank.example.org, port: 1 }")}privateNetwork: true\n`,
+      /links\[0\]\.host: plain TCP to bank\.example\.org/
+    ],
+    [
+      "a wallet that is called in clear",
+      shopAt("http://127.example.org/api"),
+      /upstreams\[0\]\.url: plain HTTP to 127\.example\.org: name it with https, or say privateLine/
+    ],
+    [
+      "a security module that is dialled in clear",
+      module("links: [{}, { host: 10.1.2.9 }]"),
+      /keyStore\.hsm\.links\[1\]\.host: plain TCP to 10\.1\.2\.9: .* privateLine: true/
     ],
     [
       "client certificates that nobody can judge",
@@ -216,6 +239,15 @@ describe("relations", () => {
     expect(faultsOf(`${small}admin: { port: 0 }\npublic: { port: 0 }\n`)).toEqual([])
     expect(faultsOf(`${small}journal: { mode: outcome, unsafe: true }\n`)).toEqual([])
     expect(faultsOf(listener("host: 0.0.0.0, tls: { keyFile: k, certificateFile: c }"))).toEqual([])
+    // What is dialled in clear stays on this machine, or on a line that was said to be private.
+    const away = far("{ host: 10.1.2.3, port: 1 }")
+    expect(faultsOf(away.replace("links:", "privateLine: true\n    links:"))).toEqual([])
+    expect(faultsOf(away.replace("links:", "tls: {}\n    links:"))).toEqual([])
+    expect(faultsOf(far("{ host: '::1', port: 1 }"))).toEqual([])
+    expect(faultsOf(shopAt("https://pay.example.org/api"))).toEqual([])
+    expect(faultsOf(shopAt("http://[::1]:1/api"))).toEqual([])
+    expect(faultsOf(shopAt("http://10.1.2.3\n    privateLine: true"))).toEqual([])
+    expect(faultsOf(module("privateLine: true, links: [{ host: 10.1.2.9 }]"))).toEqual([])
     // Two applications at one scheme, which counts payments for all of them.
     const twoApps = account("alipay, publicKeys: { a: { file: f } }, appId: a").replace(
       "}] }",

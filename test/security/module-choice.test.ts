@@ -106,7 +106,7 @@ describe("the security module of a configuration", () => {
   it("is the one that is named, with its own blocks", async () => {
     const rig = await hsmRig()
     const { hosts: links, ...client } = rig.module.client
-    const hsm = { ...client, links, file: "blocks.json" }
+    const hsm = { ...client, links, privateLine: false, file: "blocks.json" }
     const keys = [...store.keys, { ...store.current("tmk-demo")!, name: "tmk-theirs" }]
     let status: (() => HsmStatus) | undefined
     const watched: SecurityHooks = { ...hooks, watch: (look) => void (status = look) }

@@ -35,6 +35,7 @@ export const upstreamConfig: UpstreamConfig = {
   framing: "length-2",
   dialect: "fake",
   mappings: {},
+  privateLine: false,
   acquirerId: "12345",
   signOn: false,
   echoAfterIdleMs: 0,

@@ -20,7 +20,7 @@ import { isFault, type SecurityFault } from "../../src/security/security-fault.t
 import { softwareModuleLayer } from "../../src/security/software-module.ts"
 import { terminalsLayer } from "../../src/session/estate.ts"
 import { SessionsView } from "../../src/session/sessions-view.ts"
-import { sessionHouseLayer, sessionsLayer } from "../../src/session/sessions.ts"
+import { listenSessions, sessionHouseLayer } from "../../src/session/sessions.ts"
 import { cupDialect, cupFraming, profiles } from "./estate.ts"
 
 export interface Measured {
@@ -126,8 +126,10 @@ const tls = {
   clientCertificate: "none"
 } as const
 const station = Layer.mergeAll(
-  sessionsLayer({ config: listener, ...spoken }),
-  sessionsLayer({ config: { ...listener, name: "pos-tls", tls }, ...spoken })
+  Layer.effectDiscard(listenSessions({ config: listener, ...spoken })),
+  Layer.effectDiscard(
+    listenSessions({ config: { ...listener, name: "pos-tls", tls }, ...spoken })
+  )
 ).pipe(
   Layer.provideMerge(sessionHouseLayer({
     settings: {

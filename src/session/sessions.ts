@@ -135,8 +135,6 @@ interface SessionsOptions {
   readonly config: ListenerConfig
   readonly dialect: Dialect
   readonly framing: Framing
-  /** Addresses of balancers that open with a PROXY protocol header. */
-  readonly balancers?: ReadonlyArray<string>
 }
 
 /** Sessions of terminals that speak ISO 8583, until the scope closes. Gives the bound port. */
@@ -146,18 +144,13 @@ export const listenSessions = Effect.fnUntraced(function*(options: SessionsOptio
   const room = new ListenerRoom(house, options.config, options.framing)
   return yield* serve(
     room,
-    options.balancers ?? options.config.balancers,
     (connection) => new IsoSession(room, connection, options.dialect, desk)
   )
 })
 
-export const sessionsLayer = (options: SessionsOptions) =>
-  Layer.effectDiscard(listenSessions(options))
-
 interface DevicesOptions {
   readonly config: ListenerConfig
   readonly settings: DeviceSettings
-  readonly balancers?: ReadonlyArray<string>
 }
 
 /** Sessions of MessagePack devices, until the scope closes. Gives the bound port. */
@@ -165,14 +158,8 @@ export const listenDevices = Effect.fnUntraced(function*(options: DevicesOptions
   const house = yield* SessionHouse
   const desk = new DeviceDesk(house, yield* Transactions, options.settings)
   const room = new ListenerRoom(house, options.config, deviceFraming())
-  return yield* serve(
-    room,
-    options.balancers ?? options.config.balancers,
-    (connection) => new DeviceSession(room, connection, desk)
-  )
+  return yield* serve(room, (connection) => new DeviceSession(room, connection, desk))
 })
-
-export const devicesLayer = (options: DevicesOptions) => Layer.effectDiscard(listenDevices(options))
 
 /** Two bytes of length, big-endian, and nothing else. */
 function deviceFraming(): Framing {
@@ -184,7 +171,6 @@ function deviceFraming(): Framing {
 /** Accepts until the scope closes; then drains. */
 const serve = Effect.fnUntraced(function*<L extends RoomLine>(
   room: ListenerRoom,
-  balancers: ReadonlyArray<string> | undefined,
   make: (connection: Connection) => L
 ) {
   const transport = yield* Transport
@@ -197,7 +183,7 @@ const serve = Effect.fnUntraced(function*<L extends RoomLine>(
     handshakeTimeoutMs: config.firstMessageMs,
     refused: (reason, remote) => room.refused(reason, remote),
     ...(config.tls === undefined ? {} : { tls: config.tls }),
-    ...(balancers === undefined ? {} : { proxy: { from: balancers } })
+    ...(config.balancers === undefined ? {} : { proxy: { from: config.balancers } })
   }, (connection) => room.enter(connection, () => make(connection)))
   room.port = bound.port
   house.rooms.add(room)

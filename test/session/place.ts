@@ -39,7 +39,7 @@ import { MachineTransport } from "../../src/listen/machine-transport.ts"
 import { EstateControl, terminalsLayer } from "../../src/session/estate.ts"
 import type { AuditEvent, SessionHooks, SessionSettings } from "../../src/session/house.ts"
 import { SessionsView, type SessionsViewShape } from "../../src/session/sessions-view.ts"
-import { devicesLayer, sessionHouseLayer, sessionsLayer } from "../../src/session/sessions.ts"
+import { listenDevices, listenSessions, sessionHouseLayer } from "../../src/session/sessions.ts"
 import { type Built, built } from "../actor/built.ts"
 import { ManualTime } from "../actor/manual-time.ts"
 import { fakeFraming } from "../upstream/fake-dialect.ts"
@@ -227,15 +227,16 @@ export class Place {
       hooks: { ...this.#hooks(), ...options.hooks },
       timeZone: "Asia/Shanghai"
     })
-    const devices = devicesLayer({
+    const devices = listenDevices({
       config: { ...listener, name: "qr", kind: "devices", ...options.listener },
       settings: { codeLifetimeMs: 60_000, codeOf: (order) => `https://pay.example/${order}` }
     })
-    const sessions = options.devices === true ? devices : sessionsLayer({
+    const terminals = listenSessions({
       config: { ...listener, ...options.listener },
       dialect: options.dialect ?? jsonDialect(),
       framing: options.framing ?? fakeFraming
     })
+    const sessions = Layer.effectDiscard(options.devices === true ? devices : terminals)
     const ports = Layer.mergeAll(
       terminalsLayer(options.profiles ?? [profile("T0000001")]),
       Layer.succeed(Journal, options.journal ?? this.journal),

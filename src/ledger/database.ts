@@ -15,7 +15,7 @@ import { LedgerUnusable } from "../domain/ports/ledger.ts"
 import { EmbeddedServer } from "./embedded-server.ts"
 import { database, superuser } from "./server-home.ts"
 
-export interface PoolLimits {
+interface PoolLimits {
   readonly connections: number
   /** PostgreSQL gives a statement up after this. */
   readonly statementMs: number

@@ -13,7 +13,7 @@ import { Journal } from "../domain/ports/journal.ts"
 import { LedgerHealth, LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
 import { Time } from "../domain/ports/time.ts"
 import { unavailable } from "./database-failure.ts"
-import { embeddedDatabaseLayer, externalDatabaseLayer, type PoolLimits } from "./database.ts"
+import { embeddedDatabaseLayer, externalDatabaseLayer } from "./database.ts"
 import { embeddedServerLayer, visitedServerLayer } from "./embedded-server.ts"
 import { type BatchMeter, meteredStore } from "./metered-store.ts"
 import { postgresStoreLayer } from "./postgres-store.ts"
@@ -46,16 +46,9 @@ const upkeepMs = 3_600_000
 const daysAhead = 7
 
 /** A client for the configured database; starts and stops the server when that is embedded. */
-const databaseLayer = (
-  { config, durable }: Pick<LedgerOptions, "config" | "durable">,
-  limits: PoolLimits = {
-    connections: config.connections + spareConnections,
-    statementMs,
-    lockMs
-  }
-) => {
-  const { url } = config
-  if (url !== undefined) return externalDatabaseLayer(limits, url)
+const databaseLayer = ({ config, durable }: Pick<LedgerOptions, "config" | "durable">) => {
+  const limits = { connections: config.connections + spareConnections, statementMs, lockMs }
+  if (config.url !== undefined) return externalDatabaseLayer(limits, config.url)
   return Layer.provide(
     embeddedDatabaseLayer(limits),
     embeddedServerLayer({

@@ -110,12 +110,6 @@ export const migrateSchema: Effect.Effect<
   )
 }).pipe(Effect.provideServiceEffect(SqlClient.SqlClient, PgClient.PgClient))
 
-/** Brings the schema to `schemaVersion`, or says which two versions do not fit. */
-export const ensureSchema = (
-  migrate: boolean
-): Effect.Effect<void, LedgerUnusable | LedgerUnavailable, PgClient.PgClient> =>
-  Effect.flatMap(isSchemaOlder(migrate), (isOlder) => isOlder ? migrateSchema : Effect.void)
-
 /** Makes the partitions of a day and of the six after it; those that are there stay. */
 export const ensurePartitions = (days: ReadonlyArray<string>) =>
   Effect.gen(function*() {

@@ -10,7 +10,7 @@ import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import { archiveLayer, makeArchive } from "../../src/ledger/archive.ts"
 import { makeMemoryLedger } from "../../src/ledger/memory-ledger.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
-import { ensureSchema } from "../../src/ledger/schema.ts"
+import { migrateSchema } from "../../src/ledger/schema.ts"
 import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { entry, sale } from "./records.ts"
@@ -40,7 +40,7 @@ const write = (...rows: Array<TransactionRecord>) =>
 beforeAll(async () => {
   await server.start()
   await server.run(Effect.andThen(
-    ensureSchema(true),
+    migrateSchema,
     write(own(1, { taken: 300, walletReference: "W1" }), own(2, { stan: "000001" as never }))
   ))
 })

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LedgerHealth, type LedgerStatus } from "../../src/domain/ports/ledger.ts"
 import { externalDatabaseLayer } from "../../src/ledger/database.ts"
 import { ledgerLayer, type LedgerOptions } from "../../src/ledger/ledger.ts"
-import { ensureSchema, schemaVersion } from "../../src/ledger/schema.ts"
+import { migrateSchema, schemaVersion } from "../../src/ledger/schema.ts"
 import { machine } from "./machine.ts"
 import { MemoryJournal } from "./memory-journal.ts"
 import { entry, idOf, sale, sales } from "./records.ts"
@@ -38,7 +38,7 @@ const tell = (password: string) =>
 
 beforeAll(async () => {
   await server.start()
-  await server.run(ensureSchema(true))
+  await server.run(migrateSchema)
 })
 afterAll(async () => {
   await server.stop()

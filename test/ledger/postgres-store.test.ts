@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
-import { ensurePartitions, ensureSchema } from "../../src/ledger/schema.ts"
+import { ensurePartitions, migrateSchema } from "../../src/ledger/schema.ts"
 import { entry, idOf, sale, sales } from "./records.ts"
 import { type Database, SharedServer } from "./server.ts"
 
@@ -15,7 +15,7 @@ const missing: Array<string> = []
 
 beforeAll(async () => {
   await server.start()
-  await server.run(Effect.andThen(ensureSchema(true), ensurePartitions(["2026-03-02"])))
+  await server.run(Effect.andThen(migrateSchema, ensurePartitions(["2026-03-02"])))
 })
 afterAll(() => server.stop())
 

@@ -20,7 +20,7 @@ import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
 import { compare, reconcile } from "../../src/ledger/reconcile.ts"
 import { report } from "../../src/ledger/report.ts"
 import { retain } from "../../src/ledger/retention.ts"
-import { ensureSchema, schemaTables } from "../../src/ledger/schema.ts"
+import { migrateSchema, schemaTables } from "../../src/ledger/schema.ts"
 import { searchTransactions } from "../../src/ledger/search.ts"
 import { batchRecords } from "../../src/ledger/settlement.ts"
 import { baseMs, entry, idOf, sale } from "./records.ts"
@@ -64,7 +64,7 @@ const rows: ReadonlyArray<TransactionRecord> = [
 
 beforeAll(async () => {
   await server.start()
-  await server.run(ensureSchema(true))
+  await server.run(migrateSchema)
   await hold(rows)
 })
 afterAll(async () => {

@@ -10,7 +10,7 @@ import type { TransactionRecord } from "../../src/domain/transaction.ts"
 import type { Message } from "../../src/iso8583/message.ts"
 import { postgresBooksLayer } from "../../src/ledger/batch-books.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
-import { ensureSchema } from "../../src/ledger/schema.ts"
+import { migrateSchema } from "../../src/ledger/schema.ts"
 import {
   makeSettlementDesk,
   type SettlementAnswer,
@@ -48,7 +48,7 @@ const store = (entries: ReadonlyArray<LedgerEntry>) =>
 beforeAll(async () => {
   await server.start()
   const rows = [own(1), own(2), own(3, { kind: "refund", amount: 300 })]
-  await server.run(ensureSchema(true))
+  await server.run(migrateSchema)
   await store(rows.map(entry))
   held.push(own(4, { state: "delivery-unconfirmed", amount: 50 }))
 })

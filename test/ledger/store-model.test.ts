@@ -8,14 +8,14 @@ import type { LedgerEntry } from "../../src/domain/ports/journal.ts"
 import { LedgerStore } from "../../src/domain/ports/ledger.ts"
 import { makeMemoryLedger } from "../../src/ledger/memory-ledger.ts"
 import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
-import { ensureSchema } from "../../src/ledger/schema.ts"
+import { migrateSchema } from "../../src/ledger/schema.ts"
 import { entry, sale } from "./records.ts"
 import { SharedServer } from "./server.ts"
 
 const server = new SharedServer()
 beforeAll(async () => {
   await server.start()
-  await server.run(ensureSchema(true))
+  await server.run(migrateSchema)
 })
 afterAll(() => server.stop())
 

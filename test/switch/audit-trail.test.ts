@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import type { JournalShape, JournalWrite } from "../../src/domain/ports/journal.ts"
 import { Journal } from "../../src/domain/ports/journal.ts"
 import { verifyAudit } from "../../src/ledger/audit-log.ts"
-import { ensureSchema } from "../../src/ledger/schema.ts"
+import { migrateSchema } from "../../src/ledger/schema.ts"
 import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { Observatory } from "../../src/observe/observatory.ts"
@@ -79,7 +79,7 @@ const entry = (detail: string) =>
 
 beforeAll(async () => {
   await server.start()
-  await server.run(ensureSchema(true))
+  await server.run(migrateSchema)
 }, 60_000)
 afterAll(() => server.stop())
 

@@ -49,12 +49,12 @@ export const port = wholeNumber(0, 65_535)
 export const host = text("an address or a host name", /^[A-Za-z0-9.:_-]{1,253}$/)
 
 /** A number whose default and bounds are a named limit. */
-export function bounded(limit: Limit, unit: string, about?: string): Field<number> & {
+export function bounded(limit: Limit, unit: string): Field<number> & {
   readonly presence: "defaulted"
 } {
   return {
     shape: wholeNumber(limit.least, limit.most, unit),
-    about: about ?? `${limit.why[0]!.toUpperCase()}${limit.why.slice(1)}.`,
+    about: `${limit.why[0]!.toUpperCase()}${limit.why.slice(1)}.`,
     presence: "defaulted",
     fallback: limit.usual,
     change: "restart"

@@ -44,7 +44,7 @@ export class BerTlv implements Composite {
   readonly #allowed: ReadonlySet<number> | undefined
 
   /** `allowed`: the only tags that may be there, in hex. */
-  constructor(shapes: TagShapes, allowed?: Iterable<string>) {
+  constructor(shapes: TagShapes, allowed: Iterable<string> | undefined) {
     this.#shapes = shapes
     this.#allowed = allowed && new Set(Array.from(allowed, tagNumber))
   }

@@ -279,10 +279,6 @@ export class CompiledDialect implements Dialect {
     return this.#parts.names.get(mti)
   }
 
-  responseMti(mti: string): string | undefined {
-    return this.#parts.responses.get(mti)?.mti
-  }
-
   /** The fields that a response of this type repeats from its request. */
   echoOf(response: string): Int32Array {
     return this.#echoes.get(response) ?? nothing

@@ -211,7 +211,7 @@ const codeOf = (node: Node): string => subCode(node) || textOf(node["code"]) || 
 
 function readPay(order: OrderFacts, node: Node): WalletVerdict {
   const code = textOf(node["code"])
-  if (code === "10000") return readPaid(order, node, false)
+  if (code === "10000") return readPaid(order, node)
   if (code === "10003") return waiting(code)
   if (unprocessed.has(code)) return failed(codeOf(node))
   return code === "40004" && refusals.has(subCode(node))
@@ -233,7 +233,7 @@ function readInquiry(order: OrderFacts, node: Node): WalletVerdict {
   switch (status) {
     case "TRADE_SUCCESS":
     case "TRADE_FINISHED":
-      return readPaid(order, node, false)
+      return readPaid(order, node)
     case "TRADE_CLOSED":
       return failed(status)
     case "WAIT_BUYER_PAY":
@@ -243,14 +243,14 @@ function readInquiry(order: OrderFacts, node: Node): WalletVerdict {
   }
 }
 
-function readPaid(order: OrderFacts, node: Node, undone: boolean): WalletVerdict {
+function readPaid(order: OrderFacts, node: Node): WalletVerdict {
   const wrong = difference([
     ["order", order.order, node["out_trade_no"]],
     ["amount", order.amount, fen(node["total_amount"])],
     // Of that amount; absent where the order named none, as ours do not.
     ["currency", "CNY", node["trans_currency"] ?? "CNY"]
   ])
-  return wrong === undefined ? paid(textOf(node["trade_no"]), undone) : mismatch(wrong)
+  return wrong === undefined ? paid(textOf(node["trade_no"])) : mismatch(wrong)
 }
 
 function readRefund(node: Node): WalletVerdict {

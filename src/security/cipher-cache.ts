@@ -210,7 +210,7 @@ export class CipherCache {
     for (const handle of this.#keys.keys()) this.drop(handle)
   }
 
-  /** Keys known and ciphers open, for a gauge. */
+  /** Keys known and ciphers open. */
   size(): { readonly keys: number; readonly ciphers: number } {
     return { keys: this.#keys.size, ciphers: this.#slots.size }
   }

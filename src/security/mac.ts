@@ -73,18 +73,6 @@ export function makeMac(
   }
 }
 
-/** Does `mac`, as received, equal the MAC over `bytes`? Constant time. */
-export function verifyMac(
-  cache: CipherCache,
-  key: KeySource,
-  algorithm: MacAlgorithm,
-  bytes: Uint8Array,
-  mac: Uint8Array
-): boolean | SecurityFault {
-  const expected = makeMac(cache, key, algorithm, bytes)
-  return isFault(expected) ? expected : constantTimeEqual(expected, mac)
-}
-
 /**
  * A result of `makeMac` in the form of the field: `binary` as it is, `hex` the first 8 upper-case
  * hex characters. The China UnionPay ECB forms are characters already and stay as they are.
@@ -95,10 +83,7 @@ export function macField(
   form: "binary" | "hex"
 ): Uint8Array {
   const text = algorithm.name === "cup-ecb" || algorithm.name === "cup-ecb-sm4"
-  if (form === "binary" || text) return mac
-  const field = Buffer.allocUnsafe(8)
-  writeHex(field, 0, mac, 0, 4)
-  return field
+  return form === "binary" || text ? mac : upperHex(mac, 4)
 }
 
 /** Equality whose time tells nothing about where the first difference is. */
@@ -184,16 +169,12 @@ function folded(bytes: Uint8Array, size: 8 | 16): Buffer {
     sumWords[column] = sum
   }
   blocks.fill(0)
-  const text = Buffer.allocUnsafe(size * 2)
-  writeHex(text, 0, sumBytes, 0, size)
-  return text
+  return upperHex(sumBytes, size)
 }
 
 /** Field 64 from E2: its first 8 hex characters. */
 export function unionPayField(second: Uint8Array): Buffer {
-  const field = Buffer.allocUnsafe(8)
-  writeHex(field, 0, second, 0, 4)
-  return field
+  return upperHex(second, 4)
 }
 
 /** ISO 9797-1 algorithm 1: the last block of a chain. */
@@ -262,18 +243,14 @@ function borrow(length: number): Buffer {
   return length <= scratchBytes ? scratch.subarray(0, length) : Buffer.allocUnsafe(length)
 }
 
-function writeHex(
-  into: Uint8Array,
-  at: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number
-): void {
-  let place = at
-  for (let index = start; index < end; index++) {
-    into[place++] = hexDigits[bytes[index]! >> 4]!
-    into[place++] = hexDigits[bytes[index]! & 15]!
+/** The first `count` bytes. */
+function upperHex(bytes: Uint8Array, count: number): Buffer {
+  const text = Buffer.allocUnsafe(count * 2)
+  for (let index = 0; index < count; index++) {
+    text[index * 2] = hexDigits[bytes[index]! >> 4]!
+    text[index * 2 + 1] = hexDigits[bytes[index]! & 15]!
   }
+  return text
 }
 
 function leftmost(mac: Uint8Array | SecurityFault): Uint8Array | SecurityFault {

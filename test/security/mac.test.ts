@@ -5,7 +5,7 @@ import type { KeyHandle } from "../../src/domain/brand.ts"
 import type { MacAlgorithm } from "../../src/domain/ports/security-module.ts"
 import { encryptBlocks, xor } from "../../src/security/block-cipher.ts"
 import { CipherCache } from "../../src/security/cipher-cache.ts"
-import { cmac, constantTimeEqual, macField, makeMac, verifyMac } from "../../src/security/mac.ts"
+import { cmac, constantTimeEqual, macField, makeMac } from "../../src/security/mac.ts"
 import { fault, isFault } from "../../src/security/security-fault.ts"
 import { macVectors } from "./mac-vectors.ts"
 
@@ -32,10 +32,9 @@ describe("the China UnionPay ECB MAC", () => {
 
   it("verifies the whole captured frame of vector C by its own field 64", () => {
     const [, , c] = macVectors
-    const cache = new CipherCache()
     const sent = hex(c!.field)
-    const verify = (received: Uint8Array) =>
-      verifyMac(cache, hex(c!.key), { name: "cup-ecb" }, hex(c!.covered), received)
+    const made = hex(mac(hex(c!.key), { name: "cup-ecb" }, hex(c!.covered)))
+    const verify = (received: Uint8Array) => constantTimeEqual(made, received)
     expect(verify(sent)).toBe(true)
     for (let bit = 0; bit < 64; bit++) {
       const wrong = Buffer.from(sent)

@@ -22,6 +22,7 @@ import {
   nonceBytes,
   proofBytes
 } from "../src/qr/device-schema.ts"
+import { editorSchema } from "./editor-schema.ts"
 import { withMeasured } from "./measured.ts"
 
 const root = dirname(import.meta.dirname)
@@ -30,6 +31,7 @@ const root = dirname(import.meta.dirname)
 export async function documents(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/reference/configuration.md", configuration()],
+    ["docs/reference/pointsman.schema.json", editorSchema(switchShape)],
     ["docs/reference/failures.md", failureTable()],
     ["docs/reference/metrics.md", metricTable()],
     ["docs/reference/schema.md", schemaPage()],

@@ -8,6 +8,7 @@ import {
   choice,
   defaulted,
   type Field,
+  type Keywords,
   optional,
   record,
   required,
@@ -36,6 +37,7 @@ const pinFormats: ReadonlyArray<PinFormat> = [0, 1, 3, 4]
 
 export const pinFormat: Shape<PinFormat> = {
   words: "a PIN block format: 0, 1, 3 or 4",
+  keywords: { enum: pinFormats },
   read: (node, path, source) =>
     pinFormats.find((each) => isScalar(node) && node.value === each) ??
       source.fault(path, "expected a PIN block format: 0, 1, 3 or 4")
@@ -61,11 +63,20 @@ export function bounded(limit: Limit, unit: string): Field<number> & {
   }
 }
 
+/** What a variable of the environment may be called. */
+const variable = /^[A-Za-z_][A-Za-z0-9_]*$/
+
 const secretWords = "{ file: <path> } or { env: <NAME> }; a secret itself is never in the file"
 
 /** A reference to a secret. What stands there instead is never repeated: it may be the secret. */
 export const secretShape: Shape<SecretReference> = {
   words: secretWords,
+  keywords: {
+    oneOf: [
+      reference("file", { type: "string", minLength: 1 }),
+      reference("env", { type: "string", pattern: variable.source })
+    ]
+  },
   read: (node, path, source) => {
     const items = isMap(node) ? node.items : []
     const [first] = items
@@ -76,8 +87,17 @@ export const secretShape: Shape<SecretReference> = {
       return source.fault(path, `expected ${secretWords}`)
     }
     if (key === "file") return { file: value }
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(value)) return { env: value }
+    if (variable.test(value)) return { env: value }
     return source.fault(`${path}.env`, "expected the name of an environment variable")
+  }
+}
+
+function reference(key: "file" | "env", value: Keywords): Keywords {
+  return {
+    type: "object",
+    additionalProperties: false,
+    required: [key],
+    properties: { [key]: value }
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Shapes: what a value in a configuration file may be, as data. One description reads the file,
- * gives the defaults, says what is wrong and where, and writes the reference (docs/reference).
+ * gives the defaults, says what is wrong and where, and writes the reference (docs/reference) and
+ * the schema by which editors complete and check.
  * What must hold: reading never throws, goes on after a fault to find the next one, and a key that
  * no shape names is a fault.
  */
@@ -10,9 +11,13 @@ import { maskText } from "../domain/pan.ts"
 import { suggestion } from "./suggest.ts"
 import type { YamlSource } from "./yaml-source.ts"
 
+export type Keywords = Readonly<Record<string, unknown>>
+
 export interface Shape<A> {
   /** In words, after "expected": `a whole number from 1 to 65535`. */
   readonly words: string
+  /** The same in the keywords of JSON Schema, without what `fields` and `element` say. */
+  readonly keywords: Keywords
   /** Undefined after a fault was noted. */
   readonly read: (node: Node, path: string, source: YamlSource) => A | undefined
   /** The value of an absent key whose shape has one of its own: a record of defaults. */
@@ -84,7 +89,8 @@ export function section<A>(shape: Shape<A>, about: string): PresentField<A> {
 }
 
 export function text(words: string, pattern = /^[^\p{Cc}]{1,200}$/u): Shape<string> {
-  return scalar(words, (value, written) => {
+  const keywords = { type: ["string", "number"], pattern: pattern.source }
+  return scalar(words, keywords, (value, written) => {
     // A name such as 0010 is a number to YAML; what was written is what is meant.
     const word = typeof value === "number" ? written : value
     return typeof word === "string" && pattern.test(word) ? word : undefined
@@ -93,7 +99,7 @@ export function text(words: string, pattern = /^[^\p{Cc}]{1,200}$/u): Shape<stri
 
 export function wholeNumber(least: number, most: number, unit = ""): Shape<number> {
   const words = `a whole number ${unit === "" ? "" : `of ${unit} `}from ${least} to ${most}`
-  return scalar(words, (value) => {
+  return scalar(words, { type: "integer", minimum: least, maximum: most }, (value) => {
     const fits = Number.isSafeInteger(value) && (value as number) >= least
     return fits && (value as number) <= most ? value as number : undefined
   })
@@ -102,11 +108,13 @@ export function wholeNumber(least: number, most: number, unit = ""): Shape<numbe
 /** A part of a whole, above 0 and up to 1. */
 export const share: Shape<number> = scalar(
   "a share above 0 and up to 1",
+  { type: "number", exclusiveMinimum: 0, maximum: 1 },
   (value) => typeof value === "number" && value > 0 && value <= 1 ? value : undefined
 )
 
 export const flag: Shape<boolean> = scalar(
   "true or false",
+  { type: "boolean" },
   (value) => typeof value === "boolean" ? value : undefined
 )
 
@@ -114,6 +122,7 @@ export function choice<const A extends string>(choices: ReadonlyArray<A>): Shape
   const words = `one of ${choices.join(", ")}`
   return {
     words,
+    keywords: { enum: choices },
     read: (node, path, source) => {
       const value = isScalar(node) ? node.value : undefined
       const found = choices.find((each) => each === value)
@@ -126,10 +135,12 @@ export function choice<const A extends string>(choices: ReadonlyArray<A>): Shape
 
 function scalar<A>(
   words: string,
+  keywords: Keywords,
   take: (value: unknown, written: string | undefined) => A | undefined
 ): Shape<A> {
   return {
     words,
+    keywords,
     read: (node, path, source) => {
       const value = isScalar(node) ? take(node.value, node.source) : undefined
       return value ?? source.fault(path, `${shown(node)}: expected ${words}`)
@@ -141,6 +152,7 @@ export function list<A>(element: Shape<A>, least = 0): Shape<ReadonlyArray<A>> {
   const words = least === 0 ? "a list" : `a list of at least ${least}`
   return {
     words,
+    keywords: { type: "array", minItems: least },
     element,
     read: (node, path, source) => {
       if (!isSeq(node)) return source.fault(path, `${shown(node)}: expected ${words}`)
@@ -157,6 +169,7 @@ export function list<A>(element: Shape<A>, least = 0): Shape<ReadonlyArray<A>> {
 export function table<A>(element: Shape<A>): Shape<Readonly<Record<string, A>>> {
   return {
     words: "a table of names and values",
+    keywords: { type: "object" },
     element,
     read: (node, path, source) => {
       if (!isMap(node)) return source.fault(path, `${shown(node)}: expected names and values`)
@@ -186,7 +199,13 @@ export function record<const F extends Fields>(fields: F): Shape<RecordOf<F>> {
     }
     return readFields(fields, given, path, source) as RecordOf<F> | undefined
   }
-  return { words: "keys", fields, read, absent: (path, source) => read(undefined, path, source) }
+  return {
+    words: "keys",
+    keywords: { type: "object" },
+    fields,
+    read,
+    absent: (path, source) => read(undefined, path, source)
+  }
 }
 
 function readFields(

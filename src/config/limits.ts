@@ -119,6 +119,12 @@ export const limits = {
     "long enough for a rate, short enough that an outage shows within seconds"
   ),
   breakerMinimumCalls: limit(1, 20, 10_000, "below this a share says nothing"),
+  breakerFailuresInARow: limit(
+    1,
+    5,
+    10_000,
+    "with few customers no share is reached; failures alone, over a window or longer, open it too"
+  ),
   breakerSlowMs: limit(
     10,
     5 * seconds,

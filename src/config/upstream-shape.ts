@@ -23,6 +23,7 @@ const code = text("a response code of 1 to 3 letters or digits", /^[A-Za-z0-9]{1
 const breaker = record({
   windowMs: bounded(limits.breakerWindowMs, "milliseconds"),
   minimumCalls: bounded(limits.breakerMinimumCalls, "calls"),
+  failuresInARow: bounded(limits.breakerFailuresInARow, "calls"),
   failureShare: defaulted(share, 0.5, "Share of technical failures in the window that opens it."),
   slowShare: defaulted(
     share,

@@ -180,6 +180,8 @@ export interface UpstreamConfig {
 export interface BreakerConfig {
   readonly windowMs: number
   readonly minimumCalls: number
+  /** Where fewer come: this many failures in a row, over a window or longer, open it as well. */
+  readonly failuresInARow: number
   /** Shares between 0 and 1. */
   readonly failureShare: number
   readonly slowShare: number

@@ -29,6 +29,7 @@ import type { Prepared } from "./production.ts"
 const breakerConfig: BreakerConfig = {
   windowMs: 10_000,
   minimumCalls: 20,
+  failuresInARow: 5,
   failureShare: 0.5,
   slowShare: 1,
   slowMs: 60_000,

@@ -7,6 +7,9 @@
  * - An outcome counts in the state that gave its permit, and in no later one.
  * - A request is one call of the window, however often it is heard of: it is slow from the moment
  *   that it has waited for `slowMs`, and failed at its end. One that is both counts in both shares.
+ * - Where too few customers come for a share, failures in a row speak: `failuresInARow` of them,
+ *   over a window or longer, with no answer between. What broke at one moment is the shares' to
+ *   judge.
  */
 
 import type { BreakerConfig } from "../domain/config.ts"
@@ -46,7 +49,7 @@ export const breakerTransitions: Readonly<
  */
 export type Outcome = "good" | "slow" | "failed" | "void"
 
-/** A call's right to count; 0 is a refusal. */
+/** A call's right to count; 0 is a refusal, and one below it is an observer's. */
 export type Permit = number
 
 /** The window is this many buckets; the oldest falls out whole. */
@@ -78,6 +81,9 @@ export class Breaker {
   #echo: "wanted" | "sent" | "good" = "wanted"
   #probes = 0
   #proofs = 0
+  /** Failures since the last answer, and the time of the first of them. */
+  #run = 0
+  #runSinceMs = 0
 
   /** `random` gives numbers in [0, 1); `changed` hears every transition. */
   constructor(
@@ -123,21 +129,30 @@ export class Breaker {
   }
 
   /**
-   * A permit for what is sent whatever the breaker says (advices): it counts while the breaker is
-   * closed, and never serves as a probe.
+   * A permit for what is sent whatever the breaker says (advices): it counts in the window while
+   * the breaker is closed, and never serves as a probe. It is no part of a run: one reversal that
+   * its host keeps failing at, all night, says nothing of the sales.
    */
   observer(): Permit {
-    return this.#state === "closed" ? this.#epoch : 0
+    return this.#state === "closed" ? -this.#epoch : 0
   }
 
   /** A call waits for longer than `slowMs`: it is slow from now on, whatever its end will be. */
   waitsLong(permit: Permit, nowMs: number): void {
-    this.ended(permit, "slow", nowMs)
+    this.#heard(permit, "slow", nowMs, 0)
   }
 
   /** `slowSinceMs`: when `waitsLong` heard of it, or 0. */
   ended(permit: Permit, outcome: Outcome, nowMs: number, slowSinceMs = 0): void {
-    if (permit !== this.#epoch) return
+    if (permit === this.#epoch && outcome !== "void") {
+      if (outcome !== "failed") this.#run = 0
+      else if (this.#run++ === 0) this.#runSinceMs = nowMs
+    }
+    this.#heard(permit, outcome, nowMs, slowSinceMs)
+  }
+
+  #heard(permit: Permit, outcome: Outcome, nowMs: number, slowSinceMs: number): void {
+    if (Math.abs(permit) !== this.#epoch) return
     if (this.#state === "closed") {
       if (outcome === "void") return
       if (slowSinceMs > 0) {
@@ -146,7 +161,7 @@ export class Breaker {
       }
       const slow = outcome === "slow" || slowSinceMs > 0
       this.#window.add(outcome === "failed", slow, nowMs)
-      if (this.#isSick()) this.#trip(nowMs)
+      if (this.#isSick(nowMs)) this.#trip(nowMs)
     } else if (this.#state === "half-open") {
       this.#probes--
       this.#prove(outcome, nowMs)
@@ -196,7 +211,9 @@ export class Breaker {
     }
   }
 
-  #isSick(): boolean {
+  #isSick(nowMs: number): boolean {
+    const { failuresInARow, windowMs } = this.#config
+    if (this.#run >= failuresInARow && nowMs - this.#runSinceMs >= windowMs) return true
     const { calls, failed, slow } = this.#window
     if (calls < this.#config.minimumCalls) return false
     return failed > 0 && failed >= this.#config.failureShare * calls ||
@@ -230,6 +247,7 @@ export class Breaker {
     this.#echo = "wanted"
     this.#probes = 0
     this.#proofs = 0
+    this.#run = 0
     this.#window.clear()
     this.#changed(from, to)
   }

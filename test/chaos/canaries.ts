@@ -84,7 +84,7 @@ export async function plantCanaries(transactions: number): Promise<Harvest> {
       // Answers never come for some: their reversals keep what they need.
       for (const upstream of config.upstreams) {
         upstream["timeoutMs"] = 400
-        upstream["breaker"] = { minimumCalls: 10_000, slowMs: 300 }
+        upstream["breaker"] = { minimumCalls: 10_000, failuresInARow: 10_000, slowMs: 300 }
       }
     })
     const running = await startSwitch(site, ["--stories", "all", "--verbose"], heldAtEnd)

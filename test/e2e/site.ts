@@ -272,7 +272,7 @@ function shippedConfig(ports: Ports): SiteConfig {
 const advice = { firstMs: 200, maxMs: 1000, timeoutMs: 1500 }
 
 /** Breakers have tests of their own; here they would hide what is asked. */
-const breaker = { minimumCalls: 10_000, slowMs: 2500 }
+const breaker = { minimumCalls: 10_000, failuresInARow: 10_000, slowMs: 2500 }
 
 function listeners(ports: Ports): Array<Record<string, unknown>> {
   const patience = { firstMessageMs: 20_000, frameMs: 1000, maxFrameBytes: 2048 }

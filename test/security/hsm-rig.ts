@@ -56,6 +56,7 @@ export async function hsmRig(
     {
       windowMs: 10_000,
       minimumCalls,
+      failuresInARow: minimumCalls,
       failureShare: 0.5,
       slowShare: 1,
       slowMs: 60_000,

@@ -15,6 +15,7 @@ import {
 const config: BreakerConfig = {
   windowMs: 10_000,
   minimumCalls: 20,
+  failuresInARow: 5,
   failureShare: 0.5,
   slowShare: 0.5,
   slowMs: 5000,
@@ -36,10 +37,12 @@ class Model {
   probes = new Set<number>()
   proofs = 0
   epoch = 0
+  /** Times of the failures since the last answer. */
+  run: Array<number> = []
   heard: Array<{ readonly id: number; bucket: number; failed: boolean; slow: boolean }> = []
 
   move(to: BreakerState, now: number) {
-    Object.assign(this, { state: to, since: now, echo: "wanted", proofs: 0, heard: [] })
+    Object.assign(this, { state: to, since: now, echo: "wanted", proofs: 0, heard: [], run: [] })
     this.probes = new Set()
     this.epoch++
   }
@@ -57,6 +60,12 @@ class Model {
     return this.probes.size + this.proofs < config.probesToClose
   }
 
+  /** A call is over, in whatever state. */
+  end(outcome: Outcome, now: number) {
+    if (outcome === "failed") this.run.push(now)
+    else if (outcome !== "void") this.run = []
+  }
+
   /** A call that was heard of stays where it is, unless it failed. */
   hear(id: number, waited: boolean, outcome: Outcome, now: number) {
     if (waited && outcome !== "failed") return
@@ -70,7 +79,8 @@ class Model {
     const share = (of: "failed" | "slow") =>
       this.heard.filter((each) => each[of]).length / this.heard.length
     const sick = share("failed") >= config.failureShare || share("slow") >= config.slowShare
-    if (this.heard.length >= config.minimumCalls && sick) this.trip(now)
+    const alone = this.run.length >= config.failuresInARow && now - this.run[0]! >= config.windowMs
+    if (this.heard.length >= config.minimumCalls && sick || alone) this.trip(now)
   }
 
   prove(outcome: Outcome, now: number) {
@@ -205,6 +215,7 @@ class Pair {
 
   end(call: Call, outcome: Outcome) {
     this.breaker.ended(call.permit, outcome, this.now, call.slowSinceMs)
+    if (call.epoch === this.model.epoch) this.model.end(outcome, this.now)
     this.hear(call, outcome)
   }
 

@@ -7,6 +7,7 @@ import { Breaker, openJitter, type Outcome } from "../../src/upstream/breaker.ts
 const config: BreakerConfig = {
   windowMs: 10_000,
   minimumCalls: 20,
+  failuresInARow: 5,
   failureShare: 0.5,
   slowShare: 0.5,
   slowMs: 5000,
@@ -108,9 +109,51 @@ describe("a circuit breaker", () => {
     expect(breaker.dueMs).toBe(due + 5000 + 10_000)
   })
 
+  it("opens at failures in a row, over a window or longer, however few customers come", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    const minute = 60_000
+    for (let one = 1; one < config.failuresInARow; one++) call(breaker, "failed", one * minute)
+    expect(breaker.state).toBe("closed")
+    call(breaker, "void", 5 * minute)
+    call(breaker, "failed", 6 * minute)
+    expect(breaker.state).toBe("open")
+  })
+
+  it("begins a run anew after any answer, a slow one as well", () => {
+    for (const answer of ["good", "slow"] as const) {
+      const breaker = new Breaker(config, noJitter, 0)
+      calls(breaker, 4, "failed", 0)
+      const permit = breaker.permit()
+      breaker.waitsLong(permit, 15_000)
+      breaker.ended(permit, answer, 20_000, 15_000)
+      call(breaker, "failed", 40_000)
+      calls(breaker, 3, "failed", 60_000)
+      expect(breaker.state).toBe("closed")
+      call(breaker, "failed", 60_000)
+      expect(breaker.state).toBe("open")
+    }
+  })
+
+  it("takes a customer who waits for no end of a run, and what breaks at once for no run", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    calls(breaker, 10, "failed", 0)
+    expect(breaker.state).toBe("closed")
+    breaker.waitsLong(breaker.permit(), config.windowMs - 1)
+    call(breaker, "failed", config.windowMs)
+    expect(breaker.state).toBe("open")
+  })
+
+  it("takes advices that fail for no run: one reversal may fail for ever", () => {
+    const breaker = new Breaker(config, noJitter, 0)
+    for (let one = 1; one < 100; one++) breaker.ended(breaker.observer(), "failed", one * 60_000)
+    expect(breaker.state).toBe("closed")
+    expect(breaker.status(99 * 60_000)).toMatchObject({ calls: 1, failed: 1 })
+  })
+
   it("forgets what left the window", () => {
     const breaker = new Breaker(config, noJitter, 0)
     calls(breaker, 15, "failed", 0)
+    call(breaker, "good", 0)
     calls(breaker, 15, "failed", 10_000)
     expect(breaker.state).toBe("closed")
     expect(breaker.status(10_000)).toMatchObject({ calls: 15, failed: 15 })

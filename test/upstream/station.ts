@@ -49,6 +49,7 @@ export const upstreamConfig: UpstreamConfig = {
   breaker: {
     windowMs: 10_000,
     minimumCalls: 20,
+    failuresInARow: 5,
     failureShare: 0.5,
     slowShare: 0.5,
     slowMs: 2000,

@@ -3,7 +3,7 @@
  * PostgreSQL is asked beside the road until it says whether it has the original. What must hold:
  * what is looked for is on disk together with the reversal, so that neither an outage nor a restart
  * forgets it; what is found goes the way of every reversal, once; and where no more can be looked
- * for, people hear of it.
+ * for, or what is on disk cannot be read, people hear of it.
  */
 
 import type { Timer } from "../actor/timer-wheel.ts"
@@ -18,6 +18,7 @@ import type { Floor } from "./floor.ts"
 import { type Originals, refersTo } from "./originals.ts"
 import type { Recalled } from "./recalled.ts"
 import type { Room } from "./room.ts"
+import { questionIn } from "./sought-question.ts"
 
 /** Looked for at once and waiting for it; one more is handed to people. */
 export const maxSought = 10_000
@@ -79,14 +80,19 @@ export class LateReversals {
   }
 
   /** There is no room for one more: somebody must look for its original by hand. */
-  handOver({ amount, id, panMask }: TransactionRecord, submission: Submission): LedgerEntry {
-    const { meter, time } = this.#room
+  handOver(record: TransactionRecord, submission: Submission): LedgerEntry {
     const { batch, stan } = saidIn(submission)
+    return this.#notSought(record, `reversal of ${stan} batch ${batch ?? "-"}`)
+  }
+
+  #notSought(record: TransactionRecord, what: string): LedgerEntry {
+    const { meter, time } = this.#room
+    const { amount, id, panMask, terminal } = record
     const reason = "original-not-sought"
     meter.sought("refused")
     meter.exception(reason)
-    const detail = `reversal of ${stan} batch ${batch ?? "-"} terminal ` +
-      `${submission.terminal.trimEnd()} amount ${amount ?? "-"} card ${panMask ?? "-"}`
+    const detail = `${what} terminal ${terminal.trimEnd()} amount ${amount ?? "-"} ` +
+      `card ${panMask ?? "-"}`
     const row = { id: `${id}:${reason}`, transaction: id, reason, detail, atMs: time.wallMs() }
     return { table: "exceptions", row }
   }
@@ -99,13 +105,29 @@ export class LateReversals {
 
   /** What earlier runs did not bring to an end; nobody is asked yet. */
   restore(journal: JournalShape): void {
+    const unreadable: Array<TransactionId> = []
     for (const [key, value] of journal.entries("state")) {
       if (!key.startsWith(prefix)) continue
       const id = key.slice(prefix.length) as TransactionId
-      // Written by `seek` alone.
-      this.#floor.sought.set(id, value as ArchiveQuestion)
+      const question = questionIn(value)
+      if (question === undefined) {
+        unreadable.push(id)
+        continue
+      }
+      this.#floor.sought.set(id, question)
       this.#ready.add(id)
     }
+    for (const id of unreadable) this.#unreadable(id)
+  }
+
+  /** Another version of the switch may have written it. */
+  #unreadable(id: TransactionId): void {
+    const record = this.#room.journal.get("transactions", id)
+    const { feed, writes } = this.#ended(id, { failure: "original-unknown" })
+    if (record !== undefined) {
+      feed.push(this.#notSought(record, `what reversal ${record.stan} looks for is unreadable:`))
+    }
+    this.#room.journal.note(writes, feed)
   }
 
   resume(): void {

@@ -300,6 +300,33 @@ describe("a restart", () => {
       .toMatchObject({ row: { original: id } })
   })
 
+  it("hands to people, by name, what it cannot read, and goes on with the others", () => {
+    const { stage: before } = sought()
+    before.ask(undo(before, { stan: "999901" as Stan }))
+    before.journal.sync()
+    const [broken, whole] = own(before)
+    const state = before.journal.tables.get("state")!
+    const kept = state.get(`sought:${broken!.id}`) as Record<string, unknown>
+    const { terminal: _, ...unsaid } = kept
+    for (
+      const value of [7, "text", unsaid, { ...kept, kinds: ["gift"] }, { ...kept, amount: "1" }]
+    ) {
+      state.set(`sought:${broken!.id}`, value)
+      const after = restarted(before)
+      expect(after.asked).toMatchObject([{ question: { before: whole!.id } }])
+      expect(exceptions(after)).toMatchObject([{
+        transaction: broken!.id,
+        reason: "original-not-sought",
+        detail: `what reversal ${broken!.stan} looks for is unreadable: terminal T0000001 ` +
+          "amount 100 card 623501******8900"
+      }])
+      expect(after.journal.has("state", `sought:${broken!.id}`)).toBe(false)
+      expect(own(after)).toMatchObject([{ failure: "original-unknown" }, {
+        failure: "original-sought"
+      }])
+    }
+  })
+
   it("looks for nothing that was found", () => {
     const { stage: before } = sought()
     before.asked[0]!.answer(stored())

@@ -6,6 +6,7 @@ import { faultLine } from "../config/config-invalid.ts"
 import { bundledFolder } from "../config/named-files.ts"
 import { suggestion } from "../config/suggest.ts"
 import { YamlSource } from "../config/yaml-source.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 import { compileFraming } from "../frame/compile.ts"
 import type { Framing } from "../frame/framing.ts"
 import { compileMapping } from "../iso8583/compile-mapping.ts"
@@ -37,15 +38,10 @@ export function mappingOf(name: string, from: CompiledDialect, to: CompiledDiale
   return compiled("mappings", name, (source) => compileMapping(source, from, to))
 }
 
-interface Fault {
-  readonly path: string
-  readonly problem: string
-}
-
 function compiled<A extends object>(
   folder: Folder,
   name: string,
-  compile: (source: unknown) => A | ReadonlyArray<Fault>
+  compile: (source: unknown) => A | ReadonlyArray<SourceFault>
 ): A {
   const isFile = /\.ya?ml$/.test(name) || name.includes("/")
   const file = isFile ? name : join(bundledFolder, folder, `${name}.yaml`)
@@ -60,6 +56,6 @@ function compiled<A extends object>(
   const source = new YamlSource(file, text)
   const result = source.faults.length === 0 ? compile(source.plain()) : []
   if (!Array.isArray(result)) return result as A
-  for (const fault of result as ReadonlyArray<Fault>) source.fault(fault.path, fault.problem)
+  for (const fault of result as ReadonlyArray<SourceFault>) source.fault(fault.path, fault.problem)
   throw new Refusal(1, source.faults.map(faultLine).join("\n"))
 }

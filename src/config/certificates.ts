@@ -8,9 +8,8 @@ import { Clock, Effect } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import { createSecureContext } from "node:tls"
 import type { LinkTls, SwitchConfig } from "../domain/config.ts"
+import type { OnFault } from "../domain/source-fault.ts"
 import { readText } from "./named-files.ts"
-
-type Fault = (path: string, problem: string) => void
 
 type Ends = Pick<SwitchConfig, "listeners" | "upstreams">
 
@@ -34,7 +33,7 @@ const revocationKind = {
 }
 
 export const checkCertificates = Effect.fnUntraced(
-  function*({ listeners, upstreams }: Ends, fault: Fault) {
+  function*({ listeners, upstreams }: Ends, fault: OnFault) {
     for (const [index, { tls }] of listeners.entries()) {
       if (tls !== undefined) yield* checkFiles(`listeners[${index}].tls`, tls, fault)
     }
@@ -48,7 +47,7 @@ type TlsFiles = Pick<LinkTls, "authorityFile" | "certificateFile" | "keyFile"> &
   readonly revocationFile?: string
 }
 
-const checkFiles = Effect.fnUntraced(function*(at: string, tls: TlsFiles, fault: Fault) {
+const checkFiles = Effect.fnUntraced(function*(at: string, tls: TlsFiles, fault: OnFault) {
   const [certificate] = (yield* loaded(
     `${at}.certificateFile`,
     tls.certificateFile,
@@ -115,7 +114,7 @@ export const certificateWarnings = Effect.fnUntraced(function*(ends: Ends) {
 const loaded = Effect.fnUntraced(function*<A>(
   path: string,
   file: string | undefined,
-  fault: Fault,
+  fault: OnFault,
   kind: { readonly read: (text: string) => A; readonly words: string }
 ) {
   if (file === undefined) return undefined

@@ -9,6 +9,7 @@ import { dirname, resolve } from "node:path"
 import type { LinkTls, SecretReference, SwitchConfig } from "../domain/config.ts"
 import type { ParameterSet } from "../domain/parameters.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import type { OnFault } from "../domain/source-fault.ts"
 import { compileFraming } from "../frame/compile.ts"
 import type { Framing } from "../frame/framing.ts"
 import { compileMapping, identityMapping } from "../iso8583/compile-mapping.ts"
@@ -72,8 +73,6 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   return loaded
 })
 
-type Fault = (path: string, problem: string) => void
-
 function unreadable(file: string, why: string, advice: string): ConfigFault {
   return { file, line: 0, path: "", problem: `cannot be read: ${why}; ${advice}` }
 }
@@ -95,7 +94,7 @@ function references(
 }
 
 const loadFramings = Effect.fnUntraced(
-  function*(settings: Settings, files: NamedFiles, fault: Fault) {
+  function*(settings: Settings, files: NamedFiles, fault: OnFault) {
     const framings = new Map<string, Framing>()
     for (const [name, path] of references(settings, "framing")) {
       const framing = yield* files.load("framings", name, { path, fault }, compileFraming)
@@ -106,7 +105,7 @@ const loadFramings = Effect.fnUntraced(
 )
 
 const loadDialects = Effect.fnUntraced(
-  function*(settings: Settings, files: NamedFiles, fault: Fault) {
+  function*(settings: Settings, files: NamedFiles, fault: OnFault) {
     const dialects = new Map<string, Dialect>()
     for (const [name, path] of references(settings, "dialect")) {
       const compile = (source: unknown) => compileDialect(source, dialects.size + 1)
@@ -121,7 +120,7 @@ const loadDialects = Effect.fnUntraced(
 function checkSpoken(
   { upstreams }: Settings,
   dialects: ReadonlyMap<string, Dialect>,
-  fault: Fault
+  fault: OnFault
 ): void {
   for (const [index, { dialect, kind, signOn }] of upstreams.entries()) {
     const spoken = kind === "iso8583" ? dialects.get(dialect) : undefined
@@ -142,7 +141,7 @@ const loadMappings = Effect.fnUntraced(function*(
   settings: Settings,
   dialects: ReadonlyMap<string, Dialect>,
   files: NamedFiles,
-  fault: Fault
+  fault: OnFault
 ) {
   const mappings = new Map<string, Mapping>()
   const chosen = new Map<string, { readonly name: string; readonly index: number }>()
@@ -182,7 +181,7 @@ const loadMappings = Effect.fnUntraced(function*(
 })
 
 const loadParameters = Effect.fnUntraced(
-  function*(settings: Settings, files: NamedFiles, fault: Fault) {
+  function*(settings: Settings, files: NamedFiles, fault: OnFault) {
     const parameters = new Map<string, ParameterSet>()
     for (const [group, name] of Object.entries(settings.parameters)) {
       const path = `parameters.${group}`

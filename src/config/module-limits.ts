@@ -6,6 +6,7 @@
 import type { SwitchConfig } from "../domain/config.ts"
 import type { MacAlgorithm } from "../domain/ports/security-module.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
+import type { OnFault } from "../domain/source-fault.ts"
 import type { Dialect } from "../iso8583/message.ts"
 
 /** MACs of the payShield-style commands M6 and M8. */
@@ -21,7 +22,7 @@ export function checkModuleLimits(
   { keyStore, listeners, upstreams }: Omit<SwitchConfig, "version">,
   dialects: ReadonlyMap<string, Dialect>,
   terminals: ReadonlyArray<TerminalProfile>,
-  fault: (path: string, problem: string) => void
+  fault: OnFault
 ): void {
   if (keyStore.hsm === undefined) return
   const unmade = (name: string, path: string) => {

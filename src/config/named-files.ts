@@ -8,6 +8,7 @@ import { Effect, FileSystem, type PlatformError } from "effect"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import type { OnFault, SourceFault } from "../domain/source-fault.ts"
 import { maxFileBytes } from "./limits.ts"
 import type { ConfigFault } from "./loaded.ts"
 import { YamlSource } from "./yaml-source.ts"
@@ -17,16 +18,10 @@ export const bundledFolder = fileURLToPath(new URL("../../config/", import.meta.
 
 type Folder = "dialects" | "framings" | "mappings" | "parameters"
 
-/** One mistake as the compilers report it. */
-interface PartFault {
-  readonly path: string
-  readonly problem: string
-}
-
 /** What names the file, for the fault when it is not there. */
 interface Reference {
   readonly path: string
-  readonly fault: (path: string, problem: string) => void
+  readonly fault: OnFault
 }
 
 export class NamedFiles {
@@ -45,7 +40,7 @@ export class NamedFiles {
     folder: Folder,
     name: string,
     reference: Reference,
-    compile: (source: unknown) => A | ReadonlyArray<PartFault>
+    compile: (source: unknown) => A | ReadonlyArray<SourceFault>
   ) {
     const short = `${folder}/${name}.yaml`
     for (const base of this.#folders) {
@@ -62,7 +57,7 @@ export class NamedFiles {
       const plain = source.faults.length === 0 ? source.plain() : undefined
       const compiled = source.faults.length === 0 ? compile(plain) : []
       if (Array.isArray(compiled)) {
-        for (const fault of compiled as ReadonlyArray<PartFault>) {
+        for (const fault of compiled as ReadonlyArray<SourceFault>) {
           source.fault(fault.path, fault.problem)
         }
         this.faults.push(...source.faults)

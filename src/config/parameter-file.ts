@@ -10,11 +10,7 @@
  */
 
 import type { ParameterSet } from "../domain/parameters.ts"
-
-interface PartFault {
-  readonly path: string
-  readonly problem: string
-}
+import type { SourceFault } from "../domain/source-fault.ts"
 
 /** Field 62 of China UnionPay, less the digit. */
 const maxBlockBytes = 511
@@ -23,8 +19,8 @@ const maxBlocks = 99
 
 const fieldPath = /^\d{1,3}(?:\.[0-9A-Za-z]{1,6})?$/
 
-export function compileParameters(source: unknown): ParameterSet | ReadonlyArray<PartFault> {
-  const faults: Array<PartFault> = []
+export function compileParameters(source: unknown): ParameterSet | ReadonlyArray<SourceFault> {
+  const faults: Array<SourceFault> = []
   const { by, codes, path } = isRecord(source) ? source : {}
   for (const [key, value] of [["by", by], ["path", path]] as const) {
     if (typeof value !== "string" || !fieldPath.test(value)) {
@@ -39,7 +35,7 @@ export function compileParameters(source: unknown): ParameterSet | ReadonlyArray
   return faults.length > 0 ? faults : { by: String(by), path: String(path), blocks }
 }
 
-function blocksOf(list: unknown, path: string, faults: Array<PartFault>): Array<Uint8Array> {
+function blocksOf(list: unknown, path: string, faults: Array<SourceFault>): Array<Uint8Array> {
   if (!Array.isArray(list) || list.length === 0 || list.length > maxBlocks) {
     faults.push({ path, problem: `expected a list of 1 to ${maxBlocks} blocks` })
     return []

@@ -10,13 +10,12 @@ import type {
   SwitchConfig,
   UpstreamConfig
 } from "../domain/config.ts"
+import type { OnFault } from "../domain/source-fault.ts"
 import { sessionMemoryBytes } from "./limits.ts"
 import { suggestion } from "./suggest.ts"
 
-type Fault = (path: string, problem: string) => void
-
 /** Calls `fault` for every relation that does not hold. */
-export function checkRelations(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+export function checkRelations(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
   checkApart("listeners", "name", config.listeners, fault)
   checkApart("upstreams", "name", config.upstreams, fault)
   checkApart("public.accounts", "name", config.public.accounts, fault)
@@ -47,7 +46,7 @@ function checkApart<Key extends string>(
   path: string,
   key: Key,
   items: ReadonlyArray<Readonly<Record<Key, string>>>,
-  fault: Fault
+  fault: OnFault
 ): void {
   const first = new Map<string, number>()
   items.forEach((item, index) => {
@@ -81,7 +80,7 @@ function checkAccount(
   keys: AccountKeys,
   use: "believed" | "asked",
   path: string,
-  fault: Fault
+  fault: OnFault
 ): void {
   for (const key of keys) {
     const given = account[key]
@@ -94,7 +93,7 @@ function checkAccount(
  * A scheme counts payments for all of its merchants, each generic wallet for itself: of two that
  * call us alike, a payment of one would pass for a repeat of the other's.
  */
-function checkMerchants(accounts: ReadonlyArray<AccountConfig>, fault: Fault): void {
+function checkMerchants(accounts: ReadonlyArray<AccountConfig>, fault: OnFault): void {
   const names = new Map<string, string>()
   accounts.forEach(({ merchantId, name, scheme }, index) => {
     if (scheme !== "hmac") return
@@ -110,7 +109,7 @@ function checkMerchants(accounts: ReadonlyArray<AccountConfig>, fault: Fault): v
   })
 }
 
-function checkPorts(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+function checkPorts(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
   const places = [
     ...config.listeners.map(({ host, port }, index) => ({
       host,
@@ -132,7 +131,7 @@ function checkPorts(config: Omit<SwitchConfig, "version">, fault: Fault): void {
   })
 }
 
-function checkMemory(listeners: ReadonlyArray<ListenerConfig>, fault: Fault): void {
+function checkMemory(listeners: ReadonlyArray<ListenerConfig>, fault: OnFault): void {
   const bytes = listeners.reduce(
     (sum, each) => sum + each.maxSessions * (each.maxFrameBytes + each.maxPendingBytes),
     0
@@ -156,7 +155,7 @@ function checkListener(
   listener: ListenerConfig,
   path: string,
   config: Omit<SwitchConfig, "version">,
-  fault: Fault
+  fault: OnFault
 ): void {
   if (listener.tls === undefined && !isLoopback(listener.host) && !config.privateNetwork) {
     fault(
@@ -193,7 +192,7 @@ function checkOrder<Key extends string>(
   times: Readonly<Record<Key, number>>,
   low: Key,
   high: Key,
-  fault: Fault
+  fault: OnFault
 ): void {
   if (times[low] <= times[high]) return
   fault(`${path}.${low}`, `${times[low]} is above ${path.split(".").at(-1)}.${high} ${times[high]}`)
@@ -203,7 +202,7 @@ function checkUpstream(
   upstream: UpstreamConfig,
   path: string,
   { timeouts }: Omit<SwitchConfig, "version">,
-  fault: Fault
+  fault: OnFault
 ): void {
   const { advice, breaker, inquiry, reconnect } = upstream
   if (upstream.timeoutMs + timeouts.marginMs >= timeouts.terminalMs) {
@@ -243,7 +242,7 @@ function checkUpstream(
 function checkLine(
   { links, privateLine, tls, url }: UpstreamConfig,
   path: string,
-  fault: Fault
+  fault: OnFault
 ): void {
   if (privateLine) return
   const unless = "or say privateLine: true when no stranger is on the way"
@@ -259,7 +258,7 @@ function checkLine(
   }
 }
 
-function checkAcquirer(upstream: UpstreamConfig, path: string, fault: Fault): void {
+function checkAcquirer(upstream: UpstreamConfig, path: string, fault: OnFault): void {
   if (upstream.links.length === 0) fault(`${path}.links`, "an ISO 8583 upstream has one at least")
   upstream.links.forEach((link, index) => {
     if (link.port === 0) fault(`${path}.links[${index}].port`, "0 is no port to connect to")
@@ -274,7 +273,7 @@ function checkAcquirer(upstream: UpstreamConfig, path: string, fault: Fault): vo
 }
 
 /** PCI PIN: a clear PIN exists in a security module, or is none. */
-function checkPins({ keyStore, upstreams }: Omit<SwitchConfig, "version">, fault: Fault): void {
+function checkPins({ keyStore, upstreams }: Omit<SwitchConfig, "version">, fault: OnFault): void {
   if (keyStore.test || keyStore.hsm !== undefined) return
   upstreams.forEach(({ pin }, index) => {
     if (pin === undefined) return
@@ -289,7 +288,7 @@ function checkWallet(
   upstream: UpstreamConfig,
   path: string,
   config: Omit<SwitchConfig, "version">,
-  fault: Fault
+  fault: OnFault
 ): void {
   if (upstream.url === undefined) fault(`${path}.url`, "missing: a wallet has the URL of its API")
   const { accounts } = config.public
@@ -322,7 +321,7 @@ function checkWallet(
   }
 }
 
-function checkRoutes(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+function checkRoutes(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
   const names = config.upstreams.map(({ name }) => name)
   config.routes.forEach((route, index) =>
     route.to.forEach((name, place) => {
@@ -333,7 +332,7 @@ function checkRoutes(config: Omit<SwitchConfig, "version">, fault: Fault): void 
   )
 }
 
-function checkHouse(config: Omit<SwitchConfig, "version">, fault: Fault): void {
+function checkHouse(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
   const { journal, keyStore: { hsm }, timeouts } = config
   if (hsm !== undefined) {
     checkOrder("keyStore.hsm.reconnect", hsm.reconnect, "firstMs", "maxMs", fault)

@@ -33,6 +33,7 @@ import { kinds } from "../domain/kind.ts"
 import { maskText } from "../domain/pan.ts"
 import type { PinFormat } from "../domain/ports/security-module.ts"
 import type { IdentityRule, TerminalProfile } from "../domain/ports/terminals.ts"
+import type { OnFault } from "../domain/source-fault.ts"
 import type { ConfigFault } from "./loaded.ts"
 import { suggestion } from "./suggest.ts"
 
@@ -112,9 +113,7 @@ export function parseTerminals(
   return faults.length === 0 ? profiles : { faults: shortened(file, faults) }
 }
 
-type Fault = (path: string, problem: string) => void
-
-function checkColumns(columns: ReadonlyArray<string>, fault: Fault): void {
+function checkColumns(columns: ReadonlyArray<string>, fault: OnFault): void {
   columns.forEach((column, index) => {
     if (!(terminalColumns as ReadonlyArray<string>).includes(column)) {
       fault(column, `unknown column.${suggestion(column, terminalColumns)}`)
@@ -142,9 +141,9 @@ function splitLine(content: string): ReadonlyArray<string> | undefined {
 
 class Row {
   readonly #cells: ReadonlyMap<string, string>
-  readonly #fault: Fault
+  readonly #fault: OnFault
 
-  constructor(columns: ReadonlyArray<string>, cells: ReadonlyArray<string>, fault: Fault) {
+  constructor(columns: ReadonlyArray<string>, cells: ReadonlyArray<string>, fault: OnFault) {
     this.#cells = new Map(columns.map((column, index) => [column, cells[index]?.trim() ?? ""]))
     this.#fault = fault
   }

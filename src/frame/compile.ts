@@ -4,15 +4,16 @@
  */
 
 import { copyRun } from "../domain/byte-run.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 import { type FramingDescription, readDescription } from "./description.ts"
-import type { Framing, FramingFault } from "./framing.ts"
+import type { Framing } from "./framing.ts"
 import { HeaderShape } from "./header.ts"
 import { LengthDeframer, LengthShape } from "./length-deframer.ts"
 import { largestLength, writeLength } from "./length-field.ts"
 import { TerminatorDeframer } from "./terminator-deframer.ts"
 
 /** Compiles a description as a file gives it (plain data), or says everything wrong with it. */
-export function compileFraming(source: unknown): Framing | ReadonlyArray<FramingFault> {
+export function compileFraming(source: unknown): Framing | ReadonlyArray<SourceFault> {
   const description = readDescription(source)
   if (!("boundary" in description)) return description
   const header = new HeaderShape(description.header)

@@ -4,10 +4,10 @@
  * value is made up; a place is blamed once.
  */
 
-import type { FramingFault } from "./framing.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 
 export class DescriptionReader {
-  readonly faults: Array<FramingFault> = []
+  readonly faults: Array<SourceFault> = []
 
   fault(path: string, problem: string): void {
     if (this.faults.some((fault) => fault.path === path)) return

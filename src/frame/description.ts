@@ -10,8 +10,8 @@
  *   terminator: | header ………… | body ………… | terminator |
  */
 
+import type { SourceFault } from "../domain/source-fault.ts"
 import { DescriptionReader } from "./description-reader.ts"
-import type { FramingFault } from "./framing.ts"
 import type { LengthField } from "./length-field.ts"
 import { lengthEncodings } from "./length-field.ts"
 
@@ -82,7 +82,7 @@ const partKeys = ["name", "bytes", "when", "fresh", "reply", "swap", "total"]
 /** The description, or every mistake in it. */
 export function readDescription(
   source: unknown
-): FramingDescription | ReadonlyArray<FramingFault> {
+): FramingDescription | ReadonlyArray<SourceFault> {
   const reader = new DescriptionReader()
   const root = reader.record("", source, framingKeys)
   if (reader.faults.some((fault) => fault.path === "")) return reader.faults

@@ -49,9 +49,3 @@ export interface Framing {
   /** The header of a message that nobody asked for, or of a request of ours. */
   readonly requestHeader: () => Uint8Array
 }
-
-/** One mistake in a framing description, by its path in the file: `header[1].swap.at`. */
-export interface FramingFault {
-  readonly path: string
-  readonly problem: string
-}

@@ -19,10 +19,10 @@
 
 import { type Kind, kinds, managementKinds } from "../domain/kind.ts"
 import { scratchBuffer } from "../domain/scratch.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 import { bitsOf, hasBit, setBit } from "./bitmap.ts"
 import { type Condition, conditionFrom } from "./condition.ts"
 import type { CompiledDialect } from "./dialect.ts"
-import type { DialectFault } from "./fault.ts"
 import { writeField } from "./field-writer.ts"
 import type { Access } from "./layout.ts"
 import type { Mapping, MappingFault } from "./mapping.ts"
@@ -67,7 +67,7 @@ export function compileMapping(
   source: unknown,
   from: Dialect,
   to: Dialect
-): Mapping | ReadonlyArray<DialectFault> {
+): Mapping | ReadonlyArray<SourceFault> {
   const [near, far] = [from as CompiledDialect, to as CompiledDialect]
   const reader = new SourceReader()
   const file = reader.record(source, "")

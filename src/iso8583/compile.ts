@@ -10,11 +10,11 @@
  * Int32Array with `dialect.index(bytes, start, end, out)`, which allocates nothing.
  */
 
+import type { SourceFault } from "../domain/source-fault.ts"
 import { Assembler } from "./assembler.ts"
 import { bitmapEncodings, type BitmapForm, bitsOf } from "./bitmap.ts"
 import { conditionFrom } from "./condition.ts"
 import { CompiledDialect } from "./dialect.ts"
-import type { DialectFault } from "./fault.ts"
 import { type FieldContext, fieldFrom, resolve } from "./field-source.ts"
 import type { FieldShape } from "./field.ts"
 import { Indexer, type PresenceRule } from "./indexer.ts"
@@ -53,7 +53,7 @@ const mtiKeys: ReadonlySet<string> = new Set(["encoding"])
 export function compileDialect(
   source: unknown,
   number: number
-): CompiledDialect | ReadonlyArray<DialectFault> {
+): CompiledDialect | ReadonlyArray<SourceFault> {
   const reader = new SourceReader()
   const file = reader.record(source, "")
   reader.known(file, dialectKeys, "")

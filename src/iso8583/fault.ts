@@ -15,12 +15,6 @@ export interface CodecFault {
   readonly excerpt: string
 }
 
-/** One mistake in a dialect or a mapping, with its place in the file: `fields.60.max`. */
-export interface DialectFault {
-  readonly path: string
-  readonly problem: string
-}
-
 /** Why values do not make a message: the field path, and what is wrong with its value. */
 export interface BuildFault {
   readonly path: string

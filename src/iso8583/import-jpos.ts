@@ -8,7 +8,7 @@
 
 import { Effect, Stream } from "effect"
 import { Xml } from "effect/encoding"
-import type { DialectFault } from "./fault.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 import { dialectName, type Imported, imported } from "./imported.ts"
 import { shapeOfClass, type TagClass, tagOfClass } from "./jpos-class.ts"
 import type { Source } from "./source-reader.ts"
@@ -47,7 +47,7 @@ function treeOf(xml: string): Effect.Effect<Node, Xml.XmlError> {
 const packagerKeys: ReadonlySet<string> = new Set(["firstField", "thirdBitmapField"])
 
 function read(root: Node, name: string): Imported {
-  const notes: Array<DialectFault> = []
+  const notes: Array<SourceFault> = []
   const packager = root.children.find((node) => node.name === "isopackager")
   if (packager === undefined) notes.push({ path: "", problem: "has no isopackager element" })
   const { attributes = {}, children = [] } = packager ?? {}
@@ -102,7 +102,7 @@ function className(node: Node): string {
 function bitmapOf(
   kind: string,
   length: number,
-  notes: Array<DialectFault>,
+  notes: Array<SourceFault>,
   path: string
 ): Source {
   const encoding = { IFA: "hex", IFB: "binary", IFE: "ebcdic-hex" }[kind.slice(0, 3)]
@@ -122,7 +122,7 @@ const fieldKeys: ReadonlySet<string> = new Set([
   "firstField"
 ])
 
-function fieldOf(node: Node, path: string, notes: Array<DialectFault>): Source | undefined {
+function fieldOf(node: Node, path: string, notes: Array<SourceFault>): Source | undefined {
   const kind = className(node)
   const length = Number(node.attributes["length"])
   const shape = shapeOfClass(kind, length, node.attributes["pad"] === "true")
@@ -147,7 +147,7 @@ function nameOf({ attributes: { name = "" } }: Node): Source {
 }
 
 /** Fields within a field: by position, behind a bitmap or a tag of their own, or BER-TLV. */
-function partsOf(node: Node, whole: Source, path: string, notes: Array<DialectFault>): Source {
+function partsOf(node: Node, whole: Source, path: string, notes: Array<SourceFault>): Source {
   const packager = (node.attributes["packager"] ?? "").split(".").at(-1) ?? ""
   const lost = (): Source => {
     notes.push({

@@ -3,14 +3,14 @@
  * (message types, kinds, roles, reversal) is filled in from ISO 8583:1987, and listed as such.
  */
 
-import type { DialectFault } from "./fault.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 import type { Source } from "./source-reader.ts"
 
 export interface Imported {
   /** Plain data for `compileDialect`, or for a YAML file. */
   readonly source: Source
   /** What could not be carried over, and what had to be assumed. Nothing is dropped silently. */
-  readonly notes: ReadonlyArray<DialectFault>
+  readonly notes: ReadonlyArray<SourceFault>
 }
 
 const roles: Readonly<Record<string, ReadonlyArray<number>>> = {
@@ -54,7 +54,7 @@ interface ImportedFields {
   readonly mti: string
   readonly bitmap: Source
   readonly fields: ReadonlyMap<number, Source>
-  readonly notes: ReadonlyArray<DialectFault>
+  readonly notes: ReadonlyArray<SourceFault>
 }
 
 export function imported(read: ImportedFields): Imported {

@@ -3,12 +3,12 @@
  * with its path. Must hold: no key is overlooked, nothing is thrown, a prototype is never touched.
  */
 
-import type { DialectFault } from "./fault.ts"
+import type { SourceFault } from "../domain/source-fault.ts"
 
 export type Source = Readonly<Record<string, unknown>>
 
 export class SourceReader {
-  readonly faults: Array<DialectFault> = []
+  readonly faults: Array<SourceFault> = []
 
   /** A definition that others build on is read for each of them, and blamed once. */
   fault(path: string, problem: string): void {

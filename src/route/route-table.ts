@@ -8,6 +8,7 @@
 import type { RouteConfig } from "../domain/config.ts"
 import { followOnKinds, managementKinds } from "../domain/kind.ts"
 import type { RouteDecision, RouteFacts } from "../domain/ports/router.ts"
+import type { OnFault, SourceFault } from "../domain/source-fault.ts"
 import {
   anyCard,
   type BinEntry,
@@ -24,13 +25,6 @@ import {
   failing,
   parseBetween
 } from "./conditions.ts"
-
-/** What is wrong with a route, and where it stands in the file. */
-export interface RouteFault {
-  /** As `routes[2].when.bins[0]`. */
-  readonly path: string
-  readonly problem: string
-}
 
 /** What became of one route for certain facts. */
 interface RouteStep {
@@ -68,8 +62,8 @@ export function compileRoutes(
   routes: ReadonlyArray<RouteConfig>,
   upstreams: ReadonlySet<string>,
   version: number
-): RouteTable | ReadonlyArray<RouteFault> {
-  const faults: Array<RouteFault> = []
+): RouteTable | ReadonlyArray<SourceFault> {
+  const faults: Array<SourceFault> = []
   const entries: Array<BinEntry<Rule>> = []
   const names = new Set<string>()
   routes.forEach((route, index) => {
@@ -101,12 +95,10 @@ export function compileRoutes(
   return faults.length > 0 ? faults : makeTable(table, entries, version)
 }
 
-type Fault = (path: string, problem: string) => void
-
 function checkTargets(
   to: ReadonlyArray<string>,
   upstreams: ReadonlySet<string>,
-  fault: Fault
+  fault: OnFault
 ): void {
   if (to.length === 0) fault("to", "a route leads to at least one upstream")
   to.forEach((name, place) => {
@@ -115,7 +107,7 @@ function checkTargets(
   })
 }
 
-function checkConditions(when: RouteConfig["when"], fault: Fault): void {
+function checkConditions(when: RouteConfig["when"], fault: OnFault): void {
   const { between, kinds = [], maxAmount, minAmount } = when
   for (const [name, values] of Object.entries(when)) {
     if (Array.isArray(values) && values.length === 0) {
@@ -146,7 +138,7 @@ function checkConditions(when: RouteConfig["when"], fault: Fault): void {
  * Two routes on cards that overlap with equal length: the second is refused when whatever it asks
  * for is taken by the first, since it could never win there.
  */
-function checkOverlaps(table: BinTable<Rule>, faults: Array<RouteFault>): void {
+function checkOverlaps(table: BinTable<Rule>, faults: Array<SourceFault>): void {
   const told = new Set<string>()
   for (const segment of table.segments) {
     for (let later = 1; later < segment.length; later++) {

@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
+import type { SourceFault } from "../../src/domain/source-fault.ts"
 import { compileFraming } from "../../src/frame/compile.ts"
-import type { Framing, FramingFault } from "../../src/frame/framing.ts"
+import type { Framing } from "../../src/frame/framing.ts"
 
 const folder = join(import.meta.dirname, "../../config/framings")
 
@@ -26,7 +27,7 @@ export function framing(name: string): Framing {
   return compiled(framingSource(name))
 }
 
-export function faultsOf(source: unknown): ReadonlyArray<FramingFault> {
+export function faultsOf(source: unknown): ReadonlyArray<SourceFault> {
   const result = compileFraming(source)
   return "deframer" in result ? [] : result
 }

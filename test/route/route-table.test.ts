@@ -4,12 +4,8 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { MerchantId } from "../../src/domain/brand.ts"
 import type { RouteConfig } from "../../src/domain/config.ts"
-import {
-  compileRoutes,
-  explanationLines,
-  type RouteFault,
-  type RouteTable
-} from "../../src/route/route-table.ts"
+import type { SourceFault } from "../../src/domain/source-fault.ts"
+import { compileRoutes, explanationLines, type RouteTable } from "../../src/route/route-table.ts"
 import { sale } from "./facts.ts"
 
 const upstreams = new Set(["a", "b", "c", "wallet"])
@@ -28,7 +24,7 @@ function compile(...routes: ReadonlyArray<RouteConfig>): RouteTable {
   return table
 }
 
-function faults(...routes: ReadonlyArray<RouteConfig>): ReadonlyArray<RouteFault> {
+function faults(...routes: ReadonlyArray<RouteConfig>): ReadonlyArray<SourceFault> {
   const table = compileRoutes(routes, upstreams, 7)
   return "length" in table ? table : []
 }

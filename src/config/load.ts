@@ -6,7 +6,6 @@
 
 import { Effect } from "effect"
 import { dirname, resolve } from "node:path"
-import type { LinkTls, SecretReference, SwitchConfig } from "../domain/config.ts"
 import type { ParameterSet } from "../domain/parameters.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { OnFault } from "../domain/source-fault.ts"
@@ -17,9 +16,10 @@ import { compileDialect } from "../iso8583/compile.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect } from "../iso8583/message.ts"
 import { unsaidInReversals } from "../iso8583/reversal.ts"
+import { withAbsolutePaths } from "./absolute-paths.ts"
 import { checkCertificates } from "./certificates.ts"
 import { ConfigInvalid, inOrder } from "./config-invalid.ts"
-import type { ConfigFault, LoadedConfig } from "./loaded.ts"
+import type { ConfigFault, LoadedConfig, Settings } from "./loaded.ts"
 import { checkModuleLimits } from "./module-limits.ts"
 import { NamedFiles, readText } from "./named-files.ts"
 import { compileParameters } from "./parameter-file.ts"
@@ -28,8 +28,6 @@ import { readAt } from "./shape.ts"
 import { switchShape } from "./switch-shape.ts"
 import { parseTerminals } from "./terminals-file.ts"
 import { YamlSource } from "./yaml-source.ts"
-
-type Settings = Omit<SwitchConfig, "version">
 
 /**
  * Relative paths in the file are relative to its folder. The version is one above
@@ -45,7 +43,7 @@ export const loadConfig = Effect.fn("loadConfig")(function*(path: string, previo
   const source = new YamlSource(path, text)
   const read = source.faults.length === 0 ? readAt(switchShape, source.root, "", source) : undefined
   if (read === undefined) return yield* new ConfigInvalid({ faults: inOrder(source.faults) })
-  const settings = withAbsolutePaths(read, dirname(file))
+  const settings = withAbsolutePaths(switchShape, read, dirname(file))
   const fault = (at: string, problem: string) => void source.fault(at, problem)
   checkRelations(settings, fault)
   yield* checkCertificates(settings, fault)
@@ -204,83 +202,3 @@ const loadTerminals = Effect.fnUntraced(function*(file: string) {
     ? { profiles: none, faults: parsed.faults }
     : { profiles: parsed, faults: [] }
 })
-
-/** So that nothing else needs to know where the file lies. */
-function withAbsolutePaths(settings: Settings, folder: string): Settings {
-  const at = (path: string) => resolve(folder, path)
-  const secret = (reference: SecretReference) =>
-    "file" in reference ? { file: at(reference.file) } : reference
-  const { journal, keyStore, ledger } = settings
-  return {
-    ...settings,
-    terminalsFile: at(settings.terminalsFile),
-    keyStore: {
-      ...keyStore,
-      file: at(keyStore.file),
-      auditFile: at(keyStore.auditFile),
-      ...(keyStore.url === undefined ? {} : { url: secret(keyStore.url) }),
-      masterKey: secret(keyStore.masterKey),
-      ...(keyStore.hsm === undefined
-        ? {}
-        : { hsm: { ...keyStore.hsm, file: at(keyStore.hsm.file) } })
-    },
-    journal: { ...journal, path: at(journal.path) },
-    ledger: {
-      ...ledger,
-      dataPath: at(ledger.dataPath),
-      ...(ledger.url === undefined ? {} : { url: secret(ledger.url) }),
-      ...(ledger.panToken === undefined ? {} : { panToken: secret(ledger.panToken) })
-    },
-    listeners: settings.listeners.map((listener) =>
-      listener.tls === undefined ? listener : { ...listener, tls: tlsPaths(listener.tls, at) }
-    ),
-    upstreams: settings.upstreams.map((upstream) =>
-      upstream.tls === undefined ? upstream : { ...upstream, tls: linkPaths(upstream.tls, at) }
-    ),
-    public: {
-      ...settings.public,
-      accounts: settings.public.accounts.map((account) => accountPaths(account, secret))
-    }
-  }
-}
-
-type Tls = NonNullable<SwitchConfig["listeners"][number]["tls"]>
-
-function tlsPaths(tls: Tls, at: (path: string) => string): Tls {
-  return {
-    ...tls,
-    keyFile: at(tls.keyFile),
-    certificateFile: at(tls.certificateFile),
-    ...(tls.authorityFile === undefined ? {} : { authorityFile: at(tls.authorityFile) }),
-    ...(tls.revocationFile === undefined ? {} : { revocationFile: at(tls.revocationFile) })
-  }
-}
-
-function linkPaths(tls: LinkTls, at: (path: string) => string): LinkTls {
-  const { authorityFile, certificateFile, keyFile } = tls
-  return {
-    ...tls,
-    ...(authorityFile === undefined ? {} : { authorityFile: at(authorityFile) }),
-    ...(certificateFile === undefined ? {} : { certificateFile: at(certificateFile) }),
-    ...(keyFile === undefined ? {} : { keyFile: at(keyFile) })
-  }
-}
-
-type Account = SwitchConfig["public"]["accounts"][number]
-
-function accountPaths(
-  account: Account,
-  secret: (reference: SecretReference) => SecretReference
-): Account {
-  const { privateKey, publicKeys } = account
-  return {
-    ...account,
-    ...(account.secret === undefined ? {} : { secret: secret(account.secret) }),
-    ...(privateKey === undefined ? {} : { privateKey: secret(privateKey) }),
-    ...(publicKeys === undefined ? {} : {
-      publicKeys: Object.fromEntries(
-        Object.entries(publicKeys).map(([serial, each]) => [serial, secret(each)])
-      )
-    })
-  }
-}

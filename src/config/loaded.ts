@@ -10,6 +10,9 @@ import type { Framing } from "../frame/framing.ts"
 import type { Mapping } from "../iso8583/mapping.ts"
 import type { Dialect } from "../iso8583/message.ts"
 
+/** What the file says; the version is the loader's. */
+export type Settings = Omit<SwitchConfig, "version">
+
 export interface LoadedConfig {
   readonly config: SwitchConfig
   readonly dialects: ReadonlyMap<string, Dialect>

@@ -3,11 +3,11 @@
  * first message: MACs for which there is no command. Pure; each fault has a path.
  */
 
-import type { SwitchConfig } from "../domain/config.ts"
 import type { MacAlgorithm } from "../domain/ports/security-module.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type { OnFault } from "../domain/source-fault.ts"
 import type { Dialect } from "../iso8583/message.ts"
+import type { Settings } from "./loaded.ts"
 
 /** MACs of the payShield-style commands M6 and M8. */
 const hostMacs: ReadonlySet<MacAlgorithm["name"]> = new Set([
@@ -19,7 +19,7 @@ const hostMacs: ReadonlySet<MacAlgorithm["name"]> = new Set([
 ])
 
 export function checkModuleLimits(
-  { keyStore, listeners, upstreams }: Omit<SwitchConfig, "version">,
+  { keyStore, listeners, upstreams }: Settings,
   dialects: ReadonlyMap<string, Dialect>,
   terminals: ReadonlyArray<TerminalProfile>,
   fault: OnFault

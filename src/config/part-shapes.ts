@@ -12,6 +12,7 @@ import {
   optional,
   record,
   required,
+  section,
   type Shape,
   table,
   text,
@@ -45,6 +46,8 @@ export const pinFormat: Shape<PinFormat> = {
 
 export const word = text("text on one line")
 
+export const filePath: Shape<string> = { ...text("a path, relative to this file"), names: "path" }
+
 /** A TCP port; 0 asks the system for a free one. */
 export const port = wholeNumber(0, 65_535)
 
@@ -71,6 +74,7 @@ const secretWords = "{ file: <path> } or { env: <NAME> }; a secret itself is nev
 /** A reference to a secret. What stands there instead is never repeated: it may be the secret. */
 export const secretShape: Shape<SecretReference> = {
   words: secretWords,
+  names: "secret",
   keywords: {
     oneOf: [
       reference("file", { type: "string", minLength: 1 }),
@@ -101,6 +105,14 @@ function reference(key: "file" | "env", value: Keywords): Keywords {
   }
 }
 
+export const reconnect = section(
+  record({
+    firstMs: bounded(limits.reconnectFirstMs, "milliseconds"),
+    maxMs: bounded(limits.reconnectMaxMs, "milliseconds")
+  }),
+  "Pauses between connects, growing from the first to the last."
+)
+
 export const accountShape = record({
   name: required(name, "What upstreams of kind `wallet` call it."),
   scheme: required(
@@ -121,10 +133,10 @@ export const accountShape = record({
 })
 
 export const tlsShape = record({
-  keyFile: required(word, "Private key, PEM."),
-  certificateFile: required(word, "Certificate chain, PEM."),
-  authorityFile: optional(word, "Authorities that client certificates must come from, PEM."),
-  revocationFile: optional(word, "Revoked client certificates, PEM."),
+  keyFile: required(filePath, "Private key, PEM."),
+  certificateFile: required(filePath, "Certificate chain, PEM."),
+  authorityFile: optional(filePath, "Authorities that client certificates must come from, PEM."),
+  revocationFile: optional(filePath, "Revoked client certificates, PEM."),
   clientCertificate: defaulted(
     choice(["none", "optional", "required"]),
     "none",

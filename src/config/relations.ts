@@ -4,18 +4,14 @@
  */
 
 import { isIP } from "node:net"
-import type {
-  AccountConfig,
-  ListenerConfig,
-  SwitchConfig,
-  UpstreamConfig
-} from "../domain/config.ts"
+import type { AccountConfig, ListenerConfig, UpstreamConfig } from "../domain/config.ts"
 import type { OnFault } from "../domain/source-fault.ts"
 import { sessionMemoryBytes } from "./limits.ts"
+import type { Settings } from "./loaded.ts"
 import { suggestion } from "./suggest.ts"
 
 /** Calls `fault` for every relation that does not hold. */
-export function checkRelations(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
+export function checkRelations(config: Settings, fault: OnFault): void {
   checkApart("listeners", "name", config.listeners, fault)
   checkApart("upstreams", "name", config.upstreams, fault)
   checkApart("public.accounts", "name", config.public.accounts, fault)
@@ -109,7 +105,7 @@ function checkMerchants(accounts: ReadonlyArray<AccountConfig>, fault: OnFault):
   })
 }
 
-function checkPorts(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
+function checkPorts(config: Settings, fault: OnFault): void {
   const places = [
     ...config.listeners.map(({ host, port }, index) => ({
       host,
@@ -154,7 +150,7 @@ function isLoopback(host: string): boolean {
 function checkListener(
   listener: ListenerConfig,
   path: string,
-  config: Omit<SwitchConfig, "version">,
+  config: Settings,
   fault: OnFault
 ): void {
   if (listener.tls === undefined && !isLoopback(listener.host) && !config.privateNetwork) {
@@ -201,7 +197,7 @@ function checkOrder<Key extends string>(
 function checkUpstream(
   upstream: UpstreamConfig,
   path: string,
-  { timeouts }: Omit<SwitchConfig, "version">,
+  { timeouts }: Settings,
   fault: OnFault
 ): void {
   const { advice, breaker, inquiry, reconnect } = upstream
@@ -273,7 +269,7 @@ function checkAcquirer(upstream: UpstreamConfig, path: string, fault: OnFault): 
 }
 
 /** PCI PIN: a clear PIN exists in a security module, or is none. */
-function checkPins({ keyStore, upstreams }: Omit<SwitchConfig, "version">, fault: OnFault): void {
+function checkPins({ keyStore, upstreams }: Settings, fault: OnFault): void {
   if (keyStore.test || keyStore.hsm !== undefined) return
   upstreams.forEach(({ pin }, index) => {
     if (pin === undefined) return
@@ -287,7 +283,7 @@ function checkPins({ keyStore, upstreams }: Omit<SwitchConfig, "version">, fault
 function checkWallet(
   upstream: UpstreamConfig,
   path: string,
-  config: Omit<SwitchConfig, "version">,
+  config: Settings,
   fault: OnFault
 ): void {
   if (upstream.url === undefined) fault(`${path}.url`, "missing: a wallet has the URL of its API")
@@ -321,7 +317,7 @@ function checkWallet(
   }
 }
 
-function checkRoutes(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
+function checkRoutes(config: Settings, fault: OnFault): void {
   const names = config.upstreams.map(({ name }) => name)
   config.routes.forEach((route, index) =>
     route.to.forEach((name, place) => {
@@ -332,7 +328,7 @@ function checkRoutes(config: Omit<SwitchConfig, "version">, fault: OnFault): voi
   )
 }
 
-function checkHouse(config: Omit<SwitchConfig, "version">, fault: OnFault): void {
+function checkHouse(config: Settings, fault: OnFault): void {
   const { journal, keyStore: { hsm }, timeouts } = config
   if (hsm !== undefined) {
     checkOrder("keyStore.hsm.reconnect", hsm.reconnect, "firstMs", "maxMs", fault)

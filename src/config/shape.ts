@@ -25,6 +25,8 @@ export interface Shape<A> {
   /** For the reference: the fields of a record, the shape inside a list or a table. */
   readonly fields?: Fields
   readonly element?: Shape<unknown>
+  /** The value is a path relative to the file, or a secret, which may rest at one. */
+  readonly names?: "path" | "secret"
 }
 
 /** May a reload change it while the switch runs? */

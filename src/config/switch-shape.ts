@@ -3,10 +3,21 @@
  * `domain/config.ts`, and the compiler holds the two together. The reference is made from here.
  */
 
-import type { HsmConfig, SwitchConfig } from "../domain/config.ts"
-import { limits } from "./limits.ts"
+import type { HsmConfig } from "../domain/config.ts"
+import { type Limit, limits } from "./limits.ts"
 import { listenerShape } from "./listener-shape.ts"
-import { accountShape, bounded, cutOverTime, host, name, port, secretShape } from "./part-shapes.ts"
+import type { Settings } from "./loaded.ts"
+import {
+  accountShape,
+  bounded,
+  cutOverTime,
+  filePath,
+  host,
+  name,
+  port,
+  reconnect,
+  secretShape
+} from "./part-shapes.ts"
 import { routeShape } from "./route-shape.ts"
 import {
   choice,
@@ -24,10 +35,11 @@ import {
 } from "./shape.ts"
 import { upstreamShape } from "./upstream-shape.ts"
 
-const path = text("a path, relative to this file")
-
 const hsm = record({
-  file: required(path, "Key blocks under the module's own master key, as a key store document."),
+  file: required(
+    filePath,
+    "Key blocks under the module's own master key, as a key store document."
+  ),
   links: required(
     list(
       record({
@@ -49,20 +61,14 @@ const hsm = record({
   queue: bounded(limits.hsmQueue, "commands"),
   timeoutMs: bounded(limits.hsmTimeoutMs, "milliseconds"),
   connectTimeoutMs: bounded(limits.connectTimeoutMs, "milliseconds"),
-  reconnect: section(
-    record({
-      firstMs: bounded(limits.reconnectFirstMs, "milliseconds"),
-      maxMs: bounded(limits.reconnectMaxMs, "milliseconds")
-    }),
-    "Pauses between connects, growing from the first to the last."
-  )
+  reconnect
 }) satisfies Shape<HsmConfig>
 
 const keyStore = record({
-  file: defaulted(path, "keys.json", "Where working keys and master keys lie, enciphered."),
+  file: defaulted(filePath, "keys.json", "Where working keys and master keys lie, enciphered."),
   url: optional(secretShape, "URL of a PostgreSQL database that holds them instead of the file."),
   auditFile: defaulted(
-    path,
+    filePath,
     "../data/keys-audit.jsonl",
     "Every use of the `keys` verbs, refused ones too, chained by hashes."
   ),
@@ -86,7 +92,7 @@ const keyStore = record({
 })
 
 const journal = record({
-  path: defaulted(path, "../data/journal", "Folder of the journal; one switch owns it."),
+  path: defaulted(filePath, "../data/journal", "Folder of the journal; one switch owns it."),
   maxBytes: bounded(limits.journalMaxBytes, "bytes"),
   mode: defaulted(
     choice(["strict", "outcome", "relaxed"]),
@@ -98,7 +104,7 @@ const journal = record({
 
 const ledger = record({
   url: optional(secretShape, "URL of a PostgreSQL server; absent: an embedded one is started."),
-  dataPath: defaulted(path, "../data/postgres", "Folder of the embedded server."),
+  dataPath: defaulted(filePath, "../data/postgres", "Folder of the embedded server."),
   port: defaulted(port, 0, "Port of the embedded server on loopback; 0 takes a free one."),
   batchRows: bounded(limits.batchRows, "rows"),
   batchMs: bounded(limits.batchMs, "milliseconds"),
@@ -137,29 +143,23 @@ const publicHttp = record({
   accounts: defaulted(list(accountShape), [], "Accounts at wallets that send notifications.")
 })
 
+const rate = (perSecond: Limit, burst: Limit, unit: string) =>
+  record({ perSecond: bounded(perSecond, unit), burst: bounded(burst, unit) })
+
 const sessions = record({
   echoAfterIdleMs: bounded(limits.sessionEchoAfterIdleMs, "milliseconds"),
   echoMisses: bounded(limits.sessionEchoMisses, "echoes"),
   maxPerAddress: bounded(limits.sessionsPerAddress, "sessions"),
   perAddress: optional(
-    record({
-      perSecond: bounded(limits.addressPerSecond, "messages"),
-      burst: bounded(limits.addressBurst, "messages")
-    }),
+    rate(limits.addressPerSecond, limits.addressBurst, "messages"),
     "What may come from one address, all its sessions together; above, they are read later."
   ),
   perTerminal: optional(
-    record({
-      perSecond: bounded(limits.terminalPerSecond, "transactions"),
-      burst: bounded(limits.terminalBurst, "transactions")
-    }),
+    rate(limits.terminalPerSecond, limits.terminalBurst, "transactions"),
     "What one terminal may ask for, beside its window; above, refused as overload."
   ),
   perMerchant: optional(
-    record({
-      perSecond: bounded(limits.merchantPerSecond, "transactions"),
-      burst: bounded(limits.merchantBurst, "transactions")
-    }),
+    rate(limits.merchantPerSecond, limits.merchantBurst, "transactions"),
     "What one merchant may ask for, all its terminals together; above, refused as overload."
   )
 })
@@ -202,7 +202,7 @@ export const switchShape = record({
     "What terminals may download, by their group: parameters/<name>.yaml beside this file."
   ),
   terminalsFile: defaulted(
-    path,
+    filePath,
     "terminals.csv",
     "CSV of terminals; docs/operate/configuration.md has its columns.",
     "live"
@@ -221,4 +221,4 @@ export const switchShape = record({
     "Says that peers outside loopback come over a private network: listeners may be plain TCP; " +
       "what we dial says so for itself, by its own `privateLine`."
   )
-}) satisfies Shape<Omit<SwitchConfig, "version">>
+}) satisfies Shape<Settings>

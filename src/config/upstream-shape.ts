@@ -2,7 +2,17 @@
 
 import type { AdviceConfig, BreakerConfig, LinkTls, UpstreamConfig } from "../domain/config.ts"
 import { limits } from "./limits.ts"
-import { bounded, cutOverTime, host, keyName, name, pinFormat, port, word } from "./part-shapes.ts"
+import {
+  bounded,
+  cutOverTime,
+  filePath,
+  host,
+  keyName,
+  name,
+  pinFormat,
+  port,
+  reconnect
+} from "./part-shapes.ts"
 import {
   choice,
   defaulted,
@@ -72,18 +82,13 @@ const pin = record({
 
 const tls = record({
   authorityFile: optional(
-    word,
+    filePath,
     "Authorities its certificate must come from, PEM; else the system's."
   ),
   serverName: optional(host, "Name its certificate must have; else the link's host."),
-  certificateFile: optional(word, "Our certificate, where it wants one, PEM."),
-  keyFile: optional(word, "The key of our certificate, PEM.")
+  certificateFile: optional(filePath, "Our certificate, where it wants one, PEM."),
+  keyFile: optional(filePath, "The key of our certificate, PEM.")
 }) satisfies Shape<LinkTls>
-
-const reconnect = record({
-  firstMs: bounded(limits.reconnectFirstMs, "milliseconds"),
-  maxMs: bounded(limits.reconnectMaxMs, "milliseconds")
-})
 
 export const upstreamShape = record({
   name: required(name, "What routes call it."),
@@ -127,7 +132,7 @@ export const upstreamShape = record({
   adviceShare: defaulted(share, 0.25, "Share of the window that reversals may take."),
   timeoutMs: bounded(limits.upstreamTimeoutMs, "milliseconds"),
   connectTimeoutMs: bounded(limits.connectTimeoutMs, "milliseconds"),
-  reconnect: section(reconnect, "Pauses between connects, growing from the first to the last."),
+  reconnect,
   breaker: section(breaker, "When it is left alone because it is sick."),
   advice: section(advice, "How reversals are repeated."),
   account: optional(name, "Wallet: name of its account in `public.accounts`."),

@@ -2,10 +2,11 @@
 
 import { describe, expect, it } from "vitest"
 import { diffConfig, needRestart } from "../../src/config/changes.ts"
+import type { Settings } from "../../src/config/loaded.ts"
 import type { LoadedConfig } from "../../src/config/loaded.ts"
 import { parseTerminals } from "../../src/config/terminals-file.ts"
 import type { TerminalProfile } from "../../src/domain/ports/terminals.ts"
-import { type Settings, settingsOf, small } from "./settings.ts"
+import { settingsOf, small } from "./settings.ts"
 
 const loaded = (text: string, version = 1, digest = "d", csv = "T1,M1"): LoadedConfig => ({
   config: { ...settingsOf(text) as Settings, version },

@@ -1,13 +1,11 @@
 /** Reads the settings of a configuration text, without the files it names. */
 
 import { faultLine, inOrder } from "../../src/config/config-invalid.ts"
+import type { Settings } from "../../src/config/loaded.ts"
 import { checkRelations } from "../../src/config/relations.ts"
 import { readAt } from "../../src/config/shape.ts"
 import { switchShape } from "../../src/config/switch-shape.ts"
 import { YamlSource } from "../../src/config/yaml-source.ts"
-import type { SwitchConfig } from "../../src/domain/config.ts"
-
-export type Settings = Omit<SwitchConfig, "version">
 
 /** The smallest file that works. */
 export const small = `listeners:

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest"
 import { limits } from "../../src/config/limits.ts"
-import { faultsOf, type Settings, settingsOf, small } from "./settings.ts"
+import type { Settings } from "../../src/config/loaded.ts"
+import { faultsOf, settingsOf, small } from "./settings.ts"
 
 describe("a small file", () => {
   it("is enough: everything else has a default", () => {

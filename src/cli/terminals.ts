@@ -16,6 +16,7 @@ import { TerminalBook } from "../simulate/book.ts"
 import { Concentrator, hasTpdu } from "../simulate/concentrator.ts"
 import { type FleetKeys, keysOf } from "../simulate/fleet-keys.ts"
 import { Fleet } from "../simulate/fleet.ts"
+import { mistyping, type PinPad } from "../simulate/pin-pad.ts"
 import { calmHabits, type TerminalHabits } from "../simulate/terminal-habits.ts"
 import type { TerminalKind } from "../simulate/terminal-speech.ts"
 import { Terminal } from "../simulate/terminal.ts"
@@ -298,7 +299,7 @@ function maker(
       habits,
       firstBatch,
       chips: call.number("chip") ?? 0,
-      ...(call.yes("pin") ? { wrongPins: call.number("wrong-pin") ?? 0 } : {}),
+      ...padOf(call, services.random),
       lastStan,
       book,
       onPush: (isNew) => fleet.pushed(isNew),
@@ -306,6 +307,10 @@ function maker(
       onAnswer: (latencyMs) => fleet.heard(latencyMs)
     })
   }
+}
+
+function padOf(call: Call, random: Random["Service"]): { readonly pinPad?: PinPad } {
+  return call.yes("pin") ? { pinPad: mistyping(call.number("wrong-pin") ?? 0, random) } : {}
 }
 
 /** Each terminal its own, or a few concentrators that share them out. */

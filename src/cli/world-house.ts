@@ -4,7 +4,7 @@ import { Context, Effect, Layer, Logger } from "effect"
 import { inPlaceCodecLayer } from "../codec/codec-layer.ts"
 import type { Accounts } from "../config/account-secrets.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
-import type { ListenerConfig } from "../domain/config.ts"
+import type { ListenerConfig, UpstreamConfig } from "../domain/config.ts"
 import { InvariantViolation } from "../domain/invariant.ts"
 import { Codec, type Decoded } from "../domain/ports/codec.ts"
 import { Http } from "../domain/ports/http.ts"
@@ -13,12 +13,18 @@ import { Transport } from "../domain/ports/transport.ts"
 import { LogLines } from "../observe/log-lines.ts"
 import { makeMetrics } from "../observe/metrics.ts"
 import { Observatory } from "../observe/observatory.ts"
+import type { UnwrappedKey } from "../security/key-block.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
 import { unamended } from "../simulate/world/house.ts"
 import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
-import type { DukptTongue, Tongues, WalletTongue } from "../simulate/world/residents.ts"
+import type {
+  AcquirerTongue,
+  DukptTongue,
+  Tongues,
+  WalletTongue
+} from "../simulate/world/residents.ts"
 import { switchLayer } from "../switch.ts"
 import { startLine } from "../switch/production.ts"
 import { makeWorldDatabase } from "./world-database.ts"
@@ -177,7 +183,8 @@ export function tonguesOf(
       { ...listener("pos-dukpt-aes"), ...baseOf(store, "bdk-demo-aes"), pinFormat: 4 }
     ],
     acquirers: loaded.config.upstreams.filter(({ kind }) => kind === "iso8583").map(
-      ({ dialect, framing, links, name }) => tongue(name, dialect, framing, links[0]!.port)
+      ({ dialect, framing, links, name, pin }) =>
+        Object.assign(tongue(name, dialect, framing, links[0]!.port), zoneOf(store, name, pin))
     ),
     wallet: walletOf(loaded, accounts),
     devices: { port: portOf(loaded, "devices"), keys: deviceKeys(store) },
@@ -187,10 +194,23 @@ export function tonguesOf(
 }
 
 function baseOf(store: KeyStore, baseKey: string): Pick<DukptTongue, "base" | "baseKey"> {
-  const stored = store.current(baseKey)
-  const base = stored === undefined ? undefined : store.unwrap(stored)
-  if (base === undefined || isFault(base)) throw new Error(`no base key ${baseKey}`)
-  return { base, baseKey }
+  return { base: keyOf(store, baseKey), baseKey }
+}
+
+function zoneOf(
+  store: KeyStore,
+  name: string,
+  pin: UpstreamConfig["pin"]
+): Pick<AcquirerTongue, "zone"> {
+  if (pin === undefined) throw new Error(`the world's ${name} takes no PINs`)
+  return { zone: { key: keyOf(store, pin.key).key, format: pin.format } }
+}
+
+function keyOf(store: KeyStore, name: string): UnwrappedKey {
+  const stored = store.current(name)
+  const opened = stored === undefined ? undefined : store.unwrap(stored)
+  if (opened === undefined || isFault(opened)) throw new Error(`no key ${name}`)
+  return opened
 }
 
 function portOf({ config }: LoadedConfig, kind: ListenerConfig["kind"]): number {
@@ -222,10 +242,7 @@ function walletOf(loaded: LoadedConfig, accounts: Accounts): WalletTongue {
 function deviceKeys(store: KeyStore): Tongues["devices"]["keys"] {
   return Array.from({ length: maxCounters }, (_, at) => {
     const terminal = `Q${String(at + 1).padStart(7, "0")}`
-    const stored = store.current(`mak-${terminal}`)
-    const opened = stored === undefined ? undefined : store.unwrap(stored)
-    if (opened === undefined || isFault(opened)) throw new Error(`no key for ${terminal}`)
-    return { terminal, key: opened.key }
+    return { terminal, key: keyOf(store, `mak-${terminal}`).key }
   })
 }
 

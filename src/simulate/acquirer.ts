@@ -12,7 +12,13 @@ import type { Connection, ConnectionHandler } from "../domain/ports/transport.ts
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message, Values } from "../iso8583/message.ts"
 import { Line } from "./acquirer-line.ts"
-import { lastFour, type UpstreamBook, type UpstreamEntry, upstreamKey } from "./book.ts"
+import {
+  lastFour,
+  type PinVerdict,
+  type UpstreamBook,
+  type UpstreamEntry,
+  upstreamKey
+} from "./book.ts"
 import type { Issuer } from "./issuer.ts"
 import type { MacKey } from "./mac-key.ts"
 import { isRightChip } from "./test-chip.ts"
@@ -246,7 +252,10 @@ export class Acquirer {
       this.#answer(line, header, message, "00", {}, 0)
     } else if (kind === "reversal") this.#reverse(line, header, message)
     else if (kind !== undefined && executed.has(kind)) this.#execute(line, header, message, kind)
-    else this.#answer(line, header, message, kind === undefined ? "12" : "00", {}, 0)
+    else {
+      const response = kind === undefined ? "12" : this.#pinOf(message) === "wrong" ? "55" : "00"
+      this.#answer(line, header, message, response, {}, 0)
+    }
   }
 
   #reverse(line: Line, header: Uint8Array, message: Message): void {
@@ -285,13 +294,15 @@ export class Acquirer {
     const mood = this.#mood()
     this.moodCounts[mood] = (this.moodCounts[mood] ?? 0) + 1
     if (mood === "forget") return
-    const wrong = this.#isWrongPin(message) ? "55" : this.#isWrongChip(message) ? "05" : undefined
+    const pin = this.#pinOf(message)
+    const wrong = pin === "wrong" ? "55" : this.#isWrongChip(message) ? "05" : undefined
     const declines = wrong !== undefined || mood === "decline" || mood === "technical"
     const entry = this.#book(
       message,
       kind,
       declines ? "declined" : "approved",
-      wrong === undefined ? mood : "decline"
+      wrong === undefined ? mood : "decline",
+      pin
     )
     if (entry.times > 1) return
     if (entry.decision === "approved") this.counts.approved++
@@ -353,11 +364,11 @@ export class Acquirer {
     line.send(framing.replyHeader(header), dialect.patch(answer, { mti }))
   }
 
-  #isWrongPin(message: Message): boolean {
-    const right = this.#options.issuer?.isRight(message)
-    if (right === true) this.counts.rightPins++
-    if (right === false) this.counts.wrongPins++
-    return right === false
+  #pinOf(message: Message): PinVerdict | undefined {
+    const verdict = this.#options.issuer?.judge(message)
+    if (verdict === "right") this.counts.rightPins++
+    if (verdict === "wrong") this.counts.wrongPins++
+    return verdict
   }
 
   /** A cryptogram that its issuer cannot make again: something changed it on the road. */
@@ -372,7 +383,8 @@ export class Acquirer {
     message: Message,
     kind: Kind,
     decision: UpstreamEntry["decision"],
-    mood: Mood
+    mood: Mood,
+    pin: PinVerdict | undefined
   ): UpstreamEntry {
     const { book, dialect, name, time } = this.#options
     const reference = message.role("stan") ?? ""
@@ -397,6 +409,7 @@ export class Acquirer {
       marksRepeats: dialect.reversal.repeatMti !== undefined,
       ...lastFour(message.role("pan")),
       ...(original === undefined ? {} : { original }),
+      ...(pin === undefined ? {} : { pin }),
       ...(mood === "partial" ? { approvedAmount: half(amount) } : {}),
       ...(rrn === undefined ? {} : { rrn }),
       ...(amount === undefined ? {} : { amount: Number(amount) }),

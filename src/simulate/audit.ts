@@ -223,12 +223,14 @@ function judge(each: Case, taken: number, books: Books, violations: Array<Violat
 
 type Told = (kind: ViolationKind, what: string) => void
 
+const wrongPin = "55"
+
 /** What an upstream executed is what the terminal asked for, and the record tells of the same. */
 function sameRequest({ entry, executions, original, record }: Case, told: Told): void {
   for (const execution of executions) {
     // A wallet has a name of its own for the merchant, and refunds what is voided.
     const names = execution.reference === record?.upstreamStan
-      ? ["amount", "card", "currency", "kind", "merchant"] as const
+      ? ["amount", "card", "currency", "kind", "merchant", "pin"] as const
       : ["amount", "currency"] as const
     for (const name of names) {
       const [asked, done] = [entry[name], execution[name]]
@@ -240,6 +242,9 @@ function sameRequest({ entry, executions, original, record }: Case, told: Told):
     if (named !== undefined && meant !== undefined && named !== meant) {
       told("differs", `its upstream was told that it follows ${named}, and it follows ${meant}`)
     }
+  }
+  if (entry.response === wrongPin && entry.pin !== "wrong") {
+    told("differs", "its terminal heard that the PIN is wrong, which it is not")
   }
   if (record !== undefined && record.kind !== entry.kind) {
     told("differs", "the switch's record is of another kind")

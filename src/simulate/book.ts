@@ -22,6 +22,8 @@ export interface TerminalEntry {
   readonly original?: string
   /** The last four digits of the card. */
   readonly card?: string
+  /** What its customer typed; absent: nothing. */
+  readonly pin?: PinVerdict
   readonly startedMs: number
   outcome: TerminalOutcome
   response?: string
@@ -31,6 +33,9 @@ export interface TerminalEntry {
   /** The terminal's own reversal of it. */
   reversal: "none" | "sent" | "acknowledged"
 }
+
+/** A PIN as its issuer judges it; none: the message has no block. */
+export type PinVerdict = "right" | "wrong" | "none"
 
 /** A batch close that was answered with both sides' totals. */
 export interface CloseEntry {
@@ -54,6 +59,8 @@ export interface UpstreamEntry {
   readonly original?: string
   /** The last four digits of the card. */
   readonly card?: string
+  /** What it found in the PIN block; absent: it looks at none. */
+  readonly pin?: PinVerdict
   /** What it approved, where that is not what was asked for. */
   readonly approvedAmount?: number
   /** Its dialect marks repeats, so that only the first reversal may come without the mark. */

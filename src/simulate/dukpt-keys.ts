@@ -118,7 +118,7 @@ export class DukptKeys implements TerminalSecurity {
     if (source === undefined) return undefined
     const { format, random } = this.#options
     const key = { source, algorithm: this.#isAes ? "aes" : "tdes" } as const
-    const block = sealPinBlock(noKeys, key, format, pan, pin, random.bytes)
+    const block = sealPinBlock(noKeys, key, format, pan, pin, (length) => random.bytes(length))
     source.fill(0)
     if (isFault(block)) return undefined
     this.#counts.pins++

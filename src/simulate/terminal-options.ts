@@ -6,6 +6,7 @@ import type { ConnectOptions, TransportShape } from "../domain/ports/transport.t
 import type { Framing } from "../frame/framing.ts"
 import type { Dialect, Message } from "../iso8583/message.ts"
 import type { TerminalBook } from "./book.ts"
+import type { PinPad } from "./pin-pad.ts"
 import type { TerminalHabits } from "./terminal-habits.ts"
 import type { TerminalSecurity } from "./terminal-keys.ts"
 
@@ -33,8 +34,8 @@ export interface TerminalOptions {
   readonly habits: TerminalHabits
   /** Number of the first batch; 1 when absent. */
   readonly firstBatch?: number
-  /** PINs are sent, and this share of them is wrong. */
-  readonly wrongPins?: number
+  /** PINs are typed and sent. */
+  readonly pinPad?: PinPad
   /** Share of the cards that are read by their chip; 0 when absent. */
   readonly chips?: number
   /** STAN before its first, where a later run must not say the same numbers; 0 when absent. */

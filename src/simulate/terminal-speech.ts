@@ -10,8 +10,9 @@ import type { RandomShape } from "../domain/ports/time.ts"
 import type { Dialect, Message, OriginalFacts, Role, Values } from "../iso8583/message.ts"
 import { BatchTally } from "./batch-tally.ts"
 import { type HeardAnswer, lastFour, type TerminalEntry } from "./book.ts"
+import type { PinPad } from "./pin-pad.ts"
 import type { TerminalSecurity } from "./terminal-keys.ts"
-import { testCards, testPin, wrongPin } from "./test-cards.ts"
+import { testCards, testPin } from "./test-cards.ts"
 import { cardSequence, chipValues } from "./test-chip.ts"
 
 /** What a terminal can be asked to do. */
@@ -32,7 +33,7 @@ const payCodes = ["134567890123456789", "287654321098765432"] as const
 const remembered = 16
 
 /** Kinds for which the customer is asked for a PIN. */
-const pinKinds: ReadonlySet<TerminalKind> = new Set(["sale", "preauth", "balance"])
+export const pinKinds: ReadonlySet<string> = new Set(["sale", "preauth", "balance"])
 /** Kinds for which the card is in the reader, where it has a chip. */
 const chipKinds = pinKinds
 /** China UnionPay field 53: format with the card number, double-length triple DES. */
@@ -63,8 +64,8 @@ interface SpeechOptions {
   readonly random: RandomShape
   readonly cards?: ReadonlyArray<string>
   readonly firstBatch?: number
-  /** PINs are sent, and this share of them is wrong. */
-  readonly wrongPins?: number
+  /** PINs are typed and sent. */
+  readonly pinPad?: PinPad
   /** Share of the cards that are read by their chip; 0 when absent. */
   readonly chips?: number
   /** The number before the first; 0 when absent. */
@@ -178,7 +179,7 @@ export class TerminalSpeech {
     const form = dialect.form(kind)
     const card = past?.facts.pan ?? this.#options.random.next()
     const pan = typeof card === "string" ? card : cards[Math.floor(card * cards.length)]!
-    const pin = pinKinds.has(what) ? this.#pinFor(pan) : undefined
+    const pin = pinKinds.has(what) ? this.#pinFor(pan, amount) : undefined
     const isChip = chipKinds.has(what) && this.#isChip()
     const isOfCode = what === "pay-code" || past !== undefined && past.facts.pan === undefined
     const batch = dialect.pathOf("batch") === undefined ? undefined : this.batch
@@ -220,7 +221,7 @@ export class TerminalSpeech {
       // What gives back a code's payment is the wallet's, whatever card comes with it.
       ...this.#facts(values, isOfCode ? undefined : pan, amount)
     }
-    const entry = entryOf(facts, wallMs, past)
+    const entry = entryOf(facts, wallMs, past, pin)
     if (past !== undefined) past.used = true
     const body = dialect.build(mti, values, keys !== undefined)
     const sealed = keys === undefined ? body : keys.seal(body)
@@ -351,11 +352,9 @@ export class TerminalSpeech {
     if (at >= 0) this.#past.splice(at, 1)
   }
 
-  #pinFor(pan: string): Question["pin"] {
-    const { random, wrongPins } = this.#options
-    if (wrongPins === undefined) return undefined
-    const digits = wrongPins > 0 && random.next() < wrongPins ? wrongPin(pan) : testPin(pan)
-    return { pan, digits }
+  #pinFor(pan: string, amount: number | undefined): Question["pin"] {
+    const digits = this.#options.pinPad?.type(pan, amount)
+    return digits === undefined ? undefined : { pan, digits }
   }
 
   #isChip(): boolean {
@@ -380,9 +379,10 @@ export class TerminalSpeech {
 
   /** Under the current key: of China UnionPay's download, or of this question's serial number. */
   #pinValues(pin: Question["pin"]): Values {
-    const { keys } = this.#options
+    const { keys, pinPad } = this.#options
     const block = pin === undefined ? undefined : keys?.pinBlock(pin.pan, pin.digits)
     if (block === undefined) return {}
+    pinPad?.sent?.(block)
     return {
       ...this.#role("entryMode", "011"),
       "26": longestPin,
@@ -462,7 +462,8 @@ export class TerminalSpeech {
 function entryOf(
   { amount, batch, kind, merchant, pan, stan, terminal }: OriginalFacts,
   startedMs: number,
-  past: Approved | undefined
+  past: Approved | undefined,
+  pin: Question["pin"]
 ): TerminalEntry {
   return {
     terminal,
@@ -475,6 +476,7 @@ function entryOf(
     ...(batch === undefined ? {} : { batch }),
     ...(amount === undefined ? {} : { amount: Number(amount), currency }),
     ...(past === undefined ? {} : { original: past.facts.stan }),
+    ...(pin === undefined ? {} : { pin: pin.digits === testPin(pin.pan) ? "right" : "wrong" }),
     ...lastFour(pan)
   }
 }

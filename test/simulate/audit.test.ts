@@ -96,6 +96,23 @@ describe("the table permits", () => {
       upstreams: [executed({ decision: "declined" })],
       journal: [recorded({ approved: false })]
     }],
+    ["a wrong PIN, and declined for it", {
+      terminals: [asked({ outcome: "declined", pin: "wrong", response: "55" })],
+      upstreams: [executed({ decision: "declined", pin: "wrong" })],
+      journal: [recorded({ approved: false })]
+    }],
+    ["a right PIN, where nobody looks at it, and none, where somebody does", {
+      terminals: [asked({ pin: "right" }), asked({ stan: "000008" })],
+      upstreams: [executed(), executed({ reference: "000901", pin: "none" })],
+      journal: [
+        recorded(),
+        recorded({
+          id: "id-2" as TransactionId,
+          stan: "000008" as Stan,
+          upstreamStan: "000901" as Stan
+        })
+      ]
+    }],
     ["refused and never seen", {
       terminals: [asked({ outcome: "refused" })],
       journal: [recorded({ approved: false, state: "refused" })]
@@ -154,6 +171,21 @@ describe("the table permits", () => {
 
 describe("the table forbids", () => {
   const forbidden: ReadonlyArray<readonly [string, string, Partial<Books>]> = [
+    ["a right PIN that its issuer found wrong", "differs", {
+      terminals: [asked({ outcome: "declined", pin: "right" })],
+      upstreams: [executed({ decision: "declined", pin: "wrong" })],
+      journal: [recorded({ approved: false })]
+    }],
+    ["a wrong PIN that never came to its issuer", "differs", {
+      terminals: [asked({ pin: "wrong" })],
+      upstreams: [executed({ pin: "none" })],
+      journal: [recorded()]
+    }],
+    ["a right PIN of which the terminal hears that it is wrong", "differs", {
+      terminals: [asked({ outcome: "declined", pin: "right", response: "55" })],
+      upstreams: [executed({ decision: "declined", pin: "right" })],
+      journal: [recorded({ approved: false })]
+    }],
     ["a refund that is executed as a sale", "differs", {
       terminals: [asked({ kind: "refund" })],
       upstreams: [executed()],

@@ -37,18 +37,18 @@ describe("the simulated issuer", () => {
 
   it.each(testCards)("knows the PIN of %s, and no other", (pan) => {
     const keys = terminal()
-    expect(issuer.isRight(message(pan, keys.pinBlock(pan, testPin(pan))))).toBe(true)
-    expect(issuer.isRight(message(pan, keys.pinBlock(pan, wrongPin(pan))))).toBe(false)
-    expect(issuer.isRight(message(pan, keys.pinBlock(pan, `${testPin(pan)}1`.slice(-12))))).toBe(
-      false
+    expect(issuer.judge(message(pan, keys.pinBlock(pan, testPin(pan))))).toBe("right")
+    expect(issuer.judge(message(pan, keys.pinBlock(pan, wrongPin(pan))))).toBe("wrong")
+    expect(issuer.judge(message(pan, keys.pinBlock(pan, `${testPin(pan)}1`.slice(-12))))).toBe(
+      "wrong"
     )
   })
 
   it("calls a block that does not open wrong, and looks at none where there is none", () => {
     const [one, other] = testCards
     const block = terminal().pinBlock(one, testPin(one))
-    expect(issuer.isRight(message(other, block))).toBe(false)
-    expect(issuer.isRight(message(one, new Uint8Array(8)))).toBe(false)
-    expect(issuer.isRight(message(one, undefined))).toBeUndefined()
+    expect(issuer.judge(message(other, block))).toBe("wrong")
+    expect(issuer.judge(message(one, new Uint8Array(8)))).toBe("wrong")
+    expect(issuer.judge(message(one, undefined))).toBe("none")
   })
 })

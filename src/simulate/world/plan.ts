@@ -16,7 +16,7 @@ import { calm, type Weather } from "./network.ts"
 import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 12
+export const worldVersion = 13
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_890_000_000_000
@@ -29,6 +29,9 @@ export interface WorldPlan {
   readonly isoTerminals: number
   /** Terminals with DUKPT: one after the other triple DES and AES. */
   readonly dukptTerminals: number
+  /** Share of the terminals with keys that ask for PINs, and of the PINs that are mistyped. */
+  readonly pinPads: number
+  readonly wrongPins: number
   /** Of the first, those that share one connection, told apart by their TPDU. */
   readonly concentrated: number
   /** Weight of sales by a customer's code among what those ask for. */
@@ -81,6 +84,8 @@ export const calmPlan: WorldPlan = {
   unionPayTerminals: 4,
   isoTerminals: 4,
   dukptTerminals: 0,
+  pinPads: 0,
+  wrongPins: 0,
   concentrated: 0,
   payCodes: 0.5,
   counters: 2,
@@ -138,6 +143,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     unionPayTerminals,
     isoTerminals: twoKinds - dukptTerminals,
     dukptTerminals,
+    ...drawPins(seed),
     concentrated: more.happens(0.5) ? more.between(1, unionPayTerminals) : 0,
     payCodes: more.happens(0.6) ? more.next() * 2 : 0,
     counters,
@@ -205,6 +211,12 @@ function drawHabits(chance: Chance, maybe: Maybe): TerminalHabits {
     awayMs: chance.between(500, 60_000),
     stutter: maybe(0.001, 0.1)
   }
+}
+
+function drawPins(seed: number): Pick<WorldPlan, "pinPads" | "wrongPins"> {
+  const chance = new Chance(seed, "pins")
+  const pinPads = chance.happens(0.5) ? chance.next() : 0
+  return { pinPads, wrongPins: chance.next() * 0.4 }
 }
 
 /** Of its own luck, so that everything else is as it would be without. */

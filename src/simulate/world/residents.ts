@@ -14,6 +14,7 @@ import { Acquirer } from "../acquirer.ts"
 import type { TerminalBook, UpstreamBook } from "../book.ts"
 import { Concentrator } from "../concentrator.ts"
 import { DukptKeys } from "../dukpt-keys.ts"
+import { Issuer } from "../issuer.ts"
 import type { PaymentBook } from "../payment-book.ts"
 import { calmHabits, type TerminalHabits } from "../terminal-habits.ts"
 import { type OpenDownload, TerminalKeys } from "../terminal-keys.ts"
@@ -25,6 +26,7 @@ import { Counter } from "./counter.ts"
 import { Eavesdropper } from "./eavesdropper.ts"
 import { Incarnation, type WallClock, type WorldEvents, worldTime } from "./events.ts"
 import { type Network, worldTransport } from "./network.ts"
+import type { PinPads } from "./pin-pads.ts"
 import { usualEpochMs, type WorldPlan } from "./plan.ts"
 import { Purse } from "./purse.ts"
 import type { Web } from "./web.ts"
@@ -34,6 +36,12 @@ export interface Tongue {
   readonly dialect: Dialect
   readonly framing: Framing
   readonly port: number
+}
+
+/** Where the switch puts PINs under a key that it shares with the acquirer. */
+export interface AcquirerTongue extends Tongue {
+  readonly name: string
+  readonly zone: { readonly key: Uint8Array; readonly format: PinFormat }
 }
 
 /** Where the key of each message is derived from this base key. */
@@ -48,7 +56,7 @@ export interface Tongues {
   readonly iso: Tongue
   /** Triple DES, AES. */
   readonly dukpt: ReadonlyArray<DukptTongue>
-  readonly acquirers: ReadonlyArray<Tongue & { readonly name: string }>
+  readonly acquirers: ReadonlyArray<AcquirerTongue>
   readonly wallet: WalletTongue
   readonly devices: {
     readonly port: number
@@ -184,6 +192,7 @@ export function settleTerminals(
   timers: TimersShape,
   book: TerminalBook,
   eavesdroppers: ReadonlyArray<Eavesdropper>,
+  pads: PinPads,
   onWrong: (what: string) => void
 ): Array<Terminal> {
   const { events } = network
@@ -195,8 +204,7 @@ export function settleTerminals(
   const make = (name: string, tongue: Tongue, more: Partial<TerminalOptions> = {}): Terminal => {
     const owner = new Incarnation(name)
     const isShared = more.transport !== undefined
-    const takesCodes = plan.payCodes > 0 && tongue.dialect.pathOf("payCode") !== undefined
-    const mix = { ...plan.habits.mix, ...(takesCodes ? { "pay-code": plan.payCodes } : {}) }
+    const pinPad = more.keys === undefined ? undefined : pads.at(name)
     return new Terminal({
       terminal: name,
       merchant: merchantOf(name),
@@ -208,7 +216,7 @@ export function settleTerminals(
       keys: undefined,
       habits: {
         ...plan.habits,
-        mix,
+        mix: mixOf(plan, tongue),
         questions: plan.questions,
         // What is shared has one connection, and nobody closes it alone.
         ...(isShared ? { twoLines: 0, halfClose: 0 } : {})
@@ -219,6 +227,7 @@ export function settleTerminals(
       random: new Chance(plan.seed, name),
       book,
       ...(plan.cards === undefined ? {} : { cards: plan.cards }),
+      ...(pinPad === undefined ? {} : { pinPad }),
       onWrong: (what) => onWrong(`terminal ${name} was sent ${what} (I4)`),
       ...more
     })
@@ -244,6 +253,11 @@ export function settleTerminals(
       })
     })
   ]
+}
+
+function mixOf({ habits: { mix }, payCodes }: WorldPlan, { dialect }: Tongue) {
+  const takesCodes = payCodes > 0 && dialect.pathOf("payCode") !== undefined
+  return takesCodes ? { ...mix, "pay-code": payCodes } : mix
 }
 
 function dukptKeys({ seed }: WorldPlan, tongue: DukptTongue, at: number): DukptKeys {
@@ -304,10 +318,11 @@ export function settleAcquirers(
   network: Network,
   timers: TimersShape,
   book: UpstreamBook,
+  pads: PinPads,
   onWrong: (what: string) => void
 ): Array<Acquirer> {
   const { events } = network
-  return tongues.acquirers.map(({ dialect, framing, name, port }, index) => {
+  return tongues.acquirers.map(({ dialect, framing, name, port, zone }, index) => {
     const owner = new Incarnation(name)
     const acquirer = new Acquirer({
       name,
@@ -318,6 +333,7 @@ export function settleAcquirers(
       random: new Chance(plan.seed, name),
       book,
       temper: plan.tempers[index % plan.tempers.length]!,
+      issuer: new Issuer(zone.key, zone.format, pads.witnessAt(name)),
       onWrong
     })
     network.listen(owner, port, (connection) => acquirer.accept(connection))

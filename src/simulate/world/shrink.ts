@@ -31,6 +31,8 @@ const changes: ReadonlyArray<Change> = [
   }),
   (plan) => ({ ...plan, counters: 0 }),
   (plan) => ({ ...plan, counters: plan.counters > 0 ? halved(plan.counters) : 0 }),
+  (plan) => ({ ...plan, pinPads: 0, wrongPins: 0 }),
+  (plan) => ({ ...plan, wrongPins: 0 }),
   (plan) => ({ ...plan, concentrated: 0 }),
   (plan) => ({ ...plan, payCodes: 0 }),
   (plan) => ({ ...plan, questions: halved(plan.questions) }),

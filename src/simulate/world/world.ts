@@ -19,8 +19,10 @@ import { Chance } from "./chance.ts"
 import { calmCounter, type Counter } from "./counter.ts"
 import type { Eavesdropper } from "./eavesdropper.ts"
 import { Incarnation, onWorldTime, type WallClock, WorldEvents, worldTime } from "./events.ts"
+import { faultsOf } from "./faults.ts"
 import { type Amendment, type RunningSwitch, unamended, type WorldHouse } from "./house.ts"
 import { Network, worldTransport } from "./network.ts"
+import { PinPads } from "./pin-pads.ts"
 import { usualEpochMs, type WorldPlan } from "./plan.ts"
 import type { Purse } from "./purse.ts"
 import {
@@ -33,7 +35,7 @@ import {
   settleWallet,
   type Tongues
 } from "./residents.ts"
-import { type FaultKind, Torment } from "./torment.ts"
+import { Torment } from "./torment.ts"
 import { Trace } from "./trace.ts"
 import { Versions } from "./versions.ts"
 import { Web } from "./web.ts"
@@ -119,12 +121,14 @@ export class World {
     this.terminalBook = new TerminalBook(keep)
     this.upstreamBook = new UpstreamBook(keep)
     const timers = residentTimers(this.events)
+    const pads = new PinPads(plan, wrong)
     this.acquirers = settleAcquirers(
       plan,
       tongues,
       this.network,
       timers,
       this.upstreamBook,
+      pads,
       wrong
     )
     this.eavesdroppers = settleEavesdroppers(plan, tongues, this.network, timers, wrong)
@@ -135,6 +139,7 @@ export class World {
       timers,
       this.terminalBook,
       this.eavesdroppers,
+      pads,
       wrong
     )
     this.wallet = settleWallet(plan, tongues, this.#web, timers, this.upstreamBook)
@@ -270,8 +275,8 @@ export class World {
     for (const entry of this.terminalBook.entries.values()) {
       if (entry.startedMs >= beganMs) last.set(entry.terminal, entry)
     }
-    for (const { outcome, response, stan, terminal } of last.values()) {
-      if (outcome === "approved") continue
+    for (const { outcome, pin, response, stan, terminal } of last.values()) {
+      if (outcome === "approved" || pin === "wrong" && response === "55") continue
       const how = `${outcome} (${response ?? "-"})`
       this.#found("unfinished", `${terminal} ${stan} is ${how} long after the storm (I7)`)
     }
@@ -443,6 +448,11 @@ export class World {
       }
     })
     this.#violations.push(...report.violations)
+    for (const record of this.house.database.rows()) {
+      // Whatever they typed, and under whichever of their keys: no terminal makes a bad block.
+      if (record.failure !== "pin-refused") continue
+      this.#found("differs", `${record.id}: its PIN was refused`, [recordLine(record)])
+    }
     for (const record of running.records()) {
       const fault = this.#versions.faultOf(record)
       if (fault !== undefined) {
@@ -456,24 +466,6 @@ export class World {
   }
 
   #result(): WorldResult {
-    const { counts } = this.network
-    const faults: Record<string, number> = { ...this.#torment.counts } satisfies Record<
-      FaultKind,
-      number
-    >
-    for (const name of ["resets", "splits", "merges", "stalls", "deafs", "refusals"] as const) {
-      faults[name] = counts[name]
-    }
-    for (const acquirer of this.acquirers) {
-      for (const [mood, count] of Object.entries(acquirer.moodCounts)) {
-        if (mood !== "approve") faults[mood] = (faults[mood] ?? 0) + count
-      }
-    }
-    for (const [mood, count] of Object.entries(this.wallet.moodCounts)) {
-      if (mood !== "pay") faults[`wallet-${mood}`] = count
-    }
-    faults["forged-notice"] = this.purse.forged
-    for (const { played } of this.eavesdroppers) faults["replay"] = (faults["replay"] ?? 0) + played
     let approved = 0
     for (const entry of this.terminalBook.entries.values()) {
       if (entry.outcome === "approved") approved++
@@ -488,7 +480,7 @@ export class World {
       transactions: this.terminalBook.entries.size + this.payments.entries.size,
       approved,
       reversed,
-      faults,
+      faults: faultsOf(this, this.#torment.counts),
       rare: this.#rare,
       events: this.events.happened,
       virtualMs: Math.round(this.events.nowMs)

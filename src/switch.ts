@@ -146,8 +146,11 @@ export const runSwitch = (run: SwitchRun) =>
     const outside = yield* Effect.scope
     const prepared = yield* prepare(loaded)
     const ends = yield* endings
-    const ground = productionGround(loaded, prepared, ends.onJournalFailed)
-    const layer = switchLayer(loaded, prepared, { ...ground, stories: run.stories }).pipe(
+    const layer = switchLayer(loaded, prepared, {
+      ...productionGround(loaded, prepared),
+      onJournalFailed: ends.onJournalFailed,
+      stories: run.stories
+    }).pipe(
       Layer.provideMerge(machineGround(run, prepared, version)),
       Layer.provideMerge(currentConfigLayer(loaded))
     )

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { Journal, JournalStore } from "../../src/domain/ports/journal.ts"
 import { diskStoreLayer } from "../../src/journal/disk-store.ts"
 import { journalLayer } from "../../src/journal/journal.ts"
-import { MachineRandom, MachineTime } from "../../src/listen/machine-time.ts"
+import { machineClock, MachineRandom } from "../../src/listen/machine-time.ts"
 
 export interface Opened {
   readonly journal: Journal["Service"]
@@ -26,7 +26,7 @@ export async function openJournal(path: string, maxBytes: number): Promise<Opene
   }
   const layer = journalLayer({ mode: "strict", unsafe: false, onFailed }).pipe(
     Layer.provide(diskStoreLayer({ path, maxBytes })),
-    Layer.provide(Layer.merge(MachineTime, MachineRandom)),
+    Layer.provide(machineClock),
     Layer.provide(Logger.layer([]))
   )
   const scope = Effect.runSync(Scope.make())

@@ -79,6 +79,5 @@ export interface AdminFaces {
 
 /** PostgreSQL or the journal is away and the question needs it; `advice` says so in one line. */
 export interface Unavailable {
-  readonly _tag: string
-  readonly advice?: string
+  readonly advice: string
 }

@@ -1,6 +1,7 @@
 /**
  * Is the switch ready? Only if a new transaction could complete (I13). What must hold: each reason
- * names what stands in the way, and readiness never waits for PostgreSQL.
+ * names what stands in the way, and readiness never waits for PostgreSQL. While the journal is read
+ * and taken up nobody is asked: the admin listener opens when every layer stands.
  */
 
 import type { JournalHealth } from "../domain/ports/journal.ts"
@@ -8,8 +9,6 @@ import type { UpstreamStatus } from "../domain/ports/upstream.ts"
 
 /** What readiness is made of; handed in by the wiring. */
 export interface Readiness {
-  /** The journal was read and everything in flight at the last end was taken up. */
-  readonly recovered: () => boolean
   readonly draining: () => boolean
   /** At least one listener accepts. */
   readonly listening: () => boolean
@@ -20,7 +19,6 @@ export interface Readiness {
 /** Why a new transaction could not complete; empty: it could. */
 export function obstacles(readiness: Readiness): Array<string> {
   const found: Array<string> = []
-  if (!readiness.recovered()) found.push("recovery is not finished")
   if (readiness.draining()) found.push("the switch is draining")
   if (!readiness.listening()) found.push("no listener accepts")
   const { level } = readiness.journal()

@@ -211,9 +211,7 @@ function orAway(
   answer: Effect.Effect<HttpResponse, Unavailable>
 ): Effect.Effect<HttpResponse> {
   return answer.pipe(
-    Effect.catch(({ advice }) =>
-      Effect.succeed(refusal(503, advice ?? "PostgreSQL is away; ask again when it is back"))
-    )
+    Effect.catch(({ advice }) => Effect.succeed(refusal(503, advice)))
   )
 }
 

@@ -2,11 +2,9 @@
 
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { isDay } from "../domain/business-day.ts"
 import type { LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
-import { visitorDatabaseLayer } from "../ledger/ledger.ts"
+import { hasDatabase, visitorDatabaseLayer } from "../ledger/ledger.ts"
 import { loadedConfig } from "./configuration.ts"
 import { machineClock } from "./machine-clock.ts"
 import { type Call, type Flag, type Parameter, Refusal } from "./verb.ts"
@@ -18,10 +16,7 @@ export async function askLedger<A>(
   question: Effect.Effect<A, LedgerUnavailable | LedgerUnusable, PgClient.PgClient>
 ): Promise<A> {
   const { config } = await loadedConfig(call)
-  // An embedded server that never was is not made for a question.
-  if (config.ledger.url === undefined && !existsSync(join(config.ledger.dataPath, "cluster"))) {
-    throw new Refusal(3, noTables)
-  }
+  if (!hasDatabase(config.ledger)) throw new Refusal(3, noTables)
   const database = visitorDatabaseLayer(config.ledger).pipe(Layer.provide(machineClock))
   const result = await Effect.runPromise(
     question.pipe(Effect.provide(database), Effect.result)

@@ -3,13 +3,13 @@
 import { Effect, Layer } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
-import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
+import { machineClock } from "../listen/machine-time.ts"
 import { MachineTransport } from "../listen/machine-transport.ts"
 import { Refusal, type Streams } from "./verb.ts"
 
 export const machineLayer = Layer.mergeAll(MachineTransport, MachineHttp).pipe(
   Layer.provideMerge(Timers.layer),
-  Layer.provideMerge(Layer.merge(MachineTime, MachineRandom))
+  Layer.provideMerge(machineClock)
 )
 
 /** Completes with the first SIGTERM or SIGINT. */

@@ -6,6 +6,7 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Latch, Layer } from "effect"
+import { existsSync } from "node:fs"
 import type { BusinessDay } from "../domain/brand.ts"
 import { nextDay } from "../domain/business-day.ts"
 import type { LedgerConfig } from "../domain/config.ts"
@@ -18,6 +19,7 @@ import { embeddedServerLayer, visitedServerLayer } from "./embedded-server.ts"
 import { type BatchMeter, meteredStore } from "./metered-store.ts"
 import { postgresStoreLayer } from "./postgres-store.ts"
 import { ensurePartitions, isSchemaOlder, migrateSchema } from "./schema.ts"
+import { homePaths } from "./server-home.ts"
 import { startWriter } from "./writer.ts"
 
 export interface LedgerOptions {
@@ -59,6 +61,10 @@ const databaseLayer = ({ config, durable }: Pick<LedgerOptions, "config" | "dura
     })
   )
 }
+
+/** False: the embedded server never ran, knows nobody, and is not made for a question. */
+export const hasDatabase = ({ dataPath, url }: LedgerConfig): boolean =>
+  url !== undefined || existsSync(homePaths(dataPath).cluster)
 
 /** A client for the commands: it leaves a running embedded server as it finds it. */
 export const visitorDatabaseLayer = (config: LedgerConfig) => {

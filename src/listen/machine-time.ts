@@ -43,3 +43,6 @@ export const MachineRandom: Layer.Layer<Random> = Layer.sync(Random, () => {
   }
   return Random.of({ next: () => Math.random(), bytes })
 })
+
+/** Both, for what needs nothing else of the machine. */
+export const machineClock = Layer.merge(MachineTime, MachineRandom)

@@ -55,8 +55,6 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
     scrape,
     recordable,
     readiness: {
-      // Nobody is asked before: the admin listener opens when every layer stands.
-      recovered: () => true,
       draining: controls.isDraining,
       listening: () => sessions.listeners().length > 0,
       journal: () => journal.health(),
@@ -148,12 +146,10 @@ const forgetSerial = (sessions: SessionsViewShape, terminal: string, sameDevice:
   })
 
 const unwritten: Unavailable = {
-  _tag: "JournalFailed",
   advice: "the journal takes nothing: restart the switch, and ask again"
 }
 
 const away: Unavailable = {
-  _tag: "LedgerUnavailable",
   advice: "PostgreSQL does not answer; ask again when it is back"
 }
 

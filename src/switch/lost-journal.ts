@@ -4,30 +4,25 @@
  */
 
 import { Effect, Layer } from "effect"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import type { SwitchConfig } from "../domain/config.ts"
 import { isJournal } from "../journal/disk-store.ts"
-import { knowsNode, visitorDatabaseLayer } from "../ledger/ledger.ts"
-import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
+import { hasDatabase, knowsNode, visitorDatabaseLayer } from "../ledger/ledger.ts"
+import { machineClock } from "../listen/machine-time.ts"
+import { operator } from "./audited-faces.ts"
 
 /** True: PostgreSQL knows this node, and its journal is not there. */
 export const isJournalLost = (
   { journal, ledger, node }: SwitchConfig
 ): Effect.Effect<boolean> => {
   if (isJournal(journal.path)) return Effect.succeed(false)
-  // An embedded server that never was knows nobody, and is not made for a question.
-  const asked = ledger.url !== undefined || existsSync(join(ledger.dataPath, "cluster"))
-  if (!asked) return Effect.succeed(false)
-  const database = visitorDatabaseLayer(ledger).pipe(
-    Layer.provide(Layer.merge(MachineTime, MachineRandom))
-  )
+  if (!hasDatabase(ledger)) return Effect.succeed(false)
+  const database = visitorDatabaseLayer(ledger).pipe(Layer.provide(machineClock))
   return knowsNode(node).pipe(Effect.provide(database), Effect.orElseSucceed(() => false))
 }
 
 /** What the audit log says of an operator who went on without the journal. */
 export const journalLostEntry = {
-  actor: "operator",
+  actor: operator,
   origin: "start --journal-lost",
   action: "journal.lost",
   target: "journal",

@@ -5,7 +5,7 @@
 
 import type { LoadedConfig } from "../config/loaded.ts"
 import type { TerminalId } from "../domain/brand.ts"
-import type { AdviceConfig, UpstreamConfig } from "../domain/config.ts"
+import type { AdviceConfig } from "../domain/config.ts"
 import { invariant } from "../domain/invariant.ts"
 import { type KeyStore, seededWorkingKeys } from "../security/key-store.ts"
 
@@ -46,7 +46,7 @@ export function transactionOptions({ config }: LoadedConfig) {
 }
 
 export function adviceLanes({ config }: LoadedConfig): ReadonlyMap<string, AdviceConfig> {
-  return new Map(config.upstreams.map(({ advice, name }: UpstreamConfig) => [name, advice]))
+  return new Map(config.upstreams.map(({ advice, name }) => [name, advice]))
 }
 
 export function upstreamOptions({ config, dialects, framings, mappings }: LoadedConfig) {

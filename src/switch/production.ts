@@ -23,7 +23,7 @@ import { diskStoreLayer } from "../journal/disk-store.ts"
 import { archiveLayer } from "../ledger/archive.ts"
 import { ledgerLayer } from "../ledger/ledger.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
-import { MachineRandom, MachineTime } from "../listen/machine-time.ts"
+import { machineClock } from "../listen/machine-time.ts"
 import { MachineTransport } from "../listen/machine-transport.ts"
 import { fileDescriptorSink } from "../observe/log-output.ts"
 import { Observatory, observatoryLayer } from "../observe/observatory.ts"
@@ -80,8 +80,7 @@ export interface Prepared {
 /** Codec and ledger as the configuration wants them. */
 export function productionGround(
   { config }: LoadedConfig,
-  { accounts: { notifications }, store }: Prepared,
-  onJournalFailed: () => void
+  { accounts: { notifications }, store }: Prepared
 ) {
   const days = makeBusinessDays(makeLocalClock(config.timeZone), config.cutOver)
   return {
@@ -103,8 +102,7 @@ export function productionGround(
           durable: true,
           meter: ledgerMeter(metrics)
         })))
-    ),
-    onJournalFailed
+    )
   }
 }
 
@@ -131,7 +129,7 @@ export function machineGround(
       commit: "",
       node: config.node
     })),
-    Layer.provideMerge(Layer.mergeAll(MachineTime, MachineRandom, NodeFileSystem.layer))
+    Layer.provideMerge(Layer.merge(machineClock, NodeFileSystem.layer))
   )
 }
 
@@ -173,23 +171,19 @@ const reloadFrom = (path: string) =>
   Effect.gen(function*() {
     const current = yield* CurrentConfig
     const office = yield* BackOffice
-    const refuse = (refused: ReadonlyArray<string>): ReloadReport => ({
-      version: current.get().config.version,
-      changes: [],
-      refused
-    })
     const result = yield* loadConfig(path).pipe(
       Effect.provide(NodeFileSystem.layer),
       Effect.result
     )
     if (result._tag === "Failure") {
       const { failure } = result
-      return refuse("faults" in failure ? failure.faults.map(faultLine) : [String(failure)])
+      const faults = "faults" in failure ? failure.faults.map(faultLine) : [String(failure)]
+      return refusedBy(current.get(), faults)
     }
     const registry = isDatabase(result.success)
       ? yield* Effect.orElseSucceed(readRegistry, () => ({ terminals: current.get().terminals }))
       : { terminals: result.success.terminals }
-    if ("problems" in registry) return refuse(registry.problems)
+    if ("problems" in registry) return refusedBy(current.get(), registry.problems)
     // The registry may have come into force meanwhile, under a version of its own.
     const before = current.get()
     const read = { ...result.success, terminals: registry.terminals }
@@ -201,6 +195,12 @@ const reloadFrom = (path: string) =>
     }
     return report
   })
+
+/** The configuration in force stays. */
+const refusedBy = (
+  { config }: LoadedConfig,
+  refused: ReadonlyArray<string>
+): ReloadReport => ({ version: config.version, changes: [], refused })
 
 /** The operator's hands on the upstreams. */
 export const upstreamHands = Effect.map(UpstreamControl, (hands) => hands)
@@ -215,18 +215,13 @@ export const putInForce = Effect.fnUntraced(
     const routes = yield* RouteControl
     const estate = yield* EstateControl
     const journal = yield* Journal
-    const refuse = (refused: ReadonlyArray<string>): ReloadReport => ({
-      version: before.config.version,
-      changes: [],
-      refused
-    })
     const changes = diffConfig(before, after)
     const restart = needRestart(changes)
-    if (restart.length > 0) return refuse(restart.map((key) => `${key} needs a restart`))
+    if (restart.length > 0) return refusedBy(before, restart.map((key) => `${key} needs a restart`))
     const names = new Set(after.config.upstreams.map(({ name }) => name))
     const table = compileRoutes(after.config.routes, names, after.config.version)
     if (!("decide" in table)) {
-      return refuse(table.map((fault) => `${fault.path}: ${fault.problem}`))
+      return refusedBy(before, table.map((fault) => `${fault.path}: ${fault.problem}`))
     }
     routes.swap(table)
     estate.swap(after.terminals)

@@ -60,13 +60,7 @@ export function securityModuleLayer(
     const breaker = new Breaker(breakerConfig, random.next, time.monotonicMs())
     return hsmModuleLayer({
       client: { ...hsm, hosts: hsm.links },
-      breaker: {
-        permit: () => breaker.permit(),
-        ended: (permit, outcome, nowMs) => breaker.ended(permit, outcome, nowMs),
-        echoWanted: (nowMs) => breaker.echoWanted(nowMs),
-        echoSent: () => breaker.echoSent(),
-        echoEnded: (permit, outcome, nowMs) => breaker.echoEnded(permit, outcome, nowMs)
-      },
+      breaker,
       timers,
       keyBlock,
       maxKeys: defaultCacheLimits.maxKeys,

@@ -203,7 +203,7 @@ describe("the admin listener", () => {
   })
 
   it.live("says that PostgreSQL is away, and survives a face that breaks", () => {
-    const away = Effect.fail({ _tag: "LedgerUnavailable" })
+    const away = Effect.fail({ advice: "PostgreSQL is away" })
     const { faces } = makeFaces({
       transactions: { search: () => away },
       reload: Effect.die("broken"),
@@ -226,7 +226,6 @@ describe("readiness", () => {
   const { faces } = makeFaces()
   const good = faces.readiness
   const cases: ReadonlyArray<readonly [string, Partial<typeof good>]> = [
-    ["recovery is not finished", { recovered: () => false }],
     ["the switch is draining", { draining: () => true }],
     ["no listener accepts", { listening: () => false }],
     ["the journal is full", { journal: () => ({ ...goodJournal, level: "full" }) }],

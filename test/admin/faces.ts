@@ -36,7 +36,6 @@ export function makeFaces(change: Partial<AdminFaces> = {}) {
   const faces: AdminFaces = {
     scrape: () => "pointsman_sessions 0\n",
     readiness: {
-      recovered: () => true,
       draining: () => false,
       listening: () => true,
       journal: () => goodJournal,

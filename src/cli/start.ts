@@ -7,8 +7,8 @@ import { Cause, Effect, Exit, Fiber } from "effect"
 import type { LoadedConfig } from "../config/loaded.ts"
 import type { SwitchStopped } from "../switch/production.ts"
 import { checkedRoutes } from "./checked-routes.ts"
-import { collectSeldom } from "./collections.ts"
 import { configPath, loadedConfig } from "./configuration.ts"
+import { setEngine } from "./engine.ts"
 import { type Call, configFlag, type ExitCode, Refusal, type Verb } from "./verb.ts"
 
 export const verb: Verb = {
@@ -48,7 +48,7 @@ async function runUntilEnded(
   const { runSwitch } = await import("../switch.ts")
   const { wipeAtEnd } = await import("./memory-wipe.ts")
   wipeAtEnd()
-  collectSeldom()
+  setEngine()
   const hangups: Array<() => void> = []
   let fiber: Fiber.Fiber<void, SwitchStopped> | undefined = Effect.runFork(runSwitch({
     path,

@@ -133,16 +133,27 @@ function flagsOf(words: ReadonlyArray<string>): Array<string> {
   return Array.from(text.matchAll(/ default: (--\S+)/g), ([, flag = ""]) => flag)
 }
 
-describe("the heap of a switch", () => {
-  it("grows to three times what lives, and is marked by one thread where processors are few", () => {
-    const ours = /^--(?:heap-growing-percent=\d+|(?:no-)?concurrent-marking)$/
+describe("the engine of a switch", () => {
+  it("collects seldom, in one thread where processors are few, and inlines much", () => {
+    const bounds = "max-inlined-bytecode-size(?:-cumulative|-absolute|-small)?=\\d+"
+    const ours = new RegExp(
+      `^--(?:heap-growing-percent=\\d+|(?:no-)?concurrent-marking|${bounds})$`
+    )
     const policy = (words: ReadonlyArray<string>) =>
       flagsOf(words).filter((flag) => ours.test(flag))
     expect(policy([join(root, "src/main.ts"), "start", "--help"])).toEqual([
+      "--max-inlined-bytecode-size=460",
+      "--max-inlined-bytecode-size-cumulative=920",
+      "--max-inlined-bytecode-size-absolute=4600",
+      "--max-inlined-bytecode-size-small=30",
       "--concurrent-marking",
       "--heap-growing-percent=0"
     ])
     expect(policy(wordsOf("heap", "journal-heap", takenPort))).toEqual([
+      "--max-inlined-bytecode-size=1000",
+      "--max-inlined-bytecode-size-cumulative=6000",
+      "--max-inlined-bytecode-size-absolute=12000",
+      "--max-inlined-bytecode-size-small=60",
       availableParallelism() < 4 ? "--no-concurrent-marking" : "--concurrent-marking",
       "--heap-growing-percent=200"
     ])

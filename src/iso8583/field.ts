@@ -32,7 +32,29 @@ export const encodings = [
 ] as const
 export type Encoding = typeof encodings[number]
 
-interface ShapeParts {
+/** Numbers of the encodings, for switches that are taken for every value. */
+export const encodingCode = {
+  ascii: 0,
+  bcd: 1,
+  ebcdic: 2,
+  ebcdic1047: 3,
+  binary: 4,
+  hex: 5,
+  "ebcdic-hex": 6,
+  gbk: 7
+} as const satisfies Record<Encoding, number>
+
+/** What characters a value may hold, as a number. */
+export const characterTest = { any: 0, digits: 1, track: 2, hex: 3, signed: 4 } as const
+
+/** What a shape is made of. */
+type ShapeParts = Omit<FieldShape, "code" | "test" | "prefixBytes" | "with">
+
+/**
+ * A shape with what is asked of it for every message worked out. One class for all, so that the
+ * engine sees one kind of object wherever a value is read or written.
+ */
+export class FieldShape {
   readonly path: string
   readonly name: string
   readonly type: FieldType
@@ -58,50 +80,9 @@ interface ShapeParts {
   readonly mask: Mask
   /** May never be stored after authorisation (PCI DSS 3.3.1). */
   readonly neverStored: boolean
-  readonly composite: Composite | undefined
-  /** Structure is for reading only: a value that does not follow it is kept as it came. */
-  readonly lenient: boolean
-}
-
-/** Numbers of the encodings, for switches that are taken for every value. */
-export const encodingCode = {
-  ascii: 0,
-  bcd: 1,
-  ebcdic: 2,
-  ebcdic1047: 3,
-  binary: 4,
-  hex: 5,
-  "ebcdic-hex": 6,
-  gbk: 7
-} as const satisfies Record<Encoding, number>
-
-/** What characters a value may hold, as a number. */
-export const characterTest = { any: 0, digits: 1, track: 2, hex: 3, signed: 4 } as const
-
-/**
- * A shape with what is asked of it for every message worked out. One class for all, so that the
- * engine sees one kind of object wherever a value is read or written.
- */
-export class FieldShape implements ShapeParts {
-  readonly path: string
-  readonly name: string
-  readonly type: FieldType
-  readonly encoding: Encoding
-  readonly fixed: number
-  readonly min: number
-  readonly max: number
-  readonly prefix: LengthPrefix | undefined
-  readonly rest: boolean
-  readonly fillLeft: boolean
-  readonly fill: number
-  readonly padLeft: boolean
-  readonly pad: number | undefined
-  readonly overpunch: boolean
-  readonly unchecked: boolean
-  readonly mask: Mask
-  readonly neverStored: boolean
   /** Set once, by the compiler, before anybody else sees the shape. */
   composite: Composite | undefined
+  /** Structure is for reading only: a value that does not follow it is kept as it came. */
   readonly lenient: boolean
   readonly code: number
   readonly test: number

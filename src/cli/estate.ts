@@ -3,7 +3,7 @@
  * configuration says.
  */
 
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { renameSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { ConfigInvalid } from "../config/config-invalid.ts"
@@ -11,11 +11,10 @@ import type { LoadedConfig } from "../config/loaded.ts"
 import { parseTerminals } from "../config/terminals-file.ts"
 import { terminalsText } from "../config/terminals-text.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
-import { appendAudit } from "../ledger/audit-log.ts"
 import { readEstate, replaceEstate } from "../ledger/estate-rows.ts"
 import { loadedConfig } from "./configuration.ts"
 import { readGiven } from "./given-file.ts"
-import { askLedger } from "./ledger-questions.ts"
+import { askLedger, noted } from "./ledger-questions.ts"
 import { writeRecord, writeRows } from "./table.ts"
 import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
 
@@ -106,18 +105,8 @@ async function registered(call: Call): Promise<LoadedConfig["terminals"]> {
 
 type Outcome = "done" | "refused" | "failed"
 
-/** One entry of the audit log about an import. */
-const noted = (outcome: Outcome, detail: string) =>
-  Effect.flatMap(Clock.currentTimeMillis, (atMs) =>
-    appendAudit({
-      atMs,
-      actor: "operator",
-      origin: "command line",
-      action: "estate.import",
-      target: "registry",
-      outcome,
-      detail
-    }))
+const importNoted = (outcome: Outcome, detail: string) =>
+  noted({ action: "estate.import", target: "registry", outcome, detail })
 
 /**
  * Where nothing is written to PostgreSQL, an import does not wait for it either: a registry in a
@@ -126,7 +115,7 @@ const noted = (outcome: Outcome, detail: string) =>
  */
 async function note(call: Call, outcome: Outcome, detail: string): Promise<void> {
   try {
-    await askLedger(call, noted(outcome, detail))
+    await askLedger(call, importNoted(outcome, detail))
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause
     call.streams.say(`not in the audit log: ${cause.message}`)
@@ -140,7 +129,7 @@ async function importedThere(
   terminals: LoadedConfig["terminals"]
 ): Promise<0> {
   const detail = `${terminals.length} terminals from ${basename(file)}`
-  await askLedger(call, Effect.andThen(replaceEstate(terminals), noted("done", detail)))
+  await askLedger(call, Effect.andThen(replaceEstate(terminals), importNoted("done", detail)))
   call.streams.say(`${terminals.length} terminals registered; \`pointsman reload\` applies them`)
   return 0
 }

@@ -1,9 +1,10 @@
 /** Questions that verbs ask PostgreSQL, the configured one or the embedded one, running or not. */
 
 import type { PgClient } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { isDay } from "../domain/business-day.ts"
 import type { LedgerUnavailable, LedgerUnusable } from "../domain/ports/ledger.ts"
+import { appendAudit, type AuditEntry } from "../ledger/audit-log.ts"
 import { hasDatabase, visitorDatabaseLayer } from "../ledger/ledger.ts"
 import { loadedConfig } from "./configuration.ts"
 import { machineClock } from "./machine-clock.ts"
@@ -33,6 +34,13 @@ function told(reason: string): string {
   if (reason.endsWith("42501")) return "PostgreSQL does not allow that to the login of ledger.url"
   return `PostgreSQL does not answer (${reason})`
 }
+
+/** One entry of the audit log about what an operator did at the command line. */
+export const noted = (entry: Omit<AuditEntry, "atMs" | "actor" | "origin">) =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (atMs) => appendAudit({ atMs, actor: "operator", origin: "command line", ...entry })
+  )
 
 export const dayParameter = (name: string, about: string): Parameter => ({
   name,

@@ -6,10 +6,9 @@
 import { Clock, Effect } from "effect"
 import { makeLocalClock } from "../domain/business-day.ts"
 import { retainRows } from "../ledger/aged-rows.ts"
-import { appendAudit } from "../ledger/audit-log.ts"
 import { retain } from "../ledger/retention.ts"
 import { loadedConfig } from "./configuration.ts"
-import { askLedger, dayOf, dayParameter } from "./ledger-questions.ts"
+import { askLedger, dayOf, dayParameter, noted } from "./ledger-questions.ts"
 import { writeRows } from "./table.ts"
 import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
 
@@ -37,17 +36,13 @@ async function run(call: Call): Promise<0> {
   if (folder === undefined) throw new Refusal(2, "--folder: say where the files go")
   const query = { beforeDay: dayOf(call.parameters[0]), folder, drop: call.yes("drop") }
   const { timeZone } = (await loadedConfig(call)).config
-  const noted = (outcome: "done" | "failed", detail: string) =>
-    Effect.flatMap(Clock.currentTimeMillis, (atMs) =>
-      appendAudit({
-        atMs,
-        actor: "operator",
-        origin: "command line",
-        action: query.drop ? "retain.drop" : "retain.export",
-        target: `before ${query.beforeDay}`,
-        outcome,
-        detail: detail.slice(0, 2000)
-      }))
+  const runNoted = (outcome: "done" | "failed", detail: string) =>
+    noted({
+      action: query.drop ? "retain.drop" : "retain.export",
+      target: `before ${query.beforeDay}`,
+      outcome,
+      detail: detail.slice(0, 2000)
+    })
   const work = Effect.gen(function*() {
     const today = makeLocalClock(timeZone).at(yield* Clock.currentTimeMillis).date
     if (query.beforeDay > today) {
@@ -60,11 +55,11 @@ async function run(call: Call): Promise<0> {
       ...days.map((each) => Object.assign({ what: `transactions ${each.day}` }, each)),
       ...rows.map((each) => Object.assign({ what: each.table }, each))
     ]
-    yield* noted("done", found.map(({ rows: count, what }) => `${what}: ${count}`).join("; "))
+    yield* runNoted("done", found.map(({ rows: count, what }) => `${what}: ${count}`).join("; "))
     return found
   }).pipe(
     Effect.tapError(({ _tag }) =>
-      Effect.ignore(noted("failed", `${_tag}: the files tell what went before`))
+      Effect.ignore(runNoted("failed", `${_tag}: the files tell what went before`))
     )
   )
   const found = await askLedger(

@@ -56,10 +56,10 @@ const endDay = Effect.fnUntraced(function*(day: string, { drop, folder }: Retent
     )
   // One that an earlier run left detached goes first; what came late for its day waits.
   const attached = !(yield* isThere(detached))
-  const before = attached ? yield* standingOf(partition) : undefined
+  const before = attached ? yield* writtenOf(partition) : undefined
   let written = yield* exported(attached ? partition : detached)
   if (attached) yield* detach(partition, detached)
-  const { rows, writes } = yield* standingOf(detached)
+  const { rows, writes } = yield* writtenOf(detached)
   // What was written to it meanwhile is in a file of its own, with all the rest.
   if (before !== undefined && before.writes !== writes) written = yield* exported(detached)
   const { file, lines } = written
@@ -78,7 +78,7 @@ const isThere = (table: string) =>
   }).pipe(Effect.mapError(unavailable))
 
 /** How many rows, and how often they were written: with each write of the ledger that grows. */
-const standingOf = (table: string) =>
+const writtenOf = (table: string) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
     const [row] = yield* sql<{ rows: number; writes: number }>`

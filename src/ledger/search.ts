@@ -24,10 +24,6 @@ interface TransactionQuery {
   readonly stan?: string
   readonly terminal?: string
   readonly merchant?: string
-  readonly batch?: string
-  readonly authCode?: string
-  /** Order, voucher or transaction number at a wallet. */
-  readonly walletReference?: string
   /** Minor units. */
   readonly amount?: number
   readonly limit: number
@@ -47,11 +43,6 @@ export const searchTransactions = (
     if (query.stan !== undefined) conditions.push(sql`stan = ${query.stan}`)
     if (query.terminal !== undefined) conditions.push(sql`terminal = ${query.terminal}`)
     if (query.merchant !== undefined) conditions.push(sql`merchant = ${query.merchant}`)
-    if (query.batch !== undefined) conditions.push(sql`batch = ${query.batch}`)
-    if (query.authCode !== undefined) conditions.push(sql`auth_code = ${query.authCode}`)
-    if (query.walletReference !== undefined) {
-      conditions.push(sql`wallet_reference = ${query.walletReference}`)
-    }
     if (query.amount !== undefined) conditions.push(sql`amount = ${query.amount}::float8::int8`)
     const rows = yield* sql<Record<string, unknown>>`SELECT ${sql.literal(storedColumns)}
       FROM transactions WHERE ${conditions.length === 0 ? sql`true` : sql.and(conditions)}

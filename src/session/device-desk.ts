@@ -4,7 +4,6 @@
  */
 
 import type { Stan } from "../domain/brand.ts"
-import type { Channel } from "../domain/channel.ts"
 import { type FailureCode, failures } from "../domain/failures.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import type {
@@ -97,7 +96,7 @@ export class DeviceDesk {
     const { binding, profile } = device
     const { amount, currency, scheme, stan } = request
     const refusal = this.#pressure(session, device) ??
-      (allows(profile, "qr-screen", currency) ? undefined : "kind-forbidden")
+      (mayShowCode(profile, currency) ? undefined : "kind-forbidden")
     if (refusal !== undefined) {
       session.refuse(refusal, stan)
       return
@@ -137,8 +136,8 @@ export class DeviceDesk {
   }
 }
 
-function allows(profile: TerminalProfile, channel: Channel, currency: string): boolean {
-  return profile.kinds.has("sale") && profile.channels.has(channel) &&
+function mayShowCode(profile: TerminalProfile, currency: string): boolean {
+  return profile.kinds.has("sale") && profile.channels.has("qr-screen") &&
     profile.currencies.has(currency)
 }
 

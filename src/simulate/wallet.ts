@@ -76,7 +76,7 @@ export class Wallet {
   /** For `Http.serve`. */
   handle(request: HttpRequest, respond: (response: HttpResponse) => void): void {
     const body = this.#genuine(request)
-    if (body === undefined) return respond(plain(401))
+    if (body === undefined) return respond(unauthorized)
     const answer = this.#answer(request.path, body)
     if (answer === undefined) return
     const send = () => respond(this.#signed(request, { ...answer, merchant: body["merchant"] }))
@@ -252,9 +252,7 @@ export class Wallet {
   }
 }
 
-function plain(status: number): HttpResponse {
-  return { status, headers: new Map(), body: new Uint8Array(0) }
-}
+const unauthorized: HttpResponse = { status: 401, headers: new Map(), body: new Uint8Array(0) }
 
 /** A payment that a customer made by scanning: what a notice tells. */
 export interface PaidNotice {

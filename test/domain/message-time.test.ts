@@ -11,9 +11,9 @@ import { aheadMs, wrongAfterMs } from "../../src/domain/message-time.ts"
 const hour = 3_600_000
 const day = 24 * hour
 
-/** How far a terminal is ahead that writes `stamp` when the wall clock of `zone` says `at`. */
-function ahead(stamp: string, at: string, zone = "UTC"): number | undefined {
-  const clock = makeLocalClock(zone)
+/** How far a terminal is ahead that writes `stamp` when the wall clock in UTC says `at`. */
+function ahead(stamp: string, at: string): number | undefined {
+  const clock = makeLocalClock("UTC")
   const ms = Date.parse(at)
   return aheadMs(stamp, clock.at(ms).date, clock.stamp(ms))
 }

@@ -37,8 +37,8 @@ afterAll(async () => {
 })
 
 /** A start that fails: its exit code and its own line, without the log. */
-async function failed(words: ReadonlyArray<string> = []): Promise<{ code: number; line: string }> {
-  const started = site.run(["start", ...words])
+async function failed(): Promise<{ code: number; line: string }> {
+  const started = site.run(["start"])
   const { code } = await started.ended
   const lines = started.talk.split("\n").filter((line) => line.startsWith("pointsman: "))
   expect(lines, started.last()).toHaveLength(1)

@@ -14,8 +14,8 @@ const ebcdic = dialect("iso87-ebcdic")
 const hex = (text: string): string => Buffer.from(text, "latin1").toString("hex")
 
 /** A China UnionPay 0200 with fields 3, 11, 41, 42 and one more, whose bytes are given. */
-function saleWith(field: number, bytes: string, first = "0200"): string {
-  const body = cup.build(first, {
+function saleWith(field: number, bytes: string): string {
+  const body = cup.build("0200", {
     "3": "000000",
     "11": "000001",
     "41": "00000001",

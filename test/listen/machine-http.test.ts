@@ -28,11 +28,10 @@ function machine(): Built<Http> {
 }
 
 async function serving(
-  handle: (request: HttpRequest, respond: (response: HttpResponse) => void) => void,
-  maxBodyBytes = 1000
+  handle: (request: HttpRequest, respond: (response: HttpResponse) => void) => void
 ): Promise<{ readonly port: number; readonly http: Built<Http> }> {
   const http = machine()
-  const options = { name: "public", host: "127.0.0.1", port: 0, maxBodyBytes }
+  const options = { name: "public", host: "127.0.0.1", port: 0, maxBodyBytes: 1000 }
   const serve = http.get(Http).serve(options, handle)
   const { port } = await Effect.runPromise(Scope.provide(serve, http.scope))
   return { port, http }

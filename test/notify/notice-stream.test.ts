@@ -81,13 +81,12 @@ function framed(content: Uint8Array): Buffer {
   return frame
 }
 
-function notice(n: number, change: Readonly<Record<string, MessagePackValue>> = {}): Buffer {
+function notice(n: number): Buffer {
   return framed(encodeMessagePack({
     n,
     account: "demo",
     headers: new Map([["X-Signature", "abc"]]),
-    body: Buffer.from(`{"n":${n}}`),
-    ...change
+    body: Buffer.from(`{"n":${n}}`)
   }))
 }
 

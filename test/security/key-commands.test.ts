@@ -217,11 +217,11 @@ describe("import of a peer's block", () => {
   ] as const
 
   /** A store with the protection key, which came as components. */
-  function sharing(kind: KeyKindName, clear: string, store = empty, name = "peer"): KeyStore {
+  function sharing(kind: KeyKindName, clear: string): KeyStore {
     const one = hex(clear)
     const components = [one, Buffer.alloc(one.length)]
     const given = { components, parity: "ignore" } as const
-    return (importComponents(store, name, kind, given, context()).result as KeyChange).store
+    return (importComponents(empty, "peer", kind, given, context()).result as KeyChange).store
   }
 
   const bring = (store: KeyStore, kind: KeyKindName, block: string, more: object = {}) =>
@@ -298,12 +298,12 @@ describe("import of a peer's block", () => {
   it("is refused when the key is longer than what protects it, or not DES under triple DES", () => {
     const store = sharing("zone-master", "00112233445566778899AABBCCDDEEFF")
     const kek = clearKey(store, "peer")
-    const blockOf = (usage: string, algorithm: string, length: number) =>
+    const blockOf = (algorithm: string, length: number) =>
       wrapKeyBlock(
         kek,
         "B",
         {
-          usage,
+          usage: "P0",
           algorithm,
           mode: "B",
           keyVersion: "00",
@@ -314,8 +314,8 @@ describe("import of a peer's block", () => {
       ) as string
     for (
       const [kind, block] of [
-        ["pin", blockOf("P0", "T", 24)],
-        ["pin-aes", blockOf("P0", "A", 16)]
+        ["pin", blockOf("T", 24)],
+        ["pin-aes", blockOf("A", 16)]
       ] as const
     ) expect(bring(store, kind, block).result).toBe(fault("block-protection-key"))
   })

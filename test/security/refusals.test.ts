@@ -60,8 +60,8 @@ function keys(testEnvironment = true): SoftwareKeys {
 
 const bytes = (text: string) => Buffer.from(text, "latin1")
 const clearPinField = (text: string) => encryptBlocks("tdes", key, Buffer.from(text, "hex"))
-const open = (field: string, card = pan) =>
-  openPinBlock(cache, tdes, 1, card, clearPinField(field), (digits) => [...digits].length)
+const open = (field: string) =>
+  openPinBlock(cache, tdes, 1, pan, clearPinField(field), (digits) => [...digits].length)
 const even = Buffer.from(key)
 even[0]! ^= 1
 

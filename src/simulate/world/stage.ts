@@ -140,8 +140,8 @@ export class Stage {
   }
 
   /** What comes true now or later. */
-  #until<A>(wanted: A, seen: () => A, words = (found: A) => String(found)): string | undefined {
-    return this.#wait(() => seen() === wanted) ? undefined : `it is ${words(seen())}`
+  #until<A>(wanted: A, seen: () => A): string | undefined {
+    return this.#wait(() => seen() === wanted) ? undefined : `it is ${String(seen())}`
   }
 
   #pass(ms: number): void {

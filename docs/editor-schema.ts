@@ -16,16 +16,17 @@ export function editorSchema(shape: Shape<unknown>): string {
   return `${JSON.stringify(schema, undefined, 2)}\n`
 }
 
-function schemaOf({ element, fields, keywords }: Shape<unknown>): Keywords {
+function schemaOf({ element, fields, keywords, short }: Shape<unknown>): Keywords {
   if (fields !== undefined) {
     const entries = Object.entries(fields)
     const required = entries.filter(([, field]) => mustBeThere(field)).map(([name]) => name)
-    return {
+    const whole = {
       ...keywords,
       additionalProperties: false,
       ...(required.length === 0 ? {} : { required }),
       properties: Object.fromEntries(entries.map(([name, field]) => [name, propertyOf(field)]))
     }
+    return short === undefined ? whole : { anyOf: [schemaOf(short), whole] }
   }
   if (element === undefined) return keywords
   const each = schemaOf(element)

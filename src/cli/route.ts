@@ -1,6 +1,6 @@
 /** `pointsman route explain`: where a transaction would go, and why not elsewhere. */
 
-import type { MerchantId, TerminalId } from "../domain/brand.ts"
+import type { MerchantId, TerminalId, TransactionId } from "../domain/brand.ts"
 import { channels, schemes } from "../domain/channel.ts"
 import { kinds } from "../domain/kind.ts"
 import { maskedJson } from "../domain/masked-json.ts"
@@ -18,7 +18,12 @@ function facts(call: Call): RouteFacts {
   }
   const amount = number("amount")
   const currency = text("currency")
+  const id = text("id")?.toLowerCase()
+  if (id !== undefined && !/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) {
+    throw new Refusal(2, `--id ${id}: expected the id of a transaction`)
+  }
   return {
+    ...(id === undefined ? {} : { id: id as TransactionId }),
     kind: kinds.find((each) => each === text("kind"))!,
     channel: channels.find((each) => each === text("channel"))!,
     scheme: schemes.find((each) => each === text("scheme"))!,
@@ -77,7 +82,12 @@ export const verb: Verb = {
         terminal: { type: "text", value: "<id>", about: "terminal id" },
         merchant: { type: "text", value: "<id>", about: "merchant id" },
         group: { type: "text", value: "<group>", about: "group of the terminal" },
-        at: { type: "text", value: "<HH:MM>", about: "local time", fallback: "12:00" }
+        at: { type: "text", value: "<HH:MM>", about: "local time", fallback: "12:00" },
+        id: {
+          type: "text",
+          value: "<uuid>",
+          about: "our id of it, by which it draws among upstreams with shares"
+        }
       },
       examples: [["route explain 622202 --channel chip --amount 1000", "a UnionPay card, 10.00"]],
       run: async (call) => {

@@ -5,6 +5,8 @@
 
 import { Effect } from "effect"
 import type { LoadedConfig } from "../config/loaded.ts"
+import type { RouteConfig } from "../domain/config.ts"
+import { upstreamOf } from "../domain/route-target.ts"
 import { RouteControl } from "../route/router.ts"
 import { type Amendment, pinnedRoute, type RunningSwitch } from "../simulate/world/house.ts"
 import { putInForce, underVersion, upstreamHands } from "../switch/production.ts"
@@ -43,7 +45,7 @@ export const operatorHands = Effect.fnUntraced(function*(
     inForce: () => ({
       version: routes.current().version,
       amendment,
-      routes: new Set(current.config.routes.map(({ name }) => name))
+      routes: new Map(current.config.routes.map(({ name, to }) => [name, to.map(upstreamOf)]))
     }),
     reread: () => {
       const refusal = put(amended(usual, file()))
@@ -61,8 +63,11 @@ export const operatorHands = Effect.fnUntraced(function*(
 })
 
 /** The configuration as an operator has changed it. */
-export function amended(loaded: LoadedConfig, { blocked, pinned }: Amendment): LoadedConfig {
-  const { routes } = loaded.config
+export function amended(
+  loaded: LoadedConfig,
+  { blocked, pinned, share }: Amendment
+): LoadedConfig {
+  const routes = share === 0 ? loaded.config.routes : loaded.config.routes.map(shared(share))
   const cards = routes.find(({ when }) => when.channels !== undefined)
   const others = routes.filter(({ when }) => when.bins === undefined && when.channels === undefined)
   return {
@@ -75,4 +80,12 @@ export function amended(loaded: LoadedConfig, { blocked, pinned }: Amendment): L
         : [{ ...cards, name: pinnedRoute, to: [pinned] }, ...others]
     }
   }
+}
+
+/** The first of two upstreams takes so many of a hundred, the second the rest. */
+const shared = (share: number) => (route: RouteConfig): RouteConfig => {
+  const [first, second, ...others] = route.to.map(upstreamOf)
+  if (first === undefined || second === undefined) return route
+  const to = [{ upstream: first, share }, { upstream: second, share: 100 - share }, ...others]
+  return { ...route, to }
 }

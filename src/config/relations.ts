@@ -5,6 +5,7 @@
 
 import { isIP } from "node:net"
 import type { AccountConfig, ListenerConfig, UpstreamConfig } from "../domain/config.ts"
+import { upstreamOf } from "../domain/route-target.ts"
 import type { OnFault } from "../domain/source-fault.ts"
 import { sessionMemoryBytes } from "./limits.ts"
 import type { Settings } from "./loaded.ts"
@@ -320,7 +321,8 @@ function checkWallet(
 function checkRoutes(config: Settings, fault: OnFault): void {
   const names = config.upstreams.map(({ name }) => name)
   config.routes.forEach((route, index) =>
-    route.to.forEach((name, place) => {
+    route.to.forEach((target, place) => {
+      const name = upstreamOf(target)
       if (names.includes(name)) return
       const near = suggestion(name, names)
       fault(`routes[${index}].to[${place}]`, `there is no upstream named ${name}.${near}`)

@@ -12,6 +12,7 @@ import {
   required,
   section,
   type Shape,
+  shortOr,
   text,
   wholeNumber
 } from "./shape.ts"
@@ -42,8 +43,22 @@ const when = record({
   )
 })
 
+const shared = record({
+  upstream: required(name, "An upstream that is the first candidate of a share.", "live"),
+  share: required(
+    wholeNumber(1, 10_000, "parts"),
+    "Its parts of the sum of the route's shares; they need not add up to 100.",
+    "live"
+  )
+})
+
 export const routeShape = record({
   name: required(name, "Its name in logs, metrics and explanations.", "live"),
   when: section(when, "All conditions must hold; none: everything."),
-  to: required(list(name, 1), "Upstreams, best first.", "live")
+  to: required(
+    list(shortOr(name, shared), 1),
+    "Upstreams, best first; of those with shares, which stand first, each transaction's id draws " +
+      "its first, and the others follow as they are written.",
+    "live"
+  )
 }) satisfies Shape<RouteConfig>

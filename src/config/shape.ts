@@ -25,6 +25,8 @@ export interface Shape<A> {
   /** For the reference: the fields of a record, the shape inside a list or a table. */
   readonly fields?: Fields
   readonly element?: Shape<unknown>
+  /** What may stand for the whole record. */
+  readonly short?: Shape<unknown>
   /** The value is a path relative to the file, or a secret, which may rest at one. */
   readonly names?: "path" | "secret"
 }
@@ -207,6 +209,18 @@ export function record<const F extends Fields>(fields: F): Shape<RecordOf<F>> {
     fields,
     read,
     absent: (path, source) => read(undefined, path, source)
+  }
+}
+
+/** A record, or what may stand for it. */
+export function shortOr<A, B>(short: Shape<A>, whole: Shape<B>): Shape<A | B> {
+  const { fields = {}, keywords } = whole
+  return {
+    words: `${short.words}, or { ${Object.keys(fields).join(", ")} }`,
+    keywords,
+    fields,
+    short,
+    read: (node, path, source) => (isMap(node) ? whole : short).read(node, path, source)
   }
 }
 

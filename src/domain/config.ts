@@ -7,6 +7,7 @@ import type { Channel } from "./channel.ts"
 import type { Kind } from "./kind.ts"
 import type { PinFormat } from "./ports/security-module.ts"
 import type { TlsOptions } from "./ports/transport.ts"
+import type { RouteTarget } from "./route-target.ts"
 
 /** A secret is never in the file: it is named there. */
 export type SecretReference = { readonly file: string } | { readonly env: string }
@@ -216,7 +217,7 @@ export interface RouteConfig {
     /** `HH:MM-HH:MM` */
     readonly between?: string
   }
-  readonly to: ReadonlyArray<string>
+  readonly to: ReadonlyArray<RouteTarget>
 }
 
 export interface JournalConfig {

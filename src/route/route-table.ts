@@ -8,6 +8,7 @@
 import type { RouteConfig } from "../domain/config.ts"
 import { followOnKinds, managementKinds } from "../domain/kind.ts"
 import type { RouteDecision, RouteFacts } from "../domain/ports/router.ts"
+import { type RouteTarget, type SharedTarget, upstreamOf } from "../domain/route-target.ts"
 import type { OnFault, SourceFault } from "../domain/source-fault.ts"
 import {
   anyCard,
@@ -25,6 +26,7 @@ import {
   failing,
   parseBetween
 } from "./conditions.ts"
+import { compileShares, partOf, sharedOf } from "./shares.ts"
 
 /** What became of one route for certain facts. */
 interface RouteStep {
@@ -37,6 +39,10 @@ interface RouteStep {
 
 interface RouteExplanation {
   readonly decision: RouteDecision
+  /** Of the route that won; empty: its order is the same for everybody. */
+  readonly shares: ReadonlyArray<SharedTarget>
+  /** False: the facts have no id, and the candidates are in the order that is written. */
+  readonly drawn: boolean
   /** Every route, in the order in which it was looked at; those without a matching BIN last. */
   readonly steps: ReadonlyArray<RouteStep>
 }
@@ -52,7 +58,10 @@ interface Rule {
   readonly index: number
   readonly name: string
   readonly conditions: Conditions
-  readonly decision: RouteDecision
+  readonly shares: ReadonlyArray<SharedTarget>
+  /** One for each part of the draw, which ends where `ends` says; a message makes none. */
+  readonly decisions: ReadonlyArray<RouteDecision>
+  readonly ends: ReadonlyArray<number>
 }
 
 /**
@@ -73,16 +82,7 @@ export function compileRoutes(
     names.add(route.name)
     checkTargets(route.to, upstreams, fault)
     checkConditions(route.when, fault)
-    const rule: Rule = {
-      index,
-      name: route.name,
-      conditions: compileConditions(route.when),
-      decision: Object.freeze({
-        route: route.name,
-        candidates: Object.freeze([...route.to]),
-        configVersion: version
-      })
-    }
+    const rule = compileRule(route, index, version)
     if (route.when.bins === undefined) entries.push({ range: anyCard, value: rule })
     route.when.bins?.forEach((text, place) => {
       const range = parseBin(text)
@@ -95,16 +95,39 @@ export function compileRoutes(
   return faults.length > 0 ? faults : makeTable(table, entries, version)
 }
 
+function compileRule({ name, to, when }: RouteConfig, index: number, version: number): Rule {
+  const { ends, orders } = compileShares(to) ??
+    { ends: [1], orders: [Object.freeze(to.map(upstreamOf))] }
+  return {
+    index,
+    name,
+    conditions: compileConditions(when),
+    shares: sharedOf(to),
+    decisions: orders.map((candidates) =>
+      Object.freeze({ route: name, candidates, configVersion: version })
+    ),
+    ends
+  }
+}
+
 function checkTargets(
-  to: ReadonlyArray<string>,
+  to: ReadonlyArray<RouteTarget>,
   upstreams: ReadonlySet<string>,
   fault: OnFault
 ): void {
   if (to.length === 0) fault("to", "a route leads to at least one upstream")
-  to.forEach((name, place) => {
+  const names = to.map(upstreamOf)
+  names.forEach((name, place) => {
     if (!upstreams.has(name)) fault(`to[${place}]`, `there is no upstream named ${name}`)
-    else if (to.indexOf(name) < place) fault(`to[${place}]`, `${name} stands there already`)
+    else if (names.indexOf(name) < place) fault(`to[${place}]`, `${name} stands there already`)
   })
+  const plain = to.findIndex((target) => typeof target === "string")
+  const shared = to.findLastIndex((target) => typeof target !== "string")
+  if (plain >= 0 && plain < shared) {
+    fault(`to[${plain}]`, `${names[plain]} has no share, and stands before one that has`)
+  } else if (shared === 0) {
+    fault("to[0].share", `${names[0]} shares with nobody: write its name alone`)
+  }
 }
 
 function checkConditions(when: RouteConfig["when"], fault: OnFault): void {
@@ -173,7 +196,8 @@ function makeTable(
     const members = table.find(binOf(facts.digits))
     for (let index = 0; index < members.length; index++) {
       const rule = members[index]!.value
-      if (failing(rule.conditions, facts) === undefined) return rule.decision
+      if (failing(rule.conditions, facts) !== undefined) continue
+      return rule.decisions[partOf(rule.ends, facts.id)]!
     }
     return none
   }
@@ -197,7 +221,9 @@ function makeTable(
         if (members.some(({ value }) => value === rule)) continue
         steps.push({ route: rule.name, binLength: 0, outcome: "bins" })
       }
-      return { decision: decide(facts), steps }
+      const decision = decide(facts)
+      const { shares = [] } = rules.find(({ name }) => name === decision.route) ?? {}
+      return { decision, shares, drawn: facts.id !== undefined, steps }
     }
   })
 }
@@ -217,13 +243,21 @@ const reasons: Readonly<Record<RouteStep["outcome"], string>> = {
 }
 
 /** The explanation as lines for a terminal; holds no digit of the card. */
-export function explanationLines({ decision, steps }: RouteExplanation): ReadonlyArray<string> {
+export function explanationLines(
+  { decision, drawn, shares, steps }: RouteExplanation
+): ReadonlyArray<string> {
   const lines = steps.map(({ binLength, outcome, route }) => {
     const bin = outcome === "bins" ? "" : binLength === 0 ? " (any card)" : ` (${binLength} digits)`
     return `${outcome === "matched" ? "→" : " "} ${route}${bin}: ${reasons[outcome]}`
   })
-  const end = decision.route === undefined ?
-    "no route: the terminal is told 15" :
-    `route ${decision.route} leads to ${decision.candidates.join(", then ")}`
-  return [...lines, `${end} (configuration ${decision.configVersion})`]
+  const { candidates, configVersion, route } = decision
+  const total = shares.reduce((sum, { share }) => sum + share, 0)
+  const parts = shares.map(({ share, upstream }) => `${upstream} ${share} of ${total}`).join(", ")
+  const end = route === undefined
+    ? "no route: the terminal is told 15"
+    : shares.length === 0 || drawn
+    ? `route ${route} leads to ${candidates.join(", then ")}`
+    : `route ${route} leads to one by its share, then the others of ${candidates.join(", ")}`
+  if (parts !== "") lines.push(`  first by share: ${parts}`)
+  return [...lines, `${end} (configuration ${configVersion})`]
 }

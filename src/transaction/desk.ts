@@ -242,6 +242,7 @@ export class Desk {
     const { submission } = life
     const digits = submission.payCode ?? submission.pan
     const facts: Draft<RouteFacts> = {
+      id: life.record.id,
       kind: submission.kind,
       channel: submission.channel,
       scheme: submission.scheme,

@@ -68,6 +68,34 @@ describe("route explain", () => {
     expect(code.out).toContain("route codes leads to wallet")
   })
 
+  it("shows shares, and by an id who is first", async () => {
+    const text = small
+      .replace("routes:", "  - name: second\n    links: [{ port: 9002 }]\nroutes:")
+      .replace(
+        "[acquirer] }",
+        "[{ upstream: acquirer, share: 7 }, { upstream: second, share: 3 }] }"
+      )
+    const path = file("shares.yaml", text)
+    const split = (...words: Array<string>) =>
+      pointsman(["route", "explain", "--config", path, ...words])
+    const { exit, out } = await split()
+    expect([exit, out]).toEqual([
+      0,
+      "→ all (any card): matches\n" +
+      "  first by share: acquirer 7 of 10, second 3 of 10\n" +
+      "route all leads to one by its share, then the others of acquirer, second " +
+      "(configuration 1)\n"
+    ])
+    const id = "01B80D12-0C00-7000-8000-0000FFFFFFFF"
+    expect((await split("--id", id)).out).toContain("route all leads to second, then acquirer")
+    expect(JSON.parse((await split("--format", "json", "--id", id)).out)).toMatchObject({
+      decision: { candidates: ["second", "acquirer"] },
+      drawn: true,
+      shares: [{ upstream: "acquirer", share: 7 }, { upstream: "second", share: 3 }]
+    })
+    expect((await split("--id", "7")).talk).toContain("--id 7: expected the id of a transaction")
+  })
+
   it("refuses what is no card and no kind", async () => {
     expect((await explain("62x")).exit).toBe(2)
     expect((await explain("62", "--kind", "sail")).talk).toContain("--kind sail: use one of sale")

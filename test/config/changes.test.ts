@@ -38,6 +38,8 @@ describe("a reload", () => {
     expect(changes(small.replace("name: all", "name: all, when: { kinds: [sale] }"))).toEqual([
       "routes.all.when.kinds added live"
     ])
+    const shared = small.replace("to: [acquirer]", "to: [{ upstream: acquirer, share: 7 }]")
+    expect(changes(shared)).toEqual(["routes.all.to changed live"])
     const other = diffConfig(loaded(small), loaded(small, 2, "d", "T1,M2\nT2,M1"))
     expect(other.map(({ path, what }) => `${path} ${what}`)).toEqual([
       "terminals.T1 changed",

@@ -29,6 +29,22 @@ describe("a small file", () => {
     expect(settings.upstreams[0]?.acquirerId).toBe("00010000")
   })
 
+  it("may give shares to the upstreams of a route", () => {
+    const text = (to: string) => small.replace("to: [acquirer]", `to: ${to}`)
+    expect((settingsOf(text("[{ upstream: acquirer, share: 7 }]")) as Settings).routes[0]?.to)
+      .toEqual([{ upstream: "acquirer", share: 7 }])
+    expect(faultsOf(text("[{ upstream: acquirer, share: 0 }, { upstrm: acquirer }, 7]"))).toEqual([
+      "a.yaml:7: routes[0].to[0].share: 0: expected a whole number of parts from 1 to 10000",
+      "a.yaml:7: routes[0].to[1].upstrm: unknown key. Did you mean upstream?",
+      "a.yaml:7: routes[0].to[1].upstream: missing: expected a name of letters, digits, - and _",
+      "a.yaml:7: routes[0].to[1].share: missing: expected a whole number of parts from 1 to 10000",
+      "a.yaml:7: routes[0].to[2]: 7: expected a name of letters, digits, - and _"
+    ])
+    expect(faultsOf(text("[{ upstream: aquirer, share: 7 }]"))).toEqual([
+      "a.yaml:7: routes[0].to[0]: there is no upstream named aquirer. Did you mean acquirer?"
+    ])
+  })
+
   it("may name the balancers in front of a listener", () => {
     const text = small.replace("port: 8583", "port: 8583, balancers: [10.0.0.7, fd00::1]")
     expect((settingsOf(text) as Settings).listeners[0]?.balancers).toEqual(["10.0.0.7", "fd00::1"])

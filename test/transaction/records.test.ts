@@ -382,6 +382,7 @@ describe("what the router and the upstream hear of a request", () => {
     const stage = new Stage()
     stage.ask(stage.sale(everything))
     expect(stage.routed).toStrictEqual([{
+      id: stage.last.request.record.id,
       kind: "sale",
       channel: "chip",
       scheme: "card",

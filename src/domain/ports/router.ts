@@ -1,11 +1,13 @@
 /** Routing: facts in, ordered candidates out, under one configuration version (I10). */
 
 import { Context } from "effect"
-import type { MerchantId, TerminalId } from "../brand.ts"
+import type { MerchantId, TerminalId, TransactionId } from "../brand.ts"
 import type { Channel, Scheme } from "../channel.ts"
 import type { Kind } from "../kind.ts"
 
 export interface RouteFacts {
+  /** Among upstreams with shares it draws the first; absent: as the first of them. */
+  readonly id?: TransactionId
   readonly kind: Kind
   readonly channel: Channel
   readonly scheme: Scheme

@@ -30,20 +30,25 @@ export interface WorldMachine {
 export interface Amendment {
   /** One route takes all cards to this upstream alone, in the place of those that there were. */
   readonly pinned: string | undefined
+  /**
+   * Of a hundred cards, those that the first upstream of their route takes before the second; 0:
+   * all, and the second only fails over.
+   */
+  readonly share: number
   readonly blocked: ReadonlySet<string>
 }
 
-/** The name of that route. */
+/** The name of the one route. */
 export const pinnedRoute = "pinned"
 
-export const unamended: Amendment = { pinned: undefined, blocked: new Set() }
+export const unamended: Amendment = { pinned: undefined, share: 0, blocked: new Set() }
 
 /** The configuration in force, as far as it can change. */
 export interface InForce {
   readonly version: number
   readonly amendment: Amendment
-  /** Names of its routes. */
-  readonly routes: ReadonlySet<string>
+  /** The upstreams that each of its routes leads to. */
+  readonly routes: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
 /** A switch that has started: the books and the counters that the judge reads. */

@@ -16,7 +16,7 @@ import { calm, type Weather } from "./network.ts"
 import { calmPurse, type PurseHabits } from "./purse.ts"
 
 /** Grows when the same seed would give another world; seed files name it. */
-export const worldVersion = 13
+export const worldVersion = 14
 
 /** Wall time at which worlds begin that say nothing else. */
 export const usualEpochMs = 1_890_000_000_000
@@ -41,6 +41,8 @@ export interface WorldPlan {
   /** Questions each terminal asks before it rests. */
   readonly questions: number
   readonly habits: TerminalHabits
+  /** Of a hundred cards, what their route's first upstream takes; 0: all that it can. */
+  readonly share: number
   /** The cards that terminals are shown; absent: all of the test cards. */
   readonly cards?: ReadonlyArray<string>
   readonly weather: Weather
@@ -90,6 +92,7 @@ export const calmPlan: WorldPlan = {
   payCodes: 0.5,
   counters: 2,
   questions: 25,
+  share: 0,
   habits: { ...calmHabits, thinkMs: 400, timeoutMs: 40_000, closeAfter: never },
   weather: calm,
   tempers: [goodTemper, goodTemper],
@@ -133,6 +136,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
   const twoKinds = chance.between(1, 6)
   const dukpt = new Chance(seed, "dukpt")
   const dukptTerminals = dukpt.happens(0.35) ? dukpt.between(1, twoKinds) : 0
+  const split = new Chance(seed, "shares")
   const counters = more.happens(0.5) ? more.between(1, 3) : 0
   const terminals = unionPayTerminals + twoKinds + counters
   const habits = drawHabits(chance, maybe)
@@ -148,6 +152,7 @@ export function drawPlan(seed: number, size: PlanSize): WorldPlan {
     payCodes: more.happens(0.6) ? more.next() * 2 : 0,
     counters,
     questions: Math.max(1, Math.ceil(size.transactions / terminals)),
+    share: split.happens(0.4) ? split.between(1, 99) : 0,
     habits: {
       ...habits,
       ...drawMoreHabits(more, maybeMore),

@@ -51,6 +51,7 @@ const changes: ReadonlyArray<Change> = [
   (plan) => ({ ...plan, drainEveryMs: 0 }),
   (plan) => ({ ...plan, reloadEveryMs: 0 }),
   (plan) => ({ ...plan, replayEveryMs: 0 }),
+  (plan) => ({ ...plan, share: 0 }),
   (plan) => ({ ...plan, epochMs: usualEpochMs }),
   (plan) => ({ ...plan, diskSlowMs: 0 }),
   (plan) => ({ ...plan, rare: 0 }),

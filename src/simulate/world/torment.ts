@@ -205,13 +205,14 @@ export class Torment {
     events.after(this.#hand, awayMs, () => victim.running()?.hold(name, false))
   }
 
-  /** An operator sends all cards one way, or lets them go, and blocks some terminals. */
+  /** An operator sends all cards one way, or lets them go by other shares, and blocks terminals. */
   #reload(): void {
     const { acquirers, terminals, victim } = this.#world
     const chance = this.#chance
     const pinned = chance.happens(0.5) ? chance.pick(acquirers).name : undefined
     const blocked = Array.from({ length: chance.between(0, 2) }, () => chance.pick(terminals))
-    victim.amend({ pinned, blocked: new Set(blocked) })
+    const share = this.#plan.share > 0 ? chance.between(1, 99) : 0
+    victim.amend({ pinned, share, blocked: new Set(blocked) })
   }
 
   /** One upstream cannot be reached, and what stood to it is cut or goes silent. */

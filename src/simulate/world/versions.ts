@@ -1,11 +1,11 @@
 /**
  * Which configuration was in force under which version, as the operator of the world knows it. What
  * must hold (I10): a transaction names the version that it was handled under; its route is one that
- * this version has, and its terminal was not blocked by it.
+ * this version has, its upstream one that the route leads to, and its terminal was not blocked.
  */
 
 import type { SwitchRecord } from "../audit.ts"
-import { type InForce, pinnedRoute } from "./house.ts"
+import type { InForce } from "./house.ts"
 
 export class Versions {
   readonly #known = new Map<number, InForce>()
@@ -21,14 +21,15 @@ export class Versions {
     if (found === undefined) return `handled under version ${configVersion}, which never was`
     // Never routed; or paid at a code, and booked whatever is in force by then.
     if (route === undefined) return undefined
-    const { amendment: { blocked, pinned }, routes } = found
+    const { amendment: { blocked }, routes } = found
     const under = `under version ${configVersion}`
     if (blocked.has(terminal)) return `${terminal} is blocked ${under}`
     // A follow-on goes where its original went.
     if (route === "original") return undefined
-    if (!routes.has(route)) return `there is no route ${route} ${under}`
-    return route === pinnedRoute && upstream !== undefined && upstream !== pinned
-      ? `route ${route} leads to ${pinned} ${under}, and it went to ${upstream}`
-      : undefined
+    const to = routes.get(route)
+    if (to === undefined) return `there is no route ${route} ${under}`
+    return upstream === undefined || to.includes(upstream)
+      ? undefined
+      : `route ${route} leads to ${to.join(", ")} ${under}, and it went to ${upstream}`
   }
 }

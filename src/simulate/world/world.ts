@@ -195,6 +195,8 @@ export class World {
       if (visited) this.#rare.set(name, (this.#rare.get(name) ?? 0) + 1)
       return visited
     })
+    const { share } = this.#plan
+    if (share > 0) this.#amend({ ...unamended, share })
     this.#boot()
     for (const [index, terminal] of this.terminals.entries()) {
       this.events.after(this.#self, 50 + index * 7, () => terminal.start())

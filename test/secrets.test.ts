@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
-import { allSecrets, demandNoSecrets, SecretSearch } from "./secrets.ts"
+import { SecretSearch } from "../src/simulate/secret-search.ts"
+import { allSecrets, demandNoSecrets } from "./secrets.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "pointsman-secrets-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -28,7 +29,7 @@ it("finds no part of one, and nothing where nothing is", () => {
     own.bytes("part", secret.bytes.subarray(0, -1))
     expect(own.found).toEqual([])
   }
-  const search = new SecretSearch()
+  const search = new SecretSearch(allSecrets())
   search.bytes("empty", Buffer.alloc(0))
   search.bytes("zeros", Buffer.alloc(4096))
   expect(search.found).toEqual([])

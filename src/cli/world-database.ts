@@ -2,6 +2,7 @@
 
 import { Effect, Layer } from "effect"
 import { Archive } from "../domain/ports/archive.ts"
+import type { LedgerEntry } from "../domain/ports/journal.ts"
 import { LedgerStore } from "../domain/ports/ledger.ts"
 import { makeArchive } from "../ledger/archive.ts"
 import { BatchBooks } from "../ledger/batch-books.ts"
@@ -28,6 +29,7 @@ const refusedShare = 15
 /** One database that outlives the switches which write to it. */
 export function makeWorldDatabase() {
   const { books, ledger, newest, store } = makeMemoryLedger()
+  const watcher: Watcher = { onRow: undefined }
   let count = 0
   const hand: WorldDatabase = {
     setMood: (mood) => {
@@ -79,7 +81,22 @@ export function makeWorldDatabase() {
     Layer.provideMerge(Layer.effect(BackOffice, office)),
     Layer.provideMerge(Layer.effect(Archive, makeArchive(newest))),
     Layer.provide(Layer.succeed(BatchBooks, books)),
-    Layer.provideMerge(Layer.succeed(LedgerStore, store))
+    Layer.provideMerge(Layer.succeed(LedgerStore, shown(store, watcher)))
   )
-  return { hand, layer, knowsNode: () => ledger.marks.size > 0 }
+  return { hand, layer, watcher, knowsNode: () => ledger.marks.size > 0 }
+}
+
+interface Watcher {
+  /** Is given the rows of each batch, also of one that is refused. */
+  onRow: ((row: LedgerEntry["row"]) => void) | undefined
+}
+
+function shown(store: LedgerStore["Service"], watcher: Watcher): LedgerStore["Service"] {
+  return LedgerStore.of({
+    ...store,
+    write: (entries, mark) => {
+      for (const { row } of entries) watcher.onRow?.(row)
+      return store.write(entries, mark)
+    }
+  })
 }

@@ -1,7 +1,7 @@
 /** The world's disk: the journal's memory store, under the hand of the torment. */
 
 import { MemoryDisk, memoryStoreLayer } from "../journal/memory-store.ts"
-import type { WorldDisk } from "../simulate/world/house.ts"
+import type { WorldDisk, Written } from "../simulate/world/house.ts"
 
 /** As `config/world.yaml` says; small, so that old groups are moved and dropped in every world. */
 const maxBytes = 16 * 1024 * 1024
@@ -33,7 +33,10 @@ export function makeWorldDisk(knowsNode: () => boolean) {
       disk.fullAtBytes = full ? disk.usedBytes : maxBytes
     }
   }
-  return { hand, layer: memoryStoreLayer(disk, knowsNode) }
+  const watch = (written: Written) => {
+    disk.onWrite = (bytes) => written("the journal", bytes)
+  }
+  return { hand, watch, layer: memoryStoreLayer(disk, knowsNode) }
 }
 
 /** The same bit each time: in the middle of the oldest group. */

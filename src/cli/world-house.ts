@@ -10,6 +10,7 @@ import { Codec, type Decoded } from "../domain/ports/codec.ts"
 import { Http } from "../domain/ports/http.ts"
 import { Random, Time } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
+import { lineLogger } from "../observe/json-logger.ts"
 import { LogLines } from "../observe/log-lines.ts"
 import { makeMetrics } from "../observe/metrics.ts"
 import { Observatory } from "../observe/observatory.ts"
@@ -18,7 +19,7 @@ import type { KeyStore } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
 import { downloadOpener } from "../simulate/download-opener.ts"
 import { unamended } from "../simulate/world/house.ts"
-import type { WorldHouse, WorldMachine } from "../simulate/world/house.ts"
+import type { WorldHouse, WorldMachine, Written } from "../simulate/world/house.ts"
 import type {
   AcquirerTongue,
   DukptTongue,
@@ -32,6 +33,7 @@ import { makeWorldDisk } from "./world-disk.ts"
 import { amended, operatorHands } from "./world-operator.ts"
 import type { Variants } from "./world-variants.ts"
 import { lookInside } from "./world-view.ts"
+import { rowWatch } from "./world-watch.ts"
 
 /** A house of its own for one world: disk and database begin empty. */
 export function makeWorldHouse(
@@ -45,9 +47,9 @@ export function makeWorldHouse(
   const log: Array<string> = []
   const trap: Trap = { next: undefined }
   let file = unamended
-  const boot = Effect.fnUntraced(function*(machine: WorldMachine) {
+  let written: Written | undefined
+  const start = Effect.fnUntraced(function*(machine: WorldMachine, observatory: Observed) {
     const time = Time.of(machine.time)
-    const observatory = silentObservatory(machine, story === undefined ? undefined : log)
     const ground = Context.make(Time, time).pipe(
       Context.add(Random, Random.of(machine.random)),
       Context.add(Transport, Transport.of(machine.transport)),
@@ -67,16 +69,23 @@ export function makeWorldHouse(
     const built = yield* Layer.build(layer)
     const hands = yield* Effect.provide(operatorHands(usual, amendment, () => file, story), built)
     return yield* Effect.provide(lookInside(observatory.metrics, hands), built)
-  }, (effect, machine) =>
-    effect.pipe(
-      Effect.mapError((failure) => new Error(startLine(failure))),
-      Effect.provide(Logger.layer([defectLogger(machine)]))
-    ))
+  }, Effect.mapError((failure) => new Error(startLine(failure))))
+  const boot = (machine: WorldMachine) => {
+    const observatory = silentObservatory(machine, story === undefined ? undefined : log, written)
+    const told = written === undefined ? [] : [lineLogger(observatory.lines)]
+    const loggers = Logger.layer([defectLogger(machine), ...told])
+    return start(machine, observatory).pipe(Effect.provide(loggers))
+  }
   return {
     amend: (next) => {
       file = next
     },
     boot,
+    watch: (next) => {
+      written = next
+      disk.watch(next)
+      database.watcher.onRow = rowWatch(store, next)
+    },
     disk: disk.hand,
     database: database.hand,
     log,
@@ -132,19 +141,23 @@ function defectLogger({ defect }: WorldMachine) {
   })
 }
 
+type Observed = Observatory["Service"]
+
 /** Counts like the real one, says nothing but to a story's log, and looks at no process. */
 function silentObservatory(
   machine: WorldMachine,
-  log: Array<string> | undefined
-): Observatory["Service"] {
+  log: Array<string> | undefined,
+  written: Written | undefined
+): Observed {
   const lines = new LogLines({
     wallMs: machine.time.wallMs,
     defer: machine.time.defer,
     sink: (bytes, done) => {
       log?.push(...bytes.toString().split("\n").slice(0, -1))
+      written?.("the log", bytes)
       done(true)
     },
-    least: log === undefined ? "error" : "info",
+    least: written !== undefined ? "debug" : log === undefined ? "error" : "info",
     dropped: () => {}
   })
   return Observatory.of({

@@ -28,6 +28,8 @@ export class MemoryDisk {
   failing = false
   /** Where it is full, whatever the journal was promised: a write that does not fit fails. */
   fullAtBytes: number
+  /** Is given all that is handed over, synced or not. */
+  onWrite: ((bytes: Uint8Array) => void) | undefined
   /** Kept for a test to look at or to damage. */
   readonly groups = new Map<number, Uint8Array>()
   #unsynced: Array<Write> = []
@@ -78,7 +80,9 @@ export class MemoryDisk {
 
   /** What comes from a journal that is dead or closed goes nowhere. */
   write(owner: MemoryLog, write: Write): void {
-    if (this.#owner === owner) this.#unsynced.push(write)
+    if (this.#owner !== owner) return
+    for (const { bytes } of write.groups) this.onWrite?.(bytes)
+    this.#unsynced.push(write)
   }
 
   /** One write after the other, in order. A failed one is in doubt: here it is not on the disk. */

@@ -7,20 +7,22 @@ import { Cause, type Layer, Logger, type LogLevel as EffectLevel } from "effect"
 import type { LogFields, LogLevel, LogLines } from "./log-lines.ts"
 
 export function jsonLogger(lines: LogLines): Layer.Layer<never> {
-  return Logger.layer([
-    Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-      const level = levels[logLevel]
-      if (!lines.isOn(level)) return
-      const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
-      const words = parts.filter((part) => typeof part !== "object" || part === null)
-      const fields: Record<string, unknown> = {}
-      for (const part of parts) {
-        if (typeof part === "object" && part !== null) Object.assign(fields, fieldsOf(part))
-      }
-      if (cause.reasons.length > 0) fields["cause"] = Cause.pretty(cause)
-      lines.write(level, words.map(String).join(" ") || "log", fields)
-    })
-  ])
+  return Logger.layer([lineLogger(lines)])
+}
+
+export function lineLogger(lines: LogLines): Logger.Logger<unknown, void> {
+  return Logger.make(({ cause, logLevel, message }) => {
+    const level = levels[logLevel]
+    if (!lines.isOn(level)) return
+    const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
+    const words = parts.filter((part) => typeof part !== "object" || part === null)
+    const fields: Record<string, unknown> = {}
+    for (const part of parts) {
+      if (typeof part === "object" && part !== null) Object.assign(fields, fieldsOf(part))
+    }
+    if (cause.reasons.length > 0) fields["cause"] = Cause.pretty(cause)
+    lines.write(level, words.map(String).join(" ") || "log", fields)
+  })
 }
 
 const levels: Readonly<Record<EffectLevel.LogLevel, LogLevel>> = {

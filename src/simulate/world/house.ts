@@ -117,7 +117,12 @@ export interface WorldDatabase {
   readonly reasons: () => ReadonlyArray<string>
 }
 
+/** Where, and what: bytes that nobody changes any more. */
+export type Written = (place: string, bytes: Uint8Array) => void
+
 export interface WorldHouse {
+  /** From its next start on, all that the switch leaves behind is shown, its logs at their most. */
+  readonly watch: (written: Written) => void
   /** The file says this from now on: to the next start, and to whoever reads it again. */
   readonly amend: (amendment: Amendment) => void
   readonly boot: (machine: WorldMachine) => Effect.Effect<RunningSwitch, unknown, Scope.Scope>

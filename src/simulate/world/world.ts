@@ -89,6 +89,7 @@ export class World {
   readonly #tongues: Tongues
   readonly #torment: Torment
   readonly #versions = new Versions()
+  readonly #pads: PinPads
   #file = unamended
   readonly wall: WallClock
   /** Defects that are to happen, and whether the switch is to refuse its disk: by a story alone. */
@@ -121,14 +122,14 @@ export class World {
     this.terminalBook = new TerminalBook(keep)
     this.upstreamBook = new UpstreamBook(keep)
     const timers = residentTimers(this.events)
-    const pads = new PinPads(plan, wrong)
+    this.#pads = new PinPads(plan, house.watch, wrong)
     this.acquirers = settleAcquirers(
       plan,
       tongues,
       this.network,
       timers,
       this.upstreamBook,
-      pads,
+      this.#pads,
       wrong
     )
     this.eavesdroppers = settleEavesdroppers(plan, tongues, this.network, timers, wrong)
@@ -139,7 +140,7 @@ export class World {
       timers,
       this.terminalBook,
       this.eavesdroppers,
-      pads,
+      this.#pads,
       wrong
     )
     this.wallet = settleWallet(plan, tongues, this.#web, timers, this.upstreamBook)
@@ -455,6 +456,7 @@ export class World {
       if (record.failure !== "pin-refused") continue
       this.#found("differs", `${record.id}: its PIN was refused`, [recordLine(record)])
     }
+    this.#pads.search()
     for (const record of running.records()) {
       const fault = this.#versions.faultOf(record)
       if (fault !== undefined) {

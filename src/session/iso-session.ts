@@ -361,9 +361,9 @@ export class IsoSession extends Line<Arrival> {
 
   /** Something comes of it: its DUKPT counter stays used, and that is on disk before `then`. */
   keepSerial(spoken: Spoken, then: () => void): void {
-    const derivation = spoken.arrival.believed ? derivationOf(spoken) : undefined
-    if (derivation === undefined) then()
-    else this.room.house.serials.keep(spoken.profile.terminal, derivation, then)
+    const { arrival: { believed }, profile: { baseKey, terminal } } = spoken
+    if (baseKey === undefined) return then()
+    this.room.house.serials.keep(terminal, believed ? derivationOf(spoken) : undefined, then)
   }
 
   /** An answer that is no transaction's. */

@@ -29,6 +29,8 @@ export class KeySerials {
   readonly #states = new Map<TerminalId, SerialState | undefined>()
   /** What the journal has, where that is not yet all. */
   readonly #kept = new Map<TerminalId, SerialState | undefined>()
+  /** What waits for the newest row of a terminal, which is not on disk yet. */
+  readonly #syncing = new Map<TerminalId, Array<() => void>>()
 
   constructor(journal: JournalShape) {
     this.#journal = journal
@@ -53,19 +55,32 @@ export class KeySerials {
 
   /**
    * Something comes of a message that was believed, and is told in `then`: the counter is on disk
-   * before, or what was refused could be played again after a crash, and be taken.
+   * before, or what was refused could be played again after a crash, and be taken. A message that
+   * was not believed may be a copy of one that was: it hears no earlier.
    */
-  keep(terminal: TerminalId, { baseKey, serial }: Derivation, then: () => void): void {
-    const given = keySerialOf(serial)
+  keep(terminal: TerminalId, derivation: Derivation | undefined, then: () => void): void {
+    const given = derivation === undefined ? undefined : keySerialOf(derivation.serial)
     const kept = this.#kept.get(terminal)
-    if (given === undefined || !this.#kept.has(terminal)) return then()
-    if (standingOf(kept, baseKey, given) !== "fresh") return then()
-    const value = used(kept, baseKey, given)
+    if (
+      derivation === undefined || given === undefined || !this.#kept.has(terminal) ||
+      standingOf(kept, derivation.baseKey, given) !== "fresh"
+    ) return this.#synced(terminal, then)
+    const value = used(kept, derivation.baseKey, given)
     if (isSame(value, this.#states.get(terminal))) this.#kept.delete(terminal)
     else this.#kept.set(terminal, value)
+    const waiting = [then]
+    this.#syncing.set(terminal, waiting)
     this.#journal.commit([{ table: "serials", key: terminal, value }], [], (failure) => {
-      if (failure === undefined) then()
+      if (this.#syncing.get(terminal) === waiting) this.#syncing.delete(terminal)
+      if (failure !== undefined) return
+      for (const each of waiting) each()
     })
+  }
+
+  #synced(terminal: TerminalId, then: () => void): void {
+    const waiting = this.#syncing.get(terminal)
+    if (waiting === undefined) then()
+    else waiting.push(then)
   }
 
   /**

@@ -146,6 +146,27 @@ describe("a counter under DUKPT", () => {
     expect(caller.heard.map((each) => each["39"])).toEqual(["58"])
   })
 
+  it("is on disk before anybody hears that a copy of what was refused is refused as well", () => {
+    for (const known of [false, true]) {
+      const disk = new Place({ profiles: [] })
+      const profiles = [{ ...byMac, blocked: true }]
+      const { caller, place } = opened({ profiles, journal: disk.journal, knows: () => known })
+      // Where the station knows it, a right MAC takes the terminal over.
+      const copier = known ? caller : place.connect("10.0.0.9:1")
+      const heard = () => new Set([...caller.heard, ...copier.heard]).size
+      caller.say(sold(1, 40))
+      place.settle()
+      copier.say(sold(1, 40))
+      place.settle()
+      for (const each of place.submitted) each.answer()
+      place.settle()
+      expect(heard()).toBe(0)
+      disk.settle()
+      place.settle()
+      expect(heard()).toBe(2)
+    }
+  })
+
   it("is used up by a question that was refused", () => {
     const first = opened({ profiles: [{ ...byMac, blocked: true }] })
     expect(first.told(sold(1, 40))).toBe("58")

@@ -142,7 +142,10 @@ export function codecMeter(metrics: Metrics, lines: LogLines) {
 export function securityMeter(metrics: Metrics, lines: LogLines) {
   return ({ code }: { readonly code: string }): void => {
     metrics.security_refusals_total.of(code).add()
-    if (code.startsWith("hsm-")) lines.writeSeldom("warn", "security-module", { reason: code })
+    // What terminals cause is only counted; a module or a key block is for people to look at.
+    if (code.startsWith("hsm-") || code.startsWith("block-")) {
+      lines.writeSeldom("warn", "security-module", { reason: code })
+    }
   }
 }
 

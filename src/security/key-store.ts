@@ -99,15 +99,18 @@ export class KeyStore {
 
   /**
    * Opens a block that need not be in the store, as the journal's working keys are not, under this
-   * master key or a former one whose grace is not over.
+   * master key or a former one whose grace is not over. Fault `block-expired` where it is over, for
+   * as long as the store remembers that key, and those of `unwrapKeyBlock`.
    */
   unwrapBlock(block: string, wallMs: number): UnwrappedKey | SecurityFault {
     const opened = unwrapKeyBlock(this.#protection, block)
     if (opened !== fault("block-forged")) return opened
     for (const { key, untilMs } of this.#formers) {
-      if (untilMs <= wallMs) continue
       const again = unwrapKeyBlock(key, block)
-      if (!isFault(again)) return again
+      if (isFault(again)) continue
+      if (untilMs > wallMs) return again
+      again.key.fill(0)
+      return fault("block-expired")
     }
     return opened
   }

@@ -21,6 +21,7 @@ const meanings = {
   "block-format": "not a key block of version A, B, C or D",
   "block-length": "the key block's own length differs from what is there",
   "block-forged": "the key block's MAC does not verify under this protection key",
+  "block-expired": "the key block is under a former master key whose grace is over",
   "block-usage": "the key block is for another use, algorithm or mode than the kind that was named",
   "block-protection-key":
     "the protection key does not fit the block's version, or is weaker than its key",

@@ -48,14 +48,18 @@ it("streams that end are told of seldom, those that only came and went never, an
   expect([closed.of("peer-closed").value, closed.of("frame-too-long").value]).toEqual([100, 100])
 })
 
-it("a security module that fails is told of seldom, what it refuses never, and both are counted", () => {
+it("a security module that fails is told of seldom, as is a key block; all is counted", () => {
   const { events, lines, metrics } = makeMeter()
   const refused = securityMeter(metrics, lines)
   for (let turn = 0; turn < 100; turn++) {
     refused({ code: "hsm-unavailable" })
     refused({ code: "pin-digits" })
+    refused({ code: "block-expired" })
   }
-  expect(events()).toMatchObject([{ event: "security-module", reason: "hsm-unavailable" }])
+  expect(events()).toMatchObject([
+    { event: "security-module", reason: "hsm-unavailable" },
+    { event: "security-module", reason: "block-expired" }
+  ])
   const { security_refusals_total: refusals } = metrics
   expect([refusals.of("hsm-unavailable").value, refusals.of("pin-digits").value])
     .toEqual([100, 100])

@@ -103,8 +103,16 @@ describe("a store that moved to another master key", () => {
     const mac = keys.install(issued.blocks.mac!, "mac")
     expect(mac).toBeTypeOf("number")
     wallMs++
-    expect(keys.install(issued.blocks.pin!, "pin")).toBe(fault("block-forged"))
+    expect(keys.install(issued.blocks.pin!, "pin")).toBe(fault("block-expired"))
     expect(keys.install(issued.blocks.mac!, "mac")).toBe(mac)
+    const forged = Uint8Array.from(issued.blocks.pin!)
+    forged[forged.length - 1]! ^= 1
+    expect(keys.install(forged, "pin")).toBe(fault("block-forged"))
+    // Of several former keys each has a grace of its own.
+    const twice = openKeyStore(written(moved(after, last, 1200)), last) as KeyStore
+    expect(isFault(keysOf(twice).install(issued.blocks.pin!, "pin"))).toBe(false)
+    expect(keysOf(twice, () => wallMs).install(issued.blocks.pin!, "pin"))
+      .toBe(fault("block-expired"))
   })
 
   it("forgets the former one with the first change after its grace", () => {

@@ -309,7 +309,7 @@ export class Assembler {
     const shape = this.#conditional
       ? shapeIn(entry, this.#out, 0, this.#built, draft.mti)
       : entry.shape
-    let existing = this.#slots[field] ?? keptValue(draft, field, cursor, this.#layout)
+    let existing = this.#slots[field] ?? keptValue(draft, field, cursor, entry, shape)
     if (existing === zeros) return zeroed(shape, this.#out, at)
     const parts = this.#parts?.get(field)
     let value = existing
@@ -388,21 +388,32 @@ const zeroByte: Readonly<Record<Encoding, number>> = {
 
 const noFields = new Int32Array(1)
 
-/** What the source has under this field: packed digits as text, everything else as bytes. */
+/**
+ * What the source has under this field: its bytes, or text where those would say something else
+ * under the shape it is to have.
+ */
 function keptValue(
   draft: Draft,
   field: number,
   cursor: number,
-  layout: Layout
+  entry: FieldEntry,
+  shape: FieldShape
 ): string | Uint8Array | undefined {
   const { keep, source } = draft
   if (source === undefined || keep === undefined || !hasBit(keep, field)) return undefined
   if (cursor > source.index[0]! * 3 || source.index[cursor] !== field) return undefined
   const [start, end] = [source.index[cursor + 1]!, source.index[cursor + 2]!]
-  const shape = shapeIn(layout.entries[field]!, source.bytes, 0, source.index, source.mtiNumber)
-  return shape.encoding === "bcd"
-    ? textOf(shape, source.bytes, start, end)
-    : source.bytes.subarray(start, end)
+  const from = shapeIn(entry, source.bytes, 0, source.index, source.mtiNumber)
+  return keepsBytes(from, shape)
+    ? source.bytes.subarray(start, end)
+    : textOf(from, source.bytes, start, end)
+}
+
+/** Packed digits do not say how many they are; to and from type `b` the bytes pass as they are. */
+function keepsBytes(from: FieldShape, to: FieldShape): boolean {
+  if (from.encoding === "bcd" || to.encoding === "bcd") return false
+  if ((from.type === "b") !== (to.type === "b")) return true
+  return from.encoding === to.encoding && from.overpunch === to.overpunch
 }
 
 function faulty(field: number, problem: string): BuildFault {

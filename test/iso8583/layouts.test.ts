@@ -319,6 +319,37 @@ describe("shapes that depend on the message", () => {
     expect(read(byType, answer.toString("hex")).text("62")).toBe("kept")
   })
 
+  it("on the message type that it becomes: what is kept says the same in other characters", () => {
+    const asked = { type: "n", max: 9, prefix: { width: 2 } }
+    const becomes = (one: object, other: object, value: string): string => {
+      const both = of({ 62: { ...asked, ...one, cases: [{ when: { mti: "0210" }, ...other }] } })
+      const request = read(both, both.build("0200", { "62": value }).toString("hex"))
+      const answer = both.patch(request, { mti: "0210" })
+      return `${read(both, answer.toString("hex")).text("62")} ${
+        answer.subarray(12).toString("hex")
+      }`
+    }
+    const hex = { type: "b", encoding: "hex" }
+    const bytes = { type: "b", encoding: "binary" }
+    const signed = { type: "x+n" }
+    const packed = { encoding: "bcd" }
+    expect(becomes({}, packed, "123")).toBe("123 30331230")
+    expect(becomes(packed, { encoding: "ascii" }, "123")).toBe("123 3033313233")
+    expect(becomes({}, { encoding: "ebcdic" }, "123")).toBe("123 3033f1f2f3")
+    expect(becomes(hex, bytes, "12AB")).toBe("12AB 303412ab")
+    expect(becomes(signed, { overpunch: true }, "D12")).toBe("D12 3032314b")
+    // Neither says how the other would write it.
+    expect(becomes({ type: "ans" }, bytes, "AB")).toBe("4142 30344142")
+  })
+
+  it("refuses by name what has no such characters", () => {
+    const letters = { type: "ans", max: 9, prefix: { width: 2 } }
+    const digits = { when: { mti: "0210" }, type: "n", encoding: "bcd" }
+    const both = of({ 62: { ...letters, cases: [digits] } })
+    const request = read(both, both.build("0200", { "62": "12A" }).toString("hex"))
+    expect(() => both.patch(request, { mti: "0210" })).toThrow(/62/)
+  })
+
   it("never on a field behind", () => {
     const fields = {
       3: { type: "n", length: 6, cases: [{ when: { "4": "1" }, length: 2 }] },

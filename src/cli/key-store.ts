@@ -100,7 +100,7 @@ export function audited<A>(
   { auditFile }: OpenedStore,
   { audit, result }: KeyCommandResult<A | SecurityFault>
 ): A {
-  appendAudit(auditFile, audit)
+  appendKeyAudit(auditFile, audit)
   if (isFault(result)) {
     const subject = audit.under === undefined ? audit.key : `${audit.key} under ${audit.under}`
     throw new Refusal(1, `${subject}: ${result.meaning} (${result.code})`)
@@ -110,14 +110,14 @@ export function audited<A>(
 
 /** A use that came to nothing before the store was asked, or because it could not be written. */
 export function auditRefusal(opened: OpenedStore, entry: Omit<KeyAudit, "atMs">): void {
-  appendAudit(opened.auditFile, { ...entry, atMs: opened.context([]).wallMs })
+  appendKeyAudit(opened.auditFile, { ...entry, atMs: opened.context([]).wallMs })
 }
 
 /**
  * One JSON object a line; `hash` covers the line before and this one, so that none can be lost.
  * After a line that was cut off the chain begins anew, which shows for good.
  */
-function appendAudit(file: string, entry: KeyAudit): void {
+function appendKeyAudit(file: string, entry: KeyAudit): void {
   mkdirSync(dirname(file), { recursive: true })
   const before = auditText(file)
   const [, previous = ""] = /"hash":"([0-9a-f]{64})"\}\n$/.exec(before) ?? []

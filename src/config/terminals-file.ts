@@ -67,11 +67,14 @@ const identities: ReadonlyArray<IdentityRule> = ["sign-on", "mac", "certificate"
 /** Faults listed before the rest is only counted: a file in the wrong format has one per line. */
 const maxFaults = 50
 
+/** Three digits: all of them are all currencies. */
+export const currencyCount = 1000
+
 /** Shared by all terminals that may use every kind, channel or currency. */
 const everyKind: ReadonlySet<string> = new Set(kinds)
 const everyChannel: ReadonlySet<string> = new Set(channels)
 const everyCurrency: ReadonlySet<string> = new Set(
-  Array.from({ length: 1000 }, (_, code) => String(code).padStart(3, "0"))
+  Array.from({ length: currencyCount }, (_, code) => String(code).padStart(3, "0"))
 )
 
 /** The profiles, or every fault. */

@@ -6,12 +6,9 @@
 import { channels } from "../domain/channel.ts"
 import { kinds } from "../domain/kind.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
-import { terminalColumns } from "./terminals-file.ts"
+import { currencyCount, terminalColumns } from "./terminals-file.ts"
 
 type Column = (typeof terminalColumns)[number]
-
-/** Three digits: all of them are all currencies. */
-export const currencyCount = 1000
 
 const yes = (value: boolean): string => value ? "yes" : "no"
 

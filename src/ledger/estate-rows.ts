@@ -7,8 +7,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { ConfigFault } from "../config/loaded.ts"
-import { parseTerminals, terminalColumns } from "../config/terminals-file.ts"
-import { currencyCount } from "../config/terminals-text.ts"
+import { currencyCount, parseTerminals, terminalColumns } from "../config/terminals-file.ts"
 import type { LedgerUnavailable } from "../domain/ports/ledger.ts"
 import type { TerminalProfile } from "../domain/ports/terminals.ts"
 import { unavailable } from "./database-failure.ts"
@@ -23,28 +22,51 @@ const merchantsOf = (profiles: Profiles) => [
   }])).values()
 ]
 
-const rowOf = (profile: TerminalProfile) => ({
-  terminal: profile.terminal,
-  merchant: profile.merchant,
-  terminal_group: profile.group,
-  identity: profile.identity,
-  mac_required: profile.macRequired,
-  kinds: [...profile.kinds].sort(),
-  channels: [...profile.channels].sort(),
+/** The columns of `terminals` that a profile fills: name, type, and value as JSON has it. */
+const columns: ReadonlyArray<
+  readonly [name: string, type: string, of: (profile: TerminalProfile) => unknown]
+> = [
+  ["terminal", "text", ({ terminal }) => terminal],
+  ["merchant", "text", ({ merchant }) => merchant],
+  ["terminal_group", "text", ({ group }) => group],
+  ["identity", "text", ({ identity }) => identity],
+  ["mac_required", "boolean", ({ macRequired }) => macRequired],
+  ["kinds", "text[]", ({ kinds }) => [...kinds].sort()],
+  ["channels", "text[]", ({ channels }) => [...channels].sort()],
   // A thousand codes a terminal would be a hundred megabytes for a fleet.
-  currencies: profile.currencies.size === currencyCount ? ["*"] : [...profile.currencies].sort(),
-  counter: profile.counter ?? null,
-  blocked: profile.blocked,
-  category: profile.category,
-  master_key: profile.masterKey ?? null,
-  base_key: profile.baseKey ?? null,
-  pin_format: profile.pinFormat ?? null,
-  in_flight: profile.window,
-  partial_approval: profile.partialApproval,
-  reverse_unconfirmed: profile.reverseUnconfirmed,
-  concentrator: profile.concentrator ?? null,
-  certificate: profile.certificate ?? null
-})
+  [
+    "currencies",
+    "text[]",
+    ({ currencies }) => currencies.size === currencyCount ? ["*"] : [...currencies].sort()
+  ],
+  ["counter", "text", ({ counter }) => counter],
+  ["blocked", "boolean", ({ blocked }) => blocked],
+  ["category", "text", ({ category }) => category],
+  ["master_key", "text", ({ masterKey }) => masterKey],
+  ["base_key", "text", ({ baseKey }) => baseKey],
+  ["pin_format", "int2", ({ pinFormat }) => pinFormat],
+  ["in_flight", "int4", ({ window }) => window],
+  ["partial_approval", "boolean", ({ partialApproval }) => partialApproval],
+  ["reverse_unconfirmed", "boolean", ({ reverseUnconfirmed }) => reverseUnconfirmed],
+  ["concentrator", "text", ({ concentrator }) => concentrator],
+  ["certificate", "text", ({ certificate }) => certificate]
+]
+
+const rowOf = (profile: TerminalProfile): object =>
+  Object.fromEntries(columns.map(([name, , of]) => [name, of(profile)]))
+
+const names = columns.map(([name]) => name)
+const changing = names.filter((name) => name !== "terminal")
+const ofAll = (alias: string): string => changing.map((name) => `${alias}.${name}`).join(", ")
+
+/** Writes the terminals that are new or changed; whoever was taken out is registered again. */
+const terminalInsertion = `INSERT INTO terminals AS held (${names.join(", ")})
+  SELECT * FROM jsonb_to_recordset($1::text::jsonb)
+    AS u (${columns.map(([name, type]) => `${name} ${type}`).join(", ")})
+  ON CONFLICT (terminal) DO UPDATE
+    SET ${changing.map((name) => `${name} = excluded.${name}`).join(", ")},
+      registered = true, updated_at = now()
+    WHERE (${ofAll("held")}, held.registered) IS DISTINCT FROM (${ofAll("excluded")}, true)`
 
 /** Terminals in one statement: neither the event loop nor PostgreSQL is held up by a fleet. */
 const atOnce = 500
@@ -63,35 +85,7 @@ const writtenPart = Effect.fnUntraced(function*(sql: PgClient.PgClient, profiles
     ON CONFLICT (merchant) DO UPDATE SET name = excluded.name, category = excluded.category,
       updated_at = now()
     WHERE (held.name, held.category) <> (excluded.name, excluded.category)`
-  yield* sql`INSERT INTO terminals AS held (terminal, merchant, terminal_group, identity,
-      mac_required, kinds, channels, currencies, counter, blocked, category, master_key, base_key,
-      pin_format, in_flight, partial_approval, reverse_unconfirmed, concentrator, certificate)
-    SELECT * FROM jsonb_to_recordset(${JSON.stringify(profiles.map(rowOf))}::text::jsonb)
-      AS u (terminal text, merchant text, terminal_group text, identity text,
-        mac_required boolean, kinds text[], channels text[], currencies text[], counter text,
-        blocked boolean, category text, master_key text, base_key text, pin_format int2,
-        in_flight int4, partial_approval boolean, reverse_unconfirmed boolean, concentrator text,
-        certificate text)
-    ON CONFLICT (terminal) DO UPDATE SET merchant = excluded.merchant,
-      terminal_group = excluded.terminal_group, identity = excluded.identity,
-      mac_required = excluded.mac_required, kinds = excluded.kinds,
-      channels = excluded.channels, currencies = excluded.currencies,
-      counter = excluded.counter, blocked = excluded.blocked, category = excluded.category,
-      master_key = excluded.master_key, base_key = excluded.base_key,
-      pin_format = excluded.pin_format, in_flight = excluded.in_flight,
-      partial_approval = excluded.partial_approval,
-      reverse_unconfirmed = excluded.reverse_unconfirmed, concentrator = excluded.concentrator,
-      certificate = excluded.certificate, registered = true, updated_at = now()
-    WHERE (held.merchant, held.terminal_group, held.identity, held.mac_required, held.kinds,
-        held.channels, held.currencies, held.counter, held.blocked, held.category,
-        held.master_key, held.base_key, held.pin_format, held.in_flight, held.partial_approval,
-        held.reverse_unconfirmed, held.concentrator, held.certificate, held.registered)
-      IS DISTINCT FROM
-      (excluded.merchant, excluded.terminal_group, excluded.identity, excluded.mac_required,
-        excluded.kinds, excluded.channels, excluded.currencies, excluded.counter,
-        excluded.blocked, excluded.category, excluded.master_key, excluded.base_key,
-        excluded.pin_format, excluded.in_flight, excluded.partial_approval,
-        excluded.reverse_unconfirmed, excluded.concentrator, excluded.certificate, true)`
+  yield* sql.unsafe(terminalInsertion, [JSON.stringify(profiles.map(rowOf))])
 })
 
 /** Writes those that changed; what is no longer configured stays, as history refers to it. */

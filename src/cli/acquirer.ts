@@ -1,6 +1,5 @@
 /** `pointsman acquirer`: a simulated acquirer for an upstream of the configuration. */
 
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { loadKeyStore } from "../config/key-store-file.ts"
@@ -13,19 +12,14 @@ import type { Dialect } from "../iso8583/message.ts"
 import { CipherCache } from "../security/cipher-cache.ts"
 import type { KeyStore } from "../security/key-store.ts"
 import { isFault } from "../security/security-fault.ts"
-import {
-  Acquirer,
-  type AcquirerTemper,
-  goodTemper,
-  type Mood,
-  moods
-} from "../simulate/acquirer.ts"
+import { Acquirer, type AcquirerTemper, goodTemper, moods } from "../simulate/acquirer.ts"
 import { UpstreamBook } from "../simulate/book.ts"
 import { Issuer } from "../simulate/issuer.ts"
 import { MacKey } from "../simulate/mac-key.ts"
 import { openBook } from "./book-file.ts"
 import { loadedConfig } from "./configuration.ts"
-import { asked, machineLayer, runProgram } from "./machine.ts"
+import { asked, runOnMachine } from "./machine.ts"
+import { sharesOf } from "./shares.ts"
 import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 
 const maxControlBytes = 65_536
@@ -95,7 +89,7 @@ async function run(call: Call): Promise<0> {
   const file = openBook(call.text("book"))
   const program = Effect.gen(function*() {
     const transport = yield* Transport
-    const store = yield* loadKeyStore(config.keyStore).pipe(Effect.provide(NodeFileSystem.layer))
+    const store = yield* loadKeyStore(config.keyStore)
     const acquirer = new Acquirer({
       name,
       dialect,
@@ -123,7 +117,7 @@ async function run(call: Call): Promise<0> {
     const summary = { upstream: name, ...acquirer.counts, moods: acquirer.moodCounts }
     call.streams.out(`${JSON.stringify(summary)}\n`)
   })
-  await runProgram(program.pipe(Effect.scoped, Effect.provide(machineLayer)))
+  await runOnMachine(program)
   file.close()
   return 0
 }
@@ -175,28 +169,12 @@ function sharedKeys(
 function temperFrom(call: Call): AcquirerTemper {
   return {
     ...goodTemper,
-    shares: parseShares(call.text("mood") ?? ""),
+    shares: sharesOf(call, "mood", moods),
     delayMs: call.number("delay") ?? 0,
     slowMs: call.number("slow") ?? 0,
     lateMs: call.number("late") ?? 0,
     flapMs: call.number("flap") ?? 0
   }
-}
-
-/** `approve=9,slow=1` */
-function parseShares(text: string): Partial<Record<Mood, number>> {
-  const shares: Partial<Record<Mood, number>> = {}
-  for (const part of text.split(",").filter((each) => each !== "")) {
-    const [name = "", weight = "1"] = part.split("=")
-    const mood = moods.find((each) => each === name)
-    const share = Number(weight)
-    if (mood === undefined) {
-      throw new Refusal(2, `--mood ${name}: no such mood; there are ${moods.join(", ")}`)
-    }
-    if (!(share >= 0)) throw new Refusal(2, `--mood ${part}: a share is a number from 0 on`)
-    shares[mood] = share
-  }
-  return shares
 }
 
 const serveControl = Effect.fnUntraced(function*(acquirer: Acquirer, port: number) {

@@ -3,7 +3,6 @@
  * with --conform, the script that a device maker holds against a switch.
  */
 
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Redacted } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { loadKeyStore } from "../config/key-store-file.ts"
@@ -21,7 +20,7 @@ import { PaymentBook } from "../simulate/payment-book.ts"
 import { deliverNotice, genericNotice } from "../simulate/wallet.ts"
 import { openBook } from "./book-file.ts"
 import { loadedConfig } from "./configuration.ts"
-import { asked, machineLayer, runProgram } from "./machine.ts"
+import { asked, runOnMachine } from "./machine.ts"
 import { writeRows } from "./table.ts"
 import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 
@@ -117,9 +116,7 @@ async function fleet(call: Call): Promise<0 | 1> {
     report()
     for (const device of devices) device.stop()
   })
-  await runProgram(
-    program.pipe(Effect.scoped, Effect.provide([machineLayer, NodeFileSystem.layer]))
-  )
+  await runOnMachine(program)
   file.close()
   return 0
 }
@@ -155,9 +152,7 @@ async function conformance(call: Call): Promise<0 | 1> {
       ...(pay === undefined ? {} : { pay })
     })
   })
-  const results = await runProgram(
-    program.pipe(Effect.scoped, Effect.provide([machineLayer, NodeFileSystem.layer]))
-  )
+  const results = await runOnMachine(program)
   return told(call, results)
 }
 

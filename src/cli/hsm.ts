@@ -1,6 +1,5 @@
 /** `pointsman hsm`: a simulated security module over the key store of the configuration. */
 
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { loadKeyStore } from "../config/key-store-file.ts"
@@ -8,14 +7,14 @@ import { Random } from "../domain/ports/time.ts"
 import { Transport } from "../domain/ports/transport.ts"
 import {
   goodHsmTemper,
-  type HsmMood,
   hsmMoods,
   type HsmTemper,
   listenHsm,
   SimulatedHsm
 } from "../simulate/hsm.ts"
 import { loadedConfig } from "./configuration.ts"
-import { asked, machineLayer, runProgram } from "./machine.ts"
+import { asked, runOnMachine } from "./machine.ts"
+import { sharesOf } from "./shares.ts"
 import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 
 export const verb: Action = {
@@ -47,10 +46,14 @@ async function run(call: Call): Promise<0> {
   if (!Number.isInteger(headerLength) || headerLength < 1 || headerLength > 12) {
     throw new Refusal(2, "--header: 1 to 12 characters")
   }
-  const temper = temperFrom(call)
+  const temper: HsmTemper = {
+    ...goodHsmTemper,
+    shares: sharesOf(call, "mood", hsmMoods),
+    slowMs: call.number("slow") ?? 500
+  }
   const program = Effect.gen(function*() {
     const transport = yield* Transport
-    const store = yield* loadKeyStore(config.keyStore).pipe(Effect.provide(NodeFileSystem.layer))
+    const store = yield* loadKeyStore(config.keyStore)
     const hsm = new SimulatedHsm({
       store,
       headerLength,
@@ -66,21 +69,6 @@ async function run(call: Call): Promise<0> {
     yield* asked(call.streams)
     call.streams.out(`${JSON.stringify({ commands: hsm.commands })}\n`)
   })
-  await runProgram(program.pipe(Effect.scoped, Effect.provide(machineLayer)))
+  await runOnMachine(program)
   return 0
-}
-
-function temperFrom(call: Call): HsmTemper {
-  const shares: Partial<Record<HsmMood, number>> = {}
-  for (const part of (call.text("mood") ?? "").split(",").filter((each) => each !== "")) {
-    const [name = "", weight = "1"] = part.split("=")
-    const mood = hsmMoods.find((each) => each === name)
-    const share = Number(weight)
-    if (mood === undefined) {
-      throw new Refusal(2, `--mood ${name}: no such mood; there are ${hsmMoods.join(", ")}`)
-    }
-    if (!(share >= 0)) throw new Refusal(2, `--mood ${part}: a share is a number from 0 on`)
-    shares[mood] = share
-  }
-  return { ...goodHsmTemper, shares, slowMs: call.number("slow") ?? 500 }
 }

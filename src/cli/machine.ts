@@ -1,13 +1,14 @@
-/** The real machine for verbs that run by themselves: sockets, HTTP, clock, chance, timers. */
+/** The real machine for verbs that run by themselves: sockets, HTTP, files, clocks and chance. */
 
-import { Effect, Layer } from "effect"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Layer, type Scope } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
 import { machineClock } from "../listen/machine-time.ts"
 import { MachineTransport } from "../listen/machine-transport.ts"
 import { Refusal, type Streams } from "./verb.ts"
 
-export const machineLayer = Layer.mergeAll(MachineTransport, MachineHttp).pipe(
+const machineLayer = Layer.mergeAll(MachineTransport, MachineHttp, NodeFileSystem.layer).pipe(
   Layer.provideMerge(Timers.layer),
   Layer.provideMerge(machineClock)
 )
@@ -24,6 +25,11 @@ export async function runProgram<A, E extends { readonly _tag: string }>(
   if (result._tag === "Success") return result.success
   throw new Refusal(3, lineOf(result.failure))
 }
+
+/** The same for a program on this machine, which is let go of at its end. */
+export const runOnMachine = <A, E extends { readonly _tag: string }>(
+  program: Effect.Effect<A, E, Layer.Success<typeof machineLayer> | Scope.Scope>
+): Promise<A> => runProgram(program.pipe(Effect.scoped, Effect.provide(machineLayer)))
 
 function lineOf(failure: { readonly _tag: string }): string {
   const { advice, code, port } = failure as Readonly<Record<string, unknown>>

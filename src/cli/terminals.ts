@@ -1,6 +1,5 @@
 /** `pointsman terminals`: simulated terminals of the estate against a running switch. */
 
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect } from "effect"
 import { Timers } from "../actor/timers.ts"
 import { loadKeyStore } from "../config/key-store-file.ts"
@@ -22,7 +21,8 @@ import type { TerminalKind } from "../simulate/terminal-speech.ts"
 import { Terminal } from "../simulate/terminal.ts"
 import { openBook } from "./book-file.ts"
 import { loadedConfig } from "./configuration.ts"
-import { asked, machineLayer, runProgram } from "./machine.ts"
+import { asked, runOnMachine } from "./machine.ts"
+import { sharesOf } from "./shares.ts"
 import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 
 const terminalKinds: ReadonlyArray<TerminalKind> = [
@@ -186,9 +186,7 @@ async function run(call: Call): Promise<0 | 1> {
     call.streams.out(`${JSON.stringify({ ...fleet.summary(book), left })}\n`)
     return left === 0 ? 0 as const : 1 as const
   })
-  const exit = await runProgram(
-    program.pipe(Effect.scoped, Effect.provide([machineLayer, NodeFileSystem.layer]))
-  )
+  const exit = await runOnMachine(program)
   file.close()
   return exit
 }
@@ -336,7 +334,7 @@ function habitsOf(call: Call): TerminalHabits {
     ...calmHabits,
     thinkMs: number("count") * 1000 / Math.max(0.001, number("rate")),
     timeoutMs: number("timeout"),
-    mix: parseMix(call.text("mix") ?? ""),
+    mix: sharesOf(call, "mix", terminalKinds),
     repeats: number("repeats"),
     closeAfter: number("close-after") === 0 ? Number.POSITIVE_INFINITY : number("close-after"),
     churn: number("churn"),
@@ -347,18 +345,4 @@ function habitsOf(call: Call): TerminalHabits {
     rotateMs: 1000 * number("rotate"),
     questions: questions === 0 ? Number.POSITIVE_INFINITY : questions
   }
-}
-
-function parseMix(text: string): Partial<Record<TerminalKind, number>> {
-  const mix: Partial<Record<TerminalKind, number>> = {}
-  for (const part of text.split(",").filter((each) => each !== "")) {
-    const [name = "", weight = "1"] = part.split("=")
-    const kind = terminalKinds.find((each) => each === name)
-    if (kind === undefined) {
-      throw new Refusal(2, `--mix ${name}: they can ask for ${terminalKinds.join(", ")}`)
-    }
-    if (!(Number(weight) >= 0)) throw new Refusal(2, `--mix ${part}: a share is a number from 0 on`)
-    mix[kind] = Number(weight)
-  }
-  return mix
 }

@@ -1,6 +1,5 @@
 /** `pointsman wallet`: a simulated wallet that takes pay codes and sends signed notices. */
 
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Redacted } from "effect"
 import { Timers } from "../actor/timers.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
@@ -15,12 +14,12 @@ import {
   genericNotice,
   goodWallet,
   Wallet,
-  type WalletMood,
   walletMoods
 } from "../simulate/wallet.ts"
 import { openBook } from "./book-file.ts"
 import { loadedConfig } from "./configuration.ts"
-import { asked, machineLayer, runProgram } from "./machine.ts"
+import { asked, runOnMachine } from "./machine.ts"
+import { sharesOf } from "./shares.ts"
 import { type Action, type Call, configFlag, Refusal } from "./verb.ts"
 
 const maxBodyBytes = 65_536
@@ -57,7 +56,7 @@ async function run(call: Call): Promise<0> {
   const { account, port } = accountOf(call, loaded)
   const file = openBook(call.text("book"))
   const name = call.text("upstream") ?? ""
-  const shares = parseShares(call.text("mood") ?? "")
+  const shares = sharesOf(call, "mood", walletMoods)
   const program = Effect.gen(function*() {
     const http = yield* Http
     if (account.secret === undefined) {
@@ -86,9 +85,7 @@ async function run(call: Call): Promise<0> {
       `${JSON.stringify({ upstream: name, moods: wallet.moodCounts, notices: sent })}\n`
     )
   })
-  await runProgram(
-    program.pipe(Effect.scoped, Effect.provide([machineLayer, NodeFileSystem.layer]))
-  )
+  await runOnMachine(program)
   file.close()
   return 0
 }
@@ -105,19 +102,6 @@ function accountOf(call: Call, { config }: LoadedConfig) {
     throw new Refusal(2, `account ${account.name}: the simulator speaks the generic scheme, hmac`)
   }
   return { account, port: Number(new URL(upstream.url).port) }
-}
-
-function parseShares(text: string): Partial<Record<WalletMood, number>> {
-  const shares: Partial<Record<WalletMood, number>> = {}
-  for (const part of text.split(",").filter((each) => each !== "")) {
-    const [name = "", weight = "1"] = part.split("=")
-    const mood = walletMoods.find((each) => each === name)
-    if (mood === undefined || !(Number(weight) >= 0)) {
-      throw new Refusal(2, `--mood ${part}: moods are ${walletMoods.join(", ")}`)
-    }
-    shares[mood] = Number(weight)
-  }
-  return shares
 }
 
 interface Notices {

@@ -58,6 +58,8 @@ describe("wrong usage", () => {
     ["help chekc", "pointsman: chekc: no such verb. Did you mean check?"],
     ["chekc", "pointsman: chekc: no such verb. Did you mean check?"],
     ["constructor", "pointsman: constructor: no such verb"],
+    ["hsm --mood wel=9", "pointsman: --mood wel: expected one of well, slow"],
+    ["wallet --mood pay=9,wait=-1", "pointsman: --mood wait=-1: a share is a number from 0 on"],
     ["journal", "pointsman: journal: say what to do (inspect, verify, export)"],
     ["sessions lsit", "pointsman: sessions: lsit: no such action. Did you mean list?"],
     ["drain --admim 127.0.0.1:1", "pointsman: --admim: no such flag. Did you mean --admin?"],

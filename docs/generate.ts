@@ -1,7 +1,8 @@
 /**
  * `npm run docs`: writes `docs/reference` from what the code declares: configuration keys, limits,
- * failures, metrics, the admin API and the command line; and into the README what the kept runs
- * measured (see `measured.ts`). `test/contract` says when it is stale.
+ * failures, metrics, the admin API and the command line; dashboard and alerts into `docs/operate`;
+ * and into the README what the kept runs measured (see `measured.ts`). `test/contract` says when it
+ * is stale.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -24,6 +25,8 @@ import {
 } from "../src/qr/device-schema.ts"
 import { editorSchema } from "./editor-schema.ts"
 import { withMeasured } from "./measured.ts"
+import { alertRules } from "./monitoring/alerts.ts"
+import { dashboard } from "./monitoring/dashboard.ts"
 
 const root = dirname(import.meta.dirname)
 
@@ -34,6 +37,8 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/pointsman.schema.json", editorSchema(switchShape)],
     ["docs/reference/failures.md", failureTable()],
     ["docs/reference/metrics.md", metricTable()],
+    ["docs/operate/grafana.json", dashboard()],
+    ["docs/operate/alerts.yml", alertRules()],
     ["docs/reference/schema.md", schemaPage()],
     ["docs/reference/devices.md", devicePage()],
     ["docs/reference/admin-api.md", adminTable()],

@@ -38,6 +38,12 @@ const durations = [
 /** By name without the prefix. */
 export const metricDefinitions = {
   build_info: gauge("Always 1: what runs.", "version", "commit", "node"),
+  start_time_seconds: gauge("When the process began, in seconds since 1970."),
+  ready: gauge("1: a new transaction could complete; what stands in the way: `/readyz`."),
+  defects_total: counter(
+    "Failures of the switch's own code that cost a message; a broken invariant ends the process.",
+    "actor"
+  ),
 
   sessions: gauge("Terminal sessions by state.", "state"),
   sessions_opened_total: counter("Sessions accepted."),
@@ -104,6 +110,7 @@ export const metricDefinitions = {
   exceptions_total: counter("What was handed to a human.", "reason"),
 
   journal_bytes: gauge("Bytes in use of the journal's maximum."),
+  journal_max_bytes: gauge("The journal's maximum."),
   journal_sync_seconds: gauge("Commits of late, with their sync to disk.", "quantile"),
   journal_lag_records: gauge("Records that PostgreSQL does not have yet."),
   store_batch_rows: gauge("Rows of the last batch that PostgreSQL took."),

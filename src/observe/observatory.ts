@@ -50,6 +50,7 @@ const makeObservatory = Effect.fnUntraced(function*(options: ObservatoryOptions)
     dropped: (count) => metrics.log_lines_dropped_total.of().add(count)
   })
   metrics.build_info.of(options.version, options.commit, options.node).set(1)
+  metrics.start_time_seconds.of().set(time.wallMs() / 1000)
   const updates: Array<() => void> = [yield* watchProcess(metrics)]
   return Observatory.of({
     metrics,

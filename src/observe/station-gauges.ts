@@ -21,6 +21,8 @@ interface Watched {
   /** Sessions by state. */
   readonly sessions: () => Readonly<Record<string, number>>
   readonly configVersion: () => number
+  /** Defects of hot actors, by the name of their kind. */
+  readonly actors: () => ReadonlyMap<string, { readonly defects: number }>
   readonly certificates: () => ReadonlyArray<Certificate>
   readonly wallMs: () => number
 }
@@ -45,6 +47,10 @@ export function watchStations(
     showAdvices(metrics, status.map(({ name }) => name), watched.advices(), watched.wallMs())
     for (const [state, count] of Object.entries(watched.sessions())) {
       metrics.sessions.of(sessionStates[state] ?? state).set(count)
+    }
+    for (const [kind, { defects }] of watched.actors()) {
+      const counter = metrics.defects_total.of(kind)
+      counter.add(defects - counter.value)
     }
     metrics.config_version.of().set(watched.configVersion())
     metrics.certificate_expiry_seconds.clear()
@@ -100,6 +106,7 @@ function showUpstreams(metrics: Metrics, status: ReadonlyArray<UpstreamStatus>):
 
 function showJournal(metrics: Metrics, health: JournalHealth): void {
   metrics.journal_bytes.of().set(health.bytes)
+  metrics.journal_max_bytes.of().set(health.maxBytes)
   metrics.journal_lag_records.of().set(health.feedPending)
   metrics.journal_sync_seconds.of("0.5").set(health.commitP50Ms / 1000)
   metrics.journal_sync_seconds.of("0.99").set(health.commitP99Ms / 1000)

@@ -6,6 +6,7 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { AdminFaces, ReloadReport, TransactionQuery, Unavailable } from "../admin/faces.ts"
+import { obstacles } from "../admin/readiness.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { consoleFiles } from "../console/console.ts"
 import type { TransactionId } from "../domain/brand.ts"
@@ -45,7 +46,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
   const transactions = yield* Transactions
   const ledger = yield* LedgerHealth
   const terminals = yield* Terminals
-  const { scrape } = yield* Observatory
+  const { metrics, onScrape, scrape } = yield* Observatory
   const { audit, recordable } = yield* BackOffice
   const businessDay = yield* keepBusinessDay(controls.loaded())
   const database = yield* Effect.context<PgClient.PgClient>()
@@ -99,6 +100,7 @@ export const makeFaces = Effect.fnUntraced(function*(controls: SwitchControls) {
     reload: controls.reload,
     drain: controls.drain
   }
+  onScrape(() => metrics.ready.of().set(obstacles(faces.readiness).length === 0 ? 1 : 0))
   return auditedFaces(faces, audit)
 })
 

@@ -1,6 +1,7 @@
 /** The gauges that the observatory reads off the stations before every scrape. */
 
 import { Effect } from "effect"
+import { HotActors } from "../actor/hot-actor.ts"
 import { type Certificate, certificatesOf } from "../config/certificates.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { Journal } from "../domain/ports/journal.ts"
@@ -17,6 +18,7 @@ export const watchGauges = Effect.fnUntraced(function*(loaded: () => LoadedConfi
   const journal = yield* Journal
   const upstreams = yield* Upstreams
   const sessions = yield* SessionsView
+  const actors = yield* HotActors
   const time = yield* Time
   let certificates: ReadonlyArray<Certificate> = []
   // Certificates are replaced on disk while the switch runs.
@@ -35,6 +37,7 @@ export const watchGauges = Effect.fnUntraced(function*(loaded: () => LoadedConfi
     upstreams: () => upstreams.status(),
     advices: () => Array.from(journal.entries("advices"), ([, advice]) => advice),
     sessions: () => sessions.counts(),
+    actors: () => actors.counts(),
     configVersion: () => loaded().config.version,
     certificates: () => certificates,
     wallMs: () => time.wallMs()

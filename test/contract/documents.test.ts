@@ -17,7 +17,8 @@ const documents = [
   "README.md",
   "SECURITY.md",
   ...["concepts", "operate", "reference"].flatMap((folder) =>
-    readdirSync(join(root, "docs", folder)).map((file) => `docs/${folder}/${file}`)
+    readdirSync(join(root, "docs", folder), { withFileTypes: true })
+      .filter((entry) => entry.isFile()).map(({ name }) => `docs/${folder}/${name}`)
   )
 ]
 
@@ -61,7 +62,13 @@ describe("the documents", () => {
   })
 
   it("name only metrics that are there", () => {
-    const names = new Set(Object.keys(metricDefinitions).map((name) => `${metricPrefix}${name}`))
+    const names = new Set(
+      Object.entries(metricDefinitions).flatMap(([name, { type }]) =>
+        type === "histogram"
+          ? [`${metricPrefix}${name}`, `${metricPrefix}${name}_bucket`]
+          : [`${metricPrefix}${name}`]
+      )
+    )
     const roles = /^pointsman_(?:reader|writer|operator)$/
     for (const document of documents) {
       const named = read(document).match(/\bpointsman_\w+/g) ?? []

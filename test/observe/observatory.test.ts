@@ -19,6 +19,7 @@ it.live("shows the process, the build and what its owners bring", () =>
       onScrape(() => metrics.queue_depth.of("feed").set(7))
       const text = scrape()
       expect(text).toContain("pointsman_build_info{version=\"0.1.0\",commit=\"abc\",node=\"n1\"} 1")
+      expect(text).toMatch(/pointsman_start_time_seconds [1-9]\d{9}/)
       expect(text).toContain("pointsman_queue_depth{queue=\"feed\"} 7")
       expect(text).toMatch(/pointsman_heap_bytes\{kind="resident"\} [1-9]/)
       expect(text).toMatch(/pointsman_event_loop_delay_seconds\{quantile="0.99"\} \d/)

@@ -20,6 +20,7 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
   const metrics = makeMetrics()
   const updates: Array<() => void> = []
   let pending: Array<AdviceRecord> = []
+  let defects = 2
   const chain = (createdMs: number, state: AdviceRecord["state"] = "pending") =>
     ({ upstream: "acquirer", createdMs, state }) as AdviceRecord
   watchStations({ metrics, onScrape: (update) => void updates.push(update) }, {
@@ -27,6 +28,7 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
     upstreams: () => [goodUpstream],
     advices: () => pending,
     sessions: () => ({ proven: 7 }),
+    actors: () => new Map([["terminals", { defects }], ["upstream-link", { defects: 0 }]]),
     configVersion: () => 3,
     certificates: () => [
       certificate("own", 90_000),
@@ -45,6 +47,10 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
   expect(text).toContain("pointsman_upstream_up{upstream=\"acquirer\",link=\"0\"} 1\n")
   expect(text).toContain("pointsman_upstream_inflight{upstream=\"acquirer\"} 3\n")
   expect(text).toContain("pointsman_journal_lag_records 4\n")
+  expect(text).toContain("pointsman_journal_bytes 1000\n")
+  expect(text).toContain("pointsman_journal_max_bytes 1000000\n")
+  expect(text).toContain("pointsman_defects_total{actor=\"terminals\"} 2\n")
+  expect(text).toContain("pointsman_defects_total{actor=\"upstream-link\"} 0\n")
   expect(text).toContain("pointsman_store_watermark_lag_seconds 1.5\n")
   expect(text).toContain("pointsman_journal_sync_seconds{quantile=\"0.99\"} 0.002\n")
   expect(text).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 2\n")
@@ -55,7 +61,10 @@ it("shows upstreams, journal, advices, sessions and the configuration", () => {
   expect(text).toContain(`${expiry}"own"} 80\n`)
   expect(text).toContain(`${expiry}"authority"} 40\n`)
   pending = []
-  expect(scrape()).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 0\n")
+  defects = 3
+  const later = scrape()
+  expect(later).toContain("pointsman_advices_pending{upstream=\"acquirer\"} 0\n")
+  expect(later).toContain("pointsman_defects_total{actor=\"terminals\"} 3\n")
 })
 
 it("forgets an upstream that a reload removed, and shows breakers that never moved", () => {
@@ -68,6 +77,7 @@ it("forgets an upstream that a reload removed, and shows breakers that never mov
     upstreams: () => upstreams,
     advices: () => pending,
     sessions: () => ({}),
+    actors: () => new Map(),
     configVersion: () => 1,
     certificates: () => [],
     wallMs: () => 10_000

@@ -20,6 +20,8 @@ afterAll(() => running.stop(), 60_000)
 it("is told by the probes until nothing is in flight", async () => {
   const child = running.start("start")
   await running.isReady()
+  const metrics = async () => (await fetch(`http://${running.admin}/metrics`)).text()
+  expect(await metrics()).toContain("\npointsman_ready 1\n")
   const caller = await Caller.to(running, "ascii-terminals")
   await caller.signOn("T0000101", "M00000000000021")
   const sale = caller.sell("T0000101", "M00000000000021", "000002", 100).catch(() => undefined)
@@ -30,6 +32,7 @@ it("is told by the probes until nothing is in flight", async () => {
   child.kill("SIGTERM")
   const probe = async () => (await fetch(`http://${running.admin}/readyz`)).text()
   await eventually(async () => (await probe()).includes("the switch is draining"), "not ready")
+  expect(await metrics()).toContain("\npointsman_ready 0\n")
   expect(await health()).toMatchObject({ inFlight: 1, ready: false })
   expect((await running.ask("health", "--alive")).exit).toBe(0)
   await closed

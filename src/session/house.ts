@@ -149,6 +149,8 @@ export interface Listening {
   readonly name: string
   readonly port: number
   readonly lines: () => Iterable<SeenLine>
+  /** No more connections; what is under way goes on. */
+  readonly drain: () => void
 }
 
 /** A session, as people see it. */

@@ -54,7 +54,7 @@ export class ListenerRoom implements Listening {
   #looking: SetIterator<RoomLine> | undefined
   /** Lines that have left, ever. */
   #left = 0
-  #draining = false
+  #drainsSinceMs = Number.POSITIVE_INFINITY
 
   constructor(house: SessionHouseShape, config: ListenerConfig, framing: Framing) {
     this.house = house
@@ -76,7 +76,12 @@ export class ListenerRoom implements Listening {
   }
 
   get draining(): boolean {
-    return this.#draining
+    return this.#drainsSinceMs < Number.POSITIVE_INFINITY
+  }
+
+  /** On the monotonic clock; infinity: it does not drain. */
+  get drainsSinceMs(): number {
+    return this.#drainsSinceMs
   }
 
   get size(): number {
@@ -152,9 +157,8 @@ export class ListenerRoom implements Listening {
     })
   }
 
-  /** No more connections; what is under way goes on. */
   drain(): void {
-    this.#draining = true
+    if (!this.draining) this.#drainsSinceMs = this.house.time.monotonicMs()
   }
 
   busy(): boolean {
@@ -163,7 +167,7 @@ export class ListenerRoom implements Listening {
   }
 
   close(): void {
-    this.#draining = true
+    this.drain()
     this.#look?.cancel()
     this.#looking = undefined
     for (const line of this.#lines) line.end("draining")
@@ -172,7 +176,7 @@ export class ListenerRoom implements Listening {
   }
 
   #refusal(connection: Connection): EndReason | undefined {
-    if (this.#draining) return "draining"
+    if (this.draining) return "draining"
     const held = this.house.addresses.get(addressOf(connection.remote)) ?? 0
     if (held >= this.house.settings.maxSessionsPerAddress) return "address-refused"
     if (this.#lines.size < this.config.maxSessions) return undefined

@@ -192,11 +192,14 @@ const serve = Effect.fnUntraced(function*<L extends RoomLine>(
   return bound
 })
 
-/** Nothing new, and up to `drainMs` for what is under way. */
+/**
+ * Nothing new, and up to `drainMs` for what is under way. Listeners end one after the other, so the
+ * first closes the doors of all: `drainMs` counts from there, and nobody comes in by the next.
+ */
 const drained = Effect.fnUntraced(function*(room: ListenerRoom) {
-  const { drainMs } = room.house.settings
-  room.drain()
-  for (let waitedMs = 0; room.busy() && waitedMs < drainMs; waitedMs += drainPollMs) {
+  const { rooms, settings, time } = room.house
+  for (const each of rooms) each.drain()
+  while (room.busy() && time.monotonicMs() < room.drainsSinceMs + settings.drainMs) {
     yield* Effect.sleep(drainPollMs)
   }
   room.close()

@@ -1,14 +1,15 @@
 # The switch in a container: no build step, no root, nothing written outside /app/data and /tmp.
 #
 #   docker build -t pointsman .
-#   docker run --init --read-only --tmpfs /tmp --stop-timeout 45 -v pointsman-data:/app/data \
+#   docker run --init --read-only --tmpfs /tmp --stop-timeout 100 -v pointsman-data:/app/data \
 #     -v ./site:/app/site:ro -p 8583:8583 pointsman start --config site/pointsman.yaml
 #
 # The configuration inside listens on loopback, for a first look; yours, mounted as above with the
 # files that it names, says `host: 0.0.0.0` and `privateNetwork: true` or `tls`, and of each acquirer
 # `privateLine: true` or `tls`. From its folder the default paths, ../data/…, lead into the volume.
 # The journal belongs to this container's identity: one volume, one container. A drain takes up to
-# `timeouts.drainMs`, 30 s, which is more than the 10 s that Docker waits by itself before it kills.
+# three times `timeouts.drainMs`, 90 s, which is more than the 10 s that Docker waits by itself before
+# it kills. docs/operate/deploy has this as a compose file, and for systemd and Kubernetes.
 
 # The Node that package.json pins for clones.
 FROM node:26.10.0-slim AS packages

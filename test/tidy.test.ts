@@ -18,7 +18,7 @@ const documents = readSources(["README.md", "SECURITY.md", "docs"], [".md"])
 const written = readSources(
   ["src", "bench", "test", "bin", "docs", "config", "README.md", "SECURITY.md", "Dockerfile"]
     .concat(["package.json", "package-lock.json", ".ci", ".npmrc"]),
-  [".ts", ".js", ".md", ".yaml", ".yml", ".json", ".csv", ".sql", ".conf", ""]
+  [".ts", ".js", ".md", ".yaml", ".yml", ".json", ".csv", ".sql", ".conf", ".service", ""]
 ).filter((file) => !file.path.startsWith("test/tidy"))
 
 /** Before the stations are wired, those that wait for it are not dead. */

@@ -38,6 +38,12 @@ export const verb: Action = {
       about: "which upstream to play",
       fallback: "acquirer"
     },
+    host: {
+      type: "text",
+      value: "<address>",
+      about: "address to listen on; 0.0.0.0 is all of them",
+      fallback: "127.0.0.1"
+    },
     mood: {
       type: "text",
       value: "<shares>",
@@ -101,10 +107,11 @@ async function run(call: Call): Promise<0> {
       temper,
       ...sharedKeys(upstream, dialect, store)
     })
+    const host = call.text("host") ?? ""
     const ports = new Set(upstream.links.map(({ port }) => port))
     for (const port of ports) {
       yield* transport.listen(
-        { name: "acquirer", host: "127.0.0.1", port, backlog: 128, ...tlsOf(call) },
+        { name: "acquirer", host, port, backlog: 128, ...tlsOf(call) },
         (connection) => acquirer.accept(connection)
       )
     }

@@ -13,7 +13,11 @@ import { faultsOf, small } from "../config/settings.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 const path = "docs/reference/pointsman.schema.json"
-const shipped = ["config/pointsman.yaml", "config/world.yaml"]
+const shipped = [
+  "config/pointsman.yaml",
+  "config/world.yaml",
+  "docs/operate/deploy/pointsman.yaml"
+]
 
 const made = JSON.parse((await documents()).get(path)!) as JsonSchema.JsonSchema
 const schema = SchemaRepresentation.fromJsonSchemaDocument(

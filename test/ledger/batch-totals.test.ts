@@ -1,7 +1,14 @@
 /** Batch closes: field 48, sums, doubts decided by the terminal's own totals, uploads. */
 
+import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { addBatch, closeBatch, compareUpload } from "../../src/domain/batch-totals.ts"
+import {
+  addBatch,
+  closeBatch,
+  compareUpload,
+  type Counted,
+  isBalanced
+} from "../../src/domain/batch-totals.ts"
 import type { CompiledDialect } from "../../src/iso8583/dialect.ts"
 import type { Message, Values } from "../../src/iso8583/message.ts"
 import { readDeclared } from "../../src/ledger/declared-totals.ts"
@@ -61,6 +68,23 @@ describe("field 48 of a batch close", () => {
   })
 })
 
+/** Half by half, or all in the first one; of kinds that are debits and credits by themselves. */
+function summed(records: ReadonlyArray<Counted>, halves: boolean) {
+  const totals = { domestic: { ...none }, foreign: { ...none } }
+  for (const { amount, kind, panMask } of records) {
+    const sums = halves && panMask!.startsWith("4") ? totals.foreign : totals.domestic
+    const side = kind === "refund" ? "credit" : "debit"
+    sums[side] += amount!
+    sums[`${side}s`]++
+  }
+  return totals
+}
+
+const isSame = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+const subsetsOf = <T>(all: ReadonlyArray<T>): ReadonlyArray<ReadonlyArray<T>> =>
+  [...Array(1 << all.length).keys()].map((way) => all.filter((_, at) => (way >> at) & 1))
+
 describe("a batch", () => {
   it("counts what stands: not declined, not reversed, not voided", () => {
     const totals = addBatch([
@@ -111,19 +135,107 @@ describe("a batch", () => {
     })
   })
 
+  it("decides of any batch what exactly one way of counting explains, and no more", () => {
+    const row = fc.record({
+      amount: fc.integer({ min: 1, max: 3 }),
+      kind: fc.constantFrom<Counted["kind"]>("sale", "refund", "offline-sale"),
+      panMask: fc.constantFrom("621234******4567", "411111******1111"),
+      // Undefined: nobody doubts it; otherwise, does the terminal have it?
+      arrived: fc.option(fc.boolean(), { nil: undefined })
+    })
+    const batch = fc.array(row, { maxLength: 7 })
+    const mistake = fc.option(fc.record({
+      half: fc.constantFrom("domestic", "foreign"),
+      sum: fc.constantFrom("debit", "debits", "credit", "credits")
+    }))
+    fc.assert(fc.property(batch, fc.boolean(), mistake, (rows, halves, wrong) => {
+      const records = rows.map(({ arrived, ...changes }, index) =>
+        sale(index + 1, {
+          ...changes,
+          state: arrived === undefined ? "answered" : "delivery-unconfirmed"
+        })
+      )
+      const declared = summed(records.filter((_, at) => rows[at]!.arrived !== false), halves)
+      if (wrong !== null) declared[halves ? wrong.half : "domestic"][wrong.sum]++
+      const doubts = records.filter(({ state }) => state === "delivery-unconfirmed")
+      const ways = subsetsOf(doubts).filter((out) =>
+        isSame(declared, summed(records.filter((record) => !out.includes(record)), halves))
+      )
+      const close = closeBatch(declared, records, halves)
+      const [only] = ways
+      expect(close.balanced).toBe(only !== undefined)
+      expect(isBalanced(declared, close.counted, halves)).toBe(only !== undefined)
+      const decided = only !== undefined && ways.length === 1
+      expect(close.undelivered).toEqual(decided ? only.map(({ id }) => id) : [])
+      expect(close.delivered).toEqual(
+        decided ? doubts.filter((each) => !only.includes(each)).map(({ id }) => id) : []
+      )
+    }))
+  })
+
+  it("leaves it to the upload when too many deliveries are in doubt", () => {
+    const doubts = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, n) => sale(n + 1, { amount: 2 ** n, state: "delivery-unconfirmed" })
+      )
+    const all = { domestic: debit(1023, 10), foreign: none }
+    expect(closeBatch(all, doubts(10))).toMatchObject({ balanced: true, undelivered: [] })
+    expect(closeBatch(all, doubts(10)).delivered).toHaveLength(10)
+    expect(closeBatch(all, doubts(11))).toMatchObject({
+      balanced: false,
+      counted: { domestic: debit(2047, 11) },
+      delivered: [],
+      undelivered: []
+    })
+  })
+
+  it("lets only a void take another out: not what refunds it, completes it or cancels it", () => {
+    const { panMask: _, ...cashless } = sale(7, { amount: 5 })
+    const records = [
+      sale(1, { amount: 100 }),
+      sale(2, { amount: 40, kind: "refund", original: idOf(1) }),
+      sale(3, { amount: 200, kind: "preauth" }),
+      sale(4, { amount: 150, kind: "completion", original: idOf(3) }),
+      // Of the batch before.
+      sale(5, { amount: 70, kind: "completion", original: idOf(90) }),
+      sale(6, { amount: 30, kind: "preauth-cancel", original: idOf(91) }),
+      // Without a card there is no foreign one.
+      cashless
+    ]
+    expect(addBatch(records).domestic).toEqual({ debit: 325, debits: 4, credit: 40, credits: 1 })
+  })
+
   it("compares an upload line by line", () => {
-    const records = [sale(1, { amount: 100 }), sale(2, { amount: 200 }), sale(3, { amount: 300 })]
+    const { panMask: _, ...cashless } = sale(8, { amount: 800 })
+    const records = [
+      sale(1, { amount: 100 }),
+      sale(2, { amount: 200 }),
+      sale(3, { amount: 300 }),
+      sale(4, { amount: 400, approvedAmount: 350 }),
+      sale(5, { amount: 500, approvedAmount: 450 }),
+      // Declined: no money that a terminal could have.
+      sale(6, { amount: 600, approved: false }),
+      sale(7, { amount: 700 }),
+      cashless
+    ]
     const uploaded = [
-      { stan: "000001", amount: 100 },
+      { stan: "000001", amount: 100, card: "621234******4567" },
       { stan: "000002", amount: 201 },
+      { stan: "000004", amount: 350 },
+      { stan: "000005", amount: 500 },
+      { stan: "000006", amount: 600 },
+      { stan: "000007", amount: 700, card: "621234******4568" },
+      { stan: "000008", amount: 800, card: "621234******4567" },
       { stan: "000009", amount: 5 }
     ]
     expect(compareUpload(uploaded, records)).toEqual({
-      unknown: [{ stan: "000009", amount: 5 }],
-      differing: [idOf(2)],
+      unknown: [uploaded[4], uploaded[7]],
+      differing: [idOf(2), idOf(5), idOf(7)],
       missing: [idOf(3)]
     })
   })
+
   it("misses nothing that no terminal uploads", () => {
     const sold = sale(1, { amount: 100 })
     const voided = sale(2, { amount: 100, kind: "void", original: idOf(1) })

@@ -162,7 +162,7 @@ const maxDoubts = 10
 export function closeBatch(
   declared: BatchTotals,
   records: ReadonlyArray<Counted>,
-  halves = true
+  halves: boolean
 ): BatchClose {
   const doubts = records.filter(({ state }) => state === "delivery-unconfirmed")
   const ways = doubts.length <= maxDoubts ? 1 << doubts.length : 1

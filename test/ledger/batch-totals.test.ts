@@ -7,7 +7,8 @@ import {
   closeBatch,
   compareUpload,
   type Counted,
-  isBalanced
+  isBalanced,
+  readBatchTotals
 } from "../../src/domain/batch-totals.ts"
 import type { CompiledDialect } from "../../src/iso8583/dialect.ts"
 import type { Message, Values } from "../../src/iso8583/message.ts"
@@ -38,6 +39,15 @@ describe("field 48 of a batch close", () => {
     expect(answer.text("48")).toBe(`000000000007007${"0".repeat(15)}1${"0".repeat(30)}1`)
     expect(readDeclared(messageOf(cup, { "48": text.slice(0, 61) }))).toBeUndefined()
     expect(readDeclared(messageOf(cup, { "48": "0007" }))).toBeUndefined()
+  })
+
+  it("is read only whole: a part that is missing or no number leaves nothing", () => {
+    const places = Array.from({ length: 10 }, (_, index) => String(index + 1))
+    for (const place of places) {
+      for (const bad of [undefined, "", "1x", "x1"]) {
+        expect(readBatchTotals((id) => id === place ? bad : "1")).toBeUndefined()
+      }
+    }
   })
 
   it("stands where the dialect declares its parts", () => {
@@ -118,7 +128,7 @@ describe("a batch", () => {
     const doubt = (n: number, amount: number) => sale(n, { amount, state: "delivery-unconfirmed" })
     const records = [sale(1, { amount: 100 }), doubt(2, 10), doubt(3, 20)]
     const close = (amount: number, count: number) =>
-      closeBatch({ domestic: debit(amount, count), foreign: none }, records)
+      closeBatch({ domestic: debit(amount, count), foreign: none }, records, true)
     expect(close(130, 3)).toMatchObject({
       balanced: true,
       delivered: [idOf(2), idOf(3)],
@@ -128,7 +138,7 @@ describe("a batch", () => {
     expect(close(100, 1)).toMatchObject({ delivered: [], undelivered: [idOf(2), idOf(3)] })
     expect(close(999, 1)).toMatchObject({ balanced: false, delivered: [], undelivered: [] })
     const alike = [doubt(1, 10), doubt(2, 10)]
-    expect(closeBatch({ domestic: debit(10, 1), foreign: none }, alike)).toMatchObject({
+    expect(closeBatch({ domestic: debit(10, 1), foreign: none }, alike, true)).toMatchObject({
       balanced: true,
       delivered: [],
       undelivered: []
@@ -144,19 +154,22 @@ describe("a batch", () => {
       arrived: fc.option(fc.boolean(), { nil: undefined })
     })
     const batch = fc.array(row, { maxLength: 7 })
-    const mistake = fc.option(fc.record({
-      half: fc.constantFrom("domestic", "foreign"),
-      sum: fc.constantFrom("debit", "debits", "credit", "credits")
-    }))
-    fc.assert(fc.property(batch, fc.boolean(), mistake, (rows, halves, wrong) => {
+    const mistake = fc.constantFrom("none", "exchanged", "domestic", "foreign")
+    const sum = fc.constantFrom("debit", "debits", "credit", "credits")
+    fc.assert(fc.property(batch, fc.boolean(), mistake, sum, (rows, halves, wrong, place) => {
       const records = rows.map(({ arrived, ...changes }, index) =>
         sale(index + 1, {
           ...changes,
           state: arrived === undefined ? "answered" : "delivery-unconfirmed"
         })
       )
-      const declared = summed(records.filter((_, at) => rows[at]!.arrived !== false), halves)
-      if (wrong !== null) declared[halves ? wrong.half : "domestic"][wrong.sum]++
+      const right = summed(records.filter((_, at) => rows[at]!.arrived !== false), halves)
+      const declared = wrong === "exchanged" && halves
+        ? { domestic: right.foreign, foreign: right.domestic }
+        : right
+      if (wrong === "domestic" || wrong === "foreign") {
+        declared[halves ? wrong : "domestic"][place]++
+      }
       const doubts = records.filter(({ state }) => state === "delivery-unconfirmed")
       const ways = subsetsOf(doubts).filter((out) =>
         isSame(declared, summed(records.filter((record) => !out.includes(record)), halves))
@@ -179,15 +192,19 @@ describe("a batch", () => {
         { length: count },
         (_, n) => sale(n + 1, { amount: 2 ** n, state: "delivery-unconfirmed" })
       )
-    const all = { domestic: debit(1023, 10), foreign: none }
-    expect(closeBatch(all, doubts(10))).toMatchObject({ balanced: true, undelivered: [] })
-    expect(closeBatch(all, doubts(10)).delivered).toHaveLength(10)
-    expect(closeBatch(all, doubts(11))).toMatchObject({
-      balanced: false,
-      counted: { domestic: debit(2047, 11) },
-      delivered: [],
-      undelivered: []
-    })
+    const close = (count: number, amount: number, arrived: number) => {
+      const { balanced, counted, delivered, undelivered } = closeBatch(
+        { domestic: debit(amount, arrived), foreign: none },
+        doubts(count),
+        true
+      )
+      return [balanced, counted.domestic.debits, delivered.length, undelivered.length]
+    }
+    expect(close(10, 1023, 10)).toEqual([true, 10, 10, 0])
+    expect(close(10, 1022, 9)).toEqual([true, 9, 9, 1])
+    expect(close(11, 2047, 11)).toEqual([true, 11, 11, 0])
+    expect(close(11, 2046, 10)).toEqual([false, 11, 0, 0])
+    expect(close(11, 0, 0)).toEqual([false, 11, 0, 0])
   })
 
   it("lets only a void take another out: not what refunds it, completes it or cancels it", () => {
@@ -258,6 +275,7 @@ describe("a batch", () => {
     expect(compareUpload([{ stan: "000001", amount: 100 }], [sold, voided]).missing).toEqual([
       idOf(2)
     ])
-    expect(compareUpload([], [sale(3, { amount: 1, state })]).missing).toEqual([idOf(3)])
+    const others = [sale(3, { amount: 1, state }), sale(4, { kind: "preauth", state })]
+    expect(compareUpload([], others).missing).toEqual([idOf(3), idOf(4)])
   })
 })

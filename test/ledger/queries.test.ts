@@ -200,7 +200,7 @@ describe("the settlement", () => {
     ])
     const none = { debit: 0, debits: 0, credit: 0, credits: 0 }
     const declared = { domestic: { ...none, debit: 3000, debits: 3 }, foreign: none }
-    expect(closeBatch(declared, records)).toMatchObject({
+    expect(closeBatch(declared, records, true)).toMatchObject({
       balanced: true,
       undelivered: [idOf(104)]
     })

@@ -216,11 +216,22 @@ describe("a route table is refused when", () => {
     expect(hidden({ between: "08:00-18:00" }, { between: "07:59-18:00" })).toBe(false)
     expect(hidden({ between: "08:00-18:00" }, { between: "08:00-18:01" })).toBe(false)
     expect(hidden({ between: "08:00-18:00" }, { kinds: ["sale"] })).toBe(false)
+    // The first and the last minute of the day are minutes like others.
+    expect(hidden({ between: "00:01-24:00" }, { between: "00:00-24:00" })).toBe(false)
+    expect(hidden({ between: "00:00-23:59" }, { between: "23:59-24:00" })).toBe(false)
+    expect(hidden({ between: "00:00-24:00" }, { between: "23:59-00:00" })).toBe(true)
     expect(hidden({ kinds: ["sale", "preauth"] }, { kinds: ["sale"] })).toBe(true)
     expect(hidden({ kinds: ["sale"] }, { kinds: ["sale", "preauth"] })).toBe(false)
   })
 
-  it.each(["24:00-01:00", "00:00-24:01", "08:00-08:00", "8:00-9:00"])(
+  it.each([
+    "24:00-01:00",
+    "00:00-24:01",
+    "08:00-08:00",
+    "8:00-9:00",
+    "108:00-09:00",
+    "08:00-09:00:30"
+  ])(
     "its hours are %s, which are none",
     (between) => {
       expect(faults(route("hours", { between }, "a")).map(({ path }) => path)).toEqual([
@@ -317,6 +328,26 @@ describe("an explanation", () => {
       "route unionpay leads to a, then c (configuration 7)"
     ])
     expect(lines.join()).not.toContain("6221")
+  })
+
+  it("says of each condition by itself that it is not met", () => {
+    const unmet: ReadonlyArray<readonly [RouteConfig["when"], string]> = [
+      [{ channels: ["qr-customer"] }, "other channels"],
+      [{ kinds: ["balance"] }, "other kinds"],
+      [{ currencies: ["840"] }, "other currencies"],
+      [{ minAmount: 5001 }, "amount too low or absent"],
+      [{ maxAmount: 4999 }, "amount too high or absent"],
+      [{ groups: ["hotels"] }, "other groups"],
+      [{ merchants: ["M2"] }, "other merchants"],
+      [{ between: "23:59-00:00" }, "another time of day"]
+    ]
+    for (const [when, reason] of unmet) {
+      const table = compile(route("only", when, "a"))
+      expect(explanationLines(table.explain(sale({ amount: 5000, minuteOfDay: 0 })))).toEqual([
+        `  only (any card): ${reason}`,
+        "no route: the terminal is told 15 (configuration 7)"
+      ])
+    }
   })
 
   it("names a route once, by the longest of its BINs that match", () => {

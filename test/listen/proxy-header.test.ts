@@ -34,6 +34,8 @@ describe("a PROXY header", () => {
       "2001:db8:0:0:0:0:0:1 56324 after 52"
     )
     expect(source(v2("20 00 0000"))).toBe("itself after 16")
+    // A health check speaks for the balancer, whatever addresses it carries.
+    expect(source(v2("20 11 000C C0000201 C6336401 DC04 01BB"))).toBe("itself after 28")
     expect(source(v2("21 00 0003 AABBCC"))).toBe("itself after 19")
     // A TLV behind the addresses is skipped.
     expect(source(v2("21 11 0010 C0000201 C6336401 DC04 01BB 04000100"))).toBe(
@@ -49,14 +51,34 @@ describe("a PROXY header", () => {
       v1("PROXY TCP4 2001:db8::1 198.51.100.1 1 2\r\n"),
       v1("PROXY TCP4 192.0.2.1 198.51.100.1 1 2 3\r\n"),
       v1("PROXY UDP4 192.0.2.1 198.51.100.1 1 2\r\n"),
+      v1("PROXY UDP6 2001:db8::1 2001:db8::2 1 2\r\n"),
+      v1("PROXY TCP4 192.0.2.1 nowhere 1 2\r\n"),
       v1(`PROXY TCP4 ${"1".repeat(200)}`),
       v2("31 11 000C C0000201 C6336401 DC04 01BB"),
       v2("21 11 0004 C0000201"),
       v2("21 31 000C C0000201 C6336401 DC04 01BB"),
+      v2(`21 31 00D8 ${"00".repeat(216)}`),
+      v2(`21 11 000B ${"00".repeat(11)}`),
+      v2(`21 21 000C ${"00".repeat(12)}`),
+      v2(`21 21 0023 ${"00".repeat(35)}`),
       v2("21 11 FFFF"),
       Buffer.from("0200")
     ]
     expect(bad.map(source)).toEqual(bad.map(() => "wrong"))
+  })
+
+  it("is as long as it may be, and not a byte longer", () => {
+    const filled = (bytes: number) => v1(`PROXY UNKNOWN ${"x".repeat(bytes - 16)}\r\n`)
+    expect(source(filled(107))).toBe("itself after 107")
+    expect(source(filled(108))).toBe("wrong")
+    const endless = v1(`PROXY UNKNOWN ${"x".repeat(100)}`)
+    expect([106, 107].map((length) => source(endless.subarray(0, length)))).toEqual([
+      "more",
+      "wrong"
+    ])
+    const four = "C0000201 C6336401 DC04 01BB"
+    expect(source(v2(`21 11 07F0 ${four} ${"00".repeat(2020)}`))).toBe("192.0.2.1 56324 after 2048")
+    expect(source(v2(`21 11 07F1 ${four}`))).toBe("wrong")
   })
 
   it("is waited for in any pieces, and gives the same whole", () => {

@@ -117,12 +117,30 @@ describe("a deframer", () => {
     }
   })
 
-  it("stays failed, and keeps nothing", () => {
-    const deframer = framing("length2").deframer(10)
-    const sink = { onFrame: () => {}, onKeepAlive: () => {} }
-    expect(deframer.push(bytes("FFFF"), sink)).toBe("frame-too-long")
-    expect(deframer.push(bytes("0001AA"), sink)).toBe("frame-too-long")
-    expect(deframer.pendingBytes()).toBe(0)
+  it("stays failed, hands nothing out any more, and keeps nothing", () => {
+    const keepAlive = { reply: "none", max: 1 }
+    const etx = { name: "etx", terminator: "03", keepAlive }
+    const two = { name: "two", length: { bytes: 2 }, keepAlive }
+    const cases = [
+      [framing("length2"), ["FFFF", "0001AA"], "frame-too-long"],
+      [framing("base24"), ["41".repeat(15), "41".repeat(6), "4203"], "frame-too-long"],
+      [framing("base24"), [`${"41".repeat(21)}034203`, "4203"], "frame-too-long"],
+      [framing("rbp"), ["00".repeat(11) + "D04A00010000AA", "D04A00010000AA"], "frame-length"],
+      [compiled(etx), ["41".repeat(11) + "034203", "4203"], "frame-too-long"],
+      [compiled(etx), ["03034203", "4203"], "frame-empty"],
+      [compiled(two), ["000000000001AA", "0001AA"], "frame-empty"]
+    ] as const
+    for (const [shape, chunks, failure] of cases) {
+      const frames: Array<string> = []
+      const deframer = shape.deframer(10)
+      const sink = {
+        onFrame: (_: Uint8Array, body: Uint8Array) => frames.push(hex(body)),
+        onKeepAlive: () => {}
+      }
+      const failures = chunks.map((chunk) => deframer.push(bytes(chunk), sink))
+      expect([shape.name, failures.at(-1), frames, deframer.pendingBytes()])
+        .toEqual([shape.name, failure, [], 0])
+    }
   })
 })
 
@@ -156,6 +174,8 @@ describe("a framing that finds its way back", () => {
     const long = (size: number) => [Buffer.alloc(size, 0x41), etx, bytes("4203")]
     expect(heard(framing("base24"), long(100), 100)).toEqual([`|${"41".repeat(100)}`, "|42"])
     expect(heard(framing("base24"), long(150), 100)).toEqual(["|", "|42"])
+    expect(heard(framing("base24"), [Buffer.concat(long(150))], 100)).toEqual(["|", "|42"])
+    expect(heard(framing("base24"), long(200), 100)).toEqual(["|", "|42"])
     expect(heard(framing("base24"), long(201), 100)).toEqual(["!frame-too-long"])
   })
 })

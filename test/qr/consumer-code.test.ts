@@ -61,6 +61,10 @@ describe("a consumer code", () => {
     }
   })
 
+  it("gets its format where it is written without one", () => {
+    assert.equal(buildConsumerCode(parsed(oneApplication).objects.slice(1)), oneApplication)
+  })
+
   it("never prints the card number", () => {
     assert.notInclude(JSON.stringify(parsed(oneApplication).applications), "1234567890123458")
   })
@@ -78,6 +82,25 @@ describe("a consumer code", () => {
     const app = "61074F05A000000001"
     assert.equal(faultPath(encode(`${version}${app}62074F05A000000001`)), "62.4F")
     assert.equal(faultPath(encode(version + "6100".repeat(70))), "")
+    assert.equal(faultPath(encode(version + app.repeat(2))), "parsed")
+    assert.equal(faultPath(encode(version + app.repeat(3))), "61")
+    const named = (bytes: number) =>
+      encode(
+        `${version}61${(bytes + 2).toString(16).padStart(2, "0")}4F${
+          bytes.toString(16).padStart(2, "0")
+        }${"A0".repeat(bytes)}`
+      )
+    assert.deepEqual([4, 5, 16, 17].map((bytes) => faultPath(named(bytes))), [
+      "61.4F",
+      "parsed",
+      "parsed",
+      "61.4F"
+    ])
+    // With what follows the application it is as long as it may be, and one byte longer.
+    const filled = (bytes: number) =>
+      encode(`${version}${app}9F7082${bytes.toString(16).padStart(4, "0")}${"00".repeat(bytes)}`)
+    assert.deepEqual([491, 492].map((bytes) => faultPath(filled(bytes))), ["parsed", ""])
+    assert.equal(faultPath(encode(version + app).slice(0, -2)), "")
     const deep = Array.from({ length: 6 }, (_, index) => [0x61, 10 - index * 2]).flat()
     const bytes = Buffer.concat([Buffer.from(version, "hex"), Buffer.from(deep)])
     assert.equal(faultPath(bytes.toString("base64")), "61.61.61.61")

@@ -107,6 +107,71 @@ describe("a merchant code", () => {
     assert.equal(faultPath(sealed("000201٠١02xx6304")), "")
   })
 
+  it("has at least one account, in the slots that are the schemes'", () => {
+    const rest = "52044111530315658 02CN5901A6001B".replace(" ", "")
+    const withSlot = (id: string) => faultPath(sealed(`000201${id}011${rest}6304`))
+    assert.deepEqual(["02", "25", "61", "01"].map(withSlot), [
+      "parsed",
+      "parsed",
+      "02-51",
+      "02-51"
+    ])
+    const template = (id: string) => faultPath(sealed(`000201${id}050001X${rest}6304`))
+    assert.deepEqual(["26", "51", "52"].map(template), ["parsed", "parsed", "52"])
+    assert.equal(withSlot("51"), "51")
+    for (const id of ["52", "53", "58", "59", "60"]) {
+      const without = parsed(vectors.card).objects.filter((object) => object.id !== id)
+      const built = buildMerchantCode(without)
+      assert.equal(typeof built === "string" ? "built" : built.path, id)
+    }
+  })
+
+  it("has a tip as its indicator says, within its bounds", () => {
+    const base = parsed(vectors.card).objects.filter(({ id }) => !["55", "56", "57"].includes(id))
+    const tipOf = (...more: ReadonlyArray<readonly [string, string]>) => {
+      const code = buildMerchantCode([...base, ...more.map(([id, value]) => ({ id, value }))])
+      return typeof code === "string" ? parsed(code).tip : code.path
+    }
+    assert.equal(tipOf(), undefined)
+    assert.deepEqual(tipOf(["55", "01"]), { kind: "asked" })
+    assert.deepEqual(tipOf(["55", "02"], ["56", "1"]), {
+      kind: "fixed",
+      amount: parsed(vectors.card).currency === "392" ? 1 : 100
+    })
+    assert.equal(tipOf(["55", "02"]), "56")
+    const share = (text: string) => tipOf(["55", "03"], ["57", text])
+    assert.deepEqual(share("00.01"), { kind: "share", basisPoints: 1 })
+    assert.deepEqual(share("99.99"), { kind: "share", basisPoints: 9999 })
+    assert.deepEqual([share("00.00"), share("100.00")], ["57", "57"])
+    assert.equal(tipOf(["55", "03"]), "57")
+  })
+
+  it("says how often it may be used, and counts 512 characters at most", () => {
+    const base = parsed(vectors.card).objects.filter(({ id }) => id !== "01" && id !== "63")
+    const [first, ...rest] = base
+    const initiated = (value: string) => {
+      const code = buildMerchantCode([first!, { id: "01", value }, ...rest])
+      return typeof code === "string" ? parsed(code).initiation : code.path
+    }
+    assert.deepEqual(["11", "12", "13"].map(initiated), ["static", "dynamic", undefined])
+    const text = buildMerchantCode(base)
+    assert.ok(typeof text === "string")
+    // Characters beyond the basic plane: one of the code, two of JavaScript, four of UTF-8.
+    const filled = (length: number) => {
+      const body = text.slice(0, -8)
+      const room = length - Array.from(text).length
+      const ids = ["65", "66", "67", "68", "69", "70", "71", "72"]
+      let added = ""
+      for (let left = room, at = 0; left > 0; at++) {
+        const next = left > 103 && left < 108 ? 50 : Math.min(103, left)
+        added += `${ids[at]}${String(next - 4).padStart(2, "0")}${"😀".repeat(next - 4)}`
+        left -= next
+      }
+      return faultPath(sealed(`${body}${added}6304`))
+    }
+    assert.deepEqual([511, 512, 513].map(filled), ["parsed", "parsed", ""])
+  })
+
   it("is not built from objects that are none", () => {
     const objects = parsed(vectors.card).objects
     assert.ok("_tag" in Object(buildMerchantCode([...objects, { id: "59", value: "again" }])))

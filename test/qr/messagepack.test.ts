@@ -3,7 +3,7 @@
 import fc from "fast-check"
 import { pack, Packr } from "msgpackr"
 import { assert, describe, it } from "vitest"
-import { frameLimits, scanMessagePack } from "../../src/qr/messagepack-scan.ts"
+import { deepestNesting, frameLimits, scanMessagePack } from "../../src/qr/messagepack-scan.ts"
 import { decodeMessagePack, encodeMessagePack } from "../../src/qr/messagepack.ts"
 
 const limits = frameLimits
@@ -84,6 +84,63 @@ describe("the scan", () => {
     const bomb = nested(1000)
     const result = scanMessagePack(bomb, limits)
     assert.deepEqual(result, { _tag: "refused", fault: "too-deep", offset: limits.maxDepth * 3 })
+  })
+
+  it("knows of every head how much follows it", () => {
+    const numbers = { c0: 0, c2: 0, c3: 0, ca: 4, cb: 8, cc: 1, cd: 2, ce: 4, cf: 8 }
+    const signed = { d0: 1, d1: 2, d2: 4, d3: 8 }
+    const lengths = { c4: 1, c5: 2, c6: 4, d9: 1, da: 2, db: 4, dc: 2, dd: 4, de: 2, df: 4 }
+    const pair = (index: number) => [0xa1, 0x30 + index, 0x07]
+    const filled = (head: number, count: number): Array<number> => {
+      const kind = head.toString(16)
+      if (/^(?:8.|d[ef])$/.test(kind)) {
+        return Array.from({ length: count }, (_, n) => pair(n)).flat()
+      }
+      return Array(count).fill(0x20)
+    }
+    const wholes = Object.entries({ ...numbers, ...signed }).map(([head, width]) =>
+      Buffer.from([parseInt(head, 16), ...Array<number>(width).fill(0)])
+    )
+    for (const [text, width] of Object.entries(lengths)) {
+      const head = parseInt(text, 16)
+      const length = Buffer.from([0, 0, 0, 40]).subarray(4 - width)
+      wholes.push(Buffer.from([head, ...length, ...filled(head, 40)]))
+    }
+    for (let head = 0; head < 0x100; head++) {
+      if (head >= 0xc0 && head < 0xe0) continue
+      const count = head < 0x80 || head >= 0xe0 ? 0 : head < 0xa0 ? head & 0x0f : head & 0x1f
+      wholes.push(Buffer.from([head, ...filled(head, count)]))
+    }
+    for (const whole of wholes) {
+      const head = whole.toString("hex", 0, 1)
+      assert.equal(fault(whole), "value", head)
+      assert.equal(fault(whole.subarray(0, -1)), "truncated", head)
+      assert.equal(fault(Buffer.concat([whole, Buffer.of(0)])), "trailing", head)
+    }
+    for (const head of [0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8]) {
+      assert.equal(fault(Buffer.of(head, ...Array<number>(40).fill(0))), "extension")
+    }
+  })
+
+  it("takes as much as its limits say, all levels together, and no more", () => {
+    const list = (count: number) => Buffer.from([0xdc, count >> 8, count & 0xff])
+    const nils = (count: number) => Buffer.alloc(count, 0xc0)
+    const sized = (count: number) => Buffer.concat([list(count), nils(count)])
+    assert.equal(fault(sized(limits.maxEntries)), "value")
+    assert.equal(fault(sized(limits.maxEntries + 1)), "too-many-entries")
+    const inner = (count: number) => Buffer.concat([Buffer.of(0x92), sized(count), Buffer.of(0xc0)])
+    assert.equal(fault(inner(limits.maxEntries - 2)), "value")
+    assert.equal(fault(inner(limits.maxEntries - 1)), "too-many-entries")
+    const bytes = Buffer.alloc(limits.maxBytes)
+    bytes.set([0xc6, 0x00, 0x00, 0xff, 0xfb])
+    assert.equal(fault(bytes), "value")
+    const deep = { ...limits, maxDepth: deepestNesting + 36 }
+    assert.equal(scanMessagePack(nested(deepestNesting), deep)._tag, "sound")
+    assert.deepEqual(scanMessagePack(nested(deepestNesting + 1), deep), {
+      _tag: "refused",
+      fault: "too-deep",
+      offset: deepestNesting * 3
+    })
   })
 
   it("refuses extensions, the reserved head, and record structures of msgpackr", () => {

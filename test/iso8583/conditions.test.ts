@@ -82,3 +82,54 @@ describe("a condition on a field of fixed length", () => {
     expect(dialect.channel(read(dialect, body.toString("hex")))).toBe("none")
   })
 })
+
+describe("a condition", () => {
+  const source = {
+    dialect: "test",
+    mti: { encoding: "ascii" },
+    bitmap: { encoding: "binary", bits: 64 },
+    messages: {
+      "0200": { response: "0210" },
+      "0210": {},
+      "0420": { response: "0430" },
+      "0430": {}
+    },
+    fields: {
+      3: { type: "n", length: 6 },
+      // Digits in characters, or packed where a request says so.
+      4: { type: "n", length: 4, cases: [{ when: { "3": "31????" }, encoding: "bcd" }] },
+      39: { type: "an", length: 2 },
+      60: { type: "n", length: 6, layout: "positional", parts: [{ length: 2 }, { length: 4 }] }
+    },
+    key: ["stan"],
+    reversal: { mti: "0420" }
+  }
+
+  const all = { "3": "310000", "4": "1234", "39": "00", "60": "221234" }
+  it.each<readonly [object, string, Record<string, string>, boolean]>([
+    [{ "39": "present" }, "0200", all, true],
+    [{ "39": "present" }, "0200", { "3": "000000" }, false],
+    [{ "39": "absent" }, "0200", all, false],
+    [{ "39": "absent" }, "0200", { "3": "000000" }, true],
+    [{ direction: "request" }, "0200", all, true],
+    [{ direction: "request" }, "0420", all, true],
+    [{ direction: "request" }, "0430", all, false],
+    [{ direction: "response" }, "0210", all, true],
+    [{ direction: "response" }, "0420", all, false],
+    [{ mti: ["0210", "04?0"] }, "0430", all, true],
+    [{ mti: ["0210", "04?0"] }, "0200", all, false],
+    [{ "4": "1234" }, "0200", all, true],
+    [{ "4": "1234" }, "0200", { ...all, "3": "000000" }, true],
+    [{ "4": "1235" }, "0200", all, false],
+    [{ "60.1": "22" }, "0200", all, true],
+    [{ "60.2": ["1233", "12?4"] }, "0200", all, true],
+    [{ "60.2": "2212" }, "0200", all, false],
+    [{ "60.2": "1234", "39": "01" }, "0200", all, false],
+    [{ "60.2": "1234", "39": "00" }, "0200", all, true]
+  ])("%j of a %s with %j is %s", (when, mti, values, holds) => {
+    const made = compileDialect({ ...source, channels: [{ channel: "chip", when }] }, 1)
+    if ("length" in made) throw new Error(JSON.stringify(made))
+    const message = read(made, made.build(mti, values).toString("hex"))
+    expect(made.channel(message)).toBe(holds ? "chip" : "none")
+  })
+})

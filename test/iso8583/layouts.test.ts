@@ -358,6 +358,10 @@ describe("shapes that depend on the message", () => {
     expect(faultsOf({ ...least, fields })).toEqual([
       "fields.3.cases[0].when.4 must be a field before 3"
     ])
+    const itself = { 3: { type: "n", length: 6, cases: [{ when: { "3": "1?????" }, length: 2 }] } }
+    expect(faultsOf({ ...least, fields: itself })).toEqual([
+      "fields.3.cases[0].when.3 must be a field before 3"
+    ])
   })
 })
 

@@ -38,6 +38,8 @@ describe("a dialect", () => {
   it("of which all of this is right is loaded", () => {
     expect(faultsOf({})).toEqual([])
     expect(faultsOf(kind({ "3": "00????", "44": "abc", "60.1": ["22", "23"] }))).toEqual([])
+    expect(faultsOf(kind({ "39": "present", "44": ["ab", "abcde"], "mti": "0?00" }))).toEqual([])
+    expect(faultsOf(kind({ "39": "absent", "direction": "request" }))).toEqual([])
   })
 
   it.each([
@@ -88,7 +90,18 @@ describe("a dialect", () => {
       "kinds[0].when.44: abcdef never is its value, which has 2 to 5 characters"
     ],
     [{ "39": ["present", "00"] }, "kinds[0].when.39: present and absent stand alone"],
-    [{ "mti": "200" }, "kinds[0].when.mti: must be 4 digits, of which ? is any"]
+    [{ "39": ["00", "absent"] }, "kinds[0].when.39: present and absent stand alone"],
+    [{ "44": "a" }, "kinds[0].when.44: a never is its value, which has 2 to 5 characters"],
+    [{ "3": [] }, "kinds[0].when.3: asks for nothing"],
+    [{ "99": "1" }, "kinds[0].when.99: names no field of the dialect"],
+    [{ "direction": "sideways" }, "kinds[0].when.direction: must be request or response"],
+    [
+      { "direction": ["request", "response"] },
+      "kinds[0].when.direction: must be request or response"
+    ],
+    [{ "mti": "200" }, "kinds[0].when.mti: must be 4 digits, of which ? is any"],
+    [{ "mti": ["0200", "x0200"] }, "kinds[0].when.mti: must be 4 digits, of which ? is any"],
+    [{ "mti": ["0200", "02000"] }, "kinds[0].when.mti: must be 4 digits, of which ? is any"]
   ])("with a condition that never holds: %j", (when, fault) => {
     expect(faultsOf(kind(when))).toContain(fault)
   })

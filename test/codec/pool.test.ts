@@ -1,7 +1,12 @@
 /** The pool and the in-place codec give the same results; order, bounds and keys hold in both. */
 
 import * as fc from "fast-check"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import type { DecodeJob } from "../../src/codec/job.ts"
+import { PoolWorker } from "../../src/codec/pool-worker.ts"
 import { inPlaceJobs } from "../../src/codec/pool.ts"
 import type { KeyHandle } from "../../src/domain/brand.ts"
 import type { Decoded, MacVerdict } from "../../src/domain/ports/codec.ts"
@@ -345,7 +350,7 @@ describe("a worker", () => {
   it.each([["EXITING_", "died"], ["SPINNING", "hung"]] as const)(
     "that a message ends (%s) is replaced, and only that message is refused",
     async (terminal, how) => {
-      const at = await opened({ workerFile, workers: 2, hungMs: 300 })
+      const at = await opened({ workerFile, workers: 2, hungMs: how === "hung" ? 300 : 60_000 })
       const lane = at.codec.lane()
       const poison = decodeAll(
         at,
@@ -376,5 +381,75 @@ describe("a worker", () => {
       ["right", "failed", "right", "failed", ...sales.map(() => "right")]
     )
     expect(at.counts.died).toBe(3)
+    // Of the keys that went over to those that died, no copy is left here.
+    expect(at.module.copies.length).toBeGreaterThanOrEqual(3)
+    for (const copy of at.module.copies) expect(copy).toEqual(new Uint8Array(copy.length))
+  })
+
+  it("that ended and cannot be replaced is tried for again until one stands", async () => {
+    const gate = join(mkdtempSync(join(tmpdir(), "pointsman-pool-")), "shut")
+    const gated = new URL(`./gated-worker.ts?${encodeURIComponent(gate)}`, import.meta.url)
+    const at = await opened({ workerFile: gated, workers: 1 })
+    writeFileSync(gate, "")
+    const frames = [saleOf("EXITING_"), ...times(inPlaceJobs, saleC)]
+    const results = decodeAll(at, frames.map((body) => [cup, body, keyC] as const))
+    while (at.counts.died < 2) await new Promise(setImmediate)
+    rmSync(dirname(gate), { recursive: true })
+    expect((await results).map((each) => each.split(" ")[0])).toEqual(
+      ["failed", ...times(inPlaceJobs, () => "right")]
+    )
+    expect(at.counts.defects).toBe(1)
+  })
+})
+
+describe("the time that a batch may take", () => {
+  const workerFile = new URL("./poison-worker.ts", import.meta.url)
+
+  /** A worker with a clock of its own, and what became of it. */
+  async function watched() {
+    const clock = { nowMs: 0 }
+    const heard: Array<string> = []
+    const worker = new PoolWorker({
+      file: workerFile,
+      module: testModule(keys),
+      accounts: () => undefined,
+      nowMs: () => clock.nowMs,
+      returned: () => heard.push("returned"),
+      failed: (_worker, why, batches) => heard.push(`${why} with ${batches.length}`)
+    })
+    await worker.start()
+    return { clock, heard, worker }
+  }
+
+  const job = (bytes: Uint8Array): DecodeJob => ({
+    op: "decode",
+    dialect: cup,
+    bytes,
+    key: undefined,
+    done: () => {},
+    lane: undefined,
+    next: undefined,
+    settled: false,
+    result: undefined,
+    strikes: 0
+  })
+
+  it("is over at the second look, and what ended is told once with all that it had", async () => {
+    const { clock, heard, worker } = await watched()
+    expect(worker.hangs(1000, 300)).toBe(false)
+    worker.send([job(saleC())])
+    while (heard.length === 0) await new Promise(setImmediate)
+    clock.nowMs = 5000
+    worker.send([job(saleOf("SPINNING"))])
+    expect([worker.free, worker.inFlight]).toEqual([true, 1])
+    worker.send([job(saleC())])
+    expect([worker.free, worker.inFlight]).toEqual([false, 2])
+    const looks = [5299, 5299, 5300, 5301].map((nowMs) => worker.hangs(nowMs, 300))
+    expect(looks).toEqual([false, false, false, true])
+    worker.fail("hung")
+    worker.fail("died")
+    expect(heard).toEqual(["returned", "hung with 2"])
+    expect([worker.free, worker.inFlight]).toEqual([false, 0])
+    await worker.close()
   })
 })

@@ -84,7 +84,7 @@ export function buildMerchantCode(objects: ReadonlyArray<CodeObject>): string | 
 
 /** The checksum covers the UTF-8 bytes up to and including `6304`. */
 function checksumFault(text: string, length: number): CodeFault | undefined {
-  if (text.length < 8 || text.slice(-8, -4) !== "6304") {
+  if (text.slice(-8, -4) !== "6304") {
     return codeFault("63", Math.max(0, length - 8), "6304 and four hex digits at the end")
   }
   const stands = text.slice(-4).toUpperCase()

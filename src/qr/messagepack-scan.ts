@@ -45,7 +45,7 @@ type ScanResult =
 
 /** Elements still to come, by level; a map counts its keys and its values. */
 const remaining = new Float64Array(deepestNesting + 1)
-/** 1 where the level is a map. */
+/** 1 where the level is a map; the outermost is none. */
 const isMap = new Uint8Array(deepestNesting + 1)
 
 /** Exactly one value in `bytes`, nothing after it; says how many map pairs it has. */
@@ -57,7 +57,6 @@ export function scanMessagePack(bytes: Uint8Array, limits: MessagePackLimits): S
   let entries = 0
   let pairs = 0
   remaining[0] = 1
-  isMap[0] = 0
   for (;;) {
     while (remaining[depth] === 0) {
       if (depth === 0) {
@@ -114,7 +113,6 @@ function isContainer(head: number): boolean {
 
 /** Bytes of the length that follows a head; -1 for extensions and the reserved head. */
 function lengthWidth(head: number): number {
-  if (head < 0xc0 || head >= 0xe0) return 0
   if (head === 0xc1 || (head >= 0xc7 && head <= 0xc9) || (head >= 0xd4 && head <= 0xd8)) return -1
   if (head === 0xc4 || head === 0xd9) return 1
   if (head === 0xc5 || head === 0xda || head === 0xdc || head === 0xde) return 2

@@ -125,6 +125,7 @@ describe("a deframer", () => {
       [framing("length2"), ["FFFF", "0001AA"], "frame-too-long"],
       [framing("base24"), ["41".repeat(15), "41".repeat(6), "4203"], "frame-too-long"],
       [framing("base24"), [`${"41".repeat(21)}034203`, "4203"], "frame-too-long"],
+      [framing("base24"), ["034203", "4203"], "frame-empty"],
       [framing("rbp"), ["00".repeat(11) + "D04A00010000AA", "D04A00010000AA"], "frame-length"],
       [compiled(etx), ["41".repeat(11) + "034203", "4203"], "frame-too-long"],
       [compiled(etx), ["03034203", "4203"], "frame-empty"],

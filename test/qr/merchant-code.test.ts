@@ -103,6 +103,15 @@ describe("a merchant code", () => {
     assert.equal(faultPath(sealed(vectors.emvco.replace("62330304", "62330399"))), "62.03")
     assert.equal(faultPath(sealed(vectors.emvco.replace("000201", "000202"))), "00")
     assert.equal(faultPath(sealed("0002016304")), "52")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("000201", "610201"))), "00")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("52044111", "520541112"))), "52")
+    assert.equal(faultPath(sealed(vectors.emvco.replace("52044111", "5205A4111"))), "52")
+    for (const currency of ["5303A56", "53041560", "5304A156"]) {
+      assert.equal(faultPath(sealed(vectors.emvco.replace("5303156", currency))), "53")
+    }
+    const amounting = (text: string) =>
+      faultPath(sealed(vectors.emvco.replace("540523.72", `54${text.length}${text}`)))
+    assert.deepEqual(["9999999999.99", "09999999999.99"].map(amounting), ["parsed", "54"])
     assert.equal(faultPath(sealed("00020199 96304")), "99")
     assert.equal(faultPath(sealed("000201٠١02xx6304")), "")
   })
@@ -172,11 +181,36 @@ describe("a merchant code", () => {
     assert.deepEqual([511, 512, 513].map(filled), ["parsed", "parsed", ""])
   })
 
+  it("ends with its checksum, in letters of either case, and a wrong one is told by its place", () => {
+    const { length } = Array.from(vectors.emvco)
+    const lower = vectors.emvco.slice(-4).toLowerCase()
+    assert.notEqual(lower, vectors.emvco.slice(-4))
+    assert.equal(faultPath(vectors.emvco.slice(0, -4) + lower), "parsed")
+    const offset = (text: string) => {
+      const code = parseMerchantCode(text)
+      return "_tag" in code && code.path === "63" ? code.offset : code
+    }
+    assert.equal(offset(`${vectors.emvco.slice(0, -4)}0000`), length - 4)
+    const other = `${vectors.emvco.slice(0, -8)}6404`
+    assert.equal(offset(other + crc16Text(Buffer.from(other, "utf8"))), length - 8)
+    assert.deepEqual(["6304", "6304123"].map(offset), [0, 0])
+  })
+
+  it("gets its format where it is written without one", () => {
+    const { objects } = parsed(vectors.card)
+    assert.equal(buildMerchantCode(objects.slice(1)), vectors.card)
+  })
+
   it("is not built from objects that are none", () => {
-    const objects = parsed(vectors.card).objects
-    assert.ok("_tag" in Object(buildMerchantCode([...objects, { id: "59", value: "again" }])))
-    assert.ok("_tag" in Object(buildMerchantCode([{ id: "59", value: "" }])))
-    assert.ok("_tag" in Object(buildMerchantCode([{ id: "59", value: "x".repeat(100) }])))
+    const { objects } = parsed(vectors.card)
+    const refused = (each: typeof objects) => {
+      const code = buildMerchantCode(each)
+      return typeof code === "string" ? code : code.path
+    }
+    assert.equal(refused([...objects, { id: "59", value: "again" }]), "59")
+    assert.equal(refused([{ id: "59", value: "" }]), "59")
+    assert.equal(refused([{ id: "59", value: "x".repeat(100) }]), "59")
+    assert.equal(refused([{ id: "5", value: "x" }]), "5")
   })
 
   it("of random text is parsed or refused, and never throws", () => {

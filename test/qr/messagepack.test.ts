@@ -96,7 +96,12 @@ describe("the scan", () => {
       if (/^(?:8.|d[ef])$/.test(kind)) {
         return Array.from({ length: count }, (_, n) => pair(n)).flat()
       }
-      return Array(count).fill(0x20)
+      // Elements of an array take two bytes each, those of a text one.
+      return Array.from(
+        { length: count },
+        () => /^(?:9.|d[cd])$/.test(kind) ? [0xcc, 0x20] : [0x20]
+      )
+        .flat()
     }
     const wholes = Object.entries({ ...numbers, ...signed }).map(([head, width]) =>
       Buffer.from([parseInt(head, 16), ...Array<number>(width).fill(0)])
@@ -154,12 +159,29 @@ describe("the scan", () => {
   it("refuses keys that are not text, keys that come twice, and text that is not UTF-8", () => {
     assert.equal(fault(Buffer.from([0x81, 0x01, 0x01])), "key-not-text")
     assert.equal(fault(Buffer.from([0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2])), "key-twice")
-    assert.equal(fault(Buffer.from([0xa1, 0xff])), "text-not-utf8")
+    for (
+      const text of ["a1ff", "a180", "d901ff", "da0001ff", "db00000001ff", "a2c3a9", "a3c3a980"]
+    ) {
+      const wanted = text === "a2c3a9" ? "value" : "text-not-utf8"
+      assert.equal(fault(Buffer.from(text, "hex")), wanted, text)
+    }
+    for (let head = 0; head < 0x100; head++) {
+      if ((head >= 0xa0 && head < 0xc0) || (head >= 0xd9 && head < 0xdc)) continue
+      assert.equal(fault(Buffer.from([0x81, head, ...Buffer.alloc(20)])), "key-not-text")
+    }
+    for (const key of ["a161", "d90161", "da000161", "db0000000161"]) {
+      assert.equal(fault(Buffer.from(`81${key}07`, "hex")), "value", key)
+    }
   })
 
   it("refuses numbers that a JavaScript number cannot hold", () => {
     assert.equal(fault(Buffer.from("cf0020000000000000", "hex")), "number-unsafe")
     assert.equal(fault(Buffer.from("d3ffe0000000000000", "hex")), "number-unsafe")
+    const unsafe = ["cfffffffffffffffff", "cfffe0000000000001", "d38000000000000000"]
+    for (const number of [...unsafe, "d3ffdfffffffffffff", "d30020000000000000"]) {
+      assert.equal(fault(Buffer.from(number, "hex")), "number-unsafe", number)
+    }
+    assert.equal(fault(Buffer.from("d3ffe0000100000000", "hex")), "value")
     assert.deepEqual(decodeMessagePack(Buffer.from("cf001fffffffffffff", "hex"), limits), {
       _tag: "value",
       value: Number.MAX_SAFE_INTEGER

@@ -216,8 +216,7 @@ export class Breaker {
     if (this.#run >= failuresInARow && nowMs - this.#runSinceMs >= windowMs) return true
     const { calls, failed, slow } = this.#window
     if (calls < this.#config.minimumCalls) return false
-    return failed > 0 && failed >= this.#config.failureShare * calls ||
-      slow > 0 && slow >= this.#config.slowShare * calls
+    return failed >= this.#config.failureShare * calls || slow >= this.#config.slowShare * calls
   }
 
   #prove(outcome: Outcome, nowMs: number): void {

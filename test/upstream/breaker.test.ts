@@ -42,6 +42,42 @@ function trip(breaker: Breaker, nowMs: number): number {
 }
 
 describe("a circuit breaker", () => {
+  it("says since when it stands as it does, and forgets its window with every change", () => {
+    const breaker = new Breaker(config, noJitter, 7)
+    expect(breaker.status(9)).toEqual({
+      state: "closed",
+      sinceMs: 7,
+      calls: 0,
+      failed: 0,
+      slow: 0
+    })
+    calls(breaker, 5, "slow", 10)
+    trip(breaker, 20)
+    expect(breaker.status(30)).toEqual({
+      state: "open",
+      sinceMs: 20,
+      calls: 0,
+      failed: 0,
+      slow: 0
+    })
+  })
+
+  it("takes no configuration by which it could never close, and no echo that nobody wanted", () => {
+    expect(() => new Breaker({ ...config, probesToClose: 0 }, noJitter, 0)).toThrow(/one probe/)
+    expect(() => new Breaker({ ...config, maxOpenMs: 4999 }, noJitter, 0)).toThrow(/maxOpenMs/)
+    const breaker = new Breaker({ ...config, probesToClose: 1, maxOpenMs: 5000 }, noJitter, 0)
+    expect(() => breaker.echoSent()).toThrow(/nobody wanted/)
+    const due = trip(breaker, 0)
+    expect(() => breaker.echoSent()).toThrow(/nobody wanted/)
+    expect(breaker.echoWanted(due)).toBe(true)
+    breaker.echoEnded(breaker.echoSent(), "good", due)
+    expect(breaker.state).toBe("closed")
+    breaker.force("open", due)
+    breaker.force("auto", due)
+    breaker.echoSent()
+    expect(() => breaker.echoSent()).toThrow(/nobody wanted/)
+  })
+
   it("stays closed while the upstream declines everything (U15)", () => {
     const breaker = new Breaker(config, noJitter, 0)
     calls(breaker, 1000, "good", 10)
@@ -178,6 +214,8 @@ describe("a circuit breaker", () => {
     const permit = breaker.echoSent()
     expect(breaker.echoWanted(due)).toBe(false)
     expect(breaker.permit()).toBe(0)
+    breaker.echoEnded(permit, "good", due + 20)
+    // Told of twice, it is one proof.
     breaker.echoEnded(permit, "good", due + 20)
     const probes = [breaker.permit(), breaker.permit(), breaker.permit()]
     expect(probes.map((probe) => probe !== 0)).toEqual([true, true, false])

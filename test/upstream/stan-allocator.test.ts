@@ -74,6 +74,19 @@ describe("the STANs of an upstream", () => {
     expect([stans.take(), stans.take()]).toEqual([41, 43])
   })
 
+  it("takes no number that is none, and knows which it gave", () => {
+    for (const bad of [0, highestStan + 1]) {
+      expect(() => new StanAllocator(bad)).toThrow(/between 1 and 999999/)
+      expect(() => new StanAllocator(1).claim(bad)).toThrow(/between 1 and 999999/)
+    }
+    const stans = new StanAllocator(highestStan)
+    expect(stans.wasGiven(highestStan)).toBe(false)
+    stans.free(stans.take())
+    stans.claim(1)
+    expect([highestStan, 1, 2].map((each) => stans.wasGiven(each))).toEqual([true, true, false])
+    expect([highestStan, 1, 2].map((each) => stans.isTaken(each))).toEqual([false, true, false])
+  })
+
   it("throws when a number is freed twice", () => {
     const stans = new StanAllocator(7)
     stans.free(stans.take())
@@ -94,6 +107,7 @@ describe("the STANs of an upstream", () => {
     expect(formatStan(7)).toBe("000007")
     expect(parseStan("000007")).toBe(7)
     expect(parseStan("000000000007")).toBe(7)
+    expect(parseStan(formatStan(highestStan))).toBe(highestStan)
     for (const bad of [undefined, "", "00000x", "1000000", "-00001", "0000000000007"]) {
       expect(parseStan(bad)).toBe(0)
     }

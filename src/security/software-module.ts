@@ -7,6 +7,7 @@
 
 import { Effect, Layer } from "effect"
 import type { KeyHandle } from "../domain/brand.ts"
+import { buggify } from "../domain/buggify.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import {
   type DukptUse,
@@ -54,9 +55,32 @@ export function softwareModuleLayer(
       const time = yield* Time
       const keys = new SoftwareKeys(options, random.bytes, () => time.wallMs())
       yield* Effect.addFinalizer(() => Effect.sync(() => keys.clear()))
-      return SecurityModule.of(softwareModule(keys))
+      const later = (task: () => void) => {
+        const stop = time.every(laterMs, () => {
+          stop()
+          task()
+        })
+      }
+      return SecurityModule.of({ ...softwareModule(keys), translatePin: oddly(keys, later) })
     })
   )
+}
+
+/** As long as a module on a network takes when it is busy. */
+const laterMs = 250
+
+/** In the seeded world it sometimes answers as one on a network does: later, or not at all. */
+function oddly(
+  keys: SoftwareKeys,
+  later: (task: () => void) => void
+): SecurityModuleShape["translatePin"] {
+  const { translatePin: translate } = softwareModule(keys)
+  return (request, done) => {
+    if (buggify("pin-module-away", 0.01)) later(() => done("hsm-unavailable"))
+    else if (buggify("pin-translated-late", 0.1)) {
+      translate(request, (result) => later(() => done(result)))
+    } else translate(request, done)
+  }
 }
 
 /** The port over these keys. All of it answers within the call. */

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import type { KeyHandle } from "../../src/domain/brand.ts"
+import { chooseRareBranches } from "../../src/domain/buggify.ts"
 import type { FailureCode } from "../../src/domain/failures.ts"
 import {
   type KeyPurpose,
@@ -19,7 +20,7 @@ import { readDownload } from "../../src/security/key-download.ts"
 import { seededWorkingKeys } from "../../src/security/key-store.ts"
 import { workingAttributes } from "../../src/security/key-usage.ts"
 import { openPinBlock, sealPinBlock } from "../../src/security/pin-block.ts"
-import type { SecurityFault } from "../../src/security/security-fault.ts"
+import { isFault, type SecurityFault } from "../../src/security/security-fault.ts"
 import {
   SoftwareKeys,
   softwareModule,
@@ -31,6 +32,7 @@ import { macVectors } from "./mac-vectors.ts"
 import { randomFrom } from "./seeded-random.ts"
 
 const hex = (text: string) => Buffer.from(text, "hex")
+const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 const store = demoStore()
 
 function module(
@@ -369,4 +371,41 @@ describe("the layer", () => {
         )
       )
     ))
+
+  it.effect.each(["pin-translated-late", "pin-module-away"])(
+    "answers later, once, where the world asks for %s",
+    (branch) => {
+      const time = new ManualTime()
+      return Effect.gen(function*() {
+        const one = yield* SecurityModule
+        const key = one.install(block("pin", Buffer.alloc(16, 0x31)), "pin")
+        if (typeof key !== "number") throw new Error(key)
+        const source = { source: Buffer.alloc(16, 0x31), algorithm: "tdes" } as const
+        const pan = "4111111111111111"
+        const sent = sealPinBlock(new CipherCache(), source, 0, pan, "1234", randomFrom(1))
+        if (isFault(sent)) throw new Error(sent.code)
+        const same = hexOf(sent)
+        const heard: Array<string> = []
+        const ask = () =>
+          one.translatePin(
+            { from: key, to: key, fromFormat: 0, toFormat: 0, pan, block: sent },
+            (result) => heard.push(typeof result === "string" ? result : hexOf(result))
+          )
+        chooseRareBranches((name) => name === branch)
+        ask()
+        chooseRareBranches(undefined)
+        expect(heard).toEqual([])
+        time.pass(1000)
+        expect(heard).toEqual([branch === "pin-module-away" ? "hsm-unavailable" : same])
+        ask()
+        expect(heard.at(-1)).toBe(same)
+      }).pipe(
+        Effect.provide(
+          softwareModuleLayer({ store, testEnvironment: true }).pipe(
+            Layer.provide(Layer.merge(random, time.layer))
+          )
+        )
+      )
+    }
+  )
 })

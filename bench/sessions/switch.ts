@@ -21,6 +21,7 @@ import { softwareModuleLayer } from "../../src/security/software-module.ts"
 import { terminalsLayer } from "../../src/session/estate.ts"
 import { SessionsView } from "../../src/session/sessions-view.ts"
 import { listenSessions, sessionHouseLayer } from "../../src/session/sessions.ts"
+import { healthyJournal } from "../../test/domain/healthy-journal.ts"
 import { cupDialect, cupFraming, profiles } from "./estate.ts"
 
 export interface Measured {
@@ -43,21 +44,6 @@ function right<A>(result: A | SecurityFault): A {
 
 const master = right(readMasterKey(readFileSync(join(config, "test-master-key.hex"), "utf8")))
 const store = right(openKeyStore(readFileSync(join(config, "keys.test.json")), master))
-
-const healthy: ReturnType<JournalShape["health"]> = {
-  mode: "strict",
-  givenUp: [],
-  bytes: 0,
-  maxBytes: 1,
-  records: 0,
-  maxRecords: 1,
-  level: "open",
-  feedPending: 0,
-  oldestFeedMs: undefined,
-  waitingMs: 0,
-  commitP50Ms: 0,
-  commitP99Ms: 0
-}
 
 /** Terminal states only; durable at the end of the turn. */
 function journal(): JournalShape {
@@ -83,7 +69,7 @@ function journal(): JournalShape {
     feedMark: () => 0,
     feedWritten: () => {},
     onFeed: () => {},
-    health: () => healthy
+    health: () => healthyJournal
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type JournalTables,
   type LedgerEntry
 } from "../../src/domain/ports/journal.ts"
+import { healthyJournal } from "../domain/healthy-journal.ts"
 
 interface Numbered {
   readonly sequence: number
@@ -77,20 +78,7 @@ export class MemoryJournal {
       this.released = safe
     },
     onFeed: (listener) => void this.#listeners.push(listener),
-    health: () => ({
-      mode: "strict",
-      givenUp: [],
-      bytes: 0,
-      maxBytes: 1,
-      records: 0,
-      maxRecords: 1,
-      level: "open",
-      feedPending: this.pending,
-      oldestFeedMs: undefined,
-      waitingMs: 0,
-      commitP50Ms: 0,
-      commitP99Ms: 0
-    })
+    health: () => ({ ...healthyJournal, feedPending: this.pending })
   }
 
   get layer(): Layer.Layer<Journal> {

@@ -3,25 +3,15 @@
 import { Effect, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import { watchClock } from "../../src/observe/clock-watch.ts"
-import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { prometheusText } from "../../src/observe/prometheus-text.ts"
 import { ManualTime } from "../actor/manual-time.ts"
+import { writtenLines } from "./written-lines.ts"
 
 function rig() {
   const time = new ManualTime()
   const metrics = makeMetrics()
-  const written: Array<string> = []
-  const lines = new LogLines({
-    wallMs: () => 0,
-    defer: (task) => task(),
-    sink: (bytes, done) => {
-      written.push(bytes.toString())
-      done(true)
-    },
-    least: "info",
-    dropped: () => {}
-  })
+  const { lines, written } = writtenLines()
   const scope = Effect.runSync(Scope.make())
   Effect.runSync(Scope.provide(watchClock(time.shape, metrics, lines), scope))
   const steps = () => /clock_step_total (\d+)/.exec(prometheusText(metrics))?.[1]

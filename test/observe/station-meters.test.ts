@@ -1,24 +1,15 @@
 /** What strangers can make happen as often as they like fills no log, and is counted all the same. */
 
 import { expect, it } from "vitest"
-import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { noticeMeter, securityMeter } from "../../src/observe/station-meters.ts"
+import { writtenLines } from "./written-lines.ts"
 
 function makeMeter() {
   const metrics = makeMetrics()
-  let written = ""
-  const lines = new LogLines({
-    wallMs: () => 1000,
-    defer: (task) => task(),
-    sink: (bytes, done) => {
-      written += bytes.toString()
-      done(true)
-    },
-    least: "info",
-    dropped: () => {}
-  })
-  const events = () => written.split("\n").filter(Boolean).map((line) => JSON.parse(line) as object)
+  const { lines, written } = writtenLines()
+  const events = () =>
+    written.join("").split("\n").filter(Boolean).map((line) => JSON.parse(line) as object)
   return { events, lines, meter: noticeMeter(metrics, lines), metrics }
 }
 

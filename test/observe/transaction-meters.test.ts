@@ -3,25 +3,15 @@
 import { describe, expect, it } from "vitest"
 import type { LaneMeter } from "../../src/advice/lane.ts"
 import type { TransactionRecord } from "../../src/domain/transaction.ts"
-import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { prometheusText } from "../../src/observe/prometheus-text.ts"
 import { adviceMeter, transactionMeter } from "../../src/observe/transaction-meters.ts"
 import type { TransactionMeter } from "../../src/transaction/room.ts"
+import { writtenLines } from "./written-lines.ts"
 
 function rig(stories: "all" | "failures" = "failures") {
   const metrics = makeMetrics()
-  const written: Array<string> = []
-  const lines = new LogLines({
-    wallMs: () => 0,
-    defer: (task) => task(),
-    sink: (bytes, done) => {
-      written.push(bytes.toString())
-      done(true)
-    },
-    least: "info",
-    dropped: () => {}
-  })
+  const { lines, written } = writtenLines()
   // The types say that the structural meters fit the stations that never heard of them.
   const transactions: TransactionMeter = transactionMeter(metrics, lines, stories)
   const advices: LaneMeter = adviceMeter(metrics, lines)

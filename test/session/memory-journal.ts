@@ -6,6 +6,7 @@ import type {
   JournalTables,
   LedgerEntry
 } from "../../src/domain/ports/journal.ts"
+import { healthyJournal } from "../domain/healthy-journal.ts"
 
 export interface MemoryJournal extends JournalShape {
   readonly fed: Array<LedgerEntry>
@@ -57,20 +58,7 @@ export function memoryJournal(defer: (task: () => void) => void): MemoryJournal 
     feedWritten: () => {},
     feedMark: () => 0,
     onFeed: () => {},
-    health: () => ({
-      mode: "strict",
-      givenUp: [],
-      bytes: 0,
-      maxBytes: 1,
-      records: 0,
-      maxRecords: 1,
-      level: "open",
-      feedPending: 0,
-      oldestFeedMs: undefined,
-      waitingMs: journal.waitingMs,
-      commitP50Ms: 0,
-      commitP99Ms: 0
-    })
+    health: () => ({ ...healthyJournal, waitingMs: journal.waitingMs })
   }
   return journal
 }

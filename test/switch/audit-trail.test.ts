@@ -7,16 +7,16 @@ import type { JournalShape, JournalWrite } from "../../src/domain/ports/journal.
 import { Journal } from "../../src/domain/ports/journal.ts"
 import { verifyAudit } from "../../src/ledger/audit-log.ts"
 import { migrateSchema } from "../../src/ledger/schema.ts"
-import { LogLines } from "../../src/observe/log-lines.ts"
 import { makeMetrics } from "../../src/observe/metrics.ts"
 import { Observatory } from "../../src/observe/observatory.ts"
 import { type AuditTrail, makeAuditTrail, maxPending } from "../../src/switch/audit-trail.ts"
 import { machine } from "../ledger/machine.ts"
 import { SharedServer, until } from "../ledger/server.ts"
+import { writtenLines } from "../observe/written-lines.ts"
 
 const server = new SharedServer()
 const state = new Map<string, unknown>()
-const said: Array<string> = []
+const { lines, written: said } = writtenLines("error")
 
 const journal = {
   entries: () => [...state],
@@ -27,17 +27,6 @@ const journal = {
     }
   }
 } as unknown as JournalShape
-
-const lines = new LogLines({
-  wallMs: () => 0,
-  defer: (run) => run(),
-  sink: (bytes, done) => {
-    said.push(Buffer.from(bytes).toString())
-    done(true)
-  },
-  least: "error",
-  dropped: () => {}
-})
 
 const ground = Layer.mergeAll(
   Layer.succeed(Journal, journal),

@@ -46,6 +46,7 @@ import { Orders } from "../../src/transaction/orders.ts"
 import { recover } from "../../src/transaction/recovery.ts"
 import type { Room } from "../../src/transaction/room.ts"
 import { ManualTime } from "../actor/manual-time.ts"
+import { healthyJournal } from "../domain/healthy-journal.ts"
 
 export class FakeJournal implements JournalShape {
   readonly tables = new Map<string, Map<string, unknown>>()
@@ -140,20 +141,7 @@ export class FakeJournal implements JournalShape {
   onFeed(): void {}
 
   health(): JournalHealth {
-    return {
-      mode: "strict",
-      givenUp: [],
-      bytes: 0,
-      maxBytes: 1,
-      records: 0,
-      maxRecords: 1,
-      level: this.level,
-      feedPending: 0,
-      oldestFeedMs: undefined,
-      waitingMs: 0,
-      commitP50Ms: 0,
-      commitP99Ms: 0
-    }
+    return { ...healthyJournal, level: this.level }
   }
 
   #table(name: string): Map<string, unknown> {

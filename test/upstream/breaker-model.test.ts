@@ -2,7 +2,6 @@
 
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { BreakerConfig } from "../../src/domain/config.ts"
 import {
   Breaker,
   type BreakerState,
@@ -11,19 +10,7 @@ import {
   type Outcome,
   type Permit
 } from "../../src/upstream/breaker.ts"
-
-const config: BreakerConfig = {
-  windowMs: 10_000,
-  minimumCalls: 20,
-  failuresInARow: 5,
-  failureShare: 0.5,
-  slowShare: 0.5,
-  slowMs: 5000,
-  openMs: 5000,
-  maxOpenMs: 60_000,
-  probesToClose: 3,
-  technicalCodes: ["91", "92", "96"]
-}
+import { usualBreaker as config } from "./usual-breaker.ts"
 
 const noJitter = () => 0
 

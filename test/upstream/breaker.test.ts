@@ -1,21 +1,8 @@
 /** The circuit breaker in stories: when it opens, how it is probed, what it does not hear. */
 
 import { describe, expect, it } from "vitest"
-import type { BreakerConfig } from "../../src/domain/config.ts"
 import { Breaker, openJitter, type Outcome } from "../../src/upstream/breaker.ts"
-
-const config: BreakerConfig = {
-  windowMs: 10_000,
-  minimumCalls: 20,
-  failuresInARow: 5,
-  failureShare: 0.5,
-  slowShare: 0.5,
-  slowMs: 5000,
-  openMs: 5000,
-  maxOpenMs: 60_000,
-  probesToClose: 3,
-  technicalCodes: ["91", "92", "96"]
-}
+import { usualBreaker as config } from "./usual-breaker.ts"
 
 const noJitter = () => 0
 

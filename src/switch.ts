@@ -22,6 +22,7 @@ import type { LoadedConfig } from "./config/loaded.ts"
 import type { Codec } from "./domain/ports/codec.ts"
 import { Journal } from "./domain/ports/journal.ts"
 import { journalLayer } from "./journal/journal.ts"
+import { doorsLayer } from "./listen/doors.ts"
 import { notificationsLayer } from "./notify/notifications.ts"
 import { Observatory } from "./observe/observatory.ts"
 import { watchHsm } from "./observe/station-gauges.ts"
@@ -135,6 +136,7 @@ export const switchLayer = <CE, CN, LO, LE, LN>(
         })
       )),
       Layer.provideMerge(Layer.merge(HotActors.layer, ControlActors.layer)),
+      Layer.provideMerge(doorsLayer(config.listeners)),
       Layer.provideMerge(Timers.layer)
     )
   }))

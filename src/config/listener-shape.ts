@@ -29,6 +29,12 @@ export const listenerShape = record({
     list(text("an IP address", /^[0-9A-Fa-f.:]{3,45}$/), 1),
     "Balancers in front, which must open with a PROXY protocol header; nobody else may connect."
   ),
+  allow: optional(
+    list(text("an IP address or a network such as 10.0.0.0/8", /^[0-9A-Fa-f.:/]{2,49}$/), 1),
+    "Who may connect, 1,000 addresses and networks at most; everybody else is closed unheard. " +
+      "Behind balancers: whom they name.",
+    "live"
+  ),
   maxSessions: bounded(limits.maxSessions, "sessions"),
   maxFrameBytes: bounded(limits.maxFrameBytes, "bytes"),
   firstMessageMs: bounded(limits.firstMessageMs, "milliseconds"),

@@ -5,6 +5,7 @@
 
 import { isIP } from "node:net"
 import type { AccountConfig, ListenerConfig, UpstreamConfig } from "../domain/config.ts"
+import { maxNetworks, parseNetwork } from "../domain/networks.ts"
 import { upstreamOf } from "../domain/route-target.ts"
 import type { OnFault } from "../domain/source-fault.ts"
 import { sessionMemoryBytes } from "./limits.ts"
@@ -175,6 +176,14 @@ function checkListener(
   }
   listener.balancers?.forEach((address, index) => {
     if (isIP(address) === 0) fault(`${path}.balancers[${index}]`, `${address} is no IP address`)
+  })
+  const { allow = [] } = listener
+  if (allow.length > maxNetworks) {
+    fault(`${path}.allow`, `${allow.length} entries: at most ${maxNetworks}; name networks`)
+  }
+  allow.forEach((text, index) => {
+    const network = parseNetwork(text)
+    if (typeof network === "string") fault(`${path}.allow[${index}]`, `${text}: ${network}`)
   })
   if (listener.frameMs > listener.idleMs) {
     fault(`${path}.frameMs`, "above idleMs: a frame could outlive its session")

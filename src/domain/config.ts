@@ -95,6 +95,8 @@ export interface ListenerConfig {
    * connect.
    */
   readonly balancers?: ReadonlyArray<string>
+  /** Addresses and networks that may connect; absent: all. Behind balancers, whom they name. */
+  readonly allow?: ReadonlyArray<string>
   readonly maxSessions: number
   readonly maxFrameBytes: number
   readonly firstMessageMs: number

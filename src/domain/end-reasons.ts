@@ -16,6 +16,7 @@ const endReasons = [
   "slow-reader",
   "echo-missed",
   "address-refused",
+  "address-not-allowed",
   "too-many-sessions",
   "handshake-failed",
   "identity-refused",

@@ -3,8 +3,8 @@
  * hands over the connection. What must hold: whoever is not handed over is closed and counted, by
  * a deadline; a failed accept (no file descriptors left) ends nobody's work.
  *
- *   accept ─► PROXY header ─► first byte ─► TLS handshake ─► connection
- *              if declared     └── if TLS is declared ──┘
+ *   accept ─► PROXY header ─► allowed? ─► first byte ─► TLS handshake ─► connection
+ *              if declared                 └── if TLS is declared ──┘
  *
  * What does not begin like TLS is refused by its first byte, and who says nothing has no TLS state:
  * both are what strangers do by the thousand, and TLS state costs 40 KiB and a fifth of a
@@ -15,7 +15,12 @@ import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from "node:tls"
 import type { TimersShape } from "../actor/timers.ts"
 import type { TimeShape } from "../domain/ports/time.ts"
-import type { Connection, ConnectionHandler, ListenOptions } from "../domain/ports/transport.ts"
+import type {
+  Connection,
+  ConnectionHandler,
+  ListenOptions,
+  UnheardReason
+} from "../domain/ports/transport.ts"
 import { maxHeaderBytes, readProxyHeader } from "./proxy-header.ts"
 import { SecureFiles } from "./secure-files.ts"
 import { readShared } from "./shared-reads.ts"
@@ -112,8 +117,10 @@ export class Listener {
 
   #accepted(socket: Socket): void {
     this.#acceptCode = undefined
-    if (this.#options.proxy === undefined) this.#introduced(socket, undefined)
-    else if (this.#options.proxy.from.includes(addressOf(socket))) this.#readHeader(socket)
+    if (this.#options.proxy === undefined) {
+      if (this.#allows(addressOf(socket))) this.#introduced(socket, undefined)
+      else this.#refuse("address-not-allowed", socket)
+    } else if (this.#options.proxy.from.includes(addressOf(socket))) this.#readHeader(socket)
     else this.#refuse("address-refused", socket)
   }
 
@@ -126,6 +133,7 @@ export class Listener {
       if (header._tag === "more" && held.length < maxHeaderBytes) return "more"
       if (header._tag !== "header") return "wrong"
       const { bytes, source } = header
+      if (!this.#allows(source?.address ?? addressOf(socket))) return "unwanted"
       socket.pause()
       if (held.length > bytes) socket.unshift(held.subarray(bytes))
       return () =>
@@ -139,17 +147,19 @@ export class Listener {
   /** Reads until there is something to go on with, and no longer than a handshake may take. */
   #awaited(
     socket: Socket,
-    reason: "handshake-failed" | "address-refused",
-    take: (chunk: Buffer) => "more" | "wrong" | (() => void)
+    reason: UnheardReason,
+    take: (chunk: Buffer) => "more" | "wrong" | "unwanted" | (() => void)
   ): void {
-    const refuse = () => {
+    const refuseFor = (why: UnheardReason) => {
       stop()
-      this.#refuse(reason, socket)
+      this.#refuse(why, socket)
     }
+    const refuse = () => refuseFor(reason)
     const read = (chunk: Buffer) => {
       const goOn = take(chunk)
       if (goOn === "more") return
       if (goOn === "wrong") return refuse()
+      if (goOn === "unwanted") return refuseFor("address-not-allowed")
       stop()
       goOn()
     }
@@ -206,7 +216,11 @@ export class Listener {
     else connection.serve(handler)
   }
 
-  #refuse(reason: "handshake-failed" | "address-refused", socket: Socket): void {
+  #allows(address: string): boolean {
+    return this.#options.allows?.(address) ?? true
+  }
+
+  #refuse(reason: UnheardReason, socket: Socket): void {
     const seen = remoteOf(socket)
     this.#options.refused?.(reason, this.#peers.get(seen) ?? seen)
     reset(socket)

@@ -22,6 +22,7 @@ import { Journal } from "../domain/ports/journal.ts"
 import { diskStoreLayer } from "../journal/disk-store.ts"
 import { archiveLayer } from "../ledger/archive.ts"
 import { ledgerLayer } from "../ledger/ledger.ts"
+import { DoorControl } from "../listen/doors.ts"
 import { MachineHttp } from "../listen/machine-http.ts"
 import { machineClock } from "../listen/machine-time.ts"
 import { MachineTransport } from "../listen/machine-transport.ts"
@@ -155,7 +156,7 @@ export function currentConfigLayer(first: LoadedConfig): Layer.Layer<CurrentConf
 export const startRegistry = Effect.fnUntraced(function*(loaded: LoadedConfig) {
   if (!isDatabase(loaded)) return (yield* BackOffice).mirror(loaded.terminals)
   const current = yield* CurrentConfig
-  const context = yield* Effect.context<RouteControl | EstateControl | Journal>()
+  const context = yield* Effect.context<RouteControl | EstateControl | DoorControl | Journal>()
   const take = (terminals: LoadedConfig["terminals"]) => {
     const before = current.get()
     const after = underVersion({ ...before, terminals }, before.config.version + 1)
@@ -210,10 +211,11 @@ export const putInForce = Effect.fnUntraced(
   function*(before: LoadedConfig, after: LoadedConfig): Effect.fn.Return<
     ReloadReport,
     never,
-    RouteControl | EstateControl | Journal
+    RouteControl | EstateControl | DoorControl | Journal
   > {
     const routes = yield* RouteControl
     const estate = yield* EstateControl
+    const doors = yield* DoorControl
     const journal = yield* Journal
     const changes = diffConfig(before, after)
     const restart = needRestart(changes)
@@ -225,6 +227,7 @@ export const putInForce = Effect.fnUntraced(
     }
     routes.swap(table)
     estate.swap(after.terminals)
+    doors.swap(after.config.listeners)
     noteInForce(journal, after)
     if (isDatabase(after)) noteSnapshot(journal, after.terminals)
     return {

@@ -38,6 +38,11 @@ describe("a reload", () => {
     expect(changes(small.replace("name: all", "name: all, when: { kinds: [sale] }"))).toEqual([
       "routes.all.when.kinds added live"
     ])
+    const allow = (list: string) => small.replace("port: 8583", `port: 8583, allow: ${list}`)
+    expect(changes(allow("[10.0.0.0/8]"))).toEqual(["listeners.terminals.allow added live"])
+    const narrower = diffConfig(loaded(allow("[10.0.0.0/8]")), loaded(allow("[10.0.0.0/9]")))
+    expect(needRestart(narrower)).toEqual([])
+    expect(narrower).toHaveLength(1)
     const shared = small.replace("to: [acquirer]", "to: [{ upstream: acquirer, share: 7 }]")
     expect(changes(shared)).toEqual(["routes.all.to changed live"])
     const other = diffConfig(loaded(small), loaded(small, 2, "d", "T1,M2\nT2,M1"))

@@ -52,6 +52,30 @@ describe("a small file", () => {
     expect(faultsOf(wrong)[0]).toContain("balancers[0]: lb.example.org: expected an IP address")
   })
 
+  it("may say who may connect to a listener", () => {
+    const text = (allow: string) => small.replace("port: 8583", `port: 8583, allow: ${allow}`)
+    const allow = ["10.0.0.0/8", "192.0.2.7", "fd00::/8", "::/0"]
+    expect(
+      (settingsOf(text(`[${allow.map((each) => `"${each}"`).join(", ")}]`)) as Settings)
+        .listeners[0]?.allow
+    ).toEqual(allow)
+    const network = "expected an IP address, or a network as 10.0.0.0/8"
+    expect(faultsOf(text("[10.0.0.0/33, \"10.0.0/8\", \"fd00::/129\", 10.0.0.0/, 10.0.0.1/8/8]")))
+      .toEqual([
+        "a.yaml:2: listeners[0].allow[0]: 10.0.0.0/33: the length of an IPv4 network is from 0 to 32",
+        `a.yaml:2: listeners[0].allow[1]: 10.0.0/8: ${network}`,
+        "a.yaml:2: listeners[0].allow[2]: fd00::/129: the length of an IPv6 network is from 0 to 128",
+        "a.yaml:2: listeners[0].allow[3]: 10.0.0.0/: the length of an IPv4 network is from 0 to 32",
+        "a.yaml:2: listeners[0].allow[4]: 10.0.0.1/8/8: the length of an IPv4 network is from 0 to 32"
+      ])
+    expect(faultsOf(text("[office]"))[0]).toContain("listeners[0].allow[0]: office: expected")
+    expect(faultsOf(text("[]"))[0]).toContain("listeners[0].allow: expected a list of at least 1")
+    const many = Array.from({ length: 1001 }, (_, at) => `10.0.${at >> 8}.${at & 255}`)
+    expect(faultsOf(text(`[${many.join(", ")}]`))).toEqual([
+      "a.yaml:2: listeners[0].allow: 1001 entries: at most 1000; name networks"
+    ])
+  })
+
   it("may use anchors, within reason", () => {
     const text = `${small}codec: &c { workers: 2 }\n`
       .replace("{ name: terminals", "&l { name: terminals")

@@ -59,6 +59,8 @@ describe("the schema for editors", () => {
     listener("balancers: []"),
     listener("balancers: [fd00::1]"),
     listener("host: a b"),
+    listener("allow: [10.0.0.0/8, \"fd00::/8\"]"),
+    listener("allow: [office]"),
     small.replace("to: [acquirer]", "to: [{ upstream: acquirer, share: 7 }]"),
     small.replace("to: [acquirer]", "to: [{ upstream: acquirer, share: 0 }]"),
     small.replace("to: [acquirer]", "to: [{ upstream: acquirer }]"),

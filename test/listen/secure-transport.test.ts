@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls"
 import { afterEach, describe, expect, it } from "vitest"
 import { Timers } from "../../src/actor/timers.ts"
+import { compileNetworks } from "../../src/domain/networks.ts"
 import { Transport } from "../../src/domain/ports/transport.ts"
 import { MachineTransport } from "../../src/listen/machine-transport.ts"
 import { lookEveryMs } from "../../src/listen/secure-files.ts"
@@ -310,6 +311,29 @@ describe("behind a balancer", () => {
     expect(hello).toBe("hello")
     expect(session.connection.remote).toBe("192.0.2.1:56324")
     expect(session.connection.peer?.subject).toBe("CN=00000001,O=Shop")
+  })
+
+  it("the peer whom the header names must be allowed, and so must a balancer for itself", async () => {
+    const allows = compileNetworks(["192.0.2.0/24"])
+    const server = await listener({ proxy: { from: ["127.0.0.1", "127.0.0.3"] }, allows })
+    const says = async (text: string, localAddress = "127.0.0.1") => {
+      const socket = connect({ port: server.port, host: "127.0.0.1", localAddress })
+      open.push(() => socket.destroy())
+      socket.write(text)
+      return socket
+    }
+    await gone(await says(header.replace("192.0.2.1", "198.51.100.9") + "0800"))
+    await gone(await says("PROXY TCP6 fd00::1 fd00::2 56324 8583\r\n0800"))
+    await gone(await says("PROXY UNKNOWN\r\n0800", "127.0.0.3"))
+    await says("PROXY TCP6 ::ffff:192.0.2.9 ::ffff:198.51.100.1 56324 8583\r\n0800")
+    const session = await server.next()
+    await session.until((self) => self.received === "0800")
+    expect(server.refused).toEqual([
+      "address-not-allowed 127.0.0.1",
+      "address-not-allowed 127.0.0.1",
+      "address-not-allowed 127.0.0.3"
+    ])
+    expect(server.accepted).toHaveLength(1)
   })
 
   it("a header that is missing, forged or late is refused (N12)", async () => {

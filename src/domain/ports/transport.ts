@@ -53,6 +53,9 @@ export interface TlsOptions {
   readonly clientCertificate: "none" | "optional" | "required"
 }
 
+/** Why a connection ends before anybody has heard it. */
+export type UnheardReason = "handshake-failed" | "address-refused" | "address-not-allowed"
+
 export interface ListenOptions {
   readonly name: string
   readonly host: string
@@ -67,10 +70,15 @@ export interface ListenOptions {
    */
   readonly proxy?: { readonly from: ReadonlyArray<string> }
   /**
+   * May this peer, which a balancer may have named, connect? Who may not is closed unheard. Asked
+   * once for each connection; absent: everybody may.
+   */
+  readonly allows?: (address: string) => boolean
+  /**
    * Hears of every connection that ended before it was handed to `accept` (I14). `remote` begins
    * with `unknown` when the other side was gone already.
    */
-  readonly refused?: (reason: "handshake-failed" | "address-refused", remote: string) => void
+  readonly refused?: (reason: UnheardReason, remote: string) => void
 }
 
 export interface ConnectOptions {

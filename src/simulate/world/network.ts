@@ -383,7 +383,11 @@ function listenOn(
 ): Effect.Effect<{ readonly port: number }, ListenFailed, Scope.Scope> {
   return Effect.acquireRelease(
     Effect.suspend(() => {
-      const port = network.listen(owner, options.port, accept)
+      const port = network.listen(owner, options.port, (connection) => {
+        if (options.allows?.(addressOf(connection.remote)) ?? true) return accept(connection)
+        options.refused?.("address-not-allowed", connection.remote)
+        return undefined
+      })
       return port === undefined
         ? Effect.fail(
           new ListenFailed({ listener: options.name, port: options.port, code: "EADDRINUSE" })
@@ -392,6 +396,11 @@ function listenOn(
     }),
     ({ port }) => Effect.sync(() => network.unlisten(owner, port))
   )
+}
+
+/** Who names no address of its own comes from loopback. */
+function addressOf(remote: string): string {
+  return remote.slice(0, remote.lastIndexOf(":")) || "127.0.0.1"
 }
 
 function connectFrom(

@@ -16,8 +16,8 @@ export class Arrival {
   atRest: AtRest | undefined
   /** The key under which the MAC was checked last. */
   key: KeyHandle | undefined
-  /** `key` was derived for this message alone, and goes when its MAC was checked. */
-  derived = false
+  /** The base key that `key` was derived from, for this message alone; undefined: a working key. */
+  baseKey: string | undefined
   /** The codec was asked to check the MAC once its sender was known. */
   asked = false
   /** Its DUKPT counter is used by it, and by nothing else. */

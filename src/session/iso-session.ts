@@ -259,14 +259,16 @@ export class IsoSession extends Line<Arrival> {
       else this.#judged(spoken, false)
       return
     }
-    if (arrival.derived) return this.#macChecked(spoken, verdict)
     const derivation = derivationOf(spoken)
+    // A reload may have given its terminal another base key meanwhile: the old one proves nothing.
+    const asked = arrival.asked && arrival.baseKey === derivation?.baseKey
+    if (asked && derivation !== undefined) return this.#macChecked(spoken, verdict)
     if (derivation !== undefined) return this.#checkDerived(spoken, derivation)
     const key = this.room.house.keys.mac(profile.terminal)
     if (key === undefined) {
       if (demanded) this.refuse(spoken, "key-missing")
       else this.#judged(spoken, false)
-    } else if (arrival.asked || (arrival.key === key && verdict !== "unchecked")) {
+    } else if (asked || (arrival.key === key && verdict !== "unchecked")) {
       this.#macChecked(spoken, verdict)
     } else {
       this.#verify(spoken, key)
@@ -276,9 +278,8 @@ export class IsoSession extends Line<Arrival> {
   #checkDerived(spoken: Spoken, { baseKey, serial }: Derivation): void {
     const key = this.room.house.security.derive(baseKey, serial, "mac-request")
     if (typeof key !== "number") return this.refuse(spoken, key)
-    spoken.arrival.derived = true
     ;(this.#derived ??= new Set()).add(key)
-    this.#verify(spoken, key)
+    this.#verify(spoken, key, baseKey)
   }
 
   /** A key of one message has done its work; a line that ends lets go of all. */
@@ -286,13 +287,14 @@ export class IsoSession extends Line<Arrival> {
     if (this.#derived?.delete(key) === true) this.room.house.security.release(key)
   }
 
-  #verify(spoken: Spoken, key: KeyHandle): void {
+  #verify(spoken: Spoken, key: KeyHandle, baseKey?: string): void {
     const { arrival, message } = spoken
     arrival.key = key
+    arrival.baseKey = baseKey
     arrival.asked = true
     this.#verifying = arrival
     this.room.house.codec.verify(this.lane, message, key, (mac) => {
-      if (arrival.derived) this.#letGo(key)
+      this.#letGo(key)
       arrival.result = { _tag: "message", message, mac }
       this.actor.tell(arrival)
     })
@@ -309,7 +311,7 @@ export class IsoSession extends Line<Arrival> {
       this.#judged(spoken, true)
       return
     }
-    const previous = arrival.derived ? undefined : keys.previousMac(profile.terminal)
+    const previous = arrival.baseKey !== undefined ? undefined : keys.previousMac(profile.terminal)
     if (previous === undefined || arrival.triedPrevious) {
       this.audit("mac-wrong", spoken.message)
       this.#macRefused(spoken, "mac-wrong")

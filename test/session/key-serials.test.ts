@@ -115,6 +115,33 @@ describe("a counter under DUKPT", () => {
     expect([told(sold(3, 1, { 53: serial(1, 8) })), told(sold(4, 2))]).toEqual(["00", "97"])
   })
 
+  it("is judged by its terminal as a reload left it, under the base key that it has then", () => {
+    const renewed = { ...byMac, baseKey: "bdk-new" }
+    const plain = profile("T0000001", { identity: "mac", macRequired: true })
+    // One whose MAC is being checked when a reload gives its terminal another base key, or none.
+    const crossing = (after: typeof byMac) => {
+      let reload = () => {}
+      const keyed = Layer.effect(SecurityModule)(Effect.map(SecurityModule, (module) => ({
+        ...module,
+        derive: (baseKey: string, _: Uint8Array, use: string) => {
+          reload()
+          const handle = baseKey === "bdk" ? 500 : 600
+          return handle + (use === "mac-request" ? 1 : 2) as KeyHandle
+        }
+      }))).pipe(Layer.provide(security))
+      const seedKeys = () => ({ mac: Buffer.from("k7") })
+      const here = opened({ security: keyed, hooks: { seedKeys } })
+      reload = () => here.place.swap([after])
+      return here
+    }
+    const { told } = crossing(renewed)
+    const other = (count: number) => ({ 53: serial(count, 8), 64: "mac-601" })
+    expect([told(sold(1, 900_000)), told(sold(2, 1, other(1)))]).toEqual(["A0", "00"])
+    expect(crossing(renewed).told(sold(1, 1, { 64: "mac-601" }))).toBe("00")
+    expect(crossing(plain).told(sold(1, 1))).toBe("A0")
+    expect(crossing({ ...byMac, blocked: true }).told(sold(1, 1))).toBe("58")
+  })
+
   it("survives a restart, and goes with what its message made durable", () => {
     const first = opened()
     first.told(sold(1, 40))

@@ -1,5 +1,6 @@
 /** `pointsman report`: sales by day, hour, channel, merchant and upstream, from PostgreSQL. */
 
+import { merchantIdOf } from "../domain/brand.ts"
 import { maskedJson } from "../domain/masked-json.ts"
 import { type Report, report, type ReportQuery } from "../ledger/report.ts"
 import { loadedConfig } from "./configuration.ts"
@@ -21,7 +22,7 @@ async function queryOf(call: Call): Promise<ReportQuery> {
   return {
     ...daysOf(call.parameters),
     timeZone,
-    ...(merchant === undefined ? {} : { merchant: merchant.padEnd(15) })
+    ...(merchant === undefined ? {} : { merchant: merchantIdOf(merchant) })
   }
 }
 

@@ -1,6 +1,6 @@
 /** `pointsman route explain`: where a transaction would go, and why not elsewhere. */
 
-import type { MerchantId, TerminalId, TransactionId } from "../domain/brand.ts"
+import { merchantIdOf, terminalIdOf, type TransactionId } from "../domain/brand.ts"
 import { channels, schemes } from "../domain/channel.ts"
 import { kinds } from "../domain/kind.ts"
 import { maskedJson } from "../domain/masked-json.ts"
@@ -31,8 +31,8 @@ function facts(call: Call): RouteFacts {
     ...(digits === undefined ? {} : { digits: digits.padEnd(12, "0") }),
     ...(amount === undefined ? {} : { amount }),
     ...(currency === undefined ? {} : { currency }),
-    terminal: (text("terminal") ?? "").padEnd(8) as TerminalId,
-    merchant: (text("merchant") ?? "").padEnd(15) as MerchantId,
+    terminal: terminalIdOf(text("terminal") ?? ""),
+    merchant: merchantIdOf(text("merchant") ?? ""),
     group: text("group") ?? "default",
     minuteOfDay: minutes(text("at") ?? "12:00")
   }

@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { addBatch } from "../domain/batch-totals.ts"
-import type { TerminalId } from "../domain/brand.ts"
+import { terminalIdOf } from "../domain/brand.ts"
 import { postgresBooksLayer } from "../ledger/batch-books.ts"
 import { batchRecords } from "../ledger/settlement.ts"
 import { askLedger, dayOf } from "./ledger-questions.ts"
@@ -37,7 +37,7 @@ export const verb: Verb = {
     const since = call.text("since")
     if (since === undefined) throw new Refusal(2, "--since: say from which day on")
     const query = {
-      terminal: terminal!.padEnd(8) as TerminalId,
+      terminal: terminalIdOf(terminal!),
       batch,
       sinceMs: Date.parse(`${dayOf(since)}T00:00:00Z`)
     }

@@ -27,7 +27,12 @@
  * and lines that begin with `#` are skipped. `terminal` and `merchant` alone must be there.
  */
 
-import type { MerchantId, TerminalId } from "../domain/brand.ts"
+import {
+  type MerchantId,
+  merchantIdLength,
+  type TerminalId,
+  terminalIdLength
+} from "../domain/brand.ts"
 import { channels } from "../domain/channel.ts"
 import { kinds } from "../domain/kind.ts"
 import { maskText } from "../domain/pan.ts"
@@ -152,7 +157,7 @@ class Row {
   }
 
   profile(): TerminalProfile {
-    const merchant = this.#id("merchant", 15)
+    const merchant = this.#id("merchant", merchantIdLength)
     const masterKey = this.#text("masterKey")
     const baseKey = this.#text("baseKey")
     const pinFormat = this.#matching("pinFormat", /^[0134]$/, "0, 1, 3 or 4")
@@ -160,7 +165,7 @@ class Row {
     const concentrator = this.#text("concentrator")
     const certificate = this.#text("certificate")
     return {
-      terminal: this.#id("terminal", 8) as TerminalId,
+      terminal: this.#id("terminal", terminalIdLength) as TerminalId,
       merchant: merchant as MerchantId,
       merchantName: this.#text("merchantName") || merchant.trimEnd(),
       group: this.#text("group") || "default",

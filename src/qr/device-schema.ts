@@ -14,6 +14,7 @@
  *     ├─ ack {sequence} ───────────► │      everything up to the number
  */
 
+import { terminalIdOf } from "../domain/brand.ts"
 import { schemes } from "../domain/channel.ts"
 import type { MessagePackMap, MessagePackValue } from "./messagepack.ts"
 
@@ -205,6 +206,6 @@ export function proofInput(
     Buffer.from(`pointsman-${who}-${deviceVersion}`),
     challenge,
     nonce,
-    Buffer.from(terminal.padEnd(8), "latin1")
+    Buffer.from(terminalIdOf(terminal), "latin1")
   ])
 }

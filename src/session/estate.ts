@@ -4,11 +4,9 @@
  */
 
 import { Context, Effect, Layer } from "effect"
+import { terminalIdOf } from "../domain/brand.ts"
 import { invariant } from "../domain/invariant.ts"
 import { type TerminalProfile, Terminals } from "../domain/ports/terminals.ts"
-
-/** Field 41 travels padded with spaces to this length. */
-export const terminalIdLength = 8
 
 interface EstateControlShape {
   /** From the next message on. */
@@ -53,8 +51,6 @@ class EstateTable {
   }
 
   find(terminal: string): TerminalProfile | undefined {
-    return this.byTerminal.get(
-      terminal.length < terminalIdLength ? terminal.padEnd(terminalIdLength) : terminal
-    )
+    return this.byTerminal.get(terminalIdOf(terminal))
   }
 }

@@ -1,13 +1,12 @@
 /**
- * Sessions as operators see them: what is open, what has ended and why, and the one thing they may
- * do about it. Read-only but for `disconnect`; nothing here is on the road.
+ * Sessions as operators see them: what is open, what has ended and why, and what they may do about
+ * it. Read-only but for `close` and `forgetSerial`; nothing here is on the road.
  */
 
 import { Context } from "effect"
-import type { TerminalId } from "../domain/brand.ts"
+import { type TerminalId, terminalIdOf } from "../domain/brand.ts"
 import type { FailureCode } from "../domain/failures.ts"
 import type { EndedSession } from "./ended-sessions.ts"
-import { terminalIdLength } from "./estate.ts"
 import type { SeenLine, SessionHouseShape, SessionState } from "./house.ts"
 
 interface SessionRow {
@@ -41,7 +40,7 @@ export interface SessionsViewShape {
   readonly owned: () => ReadonlyArray<TerminalId>
   readonly counts: () => Readonly<Record<SessionState, number>>
   /** The last ends, oldest first. */
-  readonly closed: () => ReadonlyArray<EndedSession>
+  readonly ended: () => ReadonlyArray<EndedSession>
   readonly listeners: () => ReadonlyArray<{ readonly name: string; readonly port: number }>
   /** The DUKPT devices of terminals, and how far they have counted; of all, or of one. */
   readonly serials: (limit: number, terminal?: string) => ReadonlyArray<SerialRow>
@@ -55,7 +54,7 @@ export interface SessionsViewShape {
     done: (failure: FailureCode | undefined) => void
   ) => boolean
   /** Ends the session that owns the terminal, with the reason `operator`; false: it has none. */
-  readonly disconnect: (terminal: string) => boolean
+  readonly close: (terminal: string) => boolean
 }
 
 export class SessionsView
@@ -87,7 +86,7 @@ export function sessionsView(house: SessionHouseShape): SessionsViewShape {
       for (const line of linesOf(house)) counts[line.state()]++
       return counts
     },
-    closed: () => house.ends.all(),
+    ended: () => house.ends.all(),
     listeners: () => [...house.rooms].map(({ name, port }) => ({ name, port })),
     serials: (limit, terminal) => {
       const rows: Array<SerialRow> = []
@@ -98,8 +97,8 @@ export function sessionsView(house: SessionHouseShape): SessionsViewShape {
       return rows
     },
     forgetSerial: (terminal, sameDevice, done) =>
-      house.serials.forget(idOf(terminal), sameDevice, done),
-    disconnect: (terminal) => {
+      house.serials.forget(terminalIdOf(terminal), sameDevice, done),
+    close: (terminal) => {
       const line = lineOf(terminal)
       line?.end("operator")
       return line !== undefined
@@ -107,14 +106,9 @@ export function sessionsView(house: SessionHouseShape): SessionsViewShape {
   })
 }
 
-/** As field 41 has it, of a terminal that is registered or was. */
-function idOf(terminal: string): TerminalId {
-  return terminal.padEnd(terminalIdLength) as TerminalId
-}
-
 function serialsOf({ serials }: SessionHouseShape, terminal: string | undefined) {
   if (terminal === undefined) return serials.all()
-  const id = idOf(terminal)
+  const id = terminalIdOf(terminal)
   const state = serials.find(id)
   return state === undefined ? [] : [[id, state] as const]
 }

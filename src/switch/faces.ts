@@ -9,7 +9,7 @@ import type { AdminFaces, ReloadReport, TransactionQuery, Unavailable } from "..
 import { obstacles } from "../admin/readiness.ts"
 import type { LoadedConfig } from "../config/loaded.ts"
 import { consoleFiles } from "../console/console.ts"
-import type { TransactionId } from "../domain/brand.ts"
+import { merchantIdOf, terminalIdOf, type TransactionId } from "../domain/brand.ts"
 import { Advices } from "../domain/ports/advices.ts"
 import { Journal, type JournalHealth } from "../domain/ports/journal.ts"
 import { LedgerHealth, type LedgerUnavailable } from "../domain/ports/ledger.ts"
@@ -25,10 +25,6 @@ import { auditedFaces, operator } from "./audited-faces.ts"
 import { BackOffice } from "./back-office.ts"
 import { keepBusinessDay } from "./business-day-in-force.ts"
 import { readInLab } from "./message-lab.ts"
-
-/** Fields 41 and 42 travel padded with spaces to these lengths. */
-const terminalIdLength = 8
-const merchantIdLength = 15
 
 interface SwitchControls {
   readonly loaded: () => LoadedConfig
@@ -128,11 +124,11 @@ function sessionFace(sessions: SessionsViewShape): AdminFaces["sessions"] {
       return found === undefined ? [] : [found]
     },
     ended: (terminal, limit) =>
-      sessions.closed().filter((each) =>
+      sessions.ended().filter((each) =>
         terminal === undefined ||
         each.terminal?.trim() === terminal.trim()
       ).slice(-limit).toReversed(),
-    close: (terminal) => sessions.disconnect(terminal)
+    close: (terminal) => sessions.close(terminal)
   }
 }
 
@@ -159,8 +155,8 @@ const away: Unavailable = {
 function questionOf({ id, merchant, terminal, ...rest }: TransactionQuery) {
   return {
     ...rest,
-    ...(terminal === undefined ? {} : { terminal: terminal.padEnd(terminalIdLength) }),
-    ...(merchant === undefined ? {} : { merchant: merchant.padEnd(merchantIdLength) }),
+    ...(terminal === undefined ? {} : { terminal: terminalIdOf(terminal) }),
+    ...(merchant === undefined ? {} : { merchant: merchantIdOf(merchant) }),
     ...(id === undefined ? {} : { id: id as TransactionId })
   }
 }

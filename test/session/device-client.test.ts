@@ -83,7 +83,7 @@ it("proves itself, sells, announces each payment once, and comes back when it is
   const sale = { type: "sale", stan: "000001", amount: 100, currency: "156" }
   device.ask({ ...sale, code: "134567890123456789" }, (answer) => void answers.push(answer))
   await until(() => place.submitted.length === 1)
-  expect(place.view.disconnect(terminal)).toBe(true)
+  expect(place.view.close(terminal)).toBe(true)
   push(2)
   await until(() => place.submitted.length === 2)
   expect(place.submitted[1]!.submission.repeat).toBe(true)

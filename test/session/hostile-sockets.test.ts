@@ -142,7 +142,7 @@ describe("identity", () => {
       .say(signOn(id(1)), sale(id(1), "000001"))
     expect((await after.hears(2))[1]).toMatchObject({ 39: "00" })
     await until(() => before.closed)
-    expect(place.view.closed()).toMatchObject([
+    expect(place.view.ended()).toMatchObject([
       { reason: "taken-over", remote: expect.stringContaining("127.0.0.3:") }
     ])
   })

@@ -263,7 +263,7 @@ describe("a full listener (O7)", () => {
   it("keeps the last ten thousand ends", () => {
     const place = new Place({ settings: { maxSessionsPerAddress: 0 } })
     for (let often = 0; often < 10_050; often++) place.knock(`10.0.0.1:${often}`)
-    const closed = place.view.closed()
+    const closed = place.view.ended()
     expect(closed.length).toBe(10_000)
     expect(closed[0]?.remote).toBe("10.0.0.1:50")
     expect(closed.at(-1)?.remote).toBe("10.0.0.1:10049")

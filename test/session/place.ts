@@ -218,7 +218,7 @@ export class Place {
 
   /** The reasons of all ends, oldest first. */
   ends(): Array<string> {
-    return this.view.closed().map(({ reason }) => reason)
+    return this.view.ended().map(({ reason }) => reason)
   }
 
   #layer(options: PlaceOptions) {

@@ -223,9 +223,9 @@ describe("pressure", () => {
     const caller = place.connect()
     caller.say(signOn("T0000001"))
     place.settle()
-    expect(place.view.disconnect("T0000001")).toBe(true)
+    expect(place.view.close("T0000001")).toBe(true)
     expect(caller.fate).toBe("ended")
-    expect(place.view.disconnect("T0000001")).toBe(false)
+    expect(place.view.close("T0000001")).toBe(false)
     expect(place.ends()).toEqual(["operator"])
   })
 

@@ -44,7 +44,7 @@ export const pinFormat: Shape<PinFormat> = {
       source.fault(path, "expected a PIN block format: 0, 1, 3 or 4")
 }
 
-export const word = text("text on one line")
+const word = text("text on one line")
 
 export const filePath: Shape<string> = { ...text("a path, relative to this file"), names: "path" }
 

@@ -8,7 +8,6 @@ import type { Message, Values } from "../../iso8583/message.ts"
 import type { ValueList } from "../../iso8583/value-list.ts"
 import type { Rrn, Stan } from "../brand.ts"
 import type { FailureCode } from "../failures.ts"
-import type { Money } from "../money.ts"
 import type { SealedFacts, TransactionRecord } from "../transaction.ts"
 import type { PinUnder } from "./security-module.ts"
 
@@ -71,7 +70,8 @@ export interface UpstreamAnswer {
   readonly response1987: string
   readonly authCode?: string
   readonly rrn?: Rrn
-  readonly approvedAmount?: Money
+  /** Minor units; ISO 4217, three digits. */
+  readonly approvedAmount?: { readonly minor: number; readonly currency: string }
   /**
    * The fields that the mapping carries back to the terminal, already in the words of the dialect
    * of the request's message.

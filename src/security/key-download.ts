@@ -172,7 +172,7 @@ export function readDownload(
     const given = download.subarray(at, at + checkBytes)
     at += checkBytes
     keys[part.purpose] = key
-    const verified = verifyCheckValue(algorithm, key, "ecb", given)
+    const verified = verifyCheckValue(algorithm, key, given)
     if (isFault(verified)) {
       forget(keys)
       return verified

@@ -55,15 +55,14 @@ export function checkValue(
   return isFault(whole) ? whole : Buffer.from(whole.subarray(0, length))
 }
 
-/** Verifies a check value of 2 to 16 bytes; faults `check-value-wrong`, `key-length`. */
+/** Verifies 2 to 16 bytes of an `ecb` one; faults `check-value-wrong`, `key-length`. */
 export function verifyCheckValue(
   algorithm: BlockAlgorithm,
   key: Uint8Array,
-  method: CheckValueMethod,
   given: Uint8Array
 ): true | SecurityFault {
   if (given.length < 2 || given.length > 16) return fault("check-value-wrong")
-  const made = checkValue(algorithm, key, method, given.length)
+  const made = checkValue(algorithm, key, "ecb", given.length)
   if (isFault(made)) return made
   return constantTimeEqual(made, given) ? true : fault("check-value-wrong")
 }

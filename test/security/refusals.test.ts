@@ -81,7 +81,7 @@ const refusals: ReadonlyArray<readonly [string, SecurityFaultCode, () => unknown
   [
     "a wrong check value",
     "check-value-wrong",
-    () => verifyCheckValue("tdes", key, "ecb", Buffer.alloc(3))
+    () => verifyCheckValue("tdes", key, Buffer.alloc(3))
   ],
   ["a download with a wrong check value", "check-value-wrong", () => {
     const download = writeDownload("cup-40", key, { pin: key, mac: key }) as Buffer

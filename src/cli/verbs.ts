@@ -56,6 +56,11 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "which dialect and framing fit these bytes?",
     load: () => import("./doctor.ts")
   },
+  codes: {
+    group: "message",
+    summary: "QR codes: read, make, check many",
+    load: () => import("./codes.ts")
+  },
   import: {
     group: "message",
     summary: "make a dialect of a jPOS packager or a moov specification",

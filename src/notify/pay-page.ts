@@ -6,9 +6,8 @@
 
 import type { OrderRecord } from "../domain/order.ts"
 import type { HttpResponse } from "../domain/ports/http.ts"
-import { currencyExponent, formatAmount } from "../qr/currency-exponent.ts"
-
-export const payPath = "/pay/"
+import { currencyExponent, currencyName, formatAmount } from "../qr/currency-exponent.ts"
+import { isOrderNumber } from "../qr/pay-link.ts"
 
 export interface PayPages {
   readonly order: (number: string) => OrderRecord | undefined
@@ -34,9 +33,6 @@ main{text-align:center;max-width:24rem}
 .amount{font-size:2.5rem;font-variant-numeric:tabular-nums;margin:.5rem 0}
 .state{font-weight:600}small{opacity:.7;word-break:break-all}`
 
-/** ISO 4217 letters of the currencies that are met at counters; others keep their number. */
-const currencyLetters = new Map([["156", "CNY"], ["344", "HKD"], ["840", "USD"], ["978", "EUR"]])
-
 type Shown = "waiting" | "paid" | "closed" | "expired"
 
 const words: Readonly<Record<Shown, string>> = {
@@ -46,16 +42,16 @@ const words: Readonly<Record<Shown, string>> = {
   expired: "This code has expired. Please ask for a new one."
 }
 
-/** `number` is what follows {@link payPath}. */
+/** `number` is what follows `payPath`. */
 export function payPage(pages: PayPages, number: string): HttpResponse {
-  const order = /^[0-9a-f]{32}$/.test(number) ? pages.order(number) : undefined
+  const order = isOrderNumber(number) ? pages.order(number) : undefined
   if (order === undefined) {
     return page(404, "Unknown payment", "<p class=\"state\">There is no such payment.</p>", false)
   }
   const expired = order.state === "waiting" && pages.wallMs() >= order.expiresMs
   const shown: Shown = expired ? "expired" : order.state
   const amount = formatAmount(order.amount, currencyExponent(order.currency))
-  const currency = currencyLetters.get(order.currency) ?? order.currency
+  const currency = currencyName(order.currency)
   const merchant = pages.merchantName(order.terminal) ?? order.merchant.trim()
   return page(
     200,

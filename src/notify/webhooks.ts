@@ -6,8 +6,9 @@
 
 import type { AccountConfig } from "../domain/config.ts"
 import type { HttpRequest, HttpResponse } from "../domain/ports/http.ts"
+import { payPath } from "../qr/pay-link.ts"
 import type { Intake, NoticeEnd } from "./intake.ts"
-import { payPage, type PayPages, payPath } from "./pay-page.ts"
+import { payPage, type PayPages } from "./pay-page.ts"
 
 /** Every notice that the facts know is below 8 KiB. */
 export const maxNoticeBytes = 65_536

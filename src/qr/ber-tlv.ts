@@ -23,7 +23,24 @@ export interface TlvObject {
 const maxTlvDepth = 4
 const maxTlvObjects = 64
 
-export function readTlv(bytes: Uint8Array): ReadonlyArray<TlvObject> | CodeFault {
+/** An object as it stood among bytes. */
+export interface ReadTlv extends TlvObject {
+  /** Bytes before its tag, and before what follows it. */
+  readonly at: number
+  readonly end: number
+  readonly children?: ReadonlyArray<ReadTlv>
+  /** Behind its last child stands something that is none. */
+  readonly cut?: true
+}
+
+/** What could be read, and why not more; what follows a template is read whatever is in it. */
+interface TlvRead {
+  readonly objects: ReadonlyArray<ReadTlv>
+  readonly faults: ReadonlyArray<CodeFault>
+  readonly whole: boolean
+}
+
+export function readTlv(bytes: Uint8Array): TlvRead {
   return readLevel(bytes, 0, "", 0, { objects: 0 })
 }
 
@@ -33,41 +50,43 @@ function readLevel(
   above: string,
   depth: number,
   count: { objects: number }
-): ReadonlyArray<TlvObject> | CodeFault {
-  if (depth >= maxTlvDepth) return codeFault(above, start, `at most ${maxTlvDepth} levels`)
-  const objects: Array<TlvObject> = []
+): TlvRead {
+  const objects: Array<ReadTlv> = []
+  const faults: Array<CodeFault> = []
+  const ended = (path: string, offset: number, expected: string): TlvRead => {
+    faults.push(codeFault(path, start + offset, expected))
+    return { objects, faults, whole: false }
+  }
+  if (depth >= maxTlvDepth) return ended(above, 0, `at most ${maxTlvDepth} levels`)
   let at = 0
   while (at < bytes.length) {
     if (++count.objects > maxTlvObjects) {
-      return codeFault(above, start + at, `at most ${maxTlvObjects} objects`)
+      return ended(above, at, `at most ${maxTlvObjects} objects`)
     }
     const tagBytes = (bytes[at]! & 0x1f) === 0x1f ? 2 : 1
-    if (at + tagBytes >= bytes.length) return codeFault(above, start + at, "a tag and a length")
+    if (at + tagBytes >= bytes.length) return ended(above, at, "a tag and a length")
     if (tagBytes === 2 && bytes[at + 1]! >= 0x80) {
-      return codeFault(above, start + at, "a tag of one or two bytes")
+      return ended(above, at, "a tag of one or two bytes")
     }
     const tag = Buffer.from(bytes.subarray(at, at + tagBytes)).toString("hex").toUpperCase()
     const path = above === "" ? tag : `${above}.${tag}`
     const length = readLength(bytes, at + tagBytes)
-    if (length === undefined) {
-      return codeFault(path, start + at + tagBytes, "a definite length below 65536")
-    }
+    if (length === undefined) return ended(path, at + tagBytes, "a definite length below 65536")
     const from = at + tagBytes + length.width
     const to = from + length.value
-    if (to > bytes.length) {
-      return codeFault(path, start + from, `${length.value} bytes`)
-    }
+    if (to > bytes.length) return ended(path, from, `${length.value} bytes`)
     const value = bytes.subarray(from, to)
+    const object = { tag, value, at: start + at, end: start + to }
     if ((bytes[at]! & 0x20) === 0) {
-      objects.push({ tag, value })
+      objects.push(object)
     } else {
-      const children = readLevel(value, start + from, path, depth + 1, count)
-      if ("_tag" in children) return children
-      objects.push({ tag, value, children })
+      const level = readLevel(value, start + from, path, depth + 1, count)
+      faults.push(...level.faults)
+      objects.push({ ...object, children: level.objects, ...(level.whole ? {} : { cut: true }) })
     }
     at = to
   }
-  return objects
+  return { objects, faults, whole: true }
 }
 
 function readLength(

@@ -63,6 +63,35 @@ export function numericCurrency(letters: string): string | undefined {
   return lettered.get(letters)
 }
 
+/** Met in shops' codes, and in no wallet's notice. */
+const elsewhere: ReadonlyMap<string, string> = new Map([
+  ["BDT", "050"],
+  ["BND", "096"],
+  ["BRL", "986"],
+  ["INR", "356"],
+  ["KHR", "116"],
+  ["LAK", "418"],
+  ["MMK", "104"],
+  ["MOP", "446"],
+  ["NPR", "524"],
+  ["PKR", "586"],
+  ["SAR", "682"],
+  ["VND", "704"]
+])
+
+const byNumber = new Map([...lettered, ...elsewhere].map(([letters, code]) => [code, letters]))
+
+/** `"156"` is `"CNY"`, for people; a currency that nobody met here keeps its number. */
+export function currencyName(code: string): string {
+  return byNumber.get(code) ?? code
+}
+
+/** As people write a currency: `"CNY"` or `"156"`; undefined: letters that are not known here. */
+export function currencyNumber(text: string): string | undefined {
+  if (/^[0-9]{3}$/.test(text)) return text
+  return lettered.get(text) ?? elsewhere.get(text)
+}
+
 export function currencyExponent(currency: string): number {
   return exponents.get(currency) ?? 2
 }

@@ -19,8 +19,25 @@ export interface CodeObject {
   readonly children?: ReadonlyArray<CodeObject>
 }
 
+/** An object as it stood in a code. */
+export interface ReadObject extends CodeObject {
+  /** Characters before its id. */
+  readonly at: number
+  readonly children?: ReadonlyArray<ReadObject>
+  /** Behind its last child stands something that is none. */
+  readonly cut?: true
+}
+
+/** What could be read of a level, and everything that is wrong with it. */
+interface ObjectsRead {
+  readonly objects: ReadonlyArray<ReadObject>
+  readonly faults: ReadonlyArray<CodeFault>
+  /** False: behind the last object stands something that is none. */
+  readonly whole: boolean
+}
+
 /** Ids whose values are lists of objects, by the path of the level above ("" = the code itself). */
-function isTemplate(above: string, id: string): boolean {
+export function isTemplate(above: string, id: string): boolean {
   const number = Number(id)
   if (above === "") {
     return (number >= 26 && number <= 51) || number === 62 || number === 64 || number >= 80
@@ -28,41 +45,43 @@ function isTemplate(above: string, id: string): boolean {
   return above === "62" && number >= 50
 }
 
-/** `characters` are code points; `start` is only for the offsets of faults. */
+/** `characters` are code points; `start` is only for places. */
 export function readObjects(
   characters: ReadonlyArray<string>,
   above = "",
   start = 0
-): ReadonlyArray<CodeObject> | CodeFault {
-  const objects: Array<CodeObject> = []
+): ObjectsRead {
+  const objects: Array<ReadObject> = []
+  const faults: Array<CodeFault> = []
   const seen = new Set<string>()
+  const ended = (path: string, offset: number, expected: string): ObjectsRead => {
+    faults.push(codeFault(path, start + offset, expected))
+    return { objects, faults, whole: false }
+  }
   let at = 0
   while (at < characters.length) {
     const id = characters.slice(at, at + 2).join("")
     const path = above === "" ? id : `${above}.${id}`
-    if (!/^[0-9]{2}$/.test(id)) return codeFault(above, start + at, "an id of two digits")
-    if (seen.has(id)) return codeFault(path, start + at, "an id that was not there before")
+    if (!/^[0-9]{2}$/.test(id)) return ended(above, at, "an id of two digits")
+    if (seen.has(id)) faults.push(codeFault(path, start + at, "an id that was not there before"))
     seen.add(id)
     const length = characters.slice(at + 2, at + 4).join("")
     if (!/^[0-9]{2}$/.test(length) || length === "00") {
-      return codeFault(path, start + at + 2, "a length of 01 to 99")
+      return ended(path, at + 2, "a length of 01 to 99")
     }
     const from = at + 4
     const to = from + Number(length)
-    if (to > characters.length) {
-      return codeFault(path, start + from, `a value of ${length} characters`)
-    }
+    if (to > characters.length) return ended(path, from, `a value of ${length} characters`)
     const inside = characters.slice(from, to)
+    const object = { id, value: inside.join(""), at: start + at }
     if (isTemplate(above, id)) {
-      const children = readObjects(inside, path, start + from)
-      if ("_tag" in children) return children
-      objects.push({ id, value: inside.join(""), children })
-    } else {
-      objects.push({ id, value: inside.join("") })
-    }
+      const level = readObjects(inside, path, start + from)
+      faults.push(...level.faults)
+      objects.push({ ...object, children: level.objects, ...(level.whole ? {} : { cut: true }) })
+    } else objects.push(object)
     at = to
   }
-  return objects
+  return { objects, faults, whole: true }
 }
 
 /** Children, where there are any, are written instead of `value`. */

@@ -5,9 +5,10 @@
  */
 
 import type { Scheme } from "../domain/channel.ts"
+import { type CodeFault, codeFault } from "./code-fault.ts"
 import { consumerCodePrefix } from "./consumer-code.ts"
 
-interface PayCode {
+export interface PayCode {
   readonly scheme: Scheme
   readonly form:
     /** WeChat Pay: 18 digits, 10 to 15 first. */
@@ -40,6 +41,20 @@ const maxPayCodeLength = 684
 export function recogniseCode(code: string, channelIsQr: boolean): PayCode | undefined {
   if (!channelIsQr || code.length > maxPayCodeLength) return undefined
   return forms.find(([form]) => form.test(code))?.[1]
+}
+
+/** Why digits, or `fp` and what follows, are no pay code: by what they begin with. */
+export function payCodeFault(code: string): CodeFault {
+  const length = (least: number, most: number, whose: string): CodeFault => {
+    const words = least === most ? `${least}` : `${least} to ${most}`
+    const expected = `${words} ${code.startsWith("fp") ? "characters" : "digits"}, as ${whose} has`
+    return codeFault("", Math.min(code.length, most), expected)
+  }
+  if (code.startsWith("fp")) return length(37, 37, "Alipay")
+  if (/^1[0-5]/.test(code)) return length(18, 18, "WeChat Pay")
+  if (/^(?:2[5-9]|30)/.test(code)) return length(16, 24, "Alipay")
+  if (code.startsWith("62")) return length(19, 19, "UnionPay")
+  return codeFault("", 0, "10 to 15 (WeChat Pay), 25 to 30 (Alipay) or 62 (UnionPay) in front")
 }
 
 /** Pay codes are good for one payment, yet they never reach a log whole: first two, last four. */

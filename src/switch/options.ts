@@ -7,6 +7,7 @@ import type { LoadedConfig } from "../config/loaded.ts"
 import type { TerminalId } from "../domain/brand.ts"
 import type { AdviceConfig } from "../domain/config.ts"
 import { invariant } from "../domain/invariant.ts"
+import { payLinkOf } from "../qr/pay-link.ts"
 import { type KeyStore, seededWorkingKeys } from "../security/key-store.ts"
 
 /** In flight over all terminals; above it new transactions are refused as overloaded. */
@@ -102,8 +103,7 @@ export function sessionListeners({ config, dialects, framings }: LoadedConfig) {
 
 /** Listeners of MessagePack devices; a code on their screen is the order's payment page. */
 export function deviceListeners({ config }: LoadedConfig) {
-  const { host, port, url = `http://${host}:${port}` } = config.public
-  const settings = { codeLifetimeMs, codeOf: (order: string) => `${url}/pay/${order}` }
+  const settings = { codeLifetimeMs, codeOf: (order: string) => payLinkOf(config.public, order) }
   return config.listeners.filter(({ kind }) => kind === "devices").map((listener) => ({
     config: listener,
     settings

@@ -67,7 +67,7 @@ describe("the page of an order", () => {
 
   it.each([
     ["156", "1234.56 CNY"],
-    ["392", "123456 392"],
+    ["392", "123456 JPY"],
     ["840", "1234.56 USD"]
   ])("writes an amount in %s as people do: %s", (currency, amount) => {
     expect(shown(payPage(pagesOf({ currency }), number)).amount).toBe(amount)

@@ -81,7 +81,7 @@ describe("a consumer code", () => {
     assert.equal(faultPath(encode(`${version}610A4F05A0000000015001`)), "61")
     const app = "61074F05A000000001"
     assert.equal(faultPath(encode(`${version}${app}62074F05A000000001`)), "62.4F")
-    assert.equal(faultPath(encode(version + "6100".repeat(70))), "")
+    assert.equal(faultPath(encode(`${version}${app}62818C${"5000".repeat(70)}`)), "62")
     assert.equal(faultPath(encode(version + app.repeat(2))), "parsed")
     assert.equal(faultPath(encode(version + app.repeat(3))), "61")
     const named = (bytes: number) =>

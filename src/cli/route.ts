@@ -8,6 +8,7 @@ import type { RouteFacts } from "../domain/ports/router.ts"
 import { explanationLines } from "../route/route-table.ts"
 import { checkedRoutes } from "./checked-routes.ts"
 import { configPath, loadedConfig } from "./configuration.ts"
+import { replayAction } from "./route-replay.ts"
 import { type Call, configFlag, Refusal, type Verb } from "./verb.ts"
 
 function facts(call: Call): RouteFacts {
@@ -45,8 +46,9 @@ function minutes(time: string): number {
 }
 
 export const verb: Verb = {
-  about: "Routing, from the configuration alone.",
+  about: "Where transactions go, and where they would.",
   actions: {
+    replay: replayAction,
     explain: {
       about: "Says where a transaction would go, and why it would not go elsewhere.",
       parameters: [{

@@ -62,6 +62,8 @@ export interface BinEntry<A> {
 export interface BinTable<A> {
   /** All that cover the card, most specific first. -1 gives what covers any card. */
   readonly find: (bin: number) => ReadonlyArray<BinEntry<A>>
+  /** The same for every card with these first digits, each answer once; slower. */
+  readonly within: (digits: string) => ReadonlyArray<ReadonlyArray<BinEntry<A>>>
   readonly segments: ReadonlyArray<ReadonlyArray<BinEntry<A>>>
 }
 
@@ -93,7 +95,12 @@ export function makeBinTable<A>(entries: ReadonlyArray<BinEntry<A>>): BinTable<A
   const everywhere = entries.filter(({ range }) => range.length === 0)
   return {
     segments,
-    find: (bin) => bin < 0 ? everywhere : segments[segmentOf(starts, bin)]!
+    find: (bin) => bin < 0 ? everywhere : segments[segmentOf(starts, bin)]!,
+    within: (digits) => {
+      const first = digits.slice(0, binDigits)
+      const low = segmentOf(starts, Number(first.padEnd(binDigits, "0")))
+      return segments.slice(low, segmentOf(starts, Number(first.padEnd(binDigits, "9"))) + 1)
+    }
   }
 }
 

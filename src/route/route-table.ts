@@ -50,6 +50,13 @@ interface RouteExplanation {
 export interface RouteTable {
   readonly version: number
   readonly decide: (facts: RouteFacts) => RouteDecision
+  /** Every way that a card with these first digits may go; undefined: there is no card. */
+  readonly possible: (
+    facts: RouteFacts,
+    digits: string | undefined
+  ) => ReadonlyArray<RouteDecision>
+  /** All groups that a route asks for. */
+  readonly groups: ReadonlySet<string>
   /** For people: slower, and says why. */
   readonly explain: (facts: RouteFacts) => RouteExplanation
 }
@@ -192,8 +199,7 @@ function makeTable(
     candidates: Object.freeze([]),
     configVersion: version
   })
-  const decide = (facts: RouteFacts): RouteDecision => {
-    const members = table.find(binOf(facts.digits))
+  const winner = (members: ReadonlyArray<BinEntry<Rule>>, facts: RouteFacts): RouteDecision => {
     for (let index = 0; index < members.length; index++) {
       const rule = members[index]!.value
       if (failing(rule.conditions, facts) !== undefined) continue
@@ -201,10 +207,17 @@ function makeTable(
     }
     return none
   }
+  const decide = (facts: RouteFacts): RouteDecision =>
+    winner(table.find(binOf(facts.digits)), facts)
   const rules = [...new Set(entries.map(({ value }) => value))]
   return Object.freeze({
     version,
     decide,
+    possible: (facts: RouteFacts, digits: string | undefined) =>
+      (digits === undefined ? [table.find(-1)] : table.within(digits)).map((members) =>
+        winner(members, facts)
+      ),
+    groups: new Set(rules.flatMap(({ conditions }) => [...conditions.groups ?? []])),
     explain: (facts: RouteFacts): RouteExplanation => {
       const members = table.find(binOf(facts.digits))
       const steps: Array<RouteStep> = []

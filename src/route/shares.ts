@@ -9,7 +9,7 @@
  *     draw  0 ───────────── 0.7 ───── 1
  *           │    a, b, c     │ b, a, c│
  *
- * A share that grows takes over at its edges: every other transaction keeps its order.
+ * Of two, the one whose share grows takes from the other and gives nothing back.
  */
 
 import { type RouteTarget, type SharedTarget, upstreamOf } from "../domain/route-target.ts"

@@ -31,6 +31,10 @@ describe("journal", () => {
     const rows = out.trimEnd().split("\n").map((line) => JSON.parse(line) as { table: string })
     expect(rows).toHaveLength(20)
     expect(out).toContain("621700******0003")
+    const file = join(folder, "export.jsonl")
+    writeFileSync(file, out)
+    const replayed = await pointsman(["route", "replay", "--file", file, "--format", "json"])
+    expect(JSON.parse(replayed.out)).toMatchObject({ notRouted: 0, same: 0, elsewhere: 20 })
   })
 
   it("tells no journal from a broken one by its exit code", async () => {

@@ -20,6 +20,7 @@ import { postgresStoreLayer } from "../../src/ledger/postgres-store.ts"
 import { compare, reconcile } from "../../src/ledger/reconcile.ts"
 import { report } from "../../src/ledger/report.ts"
 import { retain } from "../../src/ledger/retention.ts"
+import { eachRoutedRow } from "../../src/ledger/routed-rows.ts"
 import { migrateSchema, schemaTables } from "../../src/ledger/schema.ts"
 import { searchTransactions } from "../../src/ledger/search.ts"
 import { batchRecords } from "../../src/ledger/settlement.ts"
@@ -120,6 +121,46 @@ describe("the search", () => {
     )
     expect(await plan("terminal = '1' AND received_at > now()")).toContain("terminal_received_at")
     expect(await plan("day = '2026-03-02' AND stan = '1'")).not.toContain("20260303")
+  })
+})
+
+describe("the rows that routes are held against", () => {
+  it("are those of the days asked for, under the names that an archive has", async () => {
+    const lines: Array<Record<string, unknown>> = []
+    const take = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>)
+    const days = { fromDay: "2026-03-03", toDay: "2026-03-04" }
+    await server.run(eachRoutedRow(days, take))
+    const {
+      amount,
+      channel,
+      currency,
+      id,
+      kind,
+      merchant,
+      panMask,
+      route,
+      scheme,
+      terminal,
+      times
+    } = rows.find((row) => row.day === "2026-03-03")!
+    expect(lines).toEqual([{
+      id,
+      kind,
+      channel,
+      scheme,
+      terminal,
+      merchant,
+      amount,
+      currency,
+      pan_mask: panMask,
+      route,
+      upstream: "acquirer",
+      failure: null,
+      received_at: expect.any(String) as unknown
+    }])
+    expect(Date.parse(String(lines[0]?.["received_at"]))).toBe(times.receivedMs)
+    await server.run(eachRoutedRow({ fromDay: "2026-03-02", toDay: "2026-03-03" }, take))
+    expect(lines).toHaveLength(rows.length + 1)
   })
 })
 

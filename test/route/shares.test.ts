@@ -93,7 +93,7 @@ describe("upstreams with shares", () => {
     }
   })
 
-  it("move nobody between two others when one of them grows", () => {
+  it("give nothing back when one of two grows", () => {
     const grown = compile([{ upstream: "a", share: 80 }, { upstream: "b", share: 20 }, "c"])
     const table = compile(split)
     for (const id of ids(2, 500)) {

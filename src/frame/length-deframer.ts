@@ -132,8 +132,7 @@ export class LengthDeframer implements Deframer {
     const lengthAt = at + length.before.length
     if (length.strict && !this.#reservedAsDeclared(bytes, at)) return this.#refuse("frame-length")
     const value = readLength(length, bytes, lengthAt)
-    if (value < 0) return this.#refuse("frame-length")
-    // A bare zero stands for nothing at all, not even a trailer.
+    // A bare zero stands for nothing at all, not even a trailer; what is no number is below zero.
     const content = value === 0 ? 0 : value - overhead
     if (content < 0) return this.#refuse("frame-length")
     if (content === 0 && description.keepAlive === undefined) return this.#refuse("frame-empty")

@@ -44,7 +44,7 @@ export function blockBytes(form: BitmapForm): number {
 
 export const wordCount = 6
 
-/** Reads the 64 bits at `at` into two words. Which {@link letters} were seen; -1: not hex. */
+/** Reads the 64 bits at `at` into two words. Which {@link letters} were seen; -1: not all hex. */
 export function readBlock(
   form: BitmapForm,
   bytes: Uint8Array,
@@ -65,7 +65,6 @@ export function readBlock(
     let value = 0
     for (let index = 0; index < 8; index++) {
       const digit = values[bytes[at + half * 8 + index]!]!
-      if (digit < 0) return -1
       seen |= digit
       value = (value << 4) | (digit & 0x0f)
     }
@@ -153,7 +152,7 @@ function firstBit(form: BitmapForm, byte: number): boolean {
  */
 export function announce(form: BitmapForm, words: Int32Array, least: number): number {
   const third = form.third === 0 && (words[4]! | words[5]!) !== 0
-  const second = (words[2]! | words[3]!) !== 0 || third
+  const second = (words[2]! | words[3]!) !== 0
   const needed = form.always ? form.ahead : third ? 3 : second ? 2 : 1
   const blocks = Math.max(needed, least)
   if (blocks > 1) setBit(words, 1)

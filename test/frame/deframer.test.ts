@@ -70,6 +70,9 @@ describe("a deframer", () => {
     expect(seen[0]?.buffer).toBe(chunk.buffer)
     chunk.fill(0)
     expect(hex(seen[1] as Uint8Array)).toBe("CCDDEE")
+    const next = bytes("0001 AB")
+    deframer.push(next, sink)
+    expect(seen[3]?.buffer).toBe(next.buffer)
   })
 
   it("refuses a length above the limit from the length alone (M1)", () => {
@@ -123,6 +126,7 @@ describe("a deframer", () => {
     const two = { name: "two", length: { bytes: 2 }, keepAlive }
     const cases = [
       [framing("length2"), ["FFFF", "0001AA"], "frame-too-long"],
+      [framing("length2"), ["FF", "FF", "0001AA"], "frame-too-long"],
       [framing("base24"), ["41".repeat(15), "41".repeat(6), "4203"], "frame-too-long"],
       [framing("base24"), [`${"41".repeat(21)}034203`, "4203"], "frame-too-long"],
       [framing("base24"), ["034203", "4203"], "frame-empty"],
@@ -163,6 +167,24 @@ describe("a framing that finds its way back", () => {
     expect(heard(rbp, [bytes(`${good}FFD0FF`)])).toEqual(["|AABB"])
   })
 
+  it("shows once what was lost, and what does not end as its frames do", () => {
+    const ended = compiled({
+      name: "ended",
+      length: { bytes: 2, before: "D04A", strict: true },
+      trailer: "0D0A",
+      resync: true
+    })
+    const whole = "D04A 0001 AA 0D0A"
+    for (const lost of ["D04A 0001 BB 0D0B", "D04A 0001 BB 0A0D", "00"]) {
+      expect(heard(ended, [bytes(whole + lost + whole + whole)])).toEqual([
+        "|AA",
+        "|",
+        "|AA",
+        "|AA"
+      ])
+    }
+  })
+
   it("gives up when it has skipped more than a frame may have", () => {
     expect(heard(rbp, [Buffer.alloc(100), bytes(good)], 100)).toEqual(["|", "|AABB"])
     expect(heard(rbp, [Buffer.alloc(101), bytes(good)], 100)).toEqual(["!frame-length"])
@@ -178,6 +200,33 @@ describe("a framing that finds its way back", () => {
     expect(heard(framing("base24"), [Buffer.concat(long(150))], 100)).toEqual(["|", "|42"])
     expect(heard(framing("base24"), long(200), 100)).toEqual(["|", "|42"])
     expect(heard(framing("base24"), long(201), 100)).toEqual(["!frame-too-long"])
+  })
+})
+
+describe("a framing by length", () => {
+  const keepAlive = { reply: "echo", max: 2 }
+
+  it("keeps the line alive with a bare length, a few in a row", () => {
+    const two = compiled({ name: "two", length: { bytes: 2 }, keepAlive })
+    const row = ["alive>0000", "alive>0000"]
+    expect(heard(two, [bytes("0000 0000 0001AA 0000 0000")])).toEqual([...row, "|AA", ...row])
+    expect(heard(two, [bytes("0000 0000 0000")])).toEqual([...row, "!frame-empty"])
+  })
+
+  it("has a trailer that its length counts only where that is said", () => {
+    const apart = compiled({ name: "apart", length: { bytes: 2 }, trailer: "03", keepAlive })
+    const frame = apart.encode(Buffer.alloc(0), bytes("AABB")) as Buffer
+    expect(hex(frame)).toBe("0002AABB03")
+    expect(heard(apart, [frame, bytes("000003"), frame])).toEqual([
+      "|AABB",
+      "alive>000003",
+      "|AABB"
+    ])
+    const length = { bytes: 2, inclusive: true, countsTrailer: true }
+    const counted = compiled({ name: "counted", length, trailer: "03", keepAlive })
+    const other = counted.encode(Buffer.alloc(0), bytes("AABB")) as Buffer
+    expect(hex(other)).toBe("0005AABB03")
+    expect(heard(counted, [other, bytes("0000"), other])).toEqual(["|AABB", "alive>0000", "|AABB"])
   })
 })
 

@@ -155,6 +155,21 @@ describe("bitmaps of hex in small letters", () => {
     expect(answer.toString("latin1").slice(4, 20)).toMatch(/^[0-9]+a[0-9]+$/)
   })
 
+  it.each(["hex", "ebcdic-hex"] as const)(
+    "stay small by their very last one, in %s",
+    (encoding) => {
+      const form = { encoding, bits: 128 }
+      const spoken = compiled(source(form))
+      const body = spoken.build("0100", { "125": "7", "127": "7" })
+      expect(spoken.patch(read(spoken, body.toString("hex")), { set: { "124": "7" } })[35])
+        .toBe(encoding === "hex" ? 0x41 : 0xc1)
+      body[35] = encoding === "hex" ? 0x61 : 0x81
+      sameAgain(spoken, body.toString("hex"))
+      const more = spoken.patch(read(spoken, body.toString("hex")), { set: { "118": "7" } })
+      expect(more.subarray(33, 36).toString("hex")).toBe(encoding === "hex" ? "343061" : "f4f081")
+    }
+  )
+
   it("must not be mixed with capitals, in one bitmap or between two", () => {
     const mixed = Buffer.from(small)
     mixed[4 + 3] = "A".charCodeAt(0)

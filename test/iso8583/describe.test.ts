@@ -9,7 +9,9 @@ import { convert, diff } from "../../src/iso8583/compare.ts"
 import { describe as rowsOf, printable } from "../../src/iso8583/describe.ts"
 import { doctor } from "../../src/iso8583/doctor.ts"
 import { documentOf, encodeDocument } from "../../src/iso8583/document.ts"
+import { masked } from "../../src/iso8583/mask.ts"
 import type { Values } from "../../src/iso8583/message.ts"
+import { maskPayCode } from "../../src/qr/pay-code.ts"
 import { captured, dialect, mapping, read } from "./shipped.ts"
 
 const cup = dialect("cup-pos")
@@ -53,6 +55,24 @@ describe("rows", () => {
     expect(rowsOfOdd.find((row) => row.path === "55.DF7F")?.note).toContain("unknown")
     expect(rowsOfOdd.find((row) => row.path === "55.57")?.value).toBe("623501*********0069=****")
     expect(rowsOfOdd.find((row) => row.path === "55")?.value).toBe("")
+  })
+
+  it("show of a card no more than its mask, and of what holds none nothing", () => {
+    const track = (text: string) => masked("track", text)
+    const shown = "411111******1111=****"
+    for (const start of ["", ";", "B", "%B"]) {
+      for (const end of ["=2512101", "D2512101", "^A CUSTOMER^2512101"]) {
+        expect(track(`${start}4111111111111111${end}`)).toBe(shown)
+      }
+    }
+    for (const none of ["x4111111111111111=2512", "4111111=2512", "4111111111111111", "25121010"]) {
+      expect(track(none)).toBe("****")
+    }
+    expect([track(""), masked("hidden", ""), masked("hidden", "1")]).toEqual(["", "", "****"])
+    expect(masked("pan", "4111111111111111FF ")).toBe("411111******1111")
+    expect(masked("pan", "FF ")).toBe("")
+    expect(masked("code", "134919586213926735")).toBe(maskPayCode("134919586213926735"))
+    expect(masked("none", "shop 4111111111111111")).toBe("shop 411111******1111")
   })
 
   it("show all of a value that its parts do not say, and nothing where parts are masked", () => {

@@ -63,6 +63,7 @@ describe("a consumer code", () => {
 
   it("gets its format where it is written without one", () => {
     assert.equal(buildConsumerCode(parsed(oneApplication).objects.slice(1)), oneApplication)
+    assert.equal(faultPath(buildConsumerCode([])), "61")
   })
 
   it("never prints the card number", () => {
@@ -82,6 +83,11 @@ describe("a consumer code", () => {
     const app = "61074F05A000000001"
     assert.equal(faultPath(encode(`${version}${app}62074F05A000000001`)), "62.4F")
     assert.equal(faultPath(encode(`${version}${app}62818C${"5000".repeat(70)}`)), "62")
+    assert.equal(faultPath(""), "85")
+    assert.equal(faultPath(encode(`84054350563031${app}`)), "85")
+    assert.equal(faultPath(encode(`${version}6103500141`)), "61.4F")
+    const labelled = "610A4F05A000000001500141"
+    assert.equal(faultPath(encode(`${version}${labelled}6203500142`)), "62.50")
     assert.equal(faultPath(encode(version + app.repeat(2))), "parsed")
     assert.equal(faultPath(encode(version + app.repeat(3))), "61")
     const named = (bytes: number) =>

@@ -181,6 +181,33 @@ describe("a merchant code", () => {
     assert.deepEqual([511, 512, 513].map(filled), ["parsed", "parsed", ""])
   })
 
+  it("that cannot be followed is told by the place where it breaks off", () => {
+    const place = (body: string) => {
+      const code = parseMerchantCode(sealed(`000201${body}6304`))
+      return "_tag" in code ? `${code.path} ${code.offset} ${code.expected}` : "parsed"
+    }
+    assert.equal(place("99 9"), "99 8 a length of 01 to 99")
+    assert.equal(place("9900"), "99 8 a length of 01 to 99")
+    assert.equal(place("9x"), " 6 an id of two digits")
+    assert.equal(place("00011"), "00 6 an id that was not there before")
+    assert.equal(place("62080399abcd"), "62.03 14 a value of 99 characters")
+    assert.equal(place("62100301a0301b"), "62.03 15 an id that was not there before")
+    assert.equal(place("6205xx01a"), "62 10 an id of two digits")
+    assert.equal(place("620503000"), "62.03 12 a length of 01 to 99")
+  })
+
+  it("is written from what its templates hold now", () => {
+    const { objects } = parsed(vectors.emvco)
+    const changed = objects.map((object) =>
+      object.id === "62"
+        ? { id: "62", value: object.value, children: [{ id: "03", value: "9".repeat(25) }] }
+        : object
+    )
+    const code = buildMerchantCode(changed)
+    assert.ok(typeof code === "string")
+    assert.deepEqual([...parsed(code).additional], [["03", "9".repeat(25)]])
+  })
+
   it("ends with its checksum, in capital letters, and a wrong one is told by its place", () => {
     const { length } = Array.from(vectors.emvco)
     const lower = vectors.emvco.slice(-4).toLowerCase()

@@ -269,7 +269,25 @@ describe("a header", () => {
     expect(hex(vap.replyHeader(bytes("0B01020000AABBCCDDEEFF")))).toBe("0B01020000DDEEFFAABBCC")
     const stamped = (header: string) => hex(vap.encode(bytes(header), bytes("0800")) as Buffer)
     expect(stamped("05010200FF")).toBe("000705010200070800")
-    expect(stamped("04010200")).toBe("0006040102000800")
+    expect(stamped("040102FF")).toBe("0006040102FF0800")
+  })
+
+  it("that is cut short is all that its frame has, and leaves no body", () => {
+    expect(heard(framing("length2-tpdu"), [bytes("0002 6000 0001 60")])).toEqual(["6000|", "60|"])
+    expect(heard(vap, [bytes("0003 0B0102 0001 0B")])).toEqual(["0B0102|", "0B|"])
+  })
+
+  it("has its total in whichever of its parts", () => {
+    const second = compiled({
+      name: "second",
+      length: { bytes: 2 },
+      header: [
+        { name: "a", bytes: 2, fresh: "6000" },
+        { name: "b", bytes: 3, fresh: "AA0000", total: { at: 1, bytes: 2 } }
+      ]
+    })
+    const frame = second.encode(second.requestHeader(), bytes("0800")) as Buffer
+    expect(hex(frame)).toBe("00076000AA00070800")
   })
 
   it("whose total is too small for a message refuses it", () => {

@@ -13,6 +13,8 @@ interface Field {
   readonly encoding: typeof encodings[number]
   readonly length: number
   readonly align?: "left" | "right"
+  readonly overpunch?: true
+  readonly unchecked?: true
 }
 
 /** A message is of the chip's channel where its field 2 fits one of the patterns. */
@@ -43,8 +45,11 @@ const fields = fieldTypes.flatMap((type) =>
   encodings.flatMap((encoding) =>
     [3, 4].flatMap((length): ReadonlyArray<Field> => {
       const field = { type, encoding, length }
-      if (encoding !== "bcd") return [field]
-      return [{ ...field, align: "left" }, { ...field, align: "right" }]
+      if (encoding !== "bcd") return [field, { ...field, overpunch: true }]
+      return (["left", "right"] as const).flatMap((align) => [
+        { ...field, align },
+        { ...field, align, unchecked: true }
+      ])
     })
   )
 ).filter((field) => dialectOf(field, [anything(field)]) !== undefined)

@@ -20,6 +20,7 @@ beforeAll(async () => {
   running.start("acquirer", "--upstream", "acquirer", "--mood", "approve=1")
   child = running.start("start")
   await running.isReady()
+  await running.hasLedger()
 }, 60_000)
 afterAll(() => running.stop(), 60_000)
 
@@ -183,6 +184,7 @@ it("a journal that is gone is not taken for a beginning (D6)", async () => {
   expect(running.log()).toContain("PostgreSQL knows this node, and its journal is not there")
   child = running.start("start", "--journal-lost")
   await running.isReady()
+  await running.hasLedger()
 }, 60_000)
 
 it("a sale of the journal that is lost is reversed when its terminal says so", async () => {

@@ -139,11 +139,17 @@ const atStart = Effect.fnUntraced(function*(
   yield* (options.config.required ? first : within(welcomeMs)(first)).pipe(
     Effect.catchTag("LedgerUnavailable", (error) => {
       meter.trouble = error.reason
-      const advice = `PostgreSQL does not answer (${error.reason}): start it, correct ` +
-        "ledger.url, or set ledger.required to false"
-      return options.config.required
-        ? Effect.fail(new LedgerUnusable({ reason: "unreachable", advice }))
-        : Effect.logError("ledger-not-reached", { advice })
+      const { required, url } = options.config
+      const remedy = url === undefined
+        ? "see server.log in its folder"
+        : "start it, correct ledger.url"
+      const silent = `PostgreSQL does not answer (${error.reason}): ${remedy}`
+      if (!required) {
+        const advice = `${silent}; until it does, rows wait in the journal`
+        return Effect.logError("ledger-not-reached", { advice })
+      }
+      const advice = `${silent}, or set ledger.required to false`
+      return Effect.fail(new LedgerUnusable({ reason: "unreachable", advice }))
     })
   )
 })

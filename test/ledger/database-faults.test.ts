@@ -129,7 +129,12 @@ describe("the ledger over a bad line", () => {
   it("B1: refuses to start without a database that is required, and says what to do", async () => {
     await proxy.stop()
     const error = await play(() => Effect.void).catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ _tag: "LedgerUnusable", reason: "unreachable" })
+    expect(error).toMatchObject({
+      _tag: "LedgerUnusable",
+      reason: "unreachable",
+      advice: "PostgreSQL does not answer (connection): start it, correct ledger.url, " +
+        "or set ledger.required to false"
+    })
   })
 
   it("B4: waits out a lock, and loses nothing", async () => {

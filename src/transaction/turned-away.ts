@@ -7,8 +7,8 @@
 
 import type { FailureCode } from "../domain/failures.ts"
 
-/** A network does not hold a copy back for longer than this. */
-export const rememberedMs = 60_000
+/** A connection that stalls holds back a copy, or the refusal itself, for minutes. */
+export const rememberedMs = 300_000
 /** The oldest are forgotten beyond this. */
 export const mostRemembered = 16_384
 

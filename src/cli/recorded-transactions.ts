@@ -4,7 +4,7 @@
  * is none is named.
  */
 
-import { Effect } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { createReadStream } from "node:fs"
 import { createInterface } from "node:readline"
 import { createGunzip } from "node:zlib"
@@ -16,21 +16,25 @@ import { type Call, Refusal } from "./verb.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
-export interface RecordedTransaction {
-  readonly id: string
-  readonly kind: string
-  readonly channel: string
-  readonly scheme: string
-  readonly terminal: string
-  readonly merchant: string
-  readonly receivedMs: number
-  readonly amount?: number
-  readonly currency?: string
-  readonly panMask?: string
-  readonly route?: string
-  readonly upstream?: string
-  readonly failure?: string
-}
+const recordedTransaction = Schema.Struct({
+  id: Schema.String,
+  kind: Schema.String,
+  channel: Schema.String,
+  scheme: Schema.String,
+  terminal: Schema.String,
+  merchant: Schema.String,
+  receivedMs: Schema.Finite,
+  amount: Schema.optionalKey(Schema.Finite),
+  currency: Schema.optionalKey(Schema.String),
+  panMask: Schema.optionalKey(Schema.String),
+  route: Schema.optionalKey(Schema.String),
+  upstream: Schema.optionalKey(Schema.String),
+  failure: Schema.optionalKey(Schema.String)
+})
+
+export type RecordedTransaction = typeof recordedTransaction.Type
+
+const decode = Schema.decodeUnknownOption(recordedTransaction)
 
 /** Groups by terminal, as the registry has them now. */
 export type Groups = ReadonlyMap<string, string>
@@ -106,16 +110,9 @@ function recordedOf(row: Row): RecordedTransaction | undefined {
     ? Date.parse(row["received_at"])
     : times["receivedMs"]
   const panMask = row["panMask"] ?? row["pan_mask"]
-  const texts = ["id", "kind", "channel", "scheme", "terminal", "merchant"]
-  const whole = texts.every((name) => typeof row[name] === "string")
-  if (!whole || typeof receivedMs !== "number" || Number.isNaN(receivedMs)) return undefined
-  const present = ["amount", "currency", "route", "upstream", "failure"].filter((name) =>
-    row[name] !== undefined && row[name] !== null
+  // What PostgreSQL has no value for is null there, and absent in the journal.
+  const present = Object.entries({ ...row, panMask, receivedMs }).filter(([, value]) =>
+    value !== undefined && value !== null
   )
-  return {
-    ...Object.fromEntries([...texts, ...present].map((name) => [name, row[name]])),
-    ...(typeof panMask === "string" ? { panMask } : {}),
-    receivedMs
-    // Each was written by the switch under this name.
-  } as unknown as RecordedTransaction
+  return Option.getOrUndefined(decode(Object.fromEntries(present)))
 }

@@ -137,9 +137,12 @@ describe("route replay", () => {
 
   it("refuses what it cannot read, by name", async () => {
     const config = configured("all.yaml", "  - { name: all, to: [acquirer] }\n")
+    const amount = exported(usual(1)).replace(/"amount":\d+/, "\"amount\":\"many\"")
+    const many = file("many.jsonl", amount)
     const broken = file("broken.jsonl", `${exported(usual(1))}{"id":"x"}\n`)
     const cases: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
       [["--file", broken], 1, "broken.jsonl:3: no transaction"],
+      [["--file", many], 1, "many.jsonl:2: no transaction"],
       [["--file", file("text.jsonl", "text\n")], 1, "text.jsonl:1: no transaction"],
       [["--file", file("no.jsonl.gz", "text\n")], 3, "no.jsonl.gz: cannot be read"],
       [["--file", join(folder, "absent")], 3, "absent: cannot be read"],
